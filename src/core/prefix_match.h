@@ -1,0 +1,77 @@
+// Who has the longest prefix of these chunks? Look-ups over the index; no side effects.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/chunk_index.h"
+#include "core/types.h"
+
+namespace holdfast {
+
+// What a look-up needs to know of a holder. Kept by the registry, dense by HolderId.
+struct HolderInfo {
+  uint32_t instance = 0;     // dense slot of the instance
+  uint32_t rank = 0;         // worker id inside the instance
+  uint16_t location = 0;     // interned location name
+  bool visible = false;      // false: hidden (building, diverged incarnation, worker LOST)
+  bool unconfirmed = false;  // worker RECOVERED and not yet registered again
+};
+
+class HolderDirectory {
+ public:
+  // Grows as needed. A holder never set is not visible.
+  void set(HolderId holder, const HolderInfo& info);
+  const HolderInfo& get(HolderId holder) const {
+    return holder < infos_.size() ? infos_[holder] : kNobody;
+  }
+  // Ranks that make the instance whole: its registered world size. By instance slot.
+  void setWorldSize(uint32_t instance, uint32_t worldSize);
+  uint32_t worldSize(uint32_t instance) const {
+    return instance < worldSizes_.size() ? worldSizes_[instance] : 0;
+  }
+
+ private:
+  static const HolderInfo kNobody;
+  std::vector<HolderInfo> infos_;
+  std::vector<uint32_t> worldSizes_;
+};
+
+struct LocationHits {
+  uint16_t location = 0;  // interned location name
+  uint32_t chunks = 0;    // chunks of the matched prefix that the best rank holds there
+};
+
+// One instance's answer to a prefix look-up.
+struct InstanceMatch {
+  uint32_t instance = 0;
+  uint32_t rank = 0;      // the rank with the longest prefix (lowest worker id among equals)
+  uint32_t chunks = 0;    // its length: held by that one rank, in any mixture of its locations
+  uint32_t allRanks = 0;  // chunks that every rank of the world size holds; a missing one: 0
+  uint16_t location = 0;  // of most of those chunks (first reached among equals)
+  bool unconfirmed = false;
+  std::vector<LocationHits> hits;  // by the best rank, most first
+};
+
+class PrefixMatcher {
+ public:
+  PrefixMatcher(const ChunkIndex& index, const HolderDirectory& directory)
+      : index_(index), directory_(directory) {}
+
+  // Every instance of which some rank holds at least the first chunk; longest first, then more
+  // allRanks, then confirmed before unconfirmed, then by instance slot. `out` is replaced.
+  void match(uint64_t salt, std::span<const ChunkHash> keys, std::vector<InstanceMatch>& out);
+
+  // For a peer-to-peer transfer: instances other than `asker`, the rank equal to `rank` only
+  // (another rank's shard is of no use). Same order; allRanks is 0.
+  void matchPeers(uint64_t salt, std::span<const ChunkHash> keys, uint32_t asker, uint32_t rank,
+                  std::vector<InstanceMatch>& out);
+
+ private:
+  const ChunkIndex& index_;
+  const HolderDirectory& directory_;
+};
+
+}  // namespace holdfast
