@@ -32,7 +32,7 @@ class ChunkIndex {
   // nothing.
   struct Change {
     int64_t count = 0;  // distinct keys gained (or lost, if negative) by the holder
-    KeyDigest digest;   // to be added, modulo 2^64, to the holder's digest (of plain, unsalted keys)
+    KeyDigest digest;  // to be added, modulo 2^64, to the holder's digest (of plain, unsalted keys)
   };
 
   ChunkIndex();

@@ -1,0 +1,57 @@
+@0xb1f4c8a0d2e95a01;
+# Values that wire, store and capture log share.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("holdfast::schema");
+
+struct KeyDigest {
+  # Order-independent digest of a set of distinct keys: two sums modulo 2^64. See README.md.
+  a @0 :UInt64;
+  b @1 :UInt64;
+}
+
+enum WorkerState {
+  active @0;     # registered and heard of within the heartbeat time-out
+  lost @1;       # connection gone or silent: out of look-ups, state kept
+  recovered @2;  # was active when the controller stopped; in look-ups, flagged unconfirmed
+}
+
+enum HashAlgorithm {
+  builtin @0;          # CPython's hash of (previous hash, tokens, None)
+  sha256Cbor64bit @1;  # low 64 bits of SHA-256 over canonical CBOR
+}
+
+struct HashSettings {
+  # How token lists become chunk hashes. Set by the controller's options; a worker that states
+  # others is refused.
+  chunkSize @0 :UInt32 = 256;     # tokens, 1 to 1,048,576
+  algorithm @1 :HashAlgorithm;
+  noneHash @2 :UInt64;            # hash before the first chunk; builtin: two's complement
+  saveUnfullChunk @3 :Bool;       # whether the last, shorter chunk counts
+}
+
+enum SyncState {
+  inSync @0;    # incarnation, seq, count and digest were compared equal
+  caughtUp @1;  # nothing known to be missing, not compared since
+  diverged @2;  # needs a repair; see the reason
+}
+
+enum Reason {
+  # Why a decision of the resume policy was taken.
+  none @0;
+  equal @1;             # all four compared equal
+  contentDiffers @2;    # same seq, other count or digest
+  behind @3;            # the worker can replay what is missing
+  gapTooOld @4;         # the worker can no longer replay what is missing
+  workerRolledBack @5;  # the controller knows later operations of this incarnation
+  unknownEmpty @6;      # new to the controller, and empty
+  unknownReplay @7;     # new to the controller, whole history can be replayed
+  unknown @8;           # new to the controller, history not available
+  adopted @9;           # another incarnation with the same content
+  restartedEmpty @10;   # another incarnation, and empty
+  restarted @11;        # another incarnation with content of its own
+  liveGap @12;          # a report started later than expected
+  quarantined @13;      # its stored records are damaged
+  refused @14;          # reports were refused while the store could not take them
+  notStated @15;        # the worker no longer states the location
+}

@@ -1,0 +1,63 @@
+// What the registry persists of an instance, a worker and a location. The store encodes these with
+// schema/storage.capnp; core knows only these plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/types.h"
+
+namespace holdfast {
+
+struct InstanceRecord {
+  std::string instance;
+  uint32_t worldSize = 0;      // ranks that make it whole, as its workers registered; 0: unknown
+  uint64_t createdWallMs = 0;  // when the first worker registered
+};
+
+enum class WorkerState : uint8_t {
+  kActive,     // registered and heard of within the heartbeat time-out
+  kLost,       // connection gone or silent: out of look-ups, state kept
+  kRecovered,  // was active when the controller stopped: in look-ups, flagged unconfirmed
+};
+
+// (instance, worker id) is unique in a registry.
+struct WorkerRecord {
+  std::string instance;
+  uint32_t worker = 0;
+  std::string ip;
+  uint32_t port = 0;
+  std::string peerUrl;  // where other workers connect for the transfer; empty: none
+  std::string model;    // chunks never cross models; empty: the configured default
+  uint32_t worldSize = 0;
+  uint64_t run = 0;                          // random id of the worker's process
+  uint64_t attempt = 0;                      // counts the registrations of one run, from 1
+  WorkerState state = WorkerState::kActive;  // kRecovered is never persisted
+  uint64_t registeredWallMs = 0;
+  uint64_t lastSeenWallMs = 0;  // as of the last write of this record
+};
+
+// The content that look-ups see. (stream, baseSeq) is the point whose content is known whole:
+// the segments of `fold` and the journals of streams below `stream`; its size and digest are
+// baseCount and baseDigest. The journal of `stream` continues at baseSeq + 1.
+struct LivePart {
+  uint32_t generation = 0;   // never reused within a location
+  uint32_t fold = 0;         // which segments; 0: none written yet
+  uint32_t stream = 0;       // rises when another incarnation is adopted into the generation
+  uint64_t incarnation = 0;  // whose numbering the seqs are in; 0: legacy client
+  uint64_t baseSeq = 0;
+  uint64_t baseCount = 0;
+  KeyDigest baseDigest;
+  bool hidden = false;  // content of an incarnation that is gone: kept for digests, not looked up
+
+  friend bool operator==(const LivePart&, const LivePart&) = default;
+};
+
+struct LocationRecord {
+  uint16_t id = 0;  // dense within the worker; the smallest free one is taken
+  std::string name;
+  uint32_t nextGeneration = 1;
+  LivePart live;
+};
+
+}  // namespace holdfast
