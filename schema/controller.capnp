@@ -1,0 +1,55 @@
+@0xb1f4c8a0d2e95a04;
+# The RPC interfaces: object capabilities. An unauthenticated peer can name Bootstrap only.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("holdfast::schema");
+using Messages = import "messages.capnp";
+
+interface Bootstrap {
+  authenticate @0 (token :Text) -> (worker :WorkerGateway, orchestrator :Orchestrator,
+                                    operator :Operator);
+  # The capabilities that the token's role grants; the others are null. With authentication off
+  # (no tokens configured), the token is ignored and all are granted.
+}
+
+interface WorkerGateway {
+  register @0 (info :Messages.RegisterMsg, worker :Worker)
+           -> (session :WorkerSession, answer :Messages.RegisterRetMsg);
+  # The newest registration of a worker wins and closes the session of an older one. Fails with a
+  # description that begins with "superseded:" (do not retry), "refused:" (settings or ids are
+  # wrong; do not retry) or "unavailable:" (retry later).
+}
+
+interface WorkerSession {
+  # One capability, so that its calls arrive in the order they were made.
+  report @0 (message :Messages.BatchedKVOperationMsg) -> stream;
+  # Never fails for reasons of state: a report that cannot be taken is answered by Worker.pause.
+  heartbeat @1 (message :Messages.HeartbeatMsg) -> (answer :Messages.HeartbeatRetMsg);
+  p2pLookup @2 (message :Messages.BatchedP2PLookupMsg)
+            -> (answer :Messages.BatchedP2PLookupRetMsg);
+  deregister @3 () -> ();
+  # Answered when the removal is committed.
+}
+
+interface Worker {
+  # Implemented by the worker, called by the controller over the same connection.
+  pause @0 (location :Text, reason :Text) -> ();
+  # Stop reporting for this location (empty: for all of them) until resume; keep what happens.
+  # Whatever was on its way is not applied.
+  resume @1 () -> ();
+  # Register again, on this connection: the answer says where to go on.
+  superseded @2 (reason :Text) -> ();
+  # Another process registered as this worker. Do not come back.
+}
+
+interface Orchestrator {
+  lookup @0 (message :Messages.LookupMsg) -> (answer :Messages.LookupRetMsg);
+  queryInstance @1 (message :Messages.QueryInstMsg) -> (answer :Messages.QueryInstRetMsg);
+  queryWorkers @2 (message :Messages.QueryWorkerInfoMsg)
+               -> (answer :Messages.QueryWorkerInfoRetMsg);
+}
+
+interface Operator {
+  status @0 (message :Messages.StatusMsg) -> (answer :Messages.StatusRetMsg);
+  diverged @1 () -> (answer :Messages.DivergedRetMsg);
+}

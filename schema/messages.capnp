@@ -1,0 +1,247 @@
+@0xb1f4c8a0d2e95a03;
+# One struct per message of the KVController interface, plus what sequence numbers and repair need.
+# Field comments say unit, range and who sets the field. Ids are UTF-8 without control characters;
+# instance ids 1 to 256 bytes, location names 1 to 128 bytes.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("holdfast::schema");
+using Types = import "types.capnp";
+
+# --- worker to controller -------------------------------------------------------------------------
+
+struct LocationStatement {
+  # What a worker holds in one location; set by the worker. In a registration: now. In a heartbeat:
+  # as of the last report it sent before this heartbeat on the same session.
+  location @0 :Text;
+  incarnation @1 :UInt64;        # random; drawn whenever numbering restarts; 0: legacy client
+  beganEmpty @2 :Bool;           # whether this incarnation began with an empty location
+  lastSeq @3 :UInt64;            # last operation; 0: none yet
+  count @4 :UInt64;              # distinct keys held
+  digest @5 :Types.KeyDigest;    # of those keys
+  replayableFrom @6 :UInt64;     # oldest seq that can be sent again; lastSeq + 1: none
+}
+
+struct RegisterMsg {
+  # Set by the worker.
+  instanceId @0 :Text;
+  workerId @1 :UInt32;           # rank, from 0
+  ip @2 :Text;                   # at most 64 bytes
+  port @3 :UInt32;               # 0 to 65,535
+  peerInitUrl @4 :Text;          # where other workers connect; empty: none; at most 1,024 bytes
+  model @5 :Text;                # chunks never cross models; empty: the controller's default
+  worldSize @6 :UInt32;          # ranks of the instance; 0: unknown
+  run @7 :UInt64;                # random id of the worker's process, not 0
+  attempt @8 :UInt64;            # counts the registrations of this run, from 1
+  hashing @9 :Types.HashSettings;  # absent: the worker uses the controller's; else must be equal
+  locations @10 :List(LocationStatement);  # at most 64, each name once
+}
+
+enum DecisionKind {
+  inSync @0;      # nothing to do: continue with nextSeq
+  replay @1;      # send again from nextSeq on
+  diverged @2;    # a full sync is needed; reports of this incarnation go on from nextSeq
+}
+
+struct LocationDecision {
+  # The controller's answer to one statement.
+  location @0 :Text;
+  kind @1 :DecisionKind;
+  reason @2 :Types.Reason;
+  nextSeq @3 :UInt64;            # first seq that the controller does not have
+}
+
+struct RegisterRetMsg {
+  # Set by the controller; sent when the registration is committed.
+  decisions @0 :List(LocationDecision);  # one per statement, same order
+  hashing @1 :Types.HashSettings;
+  heartbeatIntervalMs @2 :UInt32;  # how often the worker should send a heartbeat
+  heartbeatTimeoutMs @3 :UInt32;   # silence after which the worker is LOST
+  extraConfig @4 :List(KeyValue);  # free-form, of the interface document
+
+  struct KeyValue {
+    key @0 :Text;
+    value @1 :Text;
+  }
+}
+
+struct HeartbeatMsg {
+  locations @0 :List(LocationStatement);
+}
+
+struct HeartbeatRetMsg {
+  committed @0 :List(Committed);           # confirms reports: they need not be kept for a replay
+  decisions @1 :List(LocationDecision);    # only of locations not in sync
+
+  struct Committed {
+    location @0 :Text;
+    incarnation @1 :UInt64;
+    seq @2 :UInt64;              # everything up to it is in the controller's log
+  }
+}
+
+struct BatchedKVOperationMsg {
+  # A report: consecutive operations of one location. Set by the worker.
+  location @0 :Text;
+  incarnation @1 :UInt64;
+  firstSeq @2 :UInt64;           # of keys[0]; from 1
+  keys @3 :List(UInt64);         # 1 to 65,536 chunk hashes in the order the operations happened
+  evicts @4 :Data;               # bit i, least significant first: keys[i] was evicted; empty: none
+}
+
+struct BatchedP2PLookupMsg {
+  hashes @0 :List(UInt64);       # consecutive chunks of one prompt, 1 to 65,536
+}
+
+struct BatchedP2PLookupRetMsg {
+  layoutInfo @0 :List(Peer);     # longest prefix first; empty: nobody else holds the first chunk
+
+  struct Peer {
+    instanceId @0 :Text;
+    location @1 :Text;           # of most of those chunks
+    numHitChunks @2 :UInt32;
+    peerInitUrl @3 :Text;        # never empty
+  }
+}
+
+# --- orchestrator to controller -------------------------------------------------------------------
+
+struct LookupMsg {
+  eventId @0 :Text;              # echoed; may be empty; at most 256 bytes
+  model @1 :Text;                # empty: the controller's default
+  union {
+    tokens @2 :List(UInt32);     # a prompt, at most 4,194,304 tokens
+    hashes @3 :List(UInt64);     # consecutive chunks from the first, at most 65,536
+  }
+}
+
+struct LookupRetMsg {
+  eventId @0 :Text;
+  layoutInfo @1 :List(Layout);   # every instance with at least the first chunk, best first
+
+  struct Layout {
+    instanceId @0 :Text;
+    location @1 :Text;           # that holds most of the matched chunks
+    matchedEnd @2 :UInt64;       # tokens of the longest prefix that one rank holds
+    allRanksEnd @3 :UInt64;      # tokens that every rank of the world size holds
+    matchedChunks @4 :UInt32;
+    allRanksChunks @5 :UInt32;
+    unconfirmed @6 :Bool;        # recovered after a restart, the worker has not registered yet
+    hits @7 :List(Hits);         # of the best rank, most first
+  }
+  struct Hits {
+    location @0 :Text;
+    chunks @1 :UInt32;
+  }
+}
+
+struct QueryInstMsg {
+  eventId @0 :Text;
+  ip @1 :Text;
+}
+
+struct QueryInstRetMsg {
+  eventId @0 :Text;
+  instanceId @1 :Text;           # empty: no worker registered with this ip
+}
+
+struct QueryWorkerInfoMsg {
+  eventId @0 :Text;
+  instanceId @1 :Text;           # empty: of all instances
+  workerIds @2 :List(UInt32);    # empty: all
+}
+
+struct LocationInfo {
+  name @0 :Text;
+  sync @1 :Types.SyncState;
+  reason @2 :Types.Reason;       # of the last decision
+  incarnation @3 :UInt64;
+  lastSeq @4 :UInt64;
+  committedSeq @5 :UInt64;
+  count @6 :UInt64;              # distinct keys
+  digest @7 :Types.KeyDigest;
+  hidden @8 :Bool;               # kept, but not looked up
+  journalOperations @9 :UInt64;  # since the last fold
+}
+
+struct WorkerInfo {
+  instanceId @0 :Text;
+  workerId @1 :UInt32;
+  ip @2 :Text;
+  port @3 :UInt32;
+  peerInitUrl @4 :Text;
+  model @5 :Text;
+  state @6 :Types.WorkerState;
+  registrationTimeMs @7 :UInt64;    # ms since 1970-01-01 UTC
+  lastHeartbeatTimeMs @8 :UInt64;   # of the last message of any kind
+  run @9 :UInt64;
+  attempt @10 :UInt64;
+  quarantined @11 :Text;            # why its stored records could not be read; empty: they could
+  locations @12 :List(LocationInfo);
+}
+
+struct QueryWorkerInfoRetMsg {
+  eventId @0 :Text;
+  workerInfos @1 :List(WorkerInfo);
+}
+
+# --- operator -------------------------------------------------------------------------------------
+
+struct StatusMsg {}
+
+struct Latency {
+  # Of look-ups inside the daemon since it started: from the turn of the event loop that could
+  # first have seen the request to the answer. Microseconds.
+  count @0 :UInt64;
+  p50Us @1 :UInt64;
+  p99Us @2 :UInt64;
+  p999Us @3 :UInt64;
+  maxUs @4 :UInt64;
+}
+
+struct StatusRetMsg {
+  version @0 :Text;
+  clusterId @1 :Text;            # hex
+  uptimeMs @2 :UInt64;
+  instances @3 :UInt64;
+  workersActive @4 :UInt64;
+  workersLost @5 :UInt64;
+  workersRecovered @6 :UInt64;
+  workersQuarantined @7 :UInt64;
+  locations @8 :UInt64;
+  locationsInSync @9 :UInt64;
+  locationsCaughtUp @10 :UInt64;
+  locationsDiverged @11 :UInt64;
+  chunks @12 :UInt64;            # distinct
+  memberships @13 :UInt64;       # (holder, chunk) pairs
+  indexBytes @14 :UInt64;
+  residentBytes @15 :UInt64;
+  diskBytes @16 :UInt64;
+  storeWritable @17 :Bool;
+  storeReason @18 :Text;         # when not writable: what failed and what to do
+  storeQueueBytes @19 :UInt64;
+  contentDigest @20 :Text;       # 32 hex digits
+  registryDigest @21 :Text;      # 32 hex digits
+  committed @22 :Bool;           # whether everything applied is also committed
+  counters @23 :List(Counter);
+  lookups @24 :Latency;
+  recoveryMs @25 :UInt64;        # how long the start took
+  recoveredInstances @26 :UInt64;
+  recoveredWorkers @27 :UInt64;
+  recoveredChunks @28 :UInt64;   # memberships found at start
+  connections @29 :UInt64;
+
+  struct Counter {
+    name @0 :Text;
+    value @1 :UInt64;
+  }
+}
+
+struct DivergedRetMsg {
+  locations @0 :List(Diverged);
+
+  struct Diverged {
+    instanceId @0 :Text;
+    workerId @1 :UInt32;
+    info @2 :LocationInfo;
+  }
+}

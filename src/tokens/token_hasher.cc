@@ -1,0 +1,165 @@
+#include "tokens/token_hasher.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+
+#include "tokens/cbor.h"
+#include "tokens/python_hash.h"
+
+namespace holdfast {
+
+namespace {
+
+constexpr std::string_view kBuiltinName = "builtin";
+constexpr std::string_view kSha256Cbor64Name = "sha256_cbor_64bit";
+
+[[noreturn]] void fail(const char* what) {
+  std::fprintf(stderr, "token hasher: %s\n", what);
+  std::abort();
+}
+
+template <typename Int>
+std::optional<uint64_t> parseWhole(std::string_view decimal) {
+  Int value = 0;
+  const char* end = decimal.data() + decimal.size();
+  const auto [stop, error] = std::from_chars(decimal.data(), end, value);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return static_cast<uint64_t>(value);
+}
+
+}  // namespace
+
+std::optional<HashAlgorithm> parseHashAlgorithm(std::string_view name) {
+  if (name == kBuiltinName) return HashAlgorithm::builtin;
+  if (name == kSha256Cbor64Name) return HashAlgorithm::sha256Cbor64;
+  return std::nullopt;
+}
+
+std::string_view hashAlgorithmName(HashAlgorithm algorithm) {
+  switch (algorithm) {
+    case HashAlgorithm::builtin:
+      return kBuiltinName;
+    case HashAlgorithm::sha256Cbor64:
+      return kSha256Cbor64Name;
+  }
+  return "unknown";
+}
+
+std::optional<uint64_t> parseNoneHash(std::string_view decimal, HashAlgorithm algorithm) {
+  return algorithm == HashAlgorithm::builtin ? parseWhole<int64_t>(decimal)
+                                             : parseWhole<uint64_t>(decimal);
+}
+
+std::string noneHashText(uint64_t noneHash, HashAlgorithm algorithm) {
+  return algorithm == HashAlgorithm::builtin ? std::to_string(static_cast<int64_t>(noneHash))
+                                             : std::to_string(noneHash);
+}
+
+std::string HashSettings::validate() const {
+  if (chunkSize < 1 || chunkSize > kChunkSizeMax) {
+    return "chunk size " + std::to_string(chunkSize) + " is outside 1.." +
+           std::to_string(kChunkSizeMax) + " tokens";
+  }
+  if (algorithm != HashAlgorithm::builtin && algorithm != HashAlgorithm::sha256Cbor64) {
+    return "hash algorithm number " + std::to_string(static_cast<unsigned>(algorithm)) +
+           " is neither builtin (0) nor sha256_cbor_64bit (1)";
+  }
+  return "";
+}
+
+// OpenSSL's SHA-256, fetched once: a fetch by name for each chunk costs more than hashing it.
+class TokenHasher::Sha256 {
+ public:
+  Sha256() : digest_(EVP_MD_fetch(nullptr, "SHA256", nullptr)), context_(EVP_MD_CTX_new()) {
+    if (digest_ == nullptr || context_ == nullptr) fail("OpenSSL offers no SHA-256");
+  }
+  ~Sha256() {
+    EVP_MD_CTX_free(context_);
+    EVP_MD_free(digest_);
+  }
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+
+  uint64_t low64(std::span<const uint8_t> bytes) {
+    std::array<uint8_t, 32> sum;
+    if (EVP_DigestInit_ex(context_, digest_, nullptr) != 1 ||
+        EVP_DigestUpdate(context_, bytes.data(), bytes.size()) != 1 ||
+        EVP_DigestFinal_ex(context_, sum.data(), nullptr) != 1) {
+      fail("OpenSSL failed to compute a SHA-256");
+    }
+    uint64_t low = 0;
+    for (size_t i = sum.size() - 8; i < sum.size(); ++i) low = low << 8 | sum[i];
+    return low;
+  }
+
+ private:
+  EVP_MD* digest_;
+  EVP_MD_CTX* context_;
+};
+
+TokenHasher::TokenHasher(const HashSettings& settings) : settings_(settings) {
+  if (const std::string error = settings.validate(); !error.empty()) fail(error.c_str());
+  if (settings.algorithm == HashAlgorithm::sha256Cbor64) {
+    sha256_ = std::make_unique<Sha256>();
+    // Array of three, the previous hash, the array of tokens, null.
+    cbor_.resize(4 * cbor::kHeadBytesMax + size_t{5} * settings.chunkSize);
+  }
+}
+
+TokenHasher::~TokenHasher() = default;
+
+size_t TokenHasher::chunkCount(size_t tokens) const {
+  const size_t full = tokens / settings_.chunkSize;
+  const bool rest = tokens % settings_.chunkSize != 0;
+  return full + (rest && settings_.saveUnfullChunk ? 1 : 0);
+}
+
+size_t TokenHasher::chunkEnd(size_t index, size_t tokens) const {
+  return std::min((index + 1) * settings_.chunkSize, tokens);
+}
+
+uint64_t TokenHasher::hashChunk(uint64_t previous, std::span<const uint32_t> tokens) {
+  if (sha256_ == nullptr) {
+    python_hash::Tuple tuple;
+    tuple.add(python_hash::ofInt(static_cast<int64_t>(previous)));
+    tuple.add(python_hash::ofTokens(tokens));
+    tuple.add(python_hash::kNone);
+    return tuple.finish();
+  }
+  uint8_t* to = cbor::putHead(cbor_.data(), cbor::kArray, 3);
+  to = cbor::putHead(to, cbor::kUnsigned, previous);
+  to = cbor::putHead(to, cbor::kArray, tokens.size());
+  for (const uint32_t token : tokens) to = cbor::putHead(to, cbor::kUnsigned, token);
+  *to++ = cbor::kNull;
+  return sha256_->low64({cbor_.data(), static_cast<size_t>(to - cbor_.data())});
+}
+
+void TokenHasher::hash(std::span<const uint32_t> tokens, std::vector<TokenChunk>& chunks) {
+  if (tokens.size() > std::numeric_limits<uint32_t>::max()) fail("more than 2^32-1 tokens");
+  chunks.resize(chunkCount(tokens.size()));
+  uint64_t previous = settings_.noneHash;
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    const size_t start = i * settings_.chunkSize;
+    const size_t end = chunkEnd(i, tokens.size());
+    previous = hashChunk(previous, tokens.subspan(start, end - start));
+    chunks[i] = {static_cast<uint32_t>(start), static_cast<uint32_t>(end), previous};
+  }
+}
+
+void TokenHasher::hash(std::span<const uint32_t> tokens, std::vector<uint64_t>& hashes) {
+  hashes.resize(chunkCount(tokens.size()));
+  uint64_t previous = settings_.noneHash;
+  for (size_t i = 0; i < hashes.size(); ++i) {
+    const size_t start = i * settings_.chunkSize;
+    previous = hashChunk(previous, tokens.subspan(start, chunkEnd(i, tokens.size()) - start));
+    hashes[i] = previous;
+  }
+}
+
+}  // namespace holdfast

@@ -1,0 +1,92 @@
+// Token lists -> chunk hashes: the two chained hashes that engines use, so that a look-up by
+// tokens finds what workers reported by hash.
+//
+// Tokens are cut into chunks of `chunkSize`; hash_i = H(hash_{i-1}, tokens_i, None), where
+// hash_{-1} is the agreed `noneHash`. A chunk's hash thereby stands for the whole prefix up to its
+// end. All parties must use the same settings, or nothing matches.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace holdfast {
+
+// Numbers are stored and sent: never reuse one.
+enum class HashAlgorithm : uint8_t {
+  // CPython's (>= 3.8, 64-bit) hash() of the tuple (int, tuple of ints, None), with the hash of
+  // None that CPython has from 3.12 on. Hashes are signed.
+  builtin = 0,
+  // Low 64 bits, big-endian, of SHA-256 over the canonical CBOR of [int, [ints], null]. Unsigned.
+  sha256Cbor64 = 1,
+};
+
+// The names of configuration files and of the wire: "builtin", "sha256_cbor_64bit".
+std::optional<HashAlgorithm> parseHashAlgorithm(std::string_view name);
+std::string_view hashAlgorithmName(HashAlgorithm algorithm);
+
+// NONE_HASH as people write it, in decimal: -2^63..2^63-1 for builtin, 0..2^64-1 for sha256Cbor64.
+// Nothing if it is no number or out of range. The low 64 bits, two's complement.
+std::optional<uint64_t> parseNoneHash(std::string_view decimal, HashAlgorithm algorithm);
+std::string noneHashText(uint64_t noneHash, HashAlgorithm algorithm);
+
+struct HashSettings {
+  static constexpr uint32_t kChunkSizeMax = 65'536;
+
+  uint32_t chunkSize = 256;  // tokens, 1..kChunkSizeMax
+  HashAlgorithm algorithm = HashAlgorithm::builtin;
+  uint64_t noneHash = 0;         // read as int64 by builtin, as uint64 by sha256Cbor64
+  bool saveUnfullChunk = false;  // whether a last, shorter chunk counts
+
+  // What is wrong, as a sentence that names the setting, its value and its range; empty if valid.
+  std::string validate() const;
+
+  friend bool operator==(const HashSettings&, const HashSettings&) = default;
+};
+
+// Tokens [start, end) of the list. `hash` is the low 64 bits, so negative ones wrap.
+struct TokenChunk {
+  uint32_t start = 0;
+  uint32_t end = 0;
+  uint64_t hash = 0;
+
+  friend bool operator==(const TokenChunk&, const TokenChunk&) = default;
+};
+
+// Not thread-safe: it reuses its buffers. Cheap to keep, costly to construct for each call.
+class TokenHasher {
+ public:
+  // `settings` must be valid.
+  explicit TokenHasher(const HashSettings& settings);
+  ~TokenHasher();
+  TokenHasher(const TokenHasher&) = delete;
+  TokenHasher& operator=(const TokenHasher&) = delete;
+
+  const HashSettings& settings() const { return settings_; }
+
+  // Chunks that a list of `tokens` tokens gives.
+  size_t chunkCount(size_t tokens) const;
+  // Where chunk `index` of a list of `tokens` tokens ends: the tokens matched by index + 1 chunks.
+  size_t chunkEnd(size_t index, size_t tokens) const;
+
+  // Replaces `chunks`. At most 2^32-1 tokens; callers bound them far lower.
+  void hash(std::span<const uint32_t> tokens, std::vector<TokenChunk>& chunks);
+  // The same, hashes alone. Replaces `hashes`.
+  void hash(std::span<const uint32_t> tokens, std::vector<uint64_t>& hashes);
+
+ private:
+  class Sha256;
+
+  uint64_t hashChunk(uint64_t previous, std::span<const uint32_t> tokens);
+
+  HashSettings settings_;
+  std::unique_ptr<Sha256> sha256_;  // only where the algorithm needs it
+  std::vector<uint8_t> cbor_;       // the encoding of one chunk
+};
+
+}  // namespace holdfast
