@@ -34,6 +34,7 @@ enum SyncState {
   inSync @0;    # incarnation, seq, count and digest were compared equal
   caughtUp @1;  # nothing known to be missing, not compared since
   diverged @2;  # needs a repair; see the reason
+  replaying @3; # the worker was told to send again what is missing
 }
 
 enum Reason {

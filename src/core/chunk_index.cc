@@ -1,0 +1,372 @@
+#include "core/chunk_index.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <vector>
+
+#include "core/block_arena.h"
+#include "core/check.h"
+#include "core/prefetch.h"
+#include "core/table.h"
+
+namespace holdfast {
+namespace {
+
+// Slots are prefetched this many keys ahead of their use: enough to keep every line-fill buffer
+// busy, few enough to stay in the first-level cache.
+constexpr size_t kAhead = 32;
+// Keys between two looks at the tables that want to grow.
+constexpr size_t kBatch = 256;
+// Slots rebuilt a batch by growth that can wait; one table is rebuilt in any case.
+constexpr uint32_t kGrowthSlotsPerBatch = 2048;
+// Idle sets looked at for each operation: more than one can make.
+constexpr size_t kReclaimPerKey = 4;
+
+constexpr double kGrowthStep = 1.5;
+constexpr double kFirstBuckets = 8;
+
+constexpr uint32_t kTableBitsMin = 64 - StoredKey::kBits;
+constexpr uint32_t kTableBitsMax = 16;
+
+}  // namespace
+
+struct ChunkIndex::State {
+  explicit State(const Options& options)
+      : tableBits(std::clamp(options.tableBits, kTableBitsMin, kTableBitsMax)),
+        tables(size_t{1} << tableBits) {}
+
+  uint32_t tableBits;
+  std::vector<Table> tables;
+  BlockArena arena;
+  HolderSets sets;
+  uint64_t chunks = 0;
+  uint64_t slots = 0;
+  uint64_t tableBytes = 0;
+
+  std::vector<uint32_t> wantGrowth;  // tables; may repeat
+  uint64_t growths = 0;
+
+  // Where the sweep under way goes on.
+  uint32_t sweepTable = 0;
+  uint32_t sweepBucket = 0;
+
+  // Where a mixed key belongs.
+  struct Address {
+    Table* table;
+    uint32_t home;
+  };
+  uint32_t orderOf(uint64_t mixed) const {
+    return static_cast<uint32_t>((mixed << tableBits) >> 32);
+  }
+  uint32_t tableOf(uint64_t mixed) const {
+    return static_cast<uint32_t>(mixed >> (64 - tableBits));
+  }
+  void prefetch(uint64_t mixed) const {
+    const Table& table = tables[tableOf(mixed)];
+    if (table.buckets() == 0) return;
+    prefetchLine(&table.bucket(arena, table.home(orderOf(mixed))));
+  }
+  SetId find(uint64_t mixed) const {
+    const Table& table = tables[tableOf(mixed)];
+    if (table.buckets() == 0) return kEmptySet;
+    const auto place = table.find(arena, table.home(orderOf(mixed)), StoredKey::of(mixed));
+    return place.bucket == nullptr ? kEmptySet : place.bucket->set(place.slot);
+  }
+
+  uint32_t bucketsFor(uint32_t table, double buckets) const;
+  void resize(uint32_t table, uint32_t buckets);
+  void grow(uint32_t table) { resize(table, bucketsFor(table, tables[table].buckets() + 1.0)); }
+  void growWhatWants();
+
+  void insert(uint64_t mixed, HolderId holder);
+  class Run;
+};
+
+// Tables fill evenly, so equal sizes would make all of them grow at the same moment. The sizes of
+// a table are kFirstBuckets * kGrowthStep^(k + f) with a fraction f of its own, the bits of its
+// number reversed: neighbours are far apart, and at any moment the thresholds are spread evenly.
+uint32_t ChunkIndex::State::bucketsFor(uint32_t table, double buckets) const {
+  uint32_t reversed = 0;
+  for (uint32_t i = 0; i < tableBits; ++i) reversed |= ((table >> i) & 1) << (tableBits - 1 - i);
+  const double fraction = static_cast<double>(reversed) / static_cast<double>(tables.size());
+  double size = kFirstBuckets * std::pow(kGrowthStep, fraction);
+  while (size < buckets) size *= kGrowthStep;
+  const uint32_t rounded = static_cast<uint32_t>(size);
+  // Beyond one block only whole ones.
+  if (rounded <= Table::kBlockBuckets) {
+    return std::max(rounded, static_cast<uint32_t>(std::ceil(buckets)));
+  }
+  return (rounded + Table::kBlockBuckets - 1) / Table::kBlockBuckets * Table::kBlockBuckets;
+}
+
+void ChunkIndex::State::resize(uint32_t index, uint32_t buckets) {
+  Table& table = tables[index];
+  const uint32_t keysBefore = table.keys();
+  slots -= table.slots();
+  tableBytes -= table.memoryBytes();
+  const auto keep = [this](SetId set) {
+    const SetId kept = sets.stripped(set);
+    if (kept != set) {
+      sets.acquire(kept);
+      sets.release(set);
+    }
+    return kept;
+  };
+  table.grow(arena, buckets, keep, [this](uint64_t bits) { return orderOf(bits); });
+  slots += table.slots();
+  tableBytes += table.memoryBytes();
+  chunks -= keysBefore - table.keys();
+  ++growths;
+  // All of it is clean now of what a sweep under way looks for.
+  if (sweepTable == index && sets.sweepUnderWay()) sweepBucket = buckets;
+}
+
+void ChunkIndex::State::growWhatWants() {
+  uint32_t rebuilt = 0;
+  while (!wantGrowth.empty() && rebuilt < kGrowthSlotsPerBatch) {
+    const uint32_t index = wantGrowth.back();
+    wantGrowth.pop_back();
+    if (!tables[index].wantsGrowth()) continue;
+    rebuilt += tables[index].slots();
+    grow(index);
+  }
+}
+
+void ChunkIndex::State::insert(uint64_t mixed, HolderId holder) {
+  const uint32_t index = tableOf(mixed);
+  Table& table = tables[index];
+  if (table.needsGrowth()) grow(index);
+  table.insert(arena, table.home(orderOf(mixed)), StoredKey::of(mixed), holder);
+  ++chunks;
+  if (table.wantsGrowth()) wantGrowth.push_back(index);
+}
+
+// One holder's operations. Remembers the last transition of each kind: consecutive chunks mostly
+// make the same one. No set is freed while it lives.
+class ChunkIndex::State::Run {
+ public:
+  Run(State& state, HolderId holder) : state_(state), holder_(holder) {}
+
+  // True if the holder did not hold it.
+  bool admit(uint64_t mixed) {
+    const Place place = find(mixed);
+    if (place.bucket == nullptr) {
+      state_.insert(mixed, holder_);
+      return true;
+    }
+    const SetId old = place.bucket->set(place.slot);
+    if (old != admitted_.from) {
+      const SetId clean = state_.sets.stripped(old);
+      const SetId now = state_.sets.with(clean, holder_);
+      admitted_ = {old, now, now != clean};
+    }
+    if (admitted_.to != old) replace(place, admitted_.to);
+    return admitted_.changed;
+  }
+
+  // True if the holder held it.
+  bool evict(uint64_t mixed) {
+    const Place place = find(mixed);
+    if (place.bucket == nullptr) return false;
+    const SetId old = place.bucket->set(place.slot);
+    if (old != evicted_.from) {
+      const SetId clean = state_.sets.stripped(old);
+      const SetId now = state_.sets.without(clean, holder_);
+      evicted_ = {old, now, now != clean};
+    }
+    if (evicted_.to == kEmptySet) {
+      state_.sets.release(old);
+      Table& table = state_.tables[state_.tableOf(mixed)];
+      table.erase(state_.arena, table.home(state_.orderOf(mixed)), place);
+      --state_.chunks;
+    } else if (evicted_.to != old) {
+      replace(place, evicted_.to);
+    }
+    return evicted_.changed;
+  }
+
+ private:
+  using Place = Table::Place;
+  struct Transition {
+    SetId from = kEmptySet;  // never that of a slot
+    SetId to = kEmptySet;
+    bool changed = false;  // not only stripped
+  };
+
+  Place find(uint64_t mixed) const {
+    const Table& table = state_.tables[state_.tableOf(mixed)];
+    if (table.buckets() == 0) return {nullptr, 0, 0};
+    return table.find(state_.arena, table.home(state_.orderOf(mixed)), StoredKey::of(mixed));
+  }
+  void replace(const Place& place, SetId to) {
+    const SetId old = place.bucket->set(place.slot);
+    state_.sets.acquire(to);
+    state_.sets.release(old);
+    place.bucket->setSet(place.slot, to);
+  }
+
+  State& state_;
+  HolderId holder_;
+  Transition admitted_;
+  Transition evicted_;
+};
+
+namespace {
+
+// Salted and mixed by bijections, so that different chunks of one model never share a slot.
+class Mixer {
+ public:
+  explicit Mixer(uint64_t salt) : salt_(fmix64(salt + 0x9E3779B97F4A7C15u)) {}
+  uint64_t operator()(ChunkHash key) const { return splitmix64Finalise(key ^ salt_); }
+
+ private:
+  uint64_t salt_;
+};
+
+}  // namespace
+
+ChunkIndex::ChunkIndex() : ChunkIndex(Options{}) {}
+
+ChunkIndex::ChunkIndex(const Options& options) : state_(std::make_unique<State>(options)) {
+  if (options.expectedChunks > 0) reserve(options.expectedChunks);
+}
+
+ChunkIndex::~ChunkIndex() = default;
+
+void ChunkIndex::reserve(uint64_t chunks) {
+  State& s = *state_;
+  // Room for four standard deviations of an uneven share, at a load that does not want growth.
+  const double share = static_cast<double>(chunks) / static_cast<double>(s.tables.size());
+  const double buckets = (share + 4 * std::sqrt(share)) / (0.87 * Bucket::kSlots) + 1;
+  for (uint32_t i = 0; i < s.tables.size(); ++i) {
+    if (s.tables[i].buckets() < buckets) s.resize(i, s.bucketsFor(i, buckets));
+  }
+}
+
+HolderId ChunkIndex::addHolder() { return state_->sets.addHolder(); }
+
+bool ChunkIndex::retire(HolderId holder) {
+  if (state_->sets.retiredHolders() >= kRetiredHoldersMax) return false;
+  state_->sets.retire(holder);
+  return true;
+}
+
+size_t ChunkIndex::retiredHolders() const { return state_->sets.retiredHolders(); }
+
+ChunkIndex::Change ChunkIndex::apply(HolderId holder, uint64_t salt, const Operations& operations) {
+  State& s = *state_;
+  HOLDFAST_CHECK(s.sets.isLive(holder), "operations of holder %u, which is not live", holder);
+  const Mixer mix(salt);
+  Change change;
+  uint64_t mixed[kBatch];
+  for (size_t begin = 0; begin < operations.size(); begin += kBatch) {
+    const auto keys =
+        operations.keys.subspan(begin, std::min(kBatch, operations.size() - begin));
+    State::Run run(s, holder);
+    const auto prepare = [&](size_t i) {
+      mixed[i] = mix(keys[i]);
+      s.prefetch(mixed[i]);
+    };
+    const size_t ahead = std::min(kAhead, keys.size());
+    for (size_t i = 0; i < ahead; ++i) prepare(i);
+    for (size_t i = 0; i < keys.size(); ++i) {
+      if (i + ahead < keys.size()) prepare(i + ahead);
+      if (operations.evicts.test(begin + i)) {
+        if (run.evict(mixed[i])) {
+          --change.count;
+          change.digest.remove(keys[i]);
+        }
+      } else if (run.admit(mixed[i])) {
+        ++change.count;
+        change.digest.add(keys[i]);
+      }
+    }
+    s.growWhatWants();
+    s.sets.reclaim(kReclaimPerKey * keys.size());
+  }
+  return change;
+}
+
+void ChunkIndex::find(uint64_t salt, std::span<const ChunkHash> keys,
+                      std::span<SetId> sets) const {
+  HOLDFAST_CHECK(sets.size() >= keys.size(), "room for %zu sets of %zu keys", sets.size(),
+                 keys.size());
+  const State& s = *state_;
+  const Mixer mix(salt);
+  uint64_t mixed[kAhead];
+  const auto prepare = [&](size_t i) {
+    mixed[i % kAhead] = mix(keys[i]);
+    s.prefetch(mixed[i % kAhead]);
+  };
+  const size_t ahead = std::min(kAhead, keys.size());
+  for (size_t i = 0; i < ahead; ++i) prepare(i);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const uint64_t key = mixed[i % kAhead];
+    if (i + kAhead < keys.size()) prepare(i + kAhead);
+    sets[i] = s.find(key);
+  }
+}
+
+bool ChunkIndex::sweep(size_t slotsMax) {
+  State& s = *state_;
+  if (s.sets.retiredHolders() == 0) return true;
+  if (!s.sets.sweepUnderWay()) {
+    s.sets.beginSweep();
+    s.sweepTable = 0;
+    s.sweepBucket = 0;
+  }
+  size_t looked = 0;
+  size_t changed = 0;
+  while (s.sweepTable < s.tables.size()) {
+    Table& table = s.tables[s.sweepTable];
+    for (; s.sweepBucket < table.buckets(); ++s.sweepBucket) {
+      if (looked >= slotsMax) {
+        s.sets.reclaim(kReclaimPerKey * (changed + 1));
+        return false;
+      }
+      Bucket& bucket = table.bucket(s.arena, s.sweepBucket);
+      looked += Bucket::kSlots;
+      for (uint32_t slot = 0; slot < bucket.count();) {
+        const SetId old = bucket.set(slot);
+        const SetId kept = s.sets.stripped(old);
+        if (kept == old) {
+          ++slot;
+          continue;
+        }
+        ++changed;
+        s.sets.acquire(kept);
+        s.sets.release(old);
+        if (kept != kEmptySet) {
+          bucket.setSet(slot++, kept);
+          continue;
+        }
+        // Another slot takes this place: look at it again. The home of a key is one of the
+        // buckets before it that overflowed, or this one.
+        const uint64_t bits = bucket.storedBits(slot);
+        table.erase(s.arena, table.home(s.orderOf(bits)), {&bucket, slot, s.sweepBucket});
+        --s.chunks;
+      }
+    }
+    ++s.sweepTable;
+    s.sweepBucket = 0;
+    ++looked;
+  }
+  s.sets.reclaim(kReclaimPerKey * (changed + 1));
+  s.sets.finishSweep();
+  return s.sets.retiredHolders() == 0;
+}
+
+const HolderSets& ChunkIndex::sets() const { return state_->sets; }
+
+uint64_t ChunkIndex::chunks() const { return state_->chunks; }
+
+uint64_t ChunkIndex::memoryBytes() const {
+  const State& s = *state_;
+  return s.arena.memoryBytes() + s.tables.capacity() * sizeof(Table) + s.tableBytes +
+         s.sets.memoryBytes();
+}
+
+uint64_t ChunkIndex::slots() const { return state_->slots; }
+
+}  // namespace holdfast

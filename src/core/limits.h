@@ -1,0 +1,29 @@
+// Every bound of the controller in one place. What exceeds one is refused with an error that names
+// the limit and the value.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace holdfast {
+
+inline constexpr size_t kInstanceIdBytesMax = 256;
+inline constexpr size_t kLocationNameBytesMax = 128;
+inline constexpr size_t kModelBytesMax = 256;
+inline constexpr size_t kIpBytesMax = 64;
+inline constexpr size_t kPeerUrlBytesMax = 1024;
+inline constexpr size_t kEventIdBytesMax = 256;
+inline constexpr size_t kWorkersMaxDefault = 4096;
+inline constexpr size_t kLocationsPerWorkerMax = 64;
+inline constexpr size_t kOperationsPerReportMax = 65536;
+inline constexpr size_t kHashesPerLookupMax = 65536;
+inline constexpr size_t kTokensPerLookupMax = 4194304;
+inline constexpr size_t kMessageBytesMax = size_t{64} << 20;
+inline constexpr size_t kConnectionsMaxDefault = 20000;
+inline constexpr size_t kStoreQueueBytesMax = size_t{64} << 20;
+// Distinct location names and instances that the index can tell apart.
+inline constexpr size_t kLocationNamesMax = 4096;
+// Superseded runs remembered for a worker, newest kept.
+inline constexpr size_t kSupersededRunsMax = 16;
+
+}  // namespace holdfast

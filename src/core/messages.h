@@ -1,0 +1,177 @@
+// The messages of the interface document that core takes and gives, as plain values. Their wire
+// form is schema/messages.capnp, where every field's unit and range stand; rpc translates.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/records.h"
+#include "core/registry_store.h"
+#include "core/types.h"
+
+namespace holdfast {
+
+// A registration of a worker that is in force, or was. Never reused; 0 is no session.
+using SessionId = uint64_t;
+inline constexpr SessionId kNoSession = 0;
+
+enum class SyncState : uint8_t {
+  kInSync,     // incarnation, seq, count and digest were compared equal
+  kCaughtUp,   // nothing known to be missing, not compared since
+  kDiverged,   // needs a repair
+  kReplaying,  // the worker was told to send again from our next seq
+};
+
+// As in schema/types.capnp, same order.
+enum class Reason : uint8_t {
+  kNone,
+  kEqual,
+  kContentDiffers,
+  kBehind,
+  kGapTooOld,
+  kWorkerRolledBack,
+  kUnknownEmpty,
+  kUnknownReplay,
+  kUnknown,
+  kAdopted,
+  kRestartedEmpty,
+  kRestarted,
+  kLiveGap,
+  kQuarantined,
+  kRefused,
+  kNotStated,
+};
+inline constexpr size_t kReasons = 16;
+std::string_view reasonName(Reason reason);           // "content differs", for people
+std::string_view syncStateName(SyncState state);      // "in sync"
+std::string_view workerStateName(WorkerState state);  // "ACTIVE"
+
+struct LocationStatement {
+  std::string location;
+  uint64_t incarnation = 0;
+  bool beganEmpty = false;
+  uint64_t lastSeq = 0;
+  uint64_t count = 0;
+  KeyDigest digest;
+  uint64_t replayableFrom = 1;
+};
+
+struct Registration {
+  std::string instance;
+  uint32_t worker = 0;
+  std::string ip;
+  uint32_t port = 0;
+  std::string peerUrl;
+  std::string model;
+  uint32_t worldSize = 0;
+  uint64_t run = 0;
+  uint64_t attempt = 0;
+  std::vector<LocationStatement> locations;
+};
+
+enum class DecisionKind : uint8_t { kInSync, kReplay, kDiverged };
+
+struct LocationDecision {
+  std::string location;
+  DecisionKind kind = DecisionKind::kInSync;
+  Reason reason = Reason::kNone;
+  uint64_t nextSeq = 1;
+};
+
+struct RegisterOutcome {
+  SessionId session = kNoSession;
+  std::vector<LocationDecision> decisions;
+  Ticket ticket = 0;  // answer the worker when this is committed
+};
+
+struct CommittedSeq {
+  std::string location;
+  uint64_t incarnation = 0;
+  uint64_t seq = 0;
+};
+
+struct HeartbeatOutcome {
+  std::vector<CommittedSeq> committed;
+  std::vector<LocationDecision> decisions;
+};
+
+// BatchedKVOperationMsg. Does not own.
+struct Report {
+  std::string_view location;
+  uint64_t incarnation = 0;
+  uint64_t firstSeq = 0;
+  Operations operations;
+};
+
+enum class ReportOutcome : uint8_t {
+  kApplied,
+  kRetransmission,  // wholly before the expected seq: ignored
+  kDropped,         // location not declared, another incarnation, or session not in force
+  kGap,             // starts after the expected seq: dropped, the location is DIVERGED
+  kRefused,         // the store cannot take it: dropped, the worker is paused
+};
+
+// One instance's answer to a look-up, in chunks; rpc turns chunks into tokens.
+struct LookupMatch {
+  std::string_view instance;  // valid until the next change of the registry
+  std::string_view location;
+  uint32_t chunks = 0;
+  uint32_t allRanksChunks = 0;
+  bool unconfirmed = false;
+  std::vector<std::pair<std::string_view, uint32_t>> hits;
+};
+
+struct PeerMatch {
+  std::string_view instance;
+  std::string_view location;
+  uint32_t chunks = 0;
+  std::string_view peerUrl;
+};
+
+// The controller's way to a worker, given at registration; the transport seam. Calls neither block
+// nor fail; they may be lost with the connection.
+class WorkerLink {
+ public:
+  virtual ~WorkerLink() = default;
+  // Stop reporting until resume(); what was on its way is not applied.
+  virtual void pause(const std::string& reason) = 0;
+  // Register again on this connection.
+  virtual void resume() = 0;
+  // Another process registered as this worker; the session is over.
+  virtual void superseded(const std::string& reason) = 0;
+  // The controller gave the session up (silent for too long, or forgotten); close the connection.
+  virtual void closed(const std::string& reason) = 0;
+};
+
+// What people read in logs; core itself writes none.
+class EventSink {
+ public:
+  enum class Level : uint8_t { kInfo, kWarning };
+  virtual ~EventSink() = default;
+  virtual void event(Level level, const std::string& text) = 0;
+};
+
+struct Counters {
+  uint64_t registrations = 0;
+  uint64_t supersessions = 0;
+  uint64_t deregistrations = 0;
+  uint64_t heartbeats = 0;
+  uint64_t workersLost = 0;
+  uint64_t workersExpired = 0;
+  uint64_t reports = 0;
+  uint64_t operations = 0;  // applied
+  uint64_t reportsRetransmitted = 0;
+  uint64_t reportsDropped = 0;
+  uint64_t reportsGap = 0;
+  uint64_t reportsRefused = 0;
+  uint64_t lookups = 0;
+  uint64_t p2pLookups = 0;
+  uint64_t foldsStarted = 0;
+  uint64_t foldsCommitted = 0;
+  uint64_t foldsAbandoned = 0;
+  uint64_t decisions[kReasons] = {};  // of the resume policy, by reason
+};
+
+}  // namespace holdfast

@@ -1,0 +1,76 @@
+// The controllers and what they share, wired: everything that core owns. Deterministic: the same
+// inputs in the same order give the same state. One thread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/chunk_index.h"
+#include "core/clock.h"
+#include "core/kv_controller.h"
+#include "core/messages.h"
+#include "core/registration_controller.h"
+#include "core/registry_digest.h"
+#include "core/registry_store.h"
+#include "core/registry_tree.h"
+
+namespace holdfast {
+
+struct RegistryOptions {
+  std::string defaultModel = "default";  // of workers and look-ups that name none
+  size_t workersMax = kWorkersMaxDefault;
+  uint64_t heartbeatTimeoutMs = 30'000;   // silence after which a worker is LOST
+  uint64_t lostGraceMs = 3'600'000;       // LOST for longer: state dropped
+  uint64_t foldFloorOperations = 65'536;  // journals below this are not folded
+  ChunkIndex::Options index;
+};
+
+struct RecoveryReport {
+  uint64_t instances = 0;
+  uint64_t workers = 0;
+  uint64_t quarantined = 0;
+  uint64_t chunks = 0;  // memberships
+};
+
+class Registry : public StoreListener {
+ public:
+  // Keeps references to all three; they outlive the registry.
+  Registry(const RegistryOptions& options, Clock& clock, RegistryStore& store, EventSink& events);
+
+  // Reads the store back. First call, before any other input.
+  RecoveryReport recover();
+
+  RegistrationController& registration() { return registration_; }
+  KvController& kv() { return kv_; }
+  const RegistryTree& tree() const { return tree_; }
+  const Counters& counters() const { return tree_.counters(); }
+  const ChunkIndex& index() const { return index_; }
+
+  // Life-cycle time-outs, waiting retirements, folds. Every 100 ms or so; after a poll of the
+  // sockets, so that a stalled loop does not expire a healthy fleet.
+  void tick();
+  // One bounded piece of background work (sweeping). False when there is none left.
+  bool work();
+
+  // Whether everything that was applied is committed.
+  bool committed() const { return tree_.committedTicket() >= tree_.lastTicket(); }
+
+  RegistryDigest contentDigest() const;
+  RegistryDigest registryDigest() const;
+
+  void onCommitted(Ticket upTo) override;
+  void onFolded(const FoldResult& result) override;
+  void onHealth(const StoreHealth& health) override;
+
+ private:
+  RegistryOptions options_;
+  Clock& clock_;
+  RegistryStore& store_;
+  EventSink& events_;
+  ChunkIndex index_;
+  RegistryTree tree_;
+  RegistrationController registration_;
+  KvController kv_;
+};
+
+}  // namespace holdfast
