@@ -1,0 +1,183 @@
+// The library that an engine's worker links: tells the controller which chunks the worker holds.
+//
+//   ClientThread thread;
+//   Client client(thread, {.controller = "127.0.0.1:7440", .instance = "llama-0", .worker = 0,
+//                          .locations = {{.name = "gpu"}, {.name = "cpu"}}});
+//   client.admit(client.location("gpu"), hashes);
+//
+// The client connects, registers, reports and reconnects by itself until it is destroyed, leaves,
+// is superseded or is refused. Nothing that the controller or the network does blocks or fails a
+// call of the engine.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "client/client_thread.h"
+#include "core/messages.h"
+#include "core/result.h"
+#include "core/types.h"
+
+namespace holdfast {
+
+struct ClientLocation {
+  std::string name;                 // 1 to 128 bytes of UTF-8, each name once
+  std::vector<ChunkHash> contents;  // what it holds at start (a disk tier that survived)
+};
+
+// How the worker hashes tokens, where it wants the controller to check that.
+struct ClientHashing {
+  uint32_t chunkSize = 256;  // tokens
+  bool sha256Cbor = false;   // else CPython's hash
+  uint64_t noneHash = 0;
+  bool saveUnfullChunk = false;
+};
+
+struct ClientOptions {
+  std::string controller = "127.0.0.1:7440";  // "HOST:PORT" or "unix:PATH"
+  std::string token;                          // of the role worker; empty: none
+  std::string instance;                       // 1 to 256 bytes of UTF-8
+  uint32_t worker = 0;                        // rank, from 0
+  std::string ip;
+  uint16_t port = 0;
+  std::string peerUrl;     // where other workers connect; empty: this one offers no transfers
+  std::string model;       // empty: the controller's default
+  uint32_t worldSize = 0;  // ranks of the instance; 0: unknown
+  std::optional<ClientHashing> hashing;
+  std::vector<ClientLocation> locations;  // 1 to 64
+
+  // A report is sent when this many operations of a location wait, or the oldest waits this long.
+  size_t batchOperations = 2'000;  // 1 to 65,536
+  uint32_t batchDelayMs = 5;
+  // Operations of one location not yet sent. One more, and the numbering of that location starts
+  // anew (`lost` counts): the controller must then take its content by a full sync.
+  size_t queueOperations = 1'000'000;
+  // Operations of one location kept after sending, for a controller that lost a tail of them.
+  size_t ringOperations = 65'536;
+  // Reconnection: doubles from min to max, each wait drawn from its upper half. The maximum is
+  // also kept below the heartbeat time-out that the controller names.
+  uint32_t backoffMinMs = 50;
+  uint32_t backoffMaxMs = 5'000;
+  uint32_t callTimeoutMs = 10'000;  // connecting, registering: then the attempt has failed
+
+  // What is wrong, as a sentence; empty if valid.
+  std::string validate() const;
+};
+
+enum class ClientState : uint8_t {
+  kConnecting,  // no session: operations queue up
+  kRegistered,
+  kPaused,      // registered, the controller asked to hold reports of some location back
+  kSuperseded,  // for good: another process registered as this worker
+  kRefused,     // for good: the controller does not accept these settings or ids
+  kLeft,        // for good: leave()
+};
+std::string_view clientStateName(ClientState state);
+
+// Since construction. A snapshot: each number is exact, together they may be a moment apart.
+struct ClientCounters {
+  uint64_t connections = 0;          // established
+  uint64_t registrations = 0;        // answered
+  uint64_t reconnects = 0;           // registrations on a connection other than the first
+  uint64_t registrationsInSync = 0;  // that found every location in sync: nothing had to be sent
+  // Locations' decisions at registrations.
+  uint64_t decisionsInSync = 0;
+  uint64_t decisionsReplay = 0;
+  uint64_t decisionsDiverged = 0;
+  std::array<uint64_t, kReasons> decisionsByReason{};
+  uint64_t pauses = 0;
+  uint64_t operationsAccepted = 0;  // by admit and evict
+  uint64_t operationsSent = 0;
+  // Of those, sent with a seq that the controller had named as its own before, in the answer to a
+  // registration or by confirming it. Stays 0 unless the controller lost what it had confirmed.
+  uint64_t operationsResent = 0;
+  uint64_t operationsLost = 0;  // never reported one by one: the queue was full
+  uint64_t losses = 0;          // how often a location's numbering started anew for that
+  uint64_t reports = 0;
+  uint64_t heartbeats = 0;  // answered
+  uint64_t fullSyncKeys = 0;
+
+  uint64_t keysResent() const { return operationsResent + fullSyncKeys; }
+};
+
+// Of one location, for people and tests.
+struct ClientLocationStatus {
+  std::string name;
+  uint64_t incarnation = 0;
+  uint64_t lastSeq = 0;       // numbered and sent, on this session or an earlier one
+  uint64_t committedSeq = 0;  // confirmed by the controller
+  uint64_t queued = 0;        // operations not yet numbered
+  uint64_t count = 0;         // distinct keys as of lastSeq
+  KeyDigest digest;           // of those
+  bool decided = false;       // whether a controller ever decided; then its last decision:
+  DecisionKind decision = DecisionKind::kInSync;
+  Reason reason = Reason::kNone;
+};
+
+// Index into ClientOptions::locations.
+enum class LocationHandle : uint32_t {};
+
+class Client {
+ public:
+  // Called on the client's thread, in order; must not block, nor call back anything of this client
+  // that does (flush, leave, p2pLookup, the destructor). `reason` is for people, may be empty.
+  using StateCallback = std::function<void(ClientState state, const std::string& reason)>;
+
+  // Aborts if the options are not valid. Starts connecting at once; `thread` must outlive it.
+  Client(ClientThread& thread, ClientOptions options, StateCallback onState = {});
+  // Closes the connection without a word (the controller will call the worker LOST) and drops what
+  // was not sent. For an orderly end: flush(), leave().
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // Aborts if the options name no such location.
+  LocationHandle location(std::string_view name) const;
+
+  // The location now holds these chunks / holds them no longer. From any thread; copies the keys
+  // and returns. Changes of one key must be reported in the order they happened. Does nothing once
+  // the client has stopped for good.
+  void admit(LocationHandle location, std::span<const ChunkHash> keys);
+  void evict(LocationHandle location, std::span<const ChunkHash> keys);
+
+  // Waits until everything accepted before the call is committed by the controller; false if that
+  // did not come about in time (as long as a location is diverged, it does not).
+  bool flush(uint32_t timeoutMs);
+
+  struct Peer {
+    std::string instance;
+    std::string location;  // of most of those chunks
+    uint32_t chunks = 0;
+    std::string peerUrl;
+  };
+  // Who else holds these consecutive chunks of one prompt, longest prefix first? 1 to 65,536.
+  Result<std::vector<Peer>> p2pLookup(std::span<const ChunkHash> hashes,
+                                      uint32_t timeoutMs = 1'000);
+  // The same without waiting. Called back once, on the client's thread.
+  void p2pLookup(std::vector<ChunkHash> hashes,
+                 std::function<void(Result<std::vector<Peer>>)> callback);
+
+  // Deregisters: the controller forgets the worker, the client stops for good. False if it could
+  // not be done in time; the client has stopped all the same.
+  bool leave(uint32_t timeoutMs);
+
+  ClientState state() const;
+  ClientCounters counters() const;
+  std::vector<ClientLocationStatus> locations() const;
+  uint64_t run() const;  // random id of this client's life
+
+ private:
+  class Session;  // session.h
+  struct Shared;
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace holdfast
