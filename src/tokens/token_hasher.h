@@ -36,7 +36,7 @@ std::optional<uint64_t> parseNoneHash(std::string_view decimal, HashAlgorithm al
 std::string noneHashText(uint64_t noneHash, HashAlgorithm algorithm);
 
 struct HashSettings {
-  static constexpr uint32_t kChunkSizeMax = 65'536;
+  static constexpr uint32_t kChunkSizeMax = 1'048'576;
 
   uint32_t chunkSize = 256;  // tokens, 1..kChunkSizeMax
   HashAlgorithm algorithm = HashAlgorithm::builtin;

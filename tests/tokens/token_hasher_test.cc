@@ -48,9 +48,9 @@ TEST(HashSettings, ValidateNamesTheSettingItsValueAndItsRange) {
   EXPECT_EQ(HashSettings{}.validate(), "");
   EXPECT_EQ(HashSettings{.chunkSize = 1}.validate(), "");
   EXPECT_EQ(HashSettings{.chunkSize = HashSettings::kChunkSizeMax}.validate(), "");
-  EXPECT_EQ(HashSettings{.chunkSize = 0}.validate(), "chunk size 0 is outside 1..65536 tokens");
-  EXPECT_EQ(HashSettings{.chunkSize = 65'537}.validate(),
-            "chunk size 65537 is outside 1..65536 tokens");
+  EXPECT_EQ(HashSettings{.chunkSize = 0}.validate(), "chunk size 0 is outside 1..1048576 tokens");
+  EXPECT_EQ(HashSettings{.chunkSize = 1'048'577}.validate(),
+            "chunk size 1048577 is outside 1..1048576 tokens");
   const auto unknown = static_cast<HashAlgorithm>(9);
   EXPECT_NE(HashSettings{.algorithm = unknown}.validate(), "");
 }
