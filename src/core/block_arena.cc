@@ -27,13 +27,15 @@ BlockArena::BlockArena() {
   base_ = reserved_ + ((kHugePage - address % kHugePage) % kHugePage);
 }
 
-BlockArena::~BlockArena() { munmap(reserved_, kBytesMax + kHugePage); }
+BlockArena::~BlockArena() {
+  munmap(reserved_, kBytesMax + kHugePage);
+}
 
 void BlockArena::back(uint32_t blocks) {
   HOLDFAST_CHECK(blocks <= kBlocksMax, "the chunk index is full at %llu bytes",
                  static_cast<unsigned long long>(kBytesMax));
-  const uint32_t target = std::min(
-      kBlocksMax, (blocks + kBlocksPerStep - 1) / kBlocksPerStep * kBlocksPerStep);
+  const uint32_t target =
+      std::min(kBlocksMax, (blocks + kBlocksPerStep - 1) / kBlocksPerStep * kBlocksPerStep);
   const size_t bytes = uint64_t{target - backed_} * kBlockBytes;
   HOLDFAST_CHECK(mprotect(at(backed_), bytes, PROT_READ | PROT_WRITE) == 0,
                  "no memory for %zu bytes of the chunk index: %s", bytes, std::strerror(errno));

@@ -5,15 +5,15 @@
 namespace holdfast {
 
 // Prints file, line, condition and the printf-style message to stderr, then aborts.
-[[noreturn]] void checkFailed(const char* file, int line, const char* condition,
-                              const char* format, ...) __attribute__((format(printf, 4, 5)));
+[[noreturn]] void checkFailed(const char* file, int line, const char* condition, const char* format,
+                              ...) __attribute__((format(printf, 4, 5)));
 
 }  // namespace holdfast
 
 // HOLDFAST_CHECK(count > 0, "table %u holds %u keys", table, count);  Always on, also in releases.
-#define HOLDFAST_CHECK(condition, ...)                                           \
-  do {                                                                           \
-    if (__builtin_expect(!(condition), 0)) {                                     \
-      ::holdfast::checkFailed(__FILE__, __LINE__, #condition, "" __VA_ARGS__);   \
-    }                                                                            \
+#define HOLDFAST_CHECK(condition, ...)                                         \
+  do {                                                                         \
+    if (__builtin_expect(!(condition), 0)) {                                   \
+      ::holdfast::checkFailed(__FILE__, __LINE__, #condition, "" __VA_ARGS__); \
+    }                                                                          \
   } while (false)

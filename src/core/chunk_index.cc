@@ -137,9 +137,10 @@ void ChunkIndex::State::insert(uint64_t mixed, HolderId holder) {
   const uint32_t index = tableOf(mixed);
   Table& table = tables[index];
   if (table.needsGrowth()) grow(index);
+  const bool wanted = table.wantsGrowth();
   table.insert(arena, table.home(orderOf(mixed)), StoredKey::of(mixed), holder);
   ++chunks;
-  if (table.wantsGrowth()) wantGrowth.push_back(index);
+  if (!wanted && table.wantsGrowth()) wantGrowth.push_back(index);
 }
 
 // One holder's operations. Remembers the last transition of each kind: consecutive chunks mostly
@@ -244,7 +245,9 @@ void ChunkIndex::reserve(uint64_t chunks) {
   }
 }
 
-HolderId ChunkIndex::addHolder() { return state_->sets.addHolder(); }
+HolderId ChunkIndex::addHolder() {
+  return state_->sets.addHolder();
+}
 
 bool ChunkIndex::retire(HolderId holder) {
   if (state_->sets.retiredHolders() >= kRetiredHoldersMax) return false;
@@ -252,7 +255,9 @@ bool ChunkIndex::retire(HolderId holder) {
   return true;
 }
 
-size_t ChunkIndex::retiredHolders() const { return state_->sets.retiredHolders(); }
+size_t ChunkIndex::retiredHolders() const {
+  return state_->sets.retiredHolders();
+}
 
 ChunkIndex::Change ChunkIndex::apply(HolderId holder, uint64_t salt, const Operations& operations) {
   State& s = *state_;
@@ -261,8 +266,7 @@ ChunkIndex::Change ChunkIndex::apply(HolderId holder, uint64_t salt, const Opera
   Change change;
   uint64_t mixed[kBatch];
   for (size_t begin = 0; begin < operations.size(); begin += kBatch) {
-    const auto keys =
-        operations.keys.subspan(begin, std::min(kBatch, operations.size() - begin));
+    const auto keys = operations.keys.subspan(begin, std::min(kBatch, operations.size() - begin));
     State::Run run(s, holder);
     const auto prepare = [&](size_t i) {
       mixed[i] = mix(keys[i]);
@@ -288,8 +292,7 @@ ChunkIndex::Change ChunkIndex::apply(HolderId holder, uint64_t salt, const Opera
   return change;
 }
 
-void ChunkIndex::find(uint64_t salt, std::span<const ChunkHash> keys,
-                      std::span<SetId> sets) const {
+void ChunkIndex::find(uint64_t salt, std::span<const ChunkHash> keys, std::span<SetId> sets) const {
   HOLDFAST_CHECK(sets.size() >= keys.size(), "room for %zu sets of %zu keys", sets.size(),
                  keys.size());
   const State& s = *state_;
@@ -357,9 +360,13 @@ bool ChunkIndex::sweep(size_t slotsMax) {
   return s.sets.retiredHolders() == 0;
 }
 
-const HolderSets& ChunkIndex::sets() const { return state_->sets; }
+const HolderSets& ChunkIndex::sets() const {
+  return state_->sets;
+}
 
-uint64_t ChunkIndex::chunks() const { return state_->chunks; }
+uint64_t ChunkIndex::chunks() const {
+  return state_->chunks;
+}
 
 uint64_t ChunkIndex::memoryBytes() const {
   const State& s = *state_;
@@ -367,6 +374,8 @@ uint64_t ChunkIndex::memoryBytes() const {
          s.sets.memoryBytes();
 }
 
-uint64_t ChunkIndex::slots() const { return state_->slots; }
+uint64_t ChunkIndex::slots() const {
+  return state_->slots;
+}
 
 }  // namespace holdfast

@@ -12,7 +12,9 @@ constexpr size_t kMemoEntries = 16384;  // a power of two; 320 KB
 constexpr size_t kFirstChains = 64;     // a power of two
 
 // Sums of these make the hash of a set independent of order and cheap to update.
-uint64_t hashOf(HolderId holder) { return fmix64(holder + 0x9E3779B97F4A7C15u); }
+uint64_t hashOf(HolderId holder) {
+  return fmix64(holder + 0x9E3779B97F4A7C15u);
+}
 
 }  // namespace
 
@@ -101,8 +103,7 @@ SetId HolderSets::with(SetId set, HolderId holder) {
   scratch_.assign(old.begin(), at);
   scratch_.push_back(holder);
   scratch_.insert(scratch_.end(), at, old.end());
-  const uint64_t hash =
-      (isInterned(set) ? sets_[indexOf(set)].hash : hashOf(set)) + hashOf(holder);
+  const uint64_t hash = (isInterned(set) ? sets_[indexOf(set)].hash : hashOf(set)) + hashOf(holder);
   return remember(known, set, holder, intern(scratch_, hash));
 }
 

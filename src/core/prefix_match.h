@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "core/chunk_index.h"
@@ -22,7 +23,8 @@ struct HolderInfo {
 
 class HolderDirectory {
  public:
-  // Grows as needed. A holder never set is not visible.
+  // Grows as needed. A holder never set is not visible. Before a holder's id is used for another
+  // one it must be set anew (to HolderInfo{} when it is retired, to drop what it occupies here).
   void set(HolderId holder, const HolderInfo& info);
   const HolderInfo& get(HolderId holder) const {
     return holder < infos_.size() ? infos_[holder] : kNobody;
@@ -33,10 +35,24 @@ class HolderDirectory {
     return instance < worldSizes_.size() ? worldSizes_[instance] : 0;
   }
 
+  // Dense number of a (instance, rank) that has a visible holder; kInvisible for other holders.
+  static constexpr uint32_t kInvisible = ~0u;
+  uint32_t rankSlot(HolderId holder) const {
+    return holder < rankSlots_.size() ? rankSlots_[holder] : kInvisible;
+  }
+  size_t rankSlots() const { return holdersOfRank_.size(); }
+
  private:
+  uint32_t takeRankSlot(const HolderInfo& info);
+  void dropRankSlot(uint32_t slot, const HolderInfo& info);
+
   static const HolderInfo kNobody;
   std::vector<HolderInfo> infos_;
   std::vector<uint32_t> worldSizes_;
+  std::vector<uint32_t> rankSlots_;      // by holder
+  std::vector<uint32_t> holdersOfRank_;  // by rank slot: its visible holders
+  std::vector<uint32_t> freeRankSlots_;
+  std::unordered_map<uint64_t, uint32_t> slotOfRank_;  // instance << 32 | rank
 };
 
 struct LocationHits {
@@ -70,8 +86,49 @@ class PrefixMatcher {
                   std::vector<InstanceMatch>& out);
 
  private:
+  // One rank with the first chunk, and how far it goes.
+  struct Candidate {
+    uint32_t instance;
+    uint32_t rank;
+    uint32_t chunks;
+    uint32_t firstHolder;  // index + 1 in touched_: what it holds where, in reverse order
+    bool unconfirmed;
+  };
+  struct Touched {
+    uint32_t chunks;
+    uint16_t location;
+    HolderId holder;
+    uint32_t next;  // index + 1
+  };
+  // Which ranks may be candidates.
+  struct Filter {
+    bool peersOnly = false;
+    uint32_t asker = 0;
+    uint32_t rank = 0;
+  };
+  // A number that is valid for one look-up only: no clearing between look-ups.
+  struct Stamped {
+    uint32_t stamp = 0;
+    uint32_t value = 0;
+  };
+
+  void walk(uint64_t salt, std::span<const ChunkHash> keys, const Filter& filter);
+  // The chunks [begin, end) all have this set. How many candidates go on to `end`.
+  size_t extend(SetId set, uint32_t begin, uint32_t end, const Filter& filter);
+  void collect(const Filter& filter, std::vector<InstanceMatch>& out);
+  void describe(const Candidate& best, InstanceMatch& match) const;
+  void nextStamp();
+
   const ChunkIndex& index_;
   const HolderDirectory& directory_;
+  // Scratch, kept between look-ups.
+  uint32_t stamp_ = 0;
+  std::vector<SetId> sets_;
+  std::vector<Candidate> candidates_;
+  std::vector<Touched> touched_;
+  std::vector<Stamped> candidateOf_;  // by rank slot: index in candidates_
+  std::vector<Stamped> touchedOf_;    // by holder: index in touched_
+  std::vector<uint32_t> order_;       // of candidates_
 };
 
 }  // namespace holdfast

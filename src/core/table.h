@@ -5,8 +5,8 @@
 // by block: a block just read is the next one written, and no second copy is ever in memory.
 #pragma once
 
-#include <cstdint>
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
