@@ -7,6 +7,7 @@
 
 #include "core/block_arena.h"
 #include "core/check.h"
+#include "core/key_mixer.h"
 #include "core/prefetch.h"
 #include "core/table.h"
 
@@ -213,20 +214,6 @@ class ChunkIndex::State::Run {
   Transition evicted_;
 };
 
-namespace {
-
-// Salted and mixed by bijections, so that different chunks of one model never share a slot.
-class Mixer {
- public:
-  explicit Mixer(uint64_t salt) : salt_(fmix64(salt + 0x9E3779B97F4A7C15u)) {}
-  uint64_t operator()(ChunkHash key) const { return splitmix64Finalise(key ^ salt_); }
-
- private:
-  uint64_t salt_;
-};
-
-}  // namespace
-
 ChunkIndex::ChunkIndex() : ChunkIndex(Options{}) {}
 
 ChunkIndex::ChunkIndex(const Options& options) : state_(std::make_unique<State>(options)) {
@@ -262,7 +249,7 @@ size_t ChunkIndex::retiredHolders() const {
 ChunkIndex::Change ChunkIndex::apply(HolderId holder, uint64_t salt, const Operations& operations) {
   State& s = *state_;
   HOLDFAST_CHECK(s.sets.isLive(holder), "operations of holder %u, which is not live", holder);
-  const Mixer mix(salt);
+  const KeyMixer mix(salt);
   Change change;
   uint64_t mixed[kBatch];
   for (size_t begin = 0; begin < operations.size(); begin += kBatch) {
@@ -296,7 +283,7 @@ void ChunkIndex::find(uint64_t salt, std::span<const ChunkHash> keys, std::span<
   HOLDFAST_CHECK(sets.size() >= keys.size(), "room for %zu sets of %zu keys", sets.size(),
                  keys.size());
   const State& s = *state_;
-  const Mixer mix(salt);
+  const KeyMixer mix(salt);
   uint64_t mixed[kAhead];
   const auto prepare = [&](size_t i) {
     mixed[i % kAhead] = mix(keys[i]);

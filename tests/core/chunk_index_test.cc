@@ -1,0 +1,407 @@
+#include "core/chunk_index.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "core/key_mixer.h"
+#include "tests/core/random_sequences.h"
+
+namespace holdfast {
+namespace {
+
+using test::below;
+using test::chance;
+using test::Random;
+
+std::vector<HolderId> holdersOf(const ChunkIndex& index, SetId set) {
+  HolderId single = kNoHolder;
+  std::vector<HolderId> live;
+  for (const HolderId holder : index.sets().members(set, single)) {
+    if (!index.sets().isRetired(holder)) live.push_back(holder);
+  }
+  return live;
+}
+
+std::vector<HolderId> holdersOf(const ChunkIndex& index, uint64_t salt, ChunkHash key) {
+  SetId set = kEmptySet;
+  index.find(salt, {&key, 1}, {&set, 1});
+  return holdersOf(index, set);
+}
+
+ChunkIndex::Change admit(ChunkIndex& index, HolderId holder, std::vector<ChunkHash> keys) {
+  return index.apply(holder, 0, {keys, {}});
+}
+
+ChunkIndex::Change evict(ChunkIndex& index, HolderId holder, std::vector<ChunkHash> keys) {
+  const std::vector<uint8_t> all(keys.size() / 8 + 1, 0xFF);
+  return index.apply(holder, 0, {keys, {all.data(), 0}});
+}
+
+KeyDigest digestOf(const std::vector<ChunkHash>& keys) {
+  KeyDigest digest;
+  for (const ChunkHash key : keys) digest.add(key);
+  return digest;
+}
+
+TEST(ChunkIndex, KnowsNobodyAtFirst) {
+  ChunkIndex index;
+  EXPECT_EQ(index.chunks(), 0u);
+  EXPECT_TRUE(holdersOf(index, 0, 1).empty());
+  EXPECT_TRUE(index.sweep(1));
+}
+
+TEST(ChunkIndex, CountsOnlyWhatChanges) {
+  ChunkIndex index;
+  const HolderId a = index.addHolder();
+  auto change = admit(index, a, {5, 6, 5});
+  EXPECT_EQ(change.count, 2);
+  EXPECT_EQ(change.digest, digestOf({5, 6}));
+  change = admit(index, a, {6});
+  EXPECT_EQ(change.count, 0);
+  EXPECT_EQ(change.digest, KeyDigest{});
+  change = evict(index, a, {7, 6, 6});
+  EXPECT_EQ(change.count, -1);
+  EXPECT_EQ(index.chunks(), 1u);
+  EXPECT_THAT(holdersOf(index, 0, 5), testing::ElementsAre(a));
+  EXPECT_TRUE(holdersOf(index, 0, 6).empty());
+}
+
+TEST(ChunkIndex, AppliesOneKeySeveralTimesInOrder) {
+  ChunkIndex index;
+  const HolderId a = index.addHolder();
+  // admit, evict, admit, evict, evict, admit, evict of one key: gone at the end.
+  const std::vector<ChunkHash> keys(7, 42);
+  const uint8_t evicts[] = {0b1011010};
+  const auto change = index.apply(a, 0, {keys, {evicts, 0}});
+  EXPECT_EQ(change.count, 0);
+  EXPECT_EQ(change.digest, KeyDigest{});
+  EXPECT_TRUE(holdersOf(index, 0, 42).empty());
+  EXPECT_EQ(index.chunks(), 0u);
+}
+
+TEST(ChunkIndex, HonoursTheOffsetOfTheBitmapAcrossBatches) {
+  ChunkIndex index;
+  const HolderId a = index.addHolder();
+  std::vector<ChunkHash> keys;
+  for (ChunkHash key = 0; key < 1000; ++key) keys.push_back(key);
+  admit(index, a, keys);
+  std::vector<uint8_t> evicts(1003 / 8 + 1, 0);
+  for (size_t i : {0, 299, 511, 512, 999}) evicts[(i + 3) / 8] |= 1 << ((i + 3) % 8);
+  EXPECT_EQ(index.apply(a, 0, {keys, {evicts.data(), 3}}).count, -5);
+  for (size_t i : {0, 299, 511, 512, 999}) EXPECT_TRUE(holdersOf(index, 0, i).empty()) << i;
+  EXPECT_EQ(index.chunks(), 995u);
+}
+
+TEST(ChunkIndex, EveryHashIsAKey) {
+  ChunkIndex index;
+  const HolderId a = index.addHolder();
+  const KeyMixer mix(0);
+  const uint64_t most = std::numeric_limits<uint64_t>::max();
+  // Both the hashes and the mixed keys at the ends of their ranges.
+  const std::vector<ChunkHash> keys = {0, most, mix.inverse(0), mix.inverse(most), mix.inverse(1)};
+  for (const ChunkHash key : keys) EXPECT_TRUE(holdersOf(index, 0, key).empty());
+  EXPECT_EQ(admit(index, a, keys).count, 5);
+  for (const ChunkHash key : keys) EXPECT_THAT(holdersOf(index, 0, key), testing::ElementsAre(a));
+  EXPECT_EQ(evict(index, a, keys).count, -5);
+  EXPECT_EQ(index.chunks(), 0u);
+}
+
+TEST(ChunkIndex, SaltsKeepModelsApart) {
+  ChunkIndex index;
+  const HolderId a = index.addHolder();
+  const std::vector<ChunkHash> keys = {1, 2, 3};
+  index.apply(a, 7, {keys, {}});
+  EXPECT_TRUE(holdersOf(index, 8, 2).empty());
+  EXPECT_THAT(holdersOf(index, 7, 2), testing::ElementsAre(a));
+}
+
+TEST(ChunkIndex, ChunksOfEqualHoldersShareTheSet) {
+  ChunkIndex index;
+  const HolderId a = index.addHolder();
+  const HolderId b = index.addHolder();
+  admit(index, a, {1, 2});
+  admit(index, b, {2, 1});
+  const std::vector<ChunkHash> keys = {1, 2};
+  SetId sets[2];
+  index.find(0, keys, sets);
+  EXPECT_EQ(sets[0], sets[1]);
+  EXPECT_THAT(holdersOf(index, sets[0]), testing::ElementsAre(a, b));
+}
+
+TEST(ChunkIndex, RetiresAtMostItsLimit) {
+  ChunkIndex index;
+  for (size_t i = 0; i < ChunkIndex::kRetiredHoldersMax; ++i) {
+    ASSERT_TRUE(index.retire(index.addHolder()));
+  }
+  const HolderId last = index.addHolder();
+  EXPECT_FALSE(index.retire(last));
+  EXPECT_TRUE(index.sets().isLive(last));
+  EXPECT_EQ(index.retiredHolders(), ChunkIndex::kRetiredHoldersMax);
+  while (!index.sweep(1 << 20)) {
+  }
+  EXPECT_TRUE(index.retire(last));
+}
+
+TEST(ChunkIndex, ASweepFreesOnlyWhatWasRetiredBeforeItBegan) {
+  ChunkIndex index;
+  const HolderId a = index.addHolder();
+  const HolderId b = index.addHolder();
+  std::vector<ChunkHash> keys;
+  for (ChunkHash key = 0; key < 10000; ++key) keys.push_back(key);
+  admit(index, a, keys);
+  admit(index, b, keys);
+  ASSERT_TRUE(index.retire(a));
+  EXPECT_FALSE(index.sweep(5000));
+  ASSERT_TRUE(index.retire(b));  // the sweep is half way: what it has passed still names b
+  while (index.retiredHolders() == 2) index.sweep(1000);
+  EXPECT_EQ(index.addHolder(), a);
+  EXPECT_NE(index.addHolder(), b);
+  while (!index.sweep(1000)) {
+  }
+  EXPECT_EQ(index.chunks(), 0u);
+  EXPECT_EQ(index.addHolder(), b);
+}
+
+TEST(ChunkIndex, SweepsABoundedNumberOfSlotsACall) {
+  ChunkIndex index;
+  const HolderId a = index.addHolder();
+  std::vector<ChunkHash> keys;
+  for (ChunkHash key = 0; key < 100000; ++key) keys.push_back(key);
+  admit(index, a, keys);
+  index.retire(a);
+  uint64_t before = index.chunks();
+  while (!index.sweep(100)) {
+    ASSERT_LE(before - index.chunks(), 106u);
+    before = index.chunks();
+  }
+  EXPECT_EQ(index.chunks(), 0u);
+}
+
+TEST(ChunkIndex, ReserveAvoidsGrowth) {
+  ChunkIndex index;
+  index.reserve(500000);
+  const uint64_t slots = index.slots();
+  const HolderId a = index.addHolder();
+  std::vector<ChunkHash> keys;
+  for (ChunkHash key = 0; key < 500000; ++key) keys.push_back(key);
+  EXPECT_EQ(admit(index, a, keys).count, 500000);
+  EXPECT_EQ(index.slots(), slots);
+  index.reserve(10);
+  EXPECT_EQ(index.slots(), slots);
+}
+
+TEST(ChunkIndex, ReserveKeepsWhatIsThere) {
+  ChunkIndex index;
+  const HolderId a = index.addHolder();
+  admit(index, a, {1, 2, 3});
+  index.reserve(1000000);
+  EXPECT_EQ(index.chunks(), 3u);
+  EXPECT_THAT(holdersOf(index, 0, 3), testing::ElementsAre(a));
+}
+
+TEST(ChunkIndexDeathTest, RefusesOperationsOfAHolderThatIsNotLive) {
+  ChunkIndex index;
+  const HolderId a = index.addHolder();
+  index.retire(a);
+  EXPECT_DEATH(admit(index, a, {1}), "holder 1, which is not live");
+  EXPECT_DEATH(index.retire(a), "holder 1");
+}
+
+// The index beside a plain model of it.
+class Twin {
+ public:
+  explicit Twin(Random& random) : random_(random), index_(options(random)) {
+    const size_t universe = 20 + below(random, 600);
+    const size_t salts = 1 + below(random, 3);
+    for (size_t s = 0; s < salts; ++s) {
+      const uint64_t salt = below(random, 2) == 0 ? s : random();
+      const KeyMixer mix(salt);
+      auto& keys = universe_[salt];
+      for (size_t i = 0; i < universe; ++i) keys.push_back(mix.inverse(crowdedKey()));
+    }
+  }
+
+  void step() {
+    const uint64_t what = below(random_, 100);
+    if (holders_.empty() || what < 4) {
+      addHolder();
+    } else if (what < 7) {
+      retire();
+    } else if (what < 25) {
+      sweep();
+    } else if (what < 27) {
+      checkAll();
+    } else if (what < 28 && chance(random_, 3)) {
+      index_.reserve(index_.chunks() * 2);
+    } else {
+      report();
+    }
+  }
+
+  void finish() {
+    checkAll();
+    for (int calls = 0; !index_.sweep(1 + below(random_, 500000)); ++calls) {
+      ASSERT_LT(calls, 1000000);
+    }
+    retired_.clear();
+    checkAll();
+    uint64_t chunks = 0;
+    for (const auto& [key, holders] : model_) chunks += holders.empty() ? 0 : 1;
+    EXPECT_EQ(index_.chunks(), chunks);
+    // Nothing is left of anyone after everyone went.
+    while (!holders_.empty()) retire();
+    while (!index_.sweep(1000000)) {
+    }
+    EXPECT_EQ(index_.chunks(), 0u);
+  }
+
+ private:
+  static ChunkIndex::Options options(Random& random) {
+    ChunkIndex::Options options;
+    if (chance(random, 10)) options.tableBits = static_cast<uint32_t>(12 + below(random, 3));
+    // Touches every table, which takes time.
+    if (chance(random, 3)) options.expectedChunks = below(random, 5000);
+    return options;
+  }
+
+  // Mixed keys that meet in few tables and few buckets, many at the end of a table, and that
+  // differ in few bits.
+  uint64_t crowdedKey() {
+    const uint64_t table = below(random_, 3) == 0 ? 0xFFF : 0;
+    uint64_t order = random_() & 0xFFFFFFFF;
+    const uint64_t shape = below(random_, 4);
+    if (shape == 0) order |= 0xFF000000;
+    if (shape == 1) order &= 0x00FFFFFF;
+    const uint64_t low = below(random_, 2) == 0 ? below(random_, 4) : random_() & 0xFFFFF;
+    return table << 52 | order << 20 | low;
+  }
+
+  void addHolder() {
+    if (holders_.size() > 12) return;
+    const HolderId holder = index_.addHolder();
+    ASSERT_NE(holder, kNoHolder);
+    ASSERT_FALSE(holders_.contains(holder)) << holder;
+    if (retired_.contains(holder)) {
+      // Its sweep is over: nobody may remember it.
+      retired_.erase(holder);
+    }
+    auto at = universe_.begin();
+    std::advance(at, static_cast<ptrdiff_t>(below(random_, universe_.size())));
+    holders_[holder] = {at->first, 0, {}};
+  }
+
+  void retire() {
+    const HolderId holder = anyHolder();
+    ASSERT_TRUE(index_.retire(holder));
+    holders_.erase(holder);
+    retired_.insert(holder);
+    for (auto& [key, holders] : model_) holders.erase(holder);
+  }
+
+  void sweep() {
+    const bool done = index_.sweep(1 + below(random_, chance(random_, 30) ? 100000 : 2000));
+    EXPECT_EQ(done, index_.retiredHolders() == 0);
+    EXPECT_LE(index_.retiredHolders(), retired_.size());
+  }
+
+  void report() {
+    const HolderId id = anyHolder();
+    Holder& holder = holders_[id];
+    const auto& universe = universe_[holder.salt];
+    const size_t count = below(random_, chance(random_, 10) ? 600 : 40);
+    const size_t offset = below(random_, 20);
+    const uint32_t evictPercent = static_cast<uint32_t>(below(random_, 101));
+    std::vector<ChunkHash> keys;
+    std::vector<uint8_t> bits((count + offset) / 8 + 1, 0);
+    const bool allAdmits = chance(random_, 20);
+    int64_t expected = 0;
+    KeyDigest digest;
+    for (size_t i = 0; i < count; ++i) {
+      // Often one of the last few again.
+      const bool again = !keys.empty() && chance(random_, 20);
+      const ChunkHash key =
+          again ? keys[keys.size() - 1 - below(random_, std::min<size_t>(keys.size(), 4))]
+                : universe[below(random_, universe.size())];
+      keys.push_back(key);
+      auto& members = model_[{holder.salt, key}];
+      if (!allAdmits && chance(random_, evictPercent)) {
+        bits[(i + offset) / 8] |= static_cast<uint8_t>(1 << ((i + offset) % 8));
+        if (members.erase(id) > 0) {
+          --expected;
+          digest.remove(key);
+        }
+      } else if (members.insert(id).second) {
+        ++expected;
+        digest.add(key);
+      }
+    }
+    const EvictBits evicts = allAdmits ? EvictBits{} : EvictBits{bits.data(), offset};
+    const auto change = index_.apply(id, holder.salt, {keys, evicts});
+    EXPECT_EQ(change.count, expected);
+    EXPECT_EQ(change.digest, digest);
+    holder.count += change.count;
+    holder.digest += change.digest;
+  }
+
+  void checkAll() {
+    std::map<HolderId, std::pair<int64_t, KeyDigest>> totals;
+    uint64_t held = 0;
+    for (const auto& [salt, keys] : universe_) {
+      std::vector<SetId> sets(keys.size());
+      index_.find(salt, keys, sets);
+      const std::set<ChunkHash> distinct(keys.begin(), keys.end());
+      for (size_t i = 0; i < keys.size(); ++i) {
+        const auto& expected = model_[{salt, keys[i]}];
+        ASSERT_THAT(holdersOf(index_, sets[i]), testing::ElementsAreArray(expected));
+      }
+      for (const ChunkHash key : distinct) {
+        for (const HolderId holder : model_[{salt, key}]) {
+          ++totals[holder].first;
+          totals[holder].second.add(key);
+        }
+        held += model_[{salt, key}].empty() ? 0 : 1;
+      }
+    }
+    for (const auto& [id, holder] : holders_) {
+      EXPECT_EQ(holder.count, totals[id].first);
+      EXPECT_EQ(holder.digest, totals[id].second);
+    }
+    EXPECT_GE(index_.chunks(), held);
+    EXPECT_GE(index_.slots(), index_.chunks());
+  }
+
+  HolderId anyHolder() {
+    auto at = holders_.begin();
+    std::advance(at, static_cast<ptrdiff_t>(below(random_, holders_.size())));
+    return at->first;
+  }
+
+  struct Holder {
+    uint64_t salt = 0;
+    int64_t count = 0;
+    KeyDigest digest;
+  };
+  Random& random_;
+  ChunkIndex index_;
+  std::map<uint64_t, std::vector<ChunkHash>> universe_;  // by salt
+  std::map<std::pair<uint64_t, ChunkHash>, std::set<HolderId>> model_;
+  std::map<HolderId, Holder> holders_;
+  std::set<HolderId> retired_;
+};
+
+TEST(ChunkIndexProperty, AgreesWithAPlainModel) {
+  test::forRandomSequences(2000, [](Random& random) {
+    Twin twin(random);
+    const size_t steps = 20 + below(random, 100);
+    for (size_t i = 0; i < steps && !testing::Test::HasFailure(); ++i) twin.step();
+    if (!testing::Test::HasFailure()) twin.finish();
+  });
+}
+
+}  // namespace
+}  // namespace holdfast
