@@ -1,0 +1,70 @@
+// Rows of holdfast-bench. A row measures one number; a file of rows adds its table to groups().
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace holdfast::bench {
+
+struct RunOptions {
+  double scale = 1;     // of every size
+  bool lastRun = true;  // what is kept between the runs of a row can go after this one
+
+  // A size of the full benchmark, scaled; at least `least`.
+  uint64_t size(uint64_t full, uint64_t least = 1) const;
+};
+
+struct RunResult {
+  double value = 0;
+  std::string note;   // for people, beside the value; may be empty
+  std::string error;  // why there is no value, empty if there is one
+};
+
+enum class Better { kHigher, kLower };
+
+struct Row {
+  std::string name;
+  std::string what;  // in a few words
+  std::string unit;
+  double floor = 0;  // the value that must be met on the reference machine
+  double aim = 0;
+  Better better = Better::kHigher;
+  std::function<RunResult(const RunOptions&)> run;
+
+  bool meets(double value, double bound) const {
+    return better == Better::kHigher ? value >= bound : value <= bound;
+  }
+};
+
+// The tables, one for each file of rows.
+std::vector<Row> indexRows();
+
+// All rows in the order of the report.
+std::vector<Row> allRows();
+
+// --- For rows ---
+
+class Stopwatch {
+ public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+  double milliseconds() const { return seconds() * 1e3; }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+double median(std::vector<double> values);
+// The value below which this share (0 to 1) of the values lies, the smallest such. Not empty.
+double quantile(std::vector<double> values, double share);
+// Resident memory of this process, from /proc/self/statm.
+uint64_t residentBytes();
+// A line on stderr.
+void progress(const std::string& text);
+
+}  // namespace holdfast::bench

@@ -1,0 +1,197 @@
+// holdfast-bench: measures the rows that Holdfast promises floors for.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include "bench/bench.h"
+
+namespace holdfast::bench {
+namespace {
+
+constexpr int kRunsMax = 100;
+
+struct Measured {
+  Row row;
+  double value = 0;  // median of runs
+  std::vector<double> runs;
+  std::string note;
+  std::string error;
+};
+
+std::string machine() {
+  std::ifstream cpus("/proc/cpuinfo");
+  std::string model = "unknown processor";
+  for (std::string line; std::getline(cpus, line);) {
+    if (line.rfind("model name", 0) == 0) {
+      model = line.substr(line.find(':') + 2);
+      break;
+    }
+  }
+  const auto bytes =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  char text[256];
+  std::snprintf(text, sizeof(text), "%s, %ld processors, %.0f GiB", model.c_str(),
+                sysconf(_SC_NPROCESSORS_ONLN), bytes / (1 << 30));
+  return text;
+}
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.4g", value);
+  return text;
+}
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  return out + '"';
+}
+
+Measured measure(const Row& row, double scale, int runs) {
+  Measured measured;
+  measured.row = row;
+  for (int i = 0; i < runs; ++i) {
+    const Stopwatch watch;
+    const RunResult result = row.run({scale, i + 1 == runs});
+    if (!result.error.empty()) {
+      measured.error = result.error;
+      progress(row.name + ": " + result.error);
+      break;
+    }
+    measured.runs.push_back(result.value);
+    measured.note = result.note;
+    progress(row.name + " run " + std::to_string(i + 1) + "/" + std::to_string(runs) + ": " +
+             number(result.value) + " " + row.unit +
+             (result.note.empty() ? "" : " (" + result.note + ")") + ", took " +
+             number(watch.seconds()) + " s");
+  }
+  if (!measured.runs.empty()) measured.value = median(measured.runs);
+  return measured;
+}
+
+void printJson(const std::vector<Measured>& all) {
+  std::ostringstream out;
+  out << "{\"machine\": " << quoted(machine()) << ", \"rows\": [";
+  const char* separator = "\n  ";
+  for (const Measured& m : all) {
+    if (m.runs.empty()) continue;
+    out << separator << "{\"name\": " << quoted(m.row.name) << ", \"value\": " << number(m.value)
+        << ", \"unit\": " << quoted(m.row.unit) << ", \"floor\": " << number(m.row.floor)
+        << ", \"aim\": " << number(m.row.aim)
+        << ", \"better\": " << (m.row.better == Better::kHigher ? "\"higher\"" : "\"lower\"")
+        << ", \"runs\": [";
+    for (size_t i = 0; i < m.runs.size(); ++i) out << (i > 0 ? ", " : "") << number(m.runs[i]);
+    out << "]}";
+    separator = ",\n  ";
+  }
+  out << "\n]}\n";
+  std::fputs(out.str().c_str(), stdout);
+}
+
+void printTable(const std::vector<Measured>& all, double scale) {
+  std::printf("%s%s\n\n", machine().c_str(),
+              scale == 1 ? "" : ("; sizes scaled by " + number(scale)).c_str());
+  std::printf("%-20s %10s %-12s %8s %8s  %-12s %s\n", "row", "value", "unit", "floor", "aim",
+              "verdict", "what");
+  for (const Measured& m : all) {
+    if (m.runs.empty()) {
+      std::printf("%-20s %10s %-12s %8s %8s  %-12s %s\n", m.row.name.c_str(), "-",
+                  m.row.unit.c_str(), number(m.row.floor).c_str(), number(m.row.aim).c_str(),
+                  "FAILED", m.error.c_str());
+      continue;
+    }
+    const char* const verdict = m.row.meets(m.value, m.row.aim)     ? "meets aim"
+                                : m.row.meets(m.value, m.row.floor) ? "meets floor"
+                                                                    : "BELOW FLOOR";
+    std::printf("%-20s %10s %-12s %8s %8s  %-12s %s%s\n", m.row.name.c_str(),
+                number(m.value).c_str(), m.row.unit.c_str(), number(m.row.floor).c_str(),
+                number(m.row.aim).c_str(), verdict, m.row.what.c_str(),
+                m.note.empty() ? "" : (" [" + m.note + "]").c_str());
+  }
+}
+
+int run(int argc, char** argv) {
+  const std::vector<Row> rows = allRows();
+  std::string known;
+  for (const Row& row : rows) {
+    char line[256];
+    std::snprintf(line, sizeof(line), "  %-20s %s (%s; floor %s, aim %s)\n", row.name.c_str(),
+                  row.what.c_str(), row.unit.c_str(), number(row.floor).c_str(),
+                  number(row.aim).c_str());
+    known += line;
+  }
+
+  CLI::App app{
+      "Measures Holdfast on this machine and compares with the floor and the aim of each row.\n"
+      "The value of a row is the median of its runs. Progress goes to stderr.\n\n"
+      "  holdfast-bench all                   every row, as a table\n"
+      "  holdfast-bench all --json            the same as one JSON object\n"
+      "  holdfast-bench index_lookup --runs 5 one row, five runs\n"
+      "  holdfast-bench all --scale 0.01      a quick look; floors hold for full sizes only"};
+  app.name("holdfast-bench");
+  app.footer("Rows:\n" + known +
+             "\nExit status: 0 measured, 1 a row could not be measured, 2 wrong usage.\n"
+             "Close other programs first: rows use both processors of a small machine.");
+  std::vector<std::string> names;
+  bool json = false;
+  bool list = false;
+  double scale = 1;
+  int runs = 3;
+  app.add_option("NAME", names, "Rows to measure, or 'all'");
+  app.add_flag("--json", json, "Print one JSON object instead of a table");
+  app.add_flag("--list", list, "Print the rows and measure nothing");
+  app.add_option("--scale", scale, "Multiply every size by this")
+      ->check(CLI::Range(1e-6, 10.0))
+      ->capture_default_str();
+  app.add_option("--runs", runs, "Runs of each row")
+      ->check(CLI::Range(1, kRunsMax))
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (list) {
+    std::fputs(known.c_str(), stdout);
+    return 0;
+  }
+  if (names.empty()) {
+    std::fprintf(stderr, "Which rows? 'all' or some of:\n%s", known.c_str());
+    return 2;
+  }
+  const bool all = std::find(names.begin(), names.end(), "all") != names.end();
+  for (const std::string& name : names) {
+    if (name != "all" &&
+        std::none_of(rows.begin(), rows.end(), [&](const Row& row) { return row.name == name; })) {
+      std::fprintf(stderr, "No row is called '%s'. There are:\n%s", name.c_str(), known.c_str());
+      return 2;
+    }
+  }
+  std::vector<Measured> measured;
+  bool failed = false;
+  for (const Row& row : rows) {
+    if (!all && std::find(names.begin(), names.end(), row.name) == names.end()) continue;
+    measured.push_back(measure(row, scale, runs));
+    failed |= !measured.back().error.empty();
+  }
+  if (json) {
+    printJson(measured);
+  } else {
+    printTable(measured, scale);
+  }
+  return failed ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace holdfast::bench
+
+int main(int argc, char** argv) {
+  return holdfast::bench::run(argc, argv);
+}
