@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/messages.h"
 #include "core/prefix_match.h"
 #include "core/registry_tree.h"
@@ -17,8 +18,8 @@ namespace holdfast {
 
 class KvController {
  public:
-  KvController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store, EventSink& events,
-               uint64_t foldFloorOperations);
+  KvController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store, Clock& clock,
+               EventSink& events, uint64_t foldFloorOperations);
 
   // handle_batched_kv_operations. An error (malformed, over a limit) changes nothing.
   Result<ReportOutcome> handleBatchedKvOperations(SessionId session, const Report& report);
@@ -39,11 +40,16 @@ class KvController {
 
  private:
   ReportOutcome refuse(Worker& worker);
-  void apply(Worker& worker, Location& location, uint64_t firstSeq, const Operations& operations);
+  ReportOutcome gap(Location& location, uint64_t firstSeq);
+  // Operations that begin at the location's lastSeq + 1: into the index and the store's queue.
+  void apply(Location& location, const Operations& operations);
+  void queueFold(Location& location);
+  void commitFold(Location& location, const FoldResult& result);
 
   RegistryTree& tree_;
   ChunkIndex& index_;
   RegistryStore& store_;
+  Clock& clock_;
   EventSink& events_;
   const uint64_t foldFloor_;
   PrefixMatcher matcher_;

@@ -2,26 +2,36 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/clock.h"
 #include "core/messages.h"
 #include "core/registry_tree.h"
 #include "core/result.h"
+#include "core/resume_policy.h"
 
 namespace holdfast {
 
 class RegistrationController {
  public:
+  struct Options {
+    size_t workersMax = kWorkersMaxDefault;
+    uint64_t heartbeatTimeoutMs = 30'000;  // silence after which a worker is LOST
+    uint64_t lostGraceMs = 3'600'000;      // LOST for longer: state dropped
+  };
+
   RegistrationController(RegistryTree& tree, RegistryStore& store, Clock& clock, EventSink& events,
-                         uint64_t heartbeatTimeoutMs, uint64_t lostGraceMs, size_t workersMax);
+                         const Options& options);
 
   // The newest registration wins. `link` must stay valid until this session ended (superseded,
-  // closed, deregistered, connectionClosed or replaced by a registration of the same run).
+  // closed, deregistered, connectionClosed or replaced by a registration of the same run). An
+  // error changes nothing.
   Result<RegisterOutcome> registerWorker(const Registration& registration, WorkerLink& link);
 
-  // Compares the statements with what we have. Errors: kSuperseded, kInvalid.
+  // Compares the statements with what we have. Errors: kSuperseded, kInvalid; they change nothing.
   Result<HeartbeatOutcome> heartbeat(SessionId session,
                                      const std::vector<LocationStatement>& statements);
 
@@ -32,18 +42,29 @@ class RegistrationController {
   // The transport is gone: the worker is LOST if the session is still in force.
   void connectionClosed(SessionId session);
 
-  // Silence, grace and recovery time-outs.
+  // Silence, grace and recovery time-outs; lets paused workers go on once the store takes writes.
   void tick();
 
-  // The store can write again: everyone who was paused registers again.
-  void resumePaused();
+  // The store cannot write: nobody is to report until it can.
+  void pauseAll(const std::string& reason);
 
   // query_instance: the instance of a worker registered with this ip; empty: none.
   std::string_view queryInstance(std::string_view ip) const;
 
  private:
+  // Locations whose numbering begins anew, with the seq, when the batch is queued.
+  using Numbering = std::vector<std::pair<Location*, uint64_t>>;
+
+  std::optional<Error> notAcceptable(const Registration& registration, const Worker* worker) const;
+  void supersede(Worker& worker);
+  void takeOver(Worker& worker, const Registration& registration, StoreBatch& batch);
   LocationDecision decide(Worker& worker, const LocationStatement& statement, bool atRegistration,
-                          StoreBatch& batch);
+                          StoreBatch& batch, Numbering& numbering);
+  void carryOut(Location& location, const LocationStatement& statement,
+                const ResumeDecision& decision, StoreBatch& batch, Numbering& numbering);
+  Ticket commit(StoreBatch batch, const Numbering& numbering);
+  void heard(Worker& worker);
+  void resume(Worker& worker);
   void markLost(Worker& worker, const std::string& why);
   Ticket forget(Worker& worker);
 
@@ -51,9 +72,7 @@ class RegistrationController {
   RegistryStore& store_;
   Clock& clock_;
   EventSink& events_;
-  const uint64_t heartbeatTimeoutMs_;
-  const uint64_t lostGraceMs_;
-  const size_t workersMax_;
+  const Options options_;
 };
 
 }  // namespace holdfast

@@ -11,6 +11,7 @@
 #include "core/messages.h"
 #include "core/registration_controller.h"
 #include "core/registry_digest.h"
+#include "core/registry_loader.h"
 #include "core/registry_store.h"
 #include "core/registry_tree.h"
 
@@ -18,18 +19,9 @@ namespace holdfast {
 
 struct RegistryOptions {
   std::string defaultModel = "default";  // of workers and look-ups that name none
-  size_t workersMax = kWorkersMaxDefault;
-  uint64_t heartbeatTimeoutMs = 30'000;   // silence after which a worker is LOST
-  uint64_t lostGraceMs = 3'600'000;       // LOST for longer: state dropped
+  RegistrationController::Options lifeCycle;
   uint64_t foldFloorOperations = 65'536;  // journals below this are not folded
   ChunkIndex::Options index;
-};
-
-struct RecoveryReport {
-  uint64_t instances = 0;
-  uint64_t workers = 0;
-  uint64_t quarantined = 0;
-  uint64_t chunks = 0;  // memberships
 };
 
 class Registry : public StoreListener {
@@ -49,7 +41,7 @@ class Registry : public StoreListener {
   // Life-cycle time-outs, waiting retirements, folds. Every 100 ms or so; after a poll of the
   // sockets, so that a stalled loop does not expire a healthy fleet.
   void tick();
-  // One bounded piece of background work (sweeping). False when there is none left.
+  // One bounded piece of background work (a turn of the sweep). False when there is none left.
   bool work();
 
   // Whether everything that was applied is committed.
@@ -63,7 +55,6 @@ class Registry : public StoreListener {
   void onHealth(const StoreHealth& health) override;
 
  private:
-  RegistryOptions options_;
   Clock& clock_;
   RegistryStore& store_;
   EventSink& events_;

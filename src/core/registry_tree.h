@@ -53,6 +53,13 @@ struct Location {
 
 struct Instance;
 
+// Whether a worker's reports are taken.
+enum class Flow : uint8_t {
+  kOpen,
+  kPaused,    // told to stop: the store cannot take them
+  kResuming,  // told to register again; until it has, what arrives is not continuous
+};
+
 struct Worker {
   Instance* instance = nullptr;
   uint32_t slot = 0;
@@ -62,8 +69,10 @@ struct Worker {
   uint64_t modelSalt = 0;
   SessionId session = kNoSession;
   WorkerLink* link = nullptr;  // with session
-  bool paused = false;         // told to stop reporting until the store can write
-  uint64_t lastHeardMs = 0;    // steady clock; of the start for recovered workers
+  Flow flow = Flow::kOpen;
+  // Steady clock: last message; of a LOST one when it was lost; of a recovered one the start.
+  uint64_t lastHeardMs = 0;
+  uint64_t lastSupersededMs = 0;  // steady clock; 0: never
   uint64_t lastSeenWallMs = 0;
   std::deque<uint64_t> supersededRuns;
   std::vector<std::unique_ptr<Location>> locations;
@@ -81,7 +90,7 @@ struct Instance {
 
 class RegistryTree {
  public:
-  RegistryTree(ChunkIndex& index, RegistryStore& store, std::string defaultModel);
+  RegistryTree(ChunkIndex& index, std::string defaultModel);
 
   const std::map<std::string, std::unique_ptr<Instance>, std::less<>>& instances() const {
     return instances_;
@@ -117,8 +126,11 @@ class RegistryTree {
   // Retires holders that waited for a sweep; see ChunkIndex::retire.
   void retireWaiting();
 
-  void wrote(Location& location, Ticket ticket);
+  // A write up to `lastSeq` of the location, or any other write, was queued under this ticket.
+  void wrote(Location& location, uint64_t lastSeq, Ticket ticket);
   void wrote(Ticket ticket) { lastTicket_ = ticket; }
+  // The location's numbering begins anew at `seq`, which the write with this ticket records.
+  void restartNumbering(Location& location, uint64_t seq, Ticket ticket);
   Ticket lastTicket() const { return lastTicket_; }
   Ticket committedTicket() const { return committedTicket_; }
   void committed(Ticket upTo) { committedTicket_ = upTo; }
@@ -139,9 +151,9 @@ class RegistryTree {
 
  private:
   void discardHolder(HolderId holder);
+  void confirm(Location& location) const;
 
   ChunkIndex& index_;
-  RegistryStore& store_;
   const std::string defaultModel_;
   std::map<std::string, std::unique_ptr<Instance>, std::less<>> instances_;
   std::vector<Instance*> instancesBySlot_;

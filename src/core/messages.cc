@@ -1,0 +1,69 @@
+#include "core/messages.h"
+
+namespace holdfast {
+
+std::string_view reasonName(Reason reason) {
+  switch (reason) {
+    case Reason::kNone:
+      return "none";
+    case Reason::kEqual:
+      return "equal";
+    case Reason::kContentDiffers:
+      return "content differs";
+    case Reason::kBehind:
+      return "behind";
+    case Reason::kGapTooOld:
+      return "gap too old";
+    case Reason::kWorkerRolledBack:
+      return "worker rolled back";
+    case Reason::kUnknownEmpty:
+      return "new and empty";
+    case Reason::kUnknownReplay:
+      return "new, replayed from the start";
+    case Reason::kUnknown:
+      return "unknown";
+    case Reason::kAdopted:
+      return "adopted";
+    case Reason::kRestartedEmpty:
+      return "worker restarted empty";
+    case Reason::kRestarted:
+      return "worker restarted";
+    case Reason::kLiveGap:
+      return "gap in the reports";
+    case Reason::kQuarantined:
+      return "quarantined";
+    case Reason::kRefused:
+      return "reports refused";
+    case Reason::kNotStated:
+      return "no longer stated";
+  }
+  return "?";
+}
+
+std::string_view syncStateName(SyncState state) {
+  switch (state) {
+    case SyncState::kInSync:
+      return "in sync";
+    case SyncState::kCaughtUp:
+      return "caught up";
+    case SyncState::kDiverged:
+      return "diverged";
+    case SyncState::kReplaying:
+      return "replaying";
+  }
+  return "?";
+}
+
+std::string_view workerStateName(WorkerState state) {
+  switch (state) {
+    case WorkerState::kActive:
+      return "ACTIVE";
+    case WorkerState::kLost:
+      return "LOST";
+    case WorkerState::kRecovered:
+      return "RECOVERED";
+  }
+  return "?";
+}
+
+}  // namespace holdfast

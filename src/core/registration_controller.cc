@@ -1,0 +1,459 @@
+#include "core/registration_controller.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "core/ids.h"
+#include "core/resume_policy.h"
+
+namespace holdfast {
+namespace {
+
+constexpr uint64_t kSupersessionWarningMs = 60'000;
+
+std::string describe(const Worker& worker) {
+  return "instance '" + worker.record.instance + "' worker " + std::to_string(worker.record.worker);
+}
+
+std::optional<std::string> invalidStatements(const std::vector<LocationStatement>& statements) {
+  if (statements.size() > kLocationsPerWorkerMax) {
+    return "a worker may have " + std::to_string(kLocationsPerWorkerMax) + " locations, not " +
+           std::to_string(statements.size());
+  }
+  for (size_t i = 0; i < statements.size(); ++i) {
+    const LocationStatement& one = statements[i];
+    if (auto bad = invalidId("location name", one.location, kLocationNameBytesMax)) return bad;
+    for (size_t j = 0; j < i; ++j) {
+      if (statements[j].location == one.location) {
+        return "location '" + one.location + "' is stated twice";
+      }
+    }
+    if (one.lastSeq == UINT64_MAX) return "location '" + one.location + "': lastSeq is over 2^64-2";
+    if (one.replayableFrom == 0 || one.replayableFrom > one.lastSeq + 1) {
+      return "location '" + one.location + "': replayableFrom " +
+             std::to_string(one.replayableFrom) +
+             " is not within 1 to lastSeq + 1 = " + std::to_string(one.lastSeq + 1);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> invalidRegistration(const Registration& r) {
+  if (auto bad = invalidId("instance id", r.instance, kInstanceIdBytesMax)) return bad;
+  if (auto bad = invalidText("ip", r.ip, kIpBytesMax)) return bad;
+  if (auto bad = invalidText("peer URL", r.peerUrl, kPeerUrlBytesMax)) return bad;
+  if (auto bad = invalidText("model", r.model, kModelBytesMax)) return bad;
+  if (r.port > 65535) return "port " + std::to_string(r.port) + " is over 65535";
+  if (r.run == 0) return "run must be a random number, not 0";
+  if (r.attempt == 0) return "attempt counts from 1";
+  return invalidStatements(r.locations);
+}
+
+}  // namespace
+
+RegistrationController::RegistrationController(RegistryTree& tree, RegistryStore& store,
+                                               Clock& clock, EventSink& events,
+                                               const Options& options)
+    : tree_(tree), store_(store), clock_(clock), events_(events), options_(options) {}
+
+std::optional<Error> RegistrationController::notAcceptable(const Registration& registration,
+                                                           const Worker* worker) const {
+  if (worker == nullptr) {
+    if (tree_.workers() < options_.workersMax) return std::nullopt;
+    return Error{ErrorCode::kRefused,
+                 "this controller takes " + std::to_string(options_.workersMax) +
+                     " workers and has as many; raise --workers-max or deregister some"};
+  }
+  if (registration.run == worker->record.run) {
+    if (registration.attempt > worker->record.attempt) return std::nullopt;
+    return Error{ErrorCode::kSuperseded,
+                 describe(*worker) + ": attempt " + std::to_string(registration.attempt) +
+                     " of this run came after attempt " + std::to_string(worker->record.attempt)};
+  }
+  const auto& superseded = worker->supersededRuns;
+  if (worker->session != kNoSession &&
+      std::find(superseded.begin(), superseded.end(), registration.run) != superseded.end()) {
+    return Error{ErrorCode::kSuperseded,
+                 describe(*worker) + ": another process took this worker over and is active"};
+  }
+  return std::nullopt;
+}
+
+void RegistrationController::supersede(Worker& worker) {
+  ++tree_.counters().supersessions;
+  const uint64_t now = clock_.steadyMs();
+  if (worker.lastSupersededMs != 0 && now - worker.lastSupersededMs < kSupersessionWarningMs) {
+    events_.event(EventSink::Level::kWarning,
+                  describe(worker) +
+                      ": superseded twice within a minute; two processes seem to claim this rank");
+  }
+  worker.lastSupersededMs = now;
+  worker.supersededRuns.push_back(worker.record.run);
+  if (worker.supersededRuns.size() > kSupersededRunsMax) worker.supersededRuns.pop_front();
+  worker.link->superseded("a newer process registered as " + describe(worker));
+  tree_.closeSession(worker);
+}
+
+Result<RegisterOutcome> RegistrationController::registerWorker(const Registration& registration,
+                                                               WorkerLink& link) {
+  if (auto bad = invalidRegistration(registration)) return Error{ErrorCode::kInvalid, *bad};
+  const StoreHealth health = store_.health();
+  if (!health.writable) return Error{ErrorCode::kUnavailable, health.reason};
+  Worker* worker = tree_.findWorker(registration.instance, registration.worker);
+  if (auto error = notAcceptable(registration, worker)) return *error;
+
+  ++tree_.counters().registrations;
+  StoreBatch batch;
+  Instance* instance = tree_.findInstance(registration.instance);
+  const bool newInstance = instance == nullptr;
+  if (newInstance) {
+    instance = &tree_.addInstance(registration.instance, store_.claim());
+    instance->record.createdWallMs = clock_.wallMs();
+  }
+  if (worker == nullptr) {
+    worker = &tree_.addWorker(*instance, registration.worker, store_.claim());
+  } else if (worker->session != kNoSession && worker->record.run != registration.run) {
+    supersede(*worker);
+  }
+  const bool newWorldSize =
+      registration.worldSize != 0 && registration.worldSize != instance->record.worldSize;
+  if (newWorldSize) tree_.setWorldSize(*instance, registration.worldSize);
+  if (newInstance || newWorldSize) {
+    batch.steps.emplace_back(PutInstance{instance->owner, instance->record});
+  }
+  takeOver(*worker, registration, batch);
+
+  RegisterOutcome outcome;
+  Numbering numbering;
+  for (const LocationStatement& statement : registration.locations) {
+    outcome.decisions.push_back(decide(*worker, statement, true, batch, numbering));
+  }
+  outcome.session = tree_.openSession(*worker, link);
+  tree_.refreshVisibility(*worker);
+  outcome.ticket = commit(std::move(batch), numbering);
+  return outcome;
+}
+
+// The worker's record becomes what it says now; what it does not state any more is forgotten.
+void RegistrationController::takeOver(Worker& worker, const Registration& registration,
+                                      StoreBatch& batch) {
+  const uint64_t salt = tree_.salt(registration.model);
+  if (!worker.quarantined.empty()) {
+    // Its family cannot be trusted to take writes: a fresh one, and the damaged one is abandoned.
+    batch.steps.emplace_back(Release{worker.owner});
+    worker.owner = store_.claim();
+    worker.quarantined.clear();
+    while (!worker.locations.empty()) tree_.removeLocation(*worker.locations.back());
+  }
+  WorkerRecord& record = worker.record;
+  record.ip = registration.ip;
+  record.port = registration.port;
+  record.peerUrl = registration.peerUrl;
+  record.model = registration.model;
+  record.worldSize = registration.worldSize;
+  record.run = registration.run;
+  record.attempt = registration.attempt;
+  record.state = WorkerState::kActive;
+  record.registeredWallMs = record.lastSeenWallMs = worker.lastSeenWallMs = clock_.wallMs();
+  worker.lastHeardMs = clock_.steadyMs();
+  batch.steps.emplace_back(PutWorker{worker.owner, record});
+
+  const bool otherModel = worker.modelSalt != salt;
+  worker.modelSalt = salt;
+  const auto stated = [&](const Location& location) {
+    return std::any_of(registration.locations.begin(), registration.locations.end(),
+                       [&](const auto& one) { return one.location == location.record.name; });
+  };
+  for (size_t i = worker.locations.size(); i-- > 0;) {
+    Location& location = *worker.locations[i];
+    if (!otherModel && stated(location)) continue;
+    ++tree_.counters().decisions[static_cast<size_t>(Reason::kNotStated)];
+    batch.steps.emplace_back(DropLocation{worker.owner, location.record.id});
+    tree_.removeLocation(location);
+  }
+}
+
+Ticket RegistrationController::commit(StoreBatch batch, const Numbering& numbering) {
+  if (batch.steps.empty()) return tree_.lastTicket();
+  const Ticket ticket = store_.write(std::move(batch));
+  tree_.wrote(ticket);
+  for (const auto& [location, seq] : numbering) tree_.restartNumbering(*location, seq, ticket);
+  return ticket;
+}
+
+LocationDecision RegistrationController::decide(Worker& worker, const LocationStatement& statement,
+                                                bool atRegistration, StoreBatch& batch,
+                                                Numbering& numbering) {
+  Location* location = worker.find(statement.location);
+  std::optional<HeldState> held;
+  if (location != nullptr) {
+    held = HeldState{location->record.live.incarnation, location->lastSeq, location->count,
+                     location->digest};
+  }
+  const ResumeDecision decision = decideResume(held, statement, atRegistration);
+  LocationDecision answer{statement.location, DecisionKind::kInSync, decision.reason,
+                          statement.lastSeq + 1};
+  if (decision.action == ResumeAction::kIgnore) {
+    answer.nextSeq = location->lastSeq + 1;
+    return answer;
+  }
+  if (location == nullptr) {
+    location = tree_.addLocation(worker, statement.location, nullptr);
+    if (location == nullptr) {
+      answer.kind = DecisionKind::kDiverged;
+      answer.reason = Reason::kRefused;
+      events_.event(EventSink::Level::kWarning,
+                    describe(worker) + ": location '" + statement.location +
+                        "' is not taken: there are " + std::to_string(kLocationNamesMax) +
+                        " distinct location names already");
+      return answer;
+    }
+  }
+  if (atRegistration || decision.reason != location->reason ||
+      decision.action != ResumeAction::kInSync) {
+    ++tree_.counters().decisions[static_cast<size_t>(decision.reason)];
+  }
+  carryOut(*location, statement, decision, batch, numbering);
+  location->reason = decision.reason;
+  switch (location->sync) {
+    case SyncState::kReplaying:
+      answer.kind = DecisionKind::kReplay;
+      answer.nextSeq = location->lastSeq + 1;
+      break;
+    case SyncState::kDiverged:
+      answer.kind = DecisionKind::kDiverged;
+      // What we drop anyway need not be sent twice: go on where the worker is.
+      if (decision.action == ResumeAction::kFullSync) answer.nextSeq = location->lastSeq + 1;
+      break;
+    default:
+      break;
+  }
+  if (location->sync == SyncState::kDiverged) {
+    events_.event(EventSink::Level::kWarning,
+                  describe(worker) + " location '" + statement.location + "': DIVERGED (" +
+                      std::string(reasonName(decision.reason)) + "); ours: seq " +
+                      std::to_string(held ? held->seq : 0) + ", " +
+                      std::to_string(held ? held->count : 0) + " chunks; the worker's: seq " +
+                      std::to_string(statement.lastSeq) + ", " + std::to_string(statement.count) +
+                      " chunks; needs a full sync");
+  }
+  return answer;
+}
+
+// Changes the location's record and state; its numbering changes when the batch is queued.
+void RegistrationController::carryOut(Location& location, const LocationStatement& statement,
+                                      const ResumeDecision& decision, StoreBatch& batch,
+                                      Numbering& numbering) {
+  LocationRecord& record = location.record;
+  LivePart& live = record.live;
+  const OwnerId owner = location.worker->owner;
+  const auto begin = [&](uint64_t seq) {
+    live = LivePart{};
+    live.generation = record.nextGeneration++;
+    live.incarnation = statement.incarnation;
+    live.baseSeq = seq;
+    numbering.emplace_back(&location, seq);
+    batch.steps.emplace_back(PutLocation{owner, record});
+  };
+  const auto show = [&] {
+    if (!live.hidden) return;
+    live.hidden = false;
+    batch.steps.emplace_back(PutLocation{owner, record});
+  };
+  switch (decision.action) {
+    case ResumeAction::kInSync:
+      show();
+      location.sync = SyncState::kInSync;
+      break;
+    case ResumeAction::kCreateEmpty:
+      begin(statement.lastSeq);
+      location.sync = SyncState::kInSync;
+      break;
+    case ResumeAction::kCreateReplay:
+      begin(0);
+      location.sync = SyncState::kReplaying;
+      location.replayTo = statement.lastSeq;
+      break;
+    case ResumeAction::kCreateUnknown:
+      begin(statement.lastSeq);
+      location.sync = SyncState::kDiverged;
+      break;
+    case ResumeAction::kReplay:
+      show();
+      location.sync = SyncState::kReplaying;
+      location.replayTo = statement.lastSeq;
+      break;
+    case ResumeAction::kAdopt:
+      ++live.stream;
+      live.incarnation = statement.incarnation;
+      live.baseSeq = statement.lastSeq;
+      live.baseCount = location.count;
+      live.baseDigest = location.digest;
+      live.hidden = false;
+      numbering.emplace_back(&location, statement.lastSeq);
+      batch.steps.emplace_back(PutLocation{owner, record});
+      location.sync = SyncState::kInSync;
+      break;
+    case ResumeAction::kForget:
+      batch.steps.emplace_back(DropGeneration{owner, record.id, live.generation});
+      tree_.renewHolder(location);
+      begin(statement.lastSeq);
+      location.sync = SyncState::kInSync;
+      break;
+    case ResumeAction::kHide:
+      if (!live.hidden) {
+        live.hidden = true;
+        batch.steps.emplace_back(PutLocation{owner, record});
+      }
+      location.sync = SyncState::kDiverged;
+      break;
+    case ResumeAction::kFullSync:
+      location.sync = SyncState::kDiverged;
+      break;
+    case ResumeAction::kIgnore:
+      HOLDFAST_CHECK(false, "nothing to carry out");
+  }
+}
+
+Result<HeartbeatOutcome> RegistrationController::heartbeat(
+    SessionId session, const std::vector<LocationStatement>& statements) {
+  Worker* worker = tree_.bySession(session);
+  if (worker == nullptr) {
+    return Error{ErrorCode::kSuperseded, "this session is no longer in force; register again"};
+  }
+  if (auto bad = invalidStatements(statements)) return Error{ErrorCode::kInvalid, *bad};
+  for (const LocationStatement& statement : statements) {
+    if (worker->find(statement.location) == nullptr) {
+      return Error{ErrorCode::kInvalid, "location '" + statement.location +
+                                            "' was not stated when this session registered"};
+    }
+  }
+  ++tree_.counters().heartbeats;
+  heard(*worker);
+  HeartbeatOutcome outcome;
+  // A worker that registers again soon is compared then; without a store nothing can be decided.
+  if (worker->flow == Flow::kOpen && store_.health().writable) {
+    StoreBatch batch;
+    Numbering numbering;
+    for (const LocationStatement& statement : statements) {
+      const Location& location = *worker->find(statement.location);
+      if (location.sync == SyncState::kReplaying && location.lastSeq < statement.lastSeq &&
+          location.record.live.incarnation == statement.incarnation) {
+        continue;
+      }
+      const bool wasDiverged = location.sync == SyncState::kDiverged;
+      LocationDecision decision = decide(*worker, statement, false, batch, numbering);
+      if (location.sync == SyncState::kReplaying) resume(*worker);
+      if (location.sync != SyncState::kInSync && !(wasDiverged && decision.reason == Reason::kNone))
+        outcome.decisions.push_back(std::move(decision));
+    }
+    if (!batch.steps.empty()) {
+      commit(std::move(batch), numbering);
+      tree_.refreshVisibility(*worker);
+    }
+  }
+  for (const auto& location : worker->locations) {
+    outcome.committed.push_back(
+        {location->record.name, location->record.live.incarnation, tree_.committedSeq(*location)});
+  }
+  return outcome;
+}
+
+void RegistrationController::heard(Worker& worker) {
+  worker.lastHeardMs = clock_.steadyMs();
+  worker.lastSeenWallMs = clock_.wallMs();
+}
+
+void RegistrationController::resume(Worker& worker) {
+  if (worker.session == kNoSession || worker.flow == Flow::kResuming) return;
+  worker.flow = Flow::kResuming;
+  worker.link->resume();
+}
+
+Ticket RegistrationController::forget(Worker& worker) {
+  StoreBatch batch;
+  batch.steps.emplace_back(Release{worker.owner});
+  if (worker.instance->workers.size() == 1) {
+    batch.steps.emplace_back(Release{worker.instance->owner});
+  }
+  tree_.removeWorker(worker);
+  return commit(std::move(batch), {});
+}
+
+Result<Ticket> RegistrationController::deregister(SessionId session) {
+  Worker* worker = tree_.bySession(session);
+  if (worker == nullptr) return Ticket{0};
+  ++tree_.counters().deregistrations;
+  return forget(*worker);
+}
+
+void RegistrationController::markLost(Worker& worker, const std::string& why) {
+  ++tree_.counters().workersLost;
+  events_.event(EventSink::Level::kWarning, describe(worker) + " is LOST: " + why);
+  tree_.closeSession(worker);
+  worker.record.state = WorkerState::kLost;
+  worker.record.lastSeenWallMs = worker.lastSeenWallMs;
+  worker.lastHeardMs = clock_.steadyMs();
+  tree_.refreshVisibility(worker);
+  // A quarantined worker's family takes no writes; it is found again as it is.
+  if (!worker.quarantined.empty()) return;
+  StoreBatch batch;
+  batch.steps.emplace_back(PutWorker{worker.owner, worker.record});
+  commit(std::move(batch), {});
+}
+
+void RegistrationController::connectionClosed(SessionId session) {
+  Worker* worker = tree_.bySession(session);
+  if (worker != nullptr) markLost(*worker, "its connection is gone");
+}
+
+void RegistrationController::tick() {
+  const uint64_t now = clock_.steadyMs();
+  const bool canResume = store_.health().writable && store_.hasRoom(kStoreQueueBytesMax / 2);
+  std::vector<Worker*> expired;
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      const uint64_t silentMs = now - std::min(now, worker->lastHeardMs);
+      if (worker->record.state == WorkerState::kLost) {
+        if (silentMs >= options_.lostGraceMs) expired.push_back(worker.get());
+      } else if (silentMs >= options_.heartbeatTimeoutMs) {
+        WorkerLink* link = worker->link;
+        const std::string why = worker->record.state == WorkerState::kRecovered
+                                    ? "it did not register again after the restart"
+                                    : "nothing received for " + std::to_string(silentMs) + " ms";
+        markLost(*worker, why);
+        if (link != nullptr) link->closed(why);
+      } else if (canResume && worker->flow == Flow::kPaused) {
+        resume(*worker);
+      }
+    }
+  }
+  for (Worker* worker : expired) {
+    ++tree_.counters().workersExpired;
+    events_.event(EventSink::Level::kWarning, describe(*worker) + " is EXPIRED: LOST for " +
+                                                  std::to_string(options_.lostGraceMs) +
+                                                  " ms; its state is dropped");
+    forget(*worker);
+  }
+}
+
+void RegistrationController::pauseAll(const std::string& reason) {
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      if (worker->session == kNoSession || worker->flow == Flow::kPaused) continue;
+      worker->flow = Flow::kPaused;
+      worker->link->pause(reason);
+    }
+  }
+}
+
+std::string_view RegistrationController::queryInstance(std::string_view ip) const {
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      if (worker->record.ip == ip) return name;
+    }
+  }
+  return {};
+}
+
+}  // namespace holdfast

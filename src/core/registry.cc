@@ -1,0 +1,85 @@
+#include "core/registry.h"
+
+namespace holdfast {
+namespace {
+
+// A turn of the sweep: about 0.2 ms, so that a look-up never waits long behind it.
+constexpr size_t kSweepSlotsPerTurn = 32'768;
+
+}  // namespace
+
+Registry::Registry(const RegistryOptions& options, Clock& clock, RegistryStore& store,
+                   EventSink& events)
+    : clock_(clock),
+      store_(store),
+      events_(events),
+      index_(options.index),
+      tree_(index_, options.defaultModel),
+      registration_(tree_, store, clock, events, options.lifeCycle),
+      kv_(tree_, index_, store, clock, events, options.foldFloorOperations) {}
+
+RecoveryReport Registry::recover() {
+  RegistryLoader loader(tree_, index_, events_, clock_.steadyMs());
+  store_.recover(loader);
+  return loader.complete(store_);
+}
+
+void Registry::tick() {
+  registration_.tick();
+  tree_.retireWaiting();
+  kv_.startFolds();
+}
+
+bool Registry::work() {
+  if (index_.sweep(kSweepSlotsPerTurn)) {
+    if (tree_.waitingRetirements() == 0) return false;
+    tree_.retireWaiting();
+  }
+  return true;
+}
+
+void Registry::onCommitted(Ticket upTo) {
+  tree_.committed(upTo);
+}
+
+void Registry::onFolded(const FoldResult& result) {
+  kv_.onFolded(result);
+  kv_.startFolds();
+}
+
+void Registry::onHealth(const StoreHealth& health) {
+  if (health.writable) {
+    events_.event(EventSink::Level::kInfo, "the store takes writes again");
+    return;  // tick() lets the workers go on
+  }
+  events_.event(EventSink::Level::kWarning, "read-only: " + health.reason);
+  registration_.pauseAll(health.reason);
+}
+
+RegistryDigest Registry::contentDigest() const {
+  RegistryDigest digest;
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      for (const auto& location : worker->locations) {
+        if (location->count == 0 || location->record.live.hidden) continue;
+        digest.addContent(name, id, location->record.name, location->count, location->digest);
+      }
+    }
+  }
+  return digest;
+}
+
+RegistryDigest Registry::registryDigest() const {
+  RegistryDigest digest;
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      for (const auto& location : worker->locations) {
+        digest.addState(name, id, location->record.name, location->count, location->digest,
+                        location->record.live.incarnation, location->lastSeq);
+      }
+    }
+  }
+  return digest;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,217 @@
+#include "core/registry_loader.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+
+namespace holdfast {
+
+RegistryLoader::RegistryLoader(RegistryTree& tree, ChunkIndex& index, EventSink& events,
+                               uint64_t nowMs)
+    : tree_(tree), index_(index), events_(events), nowMs_(nowMs) {}
+
+void RegistryLoader::begin(const RecoverySummary&) {}
+
+void RegistryLoader::instance(OwnerId owner, const InstanceRecord& record) {
+  Instance* known = tree_.findInstance(record.instance);
+  HOLDFAST_CHECK(known == nullptr, "the store names an instance twice");
+  Instance& added = tree_.addInstance(record.instance, owner);
+  added.record = record;
+}
+
+void RegistryLoader::worker(OwnerId owner, const WorkerRecord& record,
+                            const std::vector<LocationRecord>& locations) {
+  Instance* instance = tree_.findInstance(record.instance);
+  if (instance == nullptr) instance = &tree_.addInstance(record.instance, kNoOwner);
+  Worker& worker = tree_.addWorker(*instance, record.worker, owner);
+  worker.record = record;
+  if (record.state == WorkerState::kActive) worker.record.state = WorkerState::kRecovered;
+  worker.modelSalt = tree_.salt(record.model);
+  worker.lastHeardMs = nowMs_;
+  worker.lastSeenWallMs = record.lastSeenWallMs;
+  Family& family = families_[owner];
+  family.worker = &worker;
+  for (const LocationRecord& stored : locations) {
+    Location* location = tree_.addLocation(worker, stored.name, &stored);
+    if (location == nullptr) {
+      family.damage = "more distinct location names than " + std::to_string(kLocationNamesMax);
+      return;
+    }
+    Loading loading;
+    loading.location = location;
+    location->lastSeq = stored.live.baseSeq;
+    family.locations.push_back(loading);
+  }
+}
+
+// Ranks of one instance hold the same chunks, so an instance has about as many as its largest rank.
+void RegistryLoader::reserveIndex() {
+  reserved_ = true;
+  uint64_t chunks = 0;
+  for (const auto& [name, instance] : tree_.instances()) {
+    uint64_t largest = 0;
+    for (const auto& [id, worker] : instance->workers) {
+      uint64_t held = 0;
+      for (const auto& location : worker->locations) held += location->record.live.baseCount;
+      largest = std::max(largest, held);
+    }
+    chunks += largest;
+  }
+  index_.reserve(chunks);
+}
+
+RegistryLoader::Loading* RegistryLoader::find(OwnerId owner, uint16_t location) {
+  if (!reserved_) reserveIndex();
+  Family& family = families_[owner];
+  if (!family.damage.empty()) return nullptr;
+  for (Loading& loading : family.locations) {
+    if (loading.location->record.id == location) return &loading;
+  }
+  family.damage = "records of location " + std::to_string(location) + ", which is not declared";
+  return nullptr;
+}
+
+void RegistryLoader::apply(Loading& loading, const Operations& operations) {
+  Location& location = *loading.location;
+  const ChunkIndex::Change change =
+      index_.apply(location.holder, location.worker->modelSalt, operations);
+  location.count += static_cast<uint64_t>(change.count);
+  location.digest += change.digest;
+  tree_.changeMemberships(change.count);
+}
+
+void RegistryLoader::segment(OwnerId owner, uint16_t location, std::span<const ChunkHash> keys) {
+  Loading* loading = find(owner, location);
+  if (loading == nullptr) return;
+  const uint64_t before = loading->location->count;
+  apply(*loading, {keys, {}});
+  if (loading->location->count - before != keys.size()) {
+    families_[owner].damage =
+        "location '" + loading->location->record.name + "': a segment repeats keys";
+  }
+}
+
+bool RegistryLoader::checkBase(Loading& loading, Family& family) {
+  loading.baseSeen = true;
+  const Location& location = *loading.location;
+  const LivePart& live = location.record.live;
+  if (location.count == live.baseCount && location.digest == live.baseDigest) return true;
+  family.damage = "location '" + location.record.name + "': content at seq " +
+                  std::to_string(live.baseSeq) + " has " + std::to_string(location.count) +
+                  " chunks where " + std::to_string(live.baseCount) +
+                  " with another digest were recorded";
+  if (location.count == live.baseCount) {
+    family.damage = "location '" + location.record.name + "': content at seq " +
+                    std::to_string(live.baseSeq) + " has another digest than was recorded";
+  }
+  return false;
+}
+
+void RegistryLoader::journal(OwnerId owner, uint16_t id, const JournalEntry& entry) {
+  Loading* loading = find(owner, id);
+  if (loading == nullptr) return;
+  Family& family = families_[owner];
+  Location& location = *loading->location;
+  const LivePart& live = location.record.live;
+  const std::string where = "location '" + location.record.name + "': journal of stream " +
+                            std::to_string(entry.stream) + " at seq " +
+                            std::to_string(entry.firstSeq);
+  if (entry.stream > live.stream) {
+    family.damage = where + " is of a stream that was never begun";
+    return;
+  }
+  if (entry.stream == live.stream && !loading->baseSeen && !checkBase(*loading, family)) return;
+  const bool sameStream = loading->inStream && loading->stream == entry.stream;
+  const bool hasExpectation = sameStream || entry.stream == live.stream;
+  const uint64_t expected = sameStream ? loading->nextSeq : live.baseSeq + 1;
+  if (hasExpectation && entry.firstSeq != expected) {
+    family.damage = where + " should be at seq " + std::to_string(expected);
+    return;
+  }
+  apply(*loading, entry.operations);
+  loading->inStream = true;
+  loading->stream = entry.stream;
+  loading->nextSeq = entry.firstSeq + entry.operations.size();
+  location.journalOperations += entry.operations.size();
+  if (entry.stream == live.stream) location.lastSeq = loading->nextSeq - 1;
+  if (location.count != entry.countAfter || !(location.digest == entry.digestAfter)) {
+    family.damage = where + ": count or digest after it differ from what was recorded";
+  }
+}
+
+void RegistryLoader::finish(OwnerId owner) {
+  if (!reserved_) reserveIndex();
+  Family& family = families_[owner];
+  for (Loading& loading : family.locations) {
+    if (!family.damage.empty()) break;
+    if (!loading.baseSeen) checkBase(loading, family);
+  }
+  ++report_.workers;
+  if (!family.damage.empty()) {
+    quarantine(*family.worker, family.damage);
+  } else {
+    for (Loading& loading : family.locations) {
+      Location& location = *loading.location;
+      location.committedSeq = location.lastSeq;
+      location.sync = location.record.live.hidden ? SyncState::kDiverged : SyncState::kCaughtUp;
+      location.reason = location.record.live.hidden ? Reason::kRestarted : Reason::kNone;
+    }
+  }
+  tree_.refreshVisibility(*family.worker);
+  families_.erase(owner);
+}
+
+void RegistryLoader::quarantine(Worker& worker, const std::string& reason) {
+  ++report_.quarantined;
+  worker.quarantined = reason;
+  for (const auto& location : worker.locations) {
+    tree_.renewHolder(*location);
+    location->lastSeq = 0;
+    location->record.live = LivePart{};
+    location->record.live.hidden = true;
+    location->sync = SyncState::kDiverged;
+    location->reason = Reason::kQuarantined;
+  }
+  events_.event(EventSink::Level::kWarning, "instance '" + worker.record.instance + "' worker " +
+                                                std::to_string(worker.record.worker) +
+                                                " is QUARANTINED: " + reason +
+                                                "; it gets a clean slate when it registers");
+}
+
+void RegistryLoader::damaged(OwnerId owner, const std::string& instanceId, bool isWorker,
+                             uint32_t workerId, const std::string& reason) {
+  Instance* instance = tree_.findInstance(instanceId);
+  if (!isWorker) {
+    damagedInstances_.push_back(owner);
+    if (instance == nullptr) tree_.addInstance(instanceId, kNoOwner);
+    events_.event(EventSink::Level::kWarning, "the record of instance '" + instanceId +
+                                                  "' cannot be read (" + reason +
+                                                  "); it is written anew");
+    return;
+  }
+  if (!families_.contains(owner)) {
+    WorkerRecord record;
+    record.instance = instanceId;
+    record.worker = workerId;
+    worker(owner, record, {});
+  }
+  families_[owner].damage = reason;
+  finish(owner);
+}
+
+RecoveryReport RegistryLoader::complete(RegistryStore& store) {
+  HOLDFAST_CHECK(families_.empty(), "the store did not finish every worker it began");
+  StoreBatch batch;
+  for (const OwnerId owner : damagedInstances_) batch.steps.emplace_back(Release{owner});
+  for (const auto& [name, instance] : tree_.instances()) {
+    if (instance->owner != kNoOwner) continue;
+    instance->owner = store.claim();
+    batch.steps.emplace_back(PutInstance{instance->owner, instance->record});
+  }
+  if (!batch.steps.empty()) tree_.wrote(store.write(std::move(batch)));
+  report_.instances = tree_.instances().size();
+  report_.chunks = tree_.memberships();
+  return report_;
+}
+
+}  // namespace holdfast

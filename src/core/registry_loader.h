@@ -1,0 +1,74 @@
+// Builds the tree and the index from what a store holds, and checks what the store cannot:
+// continuity of journals, counts and digests. A worker whose records do not hold together is
+// quarantined: kept and reported, without content, until it registers again.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/chunk_index.h"
+#include "core/messages.h"
+#include "core/registry_store.h"
+#include "core/registry_tree.h"
+
+namespace holdfast {
+
+struct RecoveryReport {
+  uint64_t instances = 0;
+  uint64_t workers = 0;
+  uint64_t quarantined = 0;
+  uint64_t chunks = 0;  // memberships
+};
+
+class RegistryLoader : public RecoverySink {
+ public:
+  // `nowMs` is the steady clock's time of the start.
+  RegistryLoader(RegistryTree& tree, ChunkIndex& index, EventSink& events, uint64_t nowMs);
+
+  void begin(const RecoverySummary& summary) override;
+  void instance(OwnerId owner, const InstanceRecord& record) override;
+  void worker(OwnerId owner, const WorkerRecord& record,
+              const std::vector<LocationRecord>& locations) override;
+  void segment(OwnerId owner, uint16_t location, std::span<const ChunkHash> keys) override;
+  void journal(OwnerId owner, uint16_t location, const JournalEntry& entry) override;
+  void finish(OwnerId owner) override;
+  void damaged(OwnerId owner, const std::string& instance, bool isWorker, uint32_t worker,
+               const std::string& reason) override;
+
+  // After the store's recover() returned. What must be written to make the store whole again:
+  // instances whose records were lost.
+  RecoveryReport complete(RegistryStore& store);
+
+ private:
+  struct Loading {
+    Location* location = nullptr;
+    uint32_t stream = 0;    // of the newest journal record
+    uint64_t nextSeq = 0;   // within it
+    bool inStream = false;  // a record of `stream` came
+    bool baseSeen = false;  // count and digest were compared at the base
+  };
+  struct Family {
+    Worker* worker = nullptr;
+    std::string damage;
+    std::vector<Loading> locations;
+  };
+
+  void reserveIndex();
+  Loading* find(OwnerId owner, uint16_t location);
+  bool checkBase(Loading& loading, Family& family);
+  void apply(Loading& loading, const Operations& operations);
+  void quarantine(Worker& worker, const std::string& reason);
+
+  RegistryTree& tree_;
+  ChunkIndex& index_;
+  EventSink& events_;
+  const uint64_t nowMs_;
+  bool reserved_ = false;
+  std::unordered_map<OwnerId, Family> families_;
+  std::vector<OwnerId> damagedInstances_;
+  RecoveryReport report_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,224 @@
+#include "core/registry_tree.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+
+namespace holdfast {
+
+Location* Worker::find(std::string_view name) const {
+  for (const auto& location : locations) {
+    if (location->record.name == name) return location.get();
+  }
+  return nullptr;
+}
+
+RegistryTree::RegistryTree(ChunkIndex& index, std::string defaultModel)
+    : index_(index), defaultModel_(std::move(defaultModel)) {}
+
+uint64_t RegistryTree::salt(std::string_view model) const {
+  if (model.empty()) model = defaultModel_;
+  return XXH3_64bits(model.data(), model.size());
+}
+
+Instance* RegistryTree::findInstance(std::string_view instance) const {
+  const auto found = instances_.find(instance);
+  return found == instances_.end() ? nullptr : found->second.get();
+}
+
+Worker* RegistryTree::findWorker(std::string_view instance, uint32_t worker) const {
+  const Instance* owner = findInstance(instance);
+  if (owner == nullptr) return nullptr;
+  const auto found = owner->workers.find(worker);
+  return found == owner->workers.end() ? nullptr : found->second.get();
+}
+
+Worker* RegistryTree::bySession(SessionId session) const {
+  const auto found = sessions_.find(session);
+  return found == sessions_.end() ? nullptr : found->second;
+}
+
+Location* RegistryTree::byRef(LocationRef ref) const {
+  const auto found = locationsBySerial_.find(ref.serial);
+  return found == locationsBySerial_.end() ? nullptr : found->second;
+}
+
+Instance& RegistryTree::addInstance(std::string_view instance, OwnerId owner) {
+  auto added = std::make_unique<Instance>();
+  added->owner = owner;
+  added->record.instance = std::string(instance);
+  if (freeInstanceSlots_.empty()) {
+    added->slot = static_cast<uint32_t>(instancesBySlot_.size());
+    instancesBySlot_.push_back(added.get());
+  } else {
+    added->slot = freeInstanceSlots_.back();
+    freeInstanceSlots_.pop_back();
+    instancesBySlot_[added->slot] = added.get();
+  }
+  Instance& result = *added;
+  instances_.emplace(std::string(instance), std::move(added));
+  return result;
+}
+
+Worker& RegistryTree::addWorker(Instance& instance, uint32_t worker, OwnerId owner) {
+  auto added = std::make_unique<Worker>();
+  added->instance = &instance;
+  added->owner = owner;
+  added->record.instance = instance.record.instance;
+  added->record.worker = worker;
+  Worker& result = *added;
+  instance.workers.emplace(worker, std::move(added));
+  ++workers_;
+  setWorldSize(instance, instance.record.worldSize);
+  return result;
+}
+
+Location* RegistryTree::addLocation(Worker& worker, std::string_view name,
+                                    const LocationRecord* stored) {
+  auto id = locationIds_.find(name);
+  if (id == locationIds_.end()) {
+    if (locationNames_.size() == kLocationNamesMax) return nullptr;
+    const auto next = static_cast<uint16_t>(locationNames_.size());
+    locationNames_.emplace_back(name);
+    id = locationIds_.emplace(std::string(name), next).first;
+  }
+  auto added = std::make_unique<Location>();
+  added->worker = &worker;
+  added->serial = nextSerial_++;
+  added->nameId = id->second;
+  if (stored != nullptr) {
+    added->record = *stored;
+  } else {
+    added->record.name = std::string(name);
+    uint16_t free = 0;
+    const auto taken = [&](uint16_t candidate) {
+      return std::any_of(worker.locations.begin(), worker.locations.end(),
+                         [&](const auto& other) { return other->record.id == candidate; });
+    };
+    while (taken(free)) ++free;
+    added->record.id = free;
+  }
+  added->holder = index_.addHolder();
+  locationsBySerial_.emplace(added->serial, added.get());
+  worker.locations.push_back(std::move(added));
+  return worker.locations.back().get();
+}
+
+void RegistryTree::discardHolder(HolderId holder) {
+  directory_.set(holder, HolderInfo{});
+  if (!waitingRetirements_.empty() || !index_.retire(holder)) waitingRetirements_.push_back(holder);
+}
+
+void RegistryTree::retireWaiting() {
+  while (!waitingRetirements_.empty() && index_.retire(waitingRetirements_.front())) {
+    waitingRetirements_.pop_front();
+  }
+}
+
+void RegistryTree::removeLocation(Location& location) {
+  discardHolder(location.holder);
+  memberships_ -= location.count;
+  locationsBySerial_.erase(location.serial);
+  auto& all = location.worker->locations;
+  all.erase(std::find_if(all.begin(), all.end(),
+                         [&](const auto& other) { return other.get() == &location; }));
+}
+
+void RegistryTree::renewHolder(Location& location) {
+  discardHolder(location.holder);
+  location.holder = index_.addHolder();
+  memberships_ -= location.count;
+  location.count = 0;
+  location.digest = {};
+  location.journalOperations = 0;
+}
+
+void RegistryTree::removeWorker(Worker& worker) {
+  closeSession(worker);
+  while (!worker.locations.empty()) removeLocation(*worker.locations.back());
+  Instance& instance = *worker.instance;
+  --workers_;
+  instance.workers.erase(worker.record.worker);
+  if (!instance.workers.empty()) {
+    setWorldSize(instance, instance.record.worldSize);
+    return;
+  }
+  instancesBySlot_[instance.slot] = nullptr;
+  freeInstanceSlots_.push_back(instance.slot);
+  const std::string name = instance.record.instance;
+  instances_.erase(name);
+}
+
+void RegistryTree::refreshVisibility(Worker& worker) {
+  for (const auto& location : worker.locations) {
+    HolderInfo info;
+    info.instance = worker.instance->slot;
+    info.rank = worker.record.worker;
+    info.location = location->nameId;
+    info.visible = worker.record.state != WorkerState::kLost && !location->record.live.hidden;
+    info.unconfirmed = worker.record.state == WorkerState::kRecovered;
+    directory_.set(location->holder, info);
+  }
+}
+
+void RegistryTree::setWorldSize(Instance& instance, uint32_t worldSize) {
+  instance.record.worldSize = worldSize;
+  // Where no worker stated it, the ranks that are known are taken for all.
+  directory_.setWorldSize(
+      instance.slot, worldSize != 0 ? worldSize : static_cast<uint32_t>(instance.workers.size()));
+}
+
+SessionId RegistryTree::openSession(Worker& worker, WorkerLink& link) {
+  closeSession(worker);
+  worker.session = nextSession_++;
+  worker.link = &link;
+  worker.flow = Flow::kOpen;
+  sessions_.emplace(worker.session, &worker);
+  return worker.session;
+}
+
+void RegistryTree::closeSession(Worker& worker) {
+  sessions_.erase(worker.session);
+  worker.session = kNoSession;
+  worker.link = nullptr;
+  worker.flow = Flow::kOpen;
+}
+
+void RegistryTree::confirm(Location& location) const {
+  if (location.pendingTicket == 0 || location.pendingTicket > committedTicket_) return;
+  location.committedSeq = location.pendingSeq;
+  if (location.lastTicket <= committedTicket_) {
+    location.committedSeq = location.lastSeq;
+    location.pendingTicket = 0;
+  } else {
+    location.pendingTicket = location.lastTicket;
+    location.pendingSeq = location.lastSeq;
+  }
+}
+
+void RegistryTree::wrote(Location& location, uint64_t lastSeq, Ticket ticket) {
+  confirm(location);
+  location.lastSeq = lastSeq;
+  location.lastTicket = ticket;
+  if (location.pendingTicket == 0) {
+    location.pendingTicket = ticket;
+    location.pendingSeq = lastSeq;
+  }
+  lastTicket_ = ticket;
+}
+
+void RegistryTree::restartNumbering(Location& location, uint64_t seq, Ticket ticket) {
+  location.lastSeq = seq;
+  location.committedSeq = 0;
+  location.lastTicket = location.pendingTicket = ticket;
+  location.pendingSeq = seq;
+  lastTicket_ = ticket;
+}
+
+uint64_t RegistryTree::committedSeq(Location& location) const {
+  confirm(location);
+  return location.committedSeq;
+}
+
+}  // namespace holdfast

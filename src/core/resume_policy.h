@@ -1,0 +1,45 @@
+// (what we have, what the worker states) -> decision. A pure function: the table of the repair
+// protocol, see README.md. The caller carries the decision out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/messages.h"
+#include "core/types.h"
+
+namespace holdfast {
+
+// What the controller has of a location.
+struct HeldState {
+  uint64_t incarnation = 0;
+  uint64_t seq = 0;
+  uint64_t count = 0;
+  KeyDigest digest;
+};
+
+enum class ResumeAction : uint8_t {
+  kInSync,         // all four are equal
+  kCreateEmpty,    // take the location on, empty, in sync at the stated seq
+  kCreateReplay,   // take it on and have everything sent, from seq 1
+  kCreateUnknown,  // take it on at the stated seq without its content: needs a full sync
+  kReplay,         // have the operations after ours sent
+  kAdopt,          // same content under another incarnation: take its numbering over
+  kForget,         // the worker is empty under another incarnation: begin a new generation
+  kHide,           // the worker has other content under another incarnation: needs a full sync
+  kFullSync,       // same incarnation, not to be mended by a replay: needs a full sync
+  kIgnore,         // nothing to decide now (ours is ahead of a heartbeat's statement)
+};
+
+struct ResumeDecision {
+  ResumeAction action = ResumeAction::kIgnore;
+  Reason reason = Reason::kNone;
+  friend bool operator==(const ResumeDecision&, const ResumeDecision&) = default;
+};
+
+// `held` is empty where the controller has nothing of the location. Only a registration can find
+// that ours is ahead: a heartbeat speaks of a moment that may be past.
+ResumeDecision decideResume(const std::optional<HeldState>& held,
+                            const LocationStatement& statement, bool atRegistration);
+
+}  // namespace holdfast
