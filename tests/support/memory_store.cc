@@ -1,0 +1,230 @@
+#include "tests/support/memory_store.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace holdfast::test {
+namespace {
+
+using Disk = MemoryStore::Disk;
+using LocationData = MemoryStore::LocationData;
+
+template <typename Map, typename Condition>
+void eraseIf(Map& map, Condition condition) {
+  std::erase_if(map, [&](const auto& entry) { return condition(entry.first); });
+}
+
+struct Apply {
+  Disk& disk;
+
+  LocationData& location(OwnerId owner, uint16_t id) { return disk[owner].locations[id]; }
+
+  void operator()(const PutInstance& s) { disk[s.owner].instance = s.record; }
+  void operator()(const PutWorker& s) { disk[s.owner].worker = s.record; }
+  void operator()(const PutLocation& s) { location(s.owner, s.record.id).record = s.record; }
+  void operator()(const DropGeneration& s) {
+    LocationData& data = location(s.owner, s.location);
+    eraseIf(data.segments, [&](const auto& key) { return key.first == s.generation; });
+    eraseIf(data.journal, [&](const auto& key) { return std::get<0>(key) == s.generation; });
+  }
+  void operator()(const DropLocation& s) { disk[s.owner].locations.erase(s.location); }
+  void operator()(const DropFold& s) {
+    location(s.owner, s.location).segments.erase({s.generation, s.fold});
+  }
+  void operator()(const DropJournal& s) {
+    eraseIf(location(s.owner, s.location).journal, [&](const auto& key) {
+      const auto& [generation, stream, seq] = key;
+      return generation == s.generation &&
+             (stream < s.stream || (stream == s.stream && seq <= s.throughSeq));
+    });
+  }
+  void operator()(const Release& s) {
+    MemoryStore::Family& family = disk[s.owner];
+    const uint64_t epoch = family.epoch + 1;
+    family = {};
+    family.epoch = epoch;
+  }
+};
+
+// Merges the live part of `data` into segments of the new fold.
+FoldResult foldInto(LocationData& data, const FoldRequest& request) {
+  FoldResult result;
+  result.id = request.id;
+  result.ok = true;
+  result.baseSeq = request.live.baseSeq;
+  std::set<ChunkHash> keys;
+  const auto old = data.segments.find({request.live.generation, request.live.fold});
+  if (old != data.segments.end()) keys.insert(old->second.begin(), old->second.end());
+  for (const auto& [key, journal] : data.journal) {
+    const auto& [generation, stream, seq] = key;
+    if (generation != request.live.generation || stream > request.live.stream) continue;
+    for (size_t i = 0; i < journal.keys.size(); ++i) {
+      if (journal.evicts[i]) {
+        keys.erase(journal.keys[i]);
+      } else {
+        keys.insert(journal.keys[i]);
+      }
+    }
+    if (stream == request.live.stream) result.baseSeq = seq + journal.keys.size() - 1;
+  }
+  for (const ChunkHash key : keys) result.baseDigest.add(key);
+  result.baseCount = keys.size();
+  data.segments[{request.live.generation, request.newFold}].assign(keys.begin(), keys.end());
+  return result;
+}
+
+}  // namespace
+
+MemoryStore::MemoryStore(Disk disk) : disk_(std::move(disk)) {
+  std::erase_if(disk_, [](const auto& entry) {
+    return !entry.second.instance.has_value() && !entry.second.worker.has_value();
+  });
+  synced_ = disk_;
+  for (const auto& [owner, family] : disk_) nextOwner_ = std::max(nextOwner_, owner + 1);
+}
+
+Ticket MemoryStore::enqueue(bool synced, std::function<void(Disk&)> apply) {
+  const Ticket ticket = next_++;
+  queue_.push_back({ticket, synced, std::move(apply)});
+  return ticket;
+}
+
+void MemoryStore::complete(size_t n) {
+  for (; n > 0 && !queue_.empty() && health_.writable; --n) {
+    Write write = std::move(queue_.front());
+    queue_.pop_front();
+    write.apply(disk_);
+    if (write.ticket == 0) continue;  // a fold: its segments were copied where they belong
+    committed_ = write.ticket;
+    const bool syncNow = write.synced;
+    unsynced_.push_back(std::move(write));
+    if (syncNow) sync();
+  }
+}
+
+void MemoryStore::sync() {
+  // Everything that is committed: folded segments too, which have no ticket.
+  synced_ = disk_;
+  syncedTicket_ = committed_;
+  unsynced_.clear();
+}
+
+MemoryStore::Disk MemoryStore::afterPowerLoss(size_t kept, Ticket& committed) const {
+  Disk disk = synced_;
+  committed = syncedTicket_;
+  for (size_t i = 0; i < std::min(kept, unsynced_.size()); ++i) {
+    unsynced_[i].apply(disk);
+    committed = unsynced_[i].ticket;
+  }
+  return disk;
+}
+
+void MemoryStore::setHealth(const StoreHealth& health) {
+  health_ = health;
+  healthChanged_ = true;
+}
+
+OwnerId MemoryStore::claim() {
+  if (freeOwners_.empty()) return nextOwner_++;
+  const OwnerId owner = freeOwners_.back();
+  freeOwners_.pop_back();
+  return owner;
+}
+
+Ticket MemoryStore::append(const ReportRecord& report) {
+  Journal journal;
+  journal.keys.assign(report.operations.keys.begin(), report.operations.keys.end());
+  for (size_t i = 0; i < report.operations.size(); ++i) {
+    journal.evicts.push_back(report.operations.evicts.test(i));
+  }
+  journal.countAfter = report.countAfter;
+  journal.digestAfter = report.digestAfter;
+  return enqueue(false, [owner = report.owner, location = report.location,
+                         key = std::tuple(report.generation, report.stream, report.firstSeq),
+                         journal = std::move(journal)](Disk& disk) {
+    disk[owner].locations[location].journal[key] = journal;
+  });
+}
+
+Ticket MemoryStore::write(StoreBatch batch) {
+  for (const StoreStep& step : batch.steps) {
+    if (const auto* release = std::get_if<Release>(&step)) freeOwners_.push_back(release->owner);
+  }
+  return enqueue(batch.synced, [steps = std::move(batch.steps)](Disk& disk) {
+    for (const StoreStep& step : steps) std::visit(Apply{disk}, step);
+  });
+}
+
+void MemoryStore::fold(const FoldRequest& request) {
+  const auto family = disk_.find(request.owner);
+  const uint64_t epoch = family == disk_.end() ? 0 : family->second.epoch;
+  queue_.push_back(
+      {0, false, [this, request, epoch](Disk& disk) {
+         Family& now = disk[request.owner];
+         const auto data = now.locations.find(request.location);
+         FoldResult result;
+         result.id = request.id;
+         if (now.epoch != epoch || data == now.locations.end()) {
+           result.error = "its owner is gone";
+         } else {
+           result = foldInto(data->second, request);
+           const std::pair at{request.live.generation, request.newFold};
+           unsynced_.push_back(
+               {committed_, false, [request, at, keys = data->second.segments[at]](Disk& other) {
+                  other[request.owner].locations[request.location].segments[at] = keys;
+                }});
+         }
+         folded_.push_back(result);
+       }});
+}
+
+void MemoryStore::poll(StoreListener& listener) {
+  if (committed_ > delivered_) {
+    delivered_ = committed_;
+    listener.onCommitted(delivered_);
+  }
+  for (const FoldResult& result : std::exchange(folded_, {})) listener.onFolded(result);
+  if (std::exchange(healthChanged_, false)) listener.onHealth(health_);
+}
+
+void MemoryStore::recover(RecoverySink& sink) {
+  sink.begin({});
+  for (const auto& [owner, family] : disk_) {
+    if (family.instance) sink.instance(owner, *family.instance);
+  }
+  for (const auto& [owner, family] : disk_) {
+    if (!family.worker) continue;
+    std::vector<LocationRecord> records;
+    for (const auto& [id, data] : family.locations) {
+      if (data.record) records.push_back(*data.record);
+    }
+    sink.worker(owner, *family.worker, records);
+  }
+  for (const auto& [owner, family] : disk_) {
+    if (!family.worker) continue;
+    for (const auto& [id, data] : family.locations) {
+      if (!data.record) continue;
+      const LivePart& live = data.record->live;
+      const auto segment = data.segments.find({live.generation, live.fold});
+      if (segment != data.segments.end()) sink.segment(owner, id, segment->second);
+      for (const auto& [key, journal] : data.journal) {
+        const auto& [generation, stream, seq] = key;
+        if (generation != live.generation) continue;
+        std::vector<uint8_t> bits(journal.keys.size() / 8 + 1);
+        for (size_t i = 0; i < journal.keys.size(); ++i) {
+          if (journal.evicts[i]) bits[i / 8] |= static_cast<uint8_t>(1u << (i % 8));
+        }
+        sink.journal(owner, id,
+                     {stream,
+                      seq,
+                      {journal.keys, {bits.data(), 0}},
+                      journal.countAfter,
+                      journal.digestAfter});
+      }
+    }
+    sink.finish(owner);
+  }
+}
+
+}  // namespace holdfast::test
