@@ -186,11 +186,13 @@ struct QueryWorkerInfoRetMsg {
 
 # --- operator -------------------------------------------------------------------------------------
 
-struct StatusMsg {}
+struct StatusMsg {
+  resetLookupWindow @0 :Bool;    # after this answer, lookupWindow begins anew
+}
 
 struct Latency {
-  # Of look-ups inside the daemon since it started: from the turn of the event loop that could
-  # first have seen the request to the answer. Microseconds.
+  # Of look-ups inside the daemon: from the turn of the event loop that could first have seen the
+  # request to the answer. Microseconds.
   count @0 :UInt64;
   p50Us @1 :UInt64;
   p99Us @2 :UInt64;
@@ -223,12 +225,13 @@ struct StatusRetMsg {
   registryDigest @21 :Text;      # 32 hex digits
   committed @22 :Bool;           # whether everything applied is also committed
   counters @23 :List(Counter);
-  lookups @24 :Latency;
+  lookups @24 :Latency;          # since the start
   recoveryMs @25 :UInt64;        # how long the start took
   recoveredInstances @26 :UInt64;
   recoveredWorkers @27 :UInt64;
   recoveredChunks @28 :UInt64;   # memberships found at start
   connections @29 :UInt64;
+  lookupWindow @30 :Latency;     # since the last resetLookupWindow, or the start
 
   struct Counter {
     name @0 :Text;

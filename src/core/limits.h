@@ -13,6 +13,7 @@ inline constexpr size_t kModelBytesMax = 256;
 inline constexpr size_t kIpBytesMax = 64;
 inline constexpr size_t kPeerUrlBytesMax = 1024;
 inline constexpr size_t kEventIdBytesMax = 256;
+inline constexpr size_t kWorkerIdsPerQueryMax = 65536;
 inline constexpr size_t kWorkersMaxDefault = 4096;
 inline constexpr size_t kLocationsPerWorkerMax = 64;
 inline constexpr size_t kOperationsPerReportMax = 65536;

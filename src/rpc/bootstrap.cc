@@ -1,0 +1,36 @@
+#include "rpc/bootstrap.h"
+
+#include "rpc/operator_service.h"
+#include "rpc/orchestrator_service.h"
+#include "rpc/worker_gateway.h"
+
+namespace holdfast {
+namespace {
+
+class BootstrapService final : public schema::Bootstrap::Server {
+ public:
+  BootstrapService(Services& services, Connection& connection)
+      : services_(services), connection_(connection) {}
+
+  // Authentication is off: the token is ignored, every role is granted. That is why the server
+  // listens on loopback and Unix sockets only.
+  kj::Promise<void> authenticate(AuthenticateContext context) override {
+    auto granted = context.getResults();
+    granted.setWorker(kj::heap<WorkerGatewayService>(services_, connection_));
+    granted.setOrchestrator(kj::heap<OrchestratorService>(services_));
+    granted.setOperator(kj::heap<OperatorService>(services_));
+    return kj::READY_NOW;
+  }
+
+ private:
+  Services& services_;
+  Connection& connection_;
+};
+
+}  // namespace
+
+schema::Bootstrap::Client newBootstrap(Services& services, Connection& connection) {
+  return kj::heap<BootstrapService>(services, connection);
+}
+
+}  // namespace holdfast

@@ -1,0 +1,114 @@
+#include "rpc/buffered_stream.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace holdfast {
+
+BufferedStream::BufferedStream(kj::Own<kj::AsyncIoStream> inner, LoopTurns& turns)
+    : inner_(kj::mv(inner)),
+      turns_(turns),
+      in_(kj::heapArray<kj::byte>(kReadBytes)),
+      armed_(kj::READY_NOW),
+      send_(kj::READY_NOW) {}
+
+size_t BufferedStream::takeBuffered(kj::byte* to, size_t bytesMax) {
+  const size_t bytes = std::min(bytesMax, inEnd_ - inBegin_);
+  if (bytes != 0) std::memcpy(to, in_.begin() + inBegin_, bytes);
+  inBegin_ += bytes;
+  return bytes;
+}
+
+kj::Promise<size_t> BufferedStream::tryRead(void* buffer, size_t minBytes, size_t maxBytes) {
+  auto* to = static_cast<kj::byte*>(buffer);
+  const size_t had = takeBuffered(to, maxBytes);
+  if (had >= minBytes) return had;
+  const size_t needed = minBytes - had;
+  if (needed >= kReadBytes / 2) {
+    // Worth its own call, without the detour.
+    return inner_->tryRead(to + had, needed, maxBytes - had).then([this, had](size_t got) {
+      turns_.observeRead();
+      return had + got;
+    });
+  }
+  return inner_->tryRead(in_.begin(), needed, in_.size())
+      .then([this, to, had, maxBytes](size_t got) {
+        turns_.observeRead();
+        inBegin_ = 0;
+        inEnd_ = got;
+        return had + takeBuffered(to + had, maxBytes - had);
+      });
+}
+
+kj::Promise<void> BufferedStream::write(const void* buffer, size_t size) {
+  const kj::ArrayPtr<const kj::byte> piece(static_cast<const kj::byte*>(buffer), size);
+  return append(kj::arrayPtr(&piece, 1));
+}
+
+kj::Promise<void> BufferedStream::write(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces) {
+  return append(pieces);
+}
+
+kj::Promise<void> BufferedStream::append(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces) {
+  KJ_IF_MAYBE (e, failed_) return kj::cp(*e);
+  for (const auto& piece : pieces) waiting_.insert(waiting_.end(), piece.begin(), piece.end());
+  if (waiting_.size() >= kPacketBytes) {
+    flush();
+  } else if (!flushArmed_) {
+    flushArmed_ = true;
+    armed_ = kj::evalLast([this]() {
+               flushArmed_ = false;
+               flush();
+             }).eagerlyEvaluate(nullptr);
+  }
+  if (waiting_.size() <= kWaitingBytesMax) return kj::READY_NOW;
+  auto paf = kj::newPromiseAndFulfiller<void>();
+  blocked_.push_back(kj::mv(paf.fulfiller));
+  return kj::mv(paf.promise);
+}
+
+void BufferedStream::flush() {
+  if (underWay_ || waiting_.empty()) return;
+  underWay_ = true;
+  std::swap(waiting_, sending_);
+  send_ = inner_->write(sending_.data(), sending_.size())
+              .then([this]() { sent(); },
+                    [this](kj::Exception&& e) {
+                      failed_ = kj::cp(e);
+                      for (auto& blocked : blocked_) blocked->reject(kj::cp(e));
+                      blocked_.clear();
+                    })
+              .eagerlyEvaluate(nullptr);
+}
+
+void BufferedStream::sent() {
+  underWay_ = false;
+  sending_.clear();
+  if (waiting_.size() <= kWaitingBytesMax) {
+    for (auto& blocked : blocked_) blocked->fulfill();
+    blocked_.clear();
+  }
+  if (!waiting_.empty()) {
+    // Not from here: this runs inside the promise that flush() replaces.
+    flushArmed_ = true;
+    armed_ = kj::evalLater([this]() {
+               flushArmed_ = false;
+               flush();
+             }).eagerlyEvaluate(nullptr);
+  } else if (shutdownDue_) {
+    shutdownDue_ = false;
+    inner_->shutdownWrite();
+  }
+}
+
+void BufferedStream::shutdownWrite() {
+  flush();
+  if (underWay_) {
+    shutdownDue_ = true;
+  } else {
+    inner_->shutdownWrite();
+  }
+}
+
+}  // namespace holdfast

@@ -1,0 +1,138 @@
+#include "rpc/connection.h"
+
+#include <capnp/serialize-async.h>
+
+#include <utility>
+
+#include "rpc/bootstrap.h"
+#include "rpc/convert.h"
+
+namespace holdfast {
+namespace {
+
+capnp::ReaderOptions readerOptions() {
+  capnp::ReaderOptions options;
+  options.traversalLimitInWords = kMessageBytesMax / sizeof(capnp::word);
+  return options;
+}
+
+void swallow(kj::Promise<void> call) {
+  call.detach([](kj::Exception&&) {});
+}
+
+}  // namespace
+
+class Connection::Messages final : public capnp::MessageStream {
+ public:
+  explicit Messages(kj::AsyncIoStream& stream) : inner_(stream) {}
+
+  kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>> tryReadMessage(
+      kj::ArrayPtr<kj::AutoCloseFd> fds, capnp::ReaderOptions options,
+      kj::ArrayPtr<capnp::word> scratch) override {
+    return inner_.tryReadMessage(fds, options, scratch)
+        .then(
+            [this](kj::Maybe<capnp::MessageReaderAndFds>&& message) {
+              if (message == nullptr) peerLeft_ = true;
+              return kj::mv(message);
+            },
+            [this](kj::Exception&& e) -> kj::Maybe<capnp::MessageReaderAndFds> {
+              // A connection cut in the middle of a message is the network's doing, not the peer's.
+              if (e.getType() == kj::Exception::Type::DISCONNECTED) {
+                peerLeft_ = true;
+              } else {
+                error_ = e.getDescription().cStr();
+              }
+              kj::throwFatalException(kj::mv(e));
+            });
+  }
+  kj::Promise<void> writeMessage(
+      kj::ArrayPtr<const int> fds,
+      kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) override {
+    return inner_.writeMessage(fds, segments);
+  }
+  kj::Promise<void> writeMessages(
+      kj::ArrayPtr<kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>>> messages) override {
+    return inner_.writeMessages(messages);
+  }
+  kj::Maybe<int> getSendBufferSize() override { return inner_.getSendBufferSize(); }
+  kj::Promise<void> end() override { return inner_.end(); }
+
+  bool peerLeft() const { return peerLeft_; }
+  const std::string& error() const { return error_; }
+
+ private:
+  capnp::AsyncIoMessageStream inner_;
+  bool peerLeft_ = false;
+  std::string error_;
+};
+
+Connection::Connection(Services& services, kj::Own<kj::AsyncIoStream> stream, std::string peer)
+    : services_(services),
+      peer_(std::move(peer)),
+      ended_(nullptr),
+      stream_(kj::mv(stream), services.turns),
+      messages_(kj::heap<Messages>(stream_)),
+      network_(*messages_, capnp::rpc::twoparty::Side::SERVER, readerOptions()),
+      rpc_(capnp::makeRpcServer(network_, newBootstrap(services, *this))) {
+  auto paf = kj::newPromiseAndFulfiller<void>();
+  end_ = kj::mv(paf.fulfiller);
+  ended_ = kj::mv(paf.promise);
+  ++services_.connections;
+}
+
+Connection::~Connection() {
+  for (const auto& [session, link] : sessions_) {
+    services_.registry.registration().connectionClosed(session);
+  }
+  --services_.connections;
+}
+
+kj::Promise<void> Connection::onEnd() {
+  return network_.onDisconnect().exclusiveJoin(kj::mv(ended_));
+}
+
+void Connection::endSoon(std::string reason) {
+  if (ending_.empty()) ending_ = std::move(reason);
+  end_->fulfill();
+}
+
+std::string Connection::endReason() const {
+  if (!ending_.empty()) return ending_;
+  if (!messages_->error().empty()) return "malformed message: " + messages_->error();
+  if (!messages_->peerLeft()) return "the peer broke the RPC protocol";
+  return {};
+}
+
+std::unique_ptr<WorkerCapabilityLink> Connection::link(schema::Worker::Client worker) {
+  return std::make_unique<WorkerCapabilityLink>(*this, kj::mv(worker));
+}
+
+void Connection::add(SessionId session, std::unique_ptr<WorkerCapabilityLink> link) {
+  // Ends of sessions are not reported one by one; core lets go of their links.
+  std::erase_if(sessions_, [this](const auto& one) {
+    return services_.registry.tree().bySession(one.first) == nullptr;
+  });
+  sessions_.emplace(session, std::move(link));
+}
+
+void WorkerCapabilityLink::pause(const std::string& reason) {
+  auto request = worker_.pauseRequest();
+  request.setReason(textOf(reason));
+  swallow(request.send().ignoreResult());
+}
+
+void WorkerCapabilityLink::resume() {
+  swallow(worker_.resumeRequest().send().ignoreResult());
+}
+
+void WorkerCapabilityLink::superseded(const std::string& reason) {
+  auto request = worker_.supersededRequest();
+  request.setReason(textOf(reason));
+  swallow(request.send().ignoreResult());
+}
+
+void WorkerCapabilityLink::closed(const std::string& reason) {
+  connection_.endSoon(reason);
+}
+
+}  // namespace holdfast

@@ -1,0 +1,82 @@
+// One client's connection: its transport, its RPC system and the sessions registered over it.
+#pragma once
+
+#include <capnp/rpc-twoparty.h>
+#include <kj/async-io.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/messages.h"
+#include "rpc/buffered_stream.h"
+#include "rpc/services.h"
+#include "schema/controller.capnp.h"
+
+namespace holdfast {
+
+// Capabilities of the peer are called without waiting: what fails is dropped, since the connection
+// that carries the call is then gone and the session with it.
+class WorkerCapabilityLink;
+
+class Connection {
+ public:
+  // `peer` is for logs. `services` outlive the connection.
+  Connection(Services& services, kj::Own<kj::AsyncIoStream> stream, std::string peer);
+  // Every session still open here ends: its worker is LOST, unless abandon() was called.
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Resolves when the connection is over, for whatever reason; then destroy it.
+  kj::Promise<void> onEnd();
+  // Ends it from a later turn of the loop. `reason` is logged.
+  void endSoon(std::string reason);
+  // The process ends: the workers are not LOST, they come back to its successor.
+  void abandon() { sessions_.clear(); }
+
+  // A link for a registration over this connection.
+  std::unique_ptr<WorkerCapabilityLink> link(schema::Worker::Client worker);
+  // The registration succeeded.
+  void add(SessionId session, std::unique_ptr<WorkerCapabilityLink> link);
+
+  // Answers not yet taken by the peer.
+  size_t outgoingBytes() { return network_.getCurrentQueueSize(); }
+  const std::string& peer() const { return peer_; }
+  // What to tell people about the end; empty: the peer went away in an orderly manner.
+  std::string endReason() const;
+
+ private:
+  // Remembers how reading ended, which Cap'n Proto's RPC system keeps to itself.
+  class Messages;
+
+  Services& services_;
+  const std::string peer_;
+  std::string ending_;
+  kj::Own<kj::PromiseFulfiller<void>> end_;
+  kj::Promise<void> ended_;
+  BufferedStream stream_;
+  kj::Own<Messages> messages_;
+  capnp::TwoPartyVatNetwork network_;
+  std::map<SessionId, std::unique_ptr<WorkerCapabilityLink>> sessions_;
+  capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc_;
+};
+
+// Core's way to a worker, over the Worker capability that came with the registration.
+class WorkerCapabilityLink final : public WorkerLink {
+ public:
+  WorkerCapabilityLink(Connection& connection, schema::Worker::Client worker)
+      : connection_(connection), worker_(kj::mv(worker)) {}
+  ~WorkerCapabilityLink() noexcept override = default;
+
+  void pause(const std::string& reason) override;
+  void resume() override;
+  void superseded(const std::string& reason) override;
+  void closed(const std::string& reason) override;
+
+ private:
+  Connection& connection_;
+  schema::Worker::Client worker_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,172 @@
+#include "rpc/convert.h"
+
+#include <capnp/any.h>
+
+#include <string>
+
+namespace holdfast {
+namespace {
+
+constexpr bool sameOrder(schema::Reason wire, Reason core) {
+  return static_cast<size_t>(wire) == static_cast<size_t>(core);
+}
+// Enumerations are cast below: the schema and core list them in the same order.
+static_assert(sameOrder(schema::Reason::NONE, Reason::kNone));
+static_assert(sameOrder(schema::Reason::WORKER_ROLLED_BACK, Reason::kWorkerRolledBack));
+static_assert(sameOrder(schema::Reason::NOT_STATED, Reason::kNotStated));
+static_assert(static_cast<size_t>(schema::Reason::NOT_STATED) + 1 == kReasons);
+static_assert(static_cast<int>(schema::SyncState::REPLAYING) ==
+              static_cast<int>(SyncState::kReplaying));
+static_assert(static_cast<int>(schema::SyncState::CAUGHT_UP) ==
+              static_cast<int>(SyncState::kCaughtUp));
+static_assert(static_cast<int>(schema::WorkerState::LOST) == static_cast<int>(WorkerState::kLost));
+static_assert(static_cast<int>(schema::WorkerState::RECOVERED) ==
+              static_cast<int>(WorkerState::kRecovered));
+static_assert(static_cast<int>(schema::DecisionKind::REPLAY) ==
+              static_cast<int>(DecisionKind::kReplay));
+static_assert(static_cast<int>(schema::DecisionKind::DIVERGED) ==
+              static_cast<int>(DecisionKind::kDiverged));
+static_assert(static_cast<int>(schema::HashAlgorithm::SHA256_CBOR64BIT) ==
+              static_cast<int>(HashAlgorithm::sha256Cbor64));
+
+template <typename T>
+constexpr capnp::ElementSize kPacked = sizeof(T) == 8 ? capnp::ElementSize::EIGHT_BYTES
+                                                      : capnp::ElementSize::FOUR_BYTES;
+
+}  // namespace
+
+template <typename T>
+std::span<const T> numbersOf(typename capnp::List<T>::Reader list, std::vector<T>& scratch) {
+  const capnp::AnyList::Reader raw = capnp::toAny(list);
+  if (raw.getElementSize() == kPacked<T>) {
+    const kj::ArrayPtr<const kj::byte> bytes = raw.getRawBytes();
+    return {reinterpret_cast<const T*>(bytes.begin()), list.size()};
+  }
+  scratch.clear();
+  scratch.reserve(list.size());
+  for (const T number : list) scratch.push_back(number);
+  return scratch;
+}
+template std::span<const uint64_t> numbersOf<uint64_t>(capnp::List<uint64_t>::Reader,
+                                                       std::vector<uint64_t>&);
+template std::span<const uint32_t> numbersOf<uint32_t>(capnp::List<uint32_t>::Reader,
+                                                       std::vector<uint32_t>&);
+
+kj::Exception wireError(const Error& error) {
+  const char* kind = "";
+  auto type = kj::Exception::Type::FAILED;
+  switch (error.code) {
+    case ErrorCode::kInvalid:
+      kind = "invalid: ";
+      break;
+    case ErrorCode::kRefused:
+      kind = "refused: ";
+      break;
+    case ErrorCode::kSuperseded:
+      kind = "superseded: ";
+      break;
+    case ErrorCode::kUnavailable:
+      kind = "unavailable: ";
+      type = kj::Exception::Type::OVERLOADED;
+      break;
+  }
+  return {type, __FILE__, __LINE__, kj::str(kind, error.message.c_str())};
+}
+
+void write(const HashSettings& settings, schema::HashSettings::Builder to) {
+  to.setChunkSize(settings.chunkSize);
+  to.setAlgorithm(static_cast<schema::HashAlgorithm>(settings.algorithm));
+  to.setNoneHash(settings.noneHash);
+  to.setSaveUnfullChunk(settings.saveUnfullChunk);
+}
+
+HashSettings read(schema::HashSettings::Reader from) {
+  return {.chunkSize = from.getChunkSize(),
+          .algorithm = static_cast<HashAlgorithm>(from.getAlgorithm()),
+          .noneHash = from.getNoneHash(),
+          .saveUnfullChunk = from.getSaveUnfullChunk()};
+}
+
+std::vector<LocationStatement> read(capnp::List<schema::LocationStatement>::Reader from) {
+  std::vector<LocationStatement> statements;
+  statements.reserve(from.size());
+  for (const auto one : from) {
+    statements.push_back({.location = std::string(viewOf(one.getLocation())),
+                          .incarnation = one.getIncarnation(),
+                          .beganEmpty = one.getBeganEmpty(),
+                          .lastSeq = one.getLastSeq(),
+                          .count = one.getCount(),
+                          .digest = {one.getDigest().getA(), one.getDigest().getB()},
+                          .replayableFrom = one.getReplayableFrom()});
+  }
+  return statements;
+}
+
+Registration read(schema::RegisterMsg::Reader from) {
+  return {.instance = std::string(viewOf(from.getInstanceId())),
+          .worker = from.getWorkerId(),
+          .ip = std::string(viewOf(from.getIp())),
+          .port = from.getPort(),
+          .peerUrl = std::string(viewOf(from.getPeerInitUrl())),
+          .model = std::string(viewOf(from.getModel())),
+          .worldSize = from.getWorldSize(),
+          .run = from.getRun(),
+          .attempt = from.getAttempt(),
+          .locations = read(from.getLocations())};
+}
+
+void write(const std::vector<LocationDecision>& decisions,
+           capnp::List<schema::LocationDecision>::Builder to) {
+  for (kj::uint i = 0; i < to.size(); ++i) {
+    const LocationDecision& decision = decisions[i];
+    auto one = to[i];
+    one.setLocation(textOf(decision.location));
+    one.setKind(static_cast<schema::DecisionKind>(decision.kind));
+    one.setReason(static_cast<schema::Reason>(decision.reason));
+    one.setNextSeq(decision.nextSeq);
+  }
+}
+
+void write(const HeartbeatOutcome& outcome, schema::HeartbeatRetMsg::Builder to) {
+  auto committed = to.initCommitted(static_cast<kj::uint>(outcome.committed.size()));
+  for (kj::uint i = 0; i < committed.size(); ++i) {
+    committed[i].setLocation(textOf(outcome.committed[i].location));
+    committed[i].setIncarnation(outcome.committed[i].incarnation);
+    committed[i].setSeq(outcome.committed[i].seq);
+  }
+  write(outcome.decisions, to.initDecisions(static_cast<kj::uint>(outcome.decisions.size())));
+}
+
+void write(const RegistryTree& tree, Location& location, schema::LocationInfo::Builder to) {
+  to.setName(textOf(location.record.name));
+  to.setSync(static_cast<schema::SyncState>(location.sync));
+  to.setReason(static_cast<schema::Reason>(location.reason));
+  to.setIncarnation(location.record.live.incarnation);
+  to.setLastSeq(location.lastSeq);
+  to.setCommittedSeq(tree.committedSeq(location));
+  to.setCount(location.count);
+  to.getDigest().setA(location.digest.a);
+  to.getDigest().setB(location.digest.b);
+  to.setHidden(location.record.live.hidden);
+  to.setJournalOperations(location.journalOperations);
+}
+
+void write(const RegistryTree& tree, const Worker& worker, schema::WorkerInfo::Builder to) {
+  const WorkerRecord& record = worker.record;
+  to.setInstanceId(textOf(record.instance));
+  to.setWorkerId(record.worker);
+  to.setIp(textOf(record.ip));
+  to.setPort(record.port);
+  to.setPeerInitUrl(textOf(record.peerUrl));
+  to.setModel(textOf(record.model.empty() ? tree.defaultModel() : record.model));
+  to.setState(static_cast<schema::WorkerState>(record.state));
+  to.setRegistrationTimeMs(record.registeredWallMs);
+  to.setLastHeartbeatTimeMs(worker.lastSeenWallMs);
+  to.setRun(record.run);
+  to.setAttempt(record.attempt);
+  to.setQuarantined(textOf(worker.quarantined));
+  auto locations = to.initLocations(static_cast<kj::uint>(worker.locations.size()));
+  for (kj::uint i = 0; i < locations.size(); ++i) write(tree, *worker.locations[i], locations[i]);
+}
+
+}  // namespace holdfast

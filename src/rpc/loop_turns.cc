@@ -1,0 +1,34 @@
+#include "rpc/loop_turns.h"
+
+#include <sys/resource.h>
+
+namespace holdfast {
+namespace {
+
+// How often this thread gave up the processor to wait for something.
+int64_t sleeps() {
+  rusage usage{};
+  getrusage(RUSAGE_THREAD, &usage);
+  return usage.ru_nvcsw;
+}
+
+}  // namespace
+
+LoopTurns::LoopTurns(kj::Timer& timer)
+    : timer_(timer), start_(timer.now()), earliest_(timer.now()), end_(kj::READY_NOW) {}
+
+void LoopTurns::beginTurn() {
+  const kj::TimePoint now = timer_.now();
+  if (sleeps() != sleepsAtEnd_) {
+    earliest_ = now;
+  } else if (reads_ < kReportedByOnePoll) {
+    earliest_ = start_;
+  }
+  start_ = now;
+  reads_ = 0;
+  // Runs when nothing else is left to do, just before the next poll: what slept from here on slept
+  // in that poll.
+  end_ = kj::evalLast([this]() { sleepsAtEnd_ = sleeps(); }).eagerlyEvaluate(nullptr);
+}
+
+}  // namespace holdfast

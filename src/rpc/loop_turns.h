@@ -1,0 +1,51 @@
+// When may the request that is being handled have arrived at the earliest?
+//
+// The kernel does not tell when bytes reached a socket, and a look-up must not seem fast because
+// the loop was busy elsewhere while it waited. What is known is when the loop polled the sockets:
+// a request read in this turn was not there at an earlier poll, or that poll would have reported
+// it. So it arrived after the previous poll, and the time of that poll is a bound on the safe side;
+// if the loop slept in this turn's poll, the request woke it, and the bound is the wake-up.
+// One poll reports 16 sockets at most; after a turn that read as many, others may have been ready
+// too, and the bound stays where it was.
+#pragma once
+
+#include <kj/async.h>
+#include <kj/timer.h>
+
+#include <cstdint>
+
+namespace holdfast {
+
+// One per event loop, used on its thread.
+class LoopTurns {
+ public:
+  // `timer` is the loop's own: it stands still between two polls.
+  explicit LoopTurns(kj::Timer& timer);
+
+  // To be called at the start of whatever the loop does for the outside: timers, completions of
+  // the store. Cheap after the first call of a turn.
+  void observe() {
+    if (timer_.now() != start_) beginTurn();
+  }
+  // The same, for something read from a socket.
+  void observeRead() {
+    observe();
+    ++reads_;
+  }
+  // A bound on the safe side, valid during this turn; observe() was called in it.
+  kj::TimePoint earliestArrival() const { return earliest_; }
+
+ private:
+  void beginTurn();
+
+  static constexpr uint32_t kReportedByOnePoll = 16;  // of kj::UnixEventPort
+
+  kj::Timer& timer_;
+  kj::TimePoint start_;     // when the poll that began this turn returned
+  kj::TimePoint earliest_;  // see above
+  uint32_t reads_ = 0;      // in this turn
+  int64_t sleepsAtEnd_ = 0;
+  kj::Promise<void> end_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,141 @@
+#include "rpc/operator_service.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "rpc/convert.h"
+
+namespace holdfast {
+namespace {
+
+uint64_t ask(const std::function<uint64_t()>& question) {
+  return question ? question() : 0;
+}
+
+uint64_t microseconds(uint64_t nanoseconds) {
+  return (nanoseconds + 999) / 1000;
+}
+
+void write(const LatencyHistogram& latencies, schema::Latency::Builder to) {
+  to.setCount(latencies.count());
+  to.setP50Us(microseconds(latencies.percentileNs(0.5)));
+  to.setP99Us(microseconds(latencies.percentileNs(0.99)));
+  to.setP999Us(microseconds(latencies.percentileNs(0.999)));
+  to.setMaxUs(microseconds(latencies.maxNs()));
+}
+
+void writeTree(const RegistryTree& tree, schema::StatusRetMsg::Builder to) {
+  uint64_t workers[3] = {};
+  uint64_t quarantined = 0;
+  uint64_t locations = 0;
+  uint64_t inState[4] = {};
+  for (const auto& [name, instance] : tree.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      ++workers[static_cast<size_t>(worker->record.state)];
+      if (!worker->quarantined.empty()) ++quarantined;
+      locations += worker->locations.size();
+      for (const auto& location : worker->locations) {
+        ++inState[static_cast<size_t>(location->sync)];
+      }
+    }
+  }
+  to.setInstances(tree.instances().size());
+  to.setWorkersActive(workers[static_cast<size_t>(WorkerState::kActive)]);
+  to.setWorkersLost(workers[static_cast<size_t>(WorkerState::kLost)]);
+  to.setWorkersRecovered(workers[static_cast<size_t>(WorkerState::kRecovered)]);
+  to.setWorkersQuarantined(quarantined);
+  to.setLocations(locations);
+  to.setLocationsInSync(inState[static_cast<size_t>(SyncState::kInSync)]);
+  // Replaying ones have less than they should, but nothing is wrong with what they have.
+  to.setLocationsCaughtUp(inState[static_cast<size_t>(SyncState::kCaughtUp)]);
+  to.setLocationsDiverged(inState[static_cast<size_t>(SyncState::kDiverged)]);
+  to.setMemberships(tree.memberships());
+}
+
+std::vector<std::pair<std::string, uint64_t>> counterList(const Counters& c) {
+  std::vector<std::pair<std::string, uint64_t>> list = {
+      {"registrations", c.registrations},
+      {"supersessions", c.supersessions},
+      {"deregistrations", c.deregistrations},
+      {"heartbeats", c.heartbeats},
+      {"workersLost", c.workersLost},
+      {"workersExpired", c.workersExpired},
+      {"reports", c.reports},
+      {"operations", c.operations},
+      {"reportsRetransmitted", c.reportsRetransmitted},
+      {"reportsDropped", c.reportsDropped},
+      {"reportsGap", c.reportsGap},
+      {"reportsRefused", c.reportsRefused},
+      {"lookups", c.lookups},
+      {"p2pLookups", c.p2pLookups},
+      {"foldsStarted", c.foldsStarted},
+      {"foldsCommitted", c.foldsCommitted},
+      {"foldsAbandoned", c.foldsAbandoned},
+  };
+  for (size_t reason = 1; reason < kReasons; ++reason) {
+    list.emplace_back("decisions: " + std::string(reasonName(static_cast<Reason>(reason))),
+                      c.decisions[reason]);
+  }
+  return list;
+}
+
+}  // namespace
+
+kj::Promise<void> OperatorService::status(StatusContext context) {
+  const Registry& registry = services_.registry;
+  const ProcessFacts& facts = services_.facts;
+  auto answer = context.getResults().initAnswer();
+  answer.setVersion(textOf(facts.version));
+  answer.setClusterId(textOf(facts.clusterId));
+  answer.setUptimeMs(ask(facts.uptimeMs));
+  writeTree(registry.tree(), answer);
+  answer.setChunks(registry.index().chunks());
+  answer.setIndexBytes(registry.index().memoryBytes());
+  answer.setResidentBytes(ask(facts.residentBytes));
+  answer.setDiskBytes(ask(facts.diskBytes));
+  const StoreHealth health = services_.store.health();
+  answer.setStoreWritable(health.writable);
+  answer.setStoreReason(textOf(health.reason));
+  answer.setStoreQueueBytes(ask(facts.storeQueueBytes));
+  answer.setContentDigest(textOf(registry.contentDigest().hex()));
+  answer.setRegistryDigest(textOf(registry.registryDigest().hex()));
+  answer.setCommitted(registry.committed());
+  const auto counters = counterList(registry.counters());
+  auto list = answer.initCounters(static_cast<kj::uint>(counters.size()));
+  for (kj::uint i = 0; i < list.size(); ++i) {
+    list[i].setName(textOf(counters[i].first));
+    list[i].setValue(counters[i].second);
+  }
+  write(services_.lookups, answer.initLookups());
+  write(services_.lookupWindow, answer.initLookupWindow());
+  answer.setRecoveryMs(facts.recoveryMs);
+  answer.setRecoveredInstances(facts.recovery.instances);
+  answer.setRecoveredWorkers(facts.recovery.workers);
+  answer.setRecoveredChunks(facts.recovery.chunks);
+  answer.setConnections(services_.connections);
+  if (context.getParams().getMessage().getResetLookupWindow()) services_.lookupWindow.reset();
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> OperatorService::diverged(DivergedContext context) {
+  const RegistryTree& tree = services_.registry.tree();
+  std::vector<Location*> found;
+  for (const auto& [name, instance] : tree.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      for (const auto& location : worker->locations) {
+        if (location->sync == SyncState::kDiverged) found.push_back(location.get());
+      }
+    }
+  }
+  auto list = context.getResults().initAnswer().initLocations(static_cast<kj::uint>(found.size()));
+  for (kj::uint i = 0; i < list.size(); ++i) {
+    list[i].setInstanceId(textOf(found[i]->worker->record.instance));
+    list[i].setWorkerId(found[i]->worker->record.worker);
+    holdfast::write(tree, *found[i], list[i].initInfo());
+  }
+  return kj::READY_NOW;
+}
+
+}  // namespace holdfast

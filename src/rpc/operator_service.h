@@ -1,0 +1,20 @@
+// What operators ask.
+#pragma once
+
+#include "rpc/services.h"
+#include "schema/controller.capnp.h"
+
+namespace holdfast {
+
+class OperatorService final : public schema::Operator::Server {
+ public:
+  explicit OperatorService(Services& services) : services_(services) {}
+
+  kj::Promise<void> status(StatusContext context) override;
+  kj::Promise<void> diverged(DivergedContext context) override;
+
+ private:
+  Services& services_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,154 @@
+#include "rpc/orchestrator_service.h"
+
+#include <kj/time.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "core/ids.h"
+#include "rpc/convert.h"
+
+namespace holdfast {
+namespace {
+
+std::optional<Error> invalidEventId(capnp::Text::Reader eventId) {
+  if (eventId.size() == 0) return std::nullopt;
+  const auto bad = invalidText("event id", viewOf(eventId), kEventIdBytesMax);
+  if (!bad) return std::nullopt;
+  return Error{ErrorCode::kInvalid, *bad};
+}
+
+// Words that an answer needs, so that it is built in one piece and nothing is cleared in vain.
+uint64_t wordsOf(std::span<const LookupMatch> matches, capnp::Text::Reader eventId) {
+  constexpr uint64_t kAnswer = 8;
+  constexpr uint64_t kLayout = 8;
+  constexpr uint64_t kHits = 3;
+  uint64_t words = kAnswer + eventId.size() / 8 + 1;
+  for (const LookupMatch& match : matches) {
+    words += kLayout + match.instance.size() / 8 + match.location.size() / 8 + 2;
+    for (const auto& [location, chunks] : match.hits) words += kHits + location.size() / 8 + 1;
+  }
+  return words;
+}
+
+}  // namespace
+
+Result<OrchestratorService::Prompt> OrchestratorService::promptOf(
+    schema::LookupMsg::Reader message) {
+  if (!message.isTokens()) {
+    return Prompt{.hashes = numbersOf<uint64_t>(message.getHashes(), hashes_)};
+  }
+  const auto list = message.getTokens();
+  if (list.size() > kTokensPerLookupMax) {
+    return Error{ErrorCode::kInvalid, "look-up of " + std::to_string(list.size()) +
+                                          " tokens, at most " +
+                                          std::to_string(kTokensPerLookupMax) + " are allowed"};
+  }
+  if (services_.hasher.chunkCount(list.size()) > kHashesPerLookupMax) {
+    return Error{ErrorCode::kInvalid,
+                 "look-up of " + std::to_string(list.size()) + " tokens, which are " +
+                     std::to_string(services_.hasher.chunkCount(list.size())) +
+                     " chunks, at most " + std::to_string(kHashesPerLookupMax) + " are allowed"};
+  }
+  services_.hasher.hash(numbersOf<uint32_t>(list, scratch_), hashes_);
+  return Prompt{.hashes = hashes_, .tokens = list.size()};
+}
+
+uint64_t OrchestratorService::tokensOf(const Prompt& prompt, uint32_t chunks) const {
+  if (chunks == 0) return 0;
+  if (prompt.tokens == 0) return uint64_t{chunks} * services_.options.hashing.chunkSize;
+  return services_.hasher.chunkEnd(chunks - 1, prompt.tokens);
+}
+
+kj::Promise<void> OrchestratorService::lookup(LookupContext context) {
+  const auto message = context.getParams().getMessage();
+  if (auto error = invalidEventId(message.getEventId())) return wireError(*error);
+  const auto prompt = promptOf(message);
+  if (!prompt.ok()) return wireError(prompt.error());
+
+  std::span<const LookupMatch> matches;
+  // A prompt shorter than a chunk is not an error: nobody can hold any of it.
+  if (!prompt.value().hashes.empty() || !message.isTokens()) {
+    const auto found =
+        services_.registry.kv().lookup(viewOf(message.getModel()), prompt.value().hashes);
+    if (!found.ok()) return wireError(found.error());
+    matches = found.value();
+  }
+
+  auto answer = context.getResults(capnp::MessageSize{wordsOf(matches, message.getEventId()), 0})
+                    .initAnswer();
+  if (message.getEventId().size() != 0) answer.setEventId(message.getEventId());
+  auto layouts = answer.initLayoutInfo(static_cast<kj::uint>(matches.size()));
+  for (kj::uint i = 0; i < layouts.size(); ++i) {
+    const LookupMatch& match = matches[i];
+    auto layout = layouts[i];
+    layout.setInstanceId(textOf(match.instance));
+    layout.setLocation(textOf(match.location));
+    layout.setMatchedEnd(tokensOf(prompt.value(), match.chunks));
+    layout.setAllRanksEnd(tokensOf(prompt.value(), match.allRanksChunks));
+    layout.setMatchedChunks(match.chunks);
+    layout.setAllRanksChunks(match.allRanksChunks);
+    layout.setUnconfirmed(match.unconfirmed);
+    auto hits = layout.initHits(static_cast<kj::uint>(match.hits.size()));
+    for (kj::uint j = 0; j < hits.size(); ++j) {
+      hits[j].setLocation(textOf(match.hits[j].first));
+      hits[j].setChunks(match.hits[j].second);
+    }
+  }
+  const kj::Duration took =
+      kj::systemPreciseMonotonicClock().now() - services_.turns.earliestArrival();
+  const auto nanoseconds = static_cast<uint64_t>(std::max<int64_t>(0, took / kj::NANOSECONDS));
+  services_.lookups.record(nanoseconds);
+  services_.lookupWindow.record(nanoseconds);
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> OrchestratorService::queryInstance(QueryInstanceContext context) {
+  const auto message = context.getParams().getMessage();
+  if (auto error = invalidEventId(message.getEventId())) return wireError(*error);
+  if (auto bad = invalidId("ip", viewOf(message.getIp()), kIpBytesMax)) {
+    return wireError({ErrorCode::kInvalid, *bad});
+  }
+  auto answer = context.getResults().initAnswer();
+  answer.setEventId(message.getEventId());
+  answer.setInstanceId(
+      textOf(services_.registry.registration().queryInstance(viewOf(message.getIp()))));
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> OrchestratorService::queryWorkers(QueryWorkersContext context) {
+  const auto message = context.getParams().getMessage();
+  if (auto error = invalidEventId(message.getEventId())) return wireError(*error);
+  const auto wantedInstance = viewOf(message.getInstanceId());
+  if (auto bad = invalidText("instance id", wantedInstance, kInstanceIdBytesMax)) {
+    return wireError({ErrorCode::kInvalid, *bad});
+  }
+  const RegistryTree& tree = services_.registry.tree();
+  if (message.getWorkerIds().size() > kWorkerIdsPerQueryMax) {
+    return wireError(
+        {ErrorCode::kInvalid, "query of " + std::to_string(message.getWorkerIds().size()) +
+                                  " worker ids, at most " + std::to_string(kWorkerIdsPerQueryMax) +
+                                  " are allowed; none means all"});
+  }
+  const auto ids = numbersOf<uint32_t>(message.getWorkerIds(), scratch_);
+  std::vector<uint32_t> wanted(ids.begin(), ids.end());
+  std::sort(wanted.begin(), wanted.end());
+
+  std::vector<const Worker*> found;
+  for (const auto& [name, instance] : tree.instances()) {
+    if (!wantedInstance.empty() && name != wantedInstance) continue;
+    for (const auto& [id, worker] : instance->workers) {
+      if (wanted.empty() || std::binary_search(wanted.begin(), wanted.end(), id)) {
+        found.push_back(worker.get());
+      }
+    }
+  }
+  auto answer = context.getResults().initAnswer();
+  answer.setEventId(message.getEventId());
+  auto infos = answer.initWorkerInfos(static_cast<kj::uint>(found.size()));
+  for (kj::uint i = 0; i < infos.size(); ++i) write(tree, *found[i], infos[i]);
+  return kj::READY_NOW;
+}
+
+}  // namespace holdfast

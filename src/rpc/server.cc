@@ -1,0 +1,160 @@
+#include "rpc/server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace holdfast {
+namespace {
+
+// The flow window of stream calls is the send buffer; small ones cost throughput.
+constexpr int kSocketBufferBytes = 1 << 20;
+// A peer that asks without reading the answers is cut off above this.
+constexpr size_t kUnreadAnswersBytesMax = kMessageBytesMax;
+
+void atLeast(kj::AsyncIoStream& stream, int option) {
+  int bytes = 0;
+  kj::uint size = sizeof(bytes);
+  stream.getsockopt(SOL_SOCKET, option, &bytes, &size);
+  if (bytes >= kSocketBufferBytes) return;
+  stream.setsockopt(SOL_SOCKET, option, &kSocketBufferBytes, sizeof(kSocketBufferBytes));
+}
+
+void prepare(kj::AsyncIoStream& stream, bool tcp) {
+  atLeast(stream, SO_SNDBUF);
+  atLeast(stream, SO_RCVBUF);
+  if (tcp) {
+    const int on = 1;
+    stream.setsockopt(IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  }
+}
+
+std::string peerOf(kj::AsyncIoStream& stream) {
+  sockaddr_storage address{};
+  kj::uint size = sizeof(address);
+  stream.getpeername(reinterpret_cast<sockaddr*>(&address), &size);
+  char text[INET6_ADDRSTRLEN] = "";
+  if (address.ss_family == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address);
+    inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text));
+    return std::string(text) + ":" + std::to_string(ntohs(v4->sin_port));
+  }
+  if (address.ss_family == AF_INET6) {
+    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address);
+    inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text));
+    return "[" + std::string(text) + "]:" + std::to_string(ntohs(v6->sin6_port));
+  }
+  return "a client of the Unix socket";
+}
+
+}  // namespace
+
+Server::Server(const ServerOptions& options, ProcessFacts facts, Registry& registry,
+               RegistryStore& store, EventSink& events, LoopTurns& turns,
+               kj::LowLevelAsyncIoProvider& io)
+    : io_(io),
+      services_{.options = options,
+                .facts = std::move(facts),
+                .registry = registry,
+                .store = store,
+                .events = events,
+                .turns = turns,
+                .waiters = CommitWaiters(registry, store),
+                .hasher = TokenHasher(options.hashing),
+                .lookups = {},
+                .lookupWindow = {}},
+      tasks_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))) {}
+
+Server::~Server() {
+  for (const Listener& listener : listeners_) {
+    if (!listener.unixPath.empty()) unlink(listener.unixPath.c_str());
+  }
+}
+
+Result<std::vector<std::string>> Server::listen(std::string_view address) {
+  auto sockets = listenOn(address);
+  if (!sockets.ok()) return sockets.error();
+  std::vector<std::string> names;
+  for (ListeningSocket& socket : sockets.value()) {
+    names.push_back(socket.name);
+    constexpr kj::uint kFlags = kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC |
+                                kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK;
+    listeners_.push_back({io_.wrapListenSocketFd(kj::mv(socket.fd), kFlags), std::move(socket.name),
+                          std::move(socket.unixPath)});
+    tasks_->add(acceptFrom(listeners_.back()));
+  }
+  return names;
+}
+
+kj::Promise<void> Server::acceptFrom(Listener& listener) {
+  return listener.receiver->accept().then(
+      [this, &listener](kj::Own<kj::AsyncIoStream>&& stream) {
+        accepted(listener, kj::mv(stream));
+        return acceptFrom(listener);
+      },
+      [this, &listener](kj::Exception&& e) {
+        // Out of file descriptors, most likely: that passes.
+        services_.warn("cannot accept a connection on " + listener.name + ": " +
+                       e.getDescription().cStr());
+        return io_.getTimer().afterDelay(100 * kj::MILLISECONDS).then([this, &listener]() {
+          return acceptFrom(listener);
+        });
+      });
+}
+
+void Server::accepted(Listener& listener, kj::Own<kj::AsyncIoStream> stream) {
+  services_.turns.observeRead();
+  if (connections_.size() >= services_.options.connectionsMax) {
+    if (!warnedFull_) {
+      services_.warn("refusing connections: " + std::to_string(connections_.size()) +
+                     " are open, the limit is " + std::to_string(services_.options.connectionsMax));
+    }
+    warnedFull_ = true;
+    return;
+  }
+  warnedFull_ = false;
+  std::string peer;
+  try {
+    prepare(*stream, listener.unixPath.empty());
+    peer = peerOf(*stream);
+  } catch (const kj::Exception&) {
+    return;  // it is gone already
+  }
+  const auto connection =
+      connections_.emplace(connections_.end(), services_, kj::mv(stream), std::move(peer));
+  tasks_->add(connection->onEnd().then([this, connection]() { ended(connection); },
+                                       [this, connection](kj::Exception&&) { ended(connection); }));
+}
+
+void Server::ended(Connections::iterator connection) {
+  if (const std::string reason = connection->endReason(); !reason.empty()) {
+    services_.warn("closing the connection of " + connection->peer() + ": " + reason);
+  }
+  connections_.erase(connection);
+}
+
+void Server::checkConnections() {
+  for (Connection& connection : connections_) {
+    if (connection.outgoingBytes() > kUnreadAnswersBytesMax) {
+      connection.endSoon("it does not read its answers, " +
+                         std::to_string(connection.outgoingBytes()) + " bytes wait");
+    }
+  }
+}
+
+void Server::stop() {
+  tasks_ = nullptr;
+  for (Connection& connection : connections_) connection.abandon();
+  connections_.clear();
+}
+
+void Server::taskFailed(kj::Exception&& exception) {
+  services_.warn(std::string("internal error: ") + exception.getDescription().cStr());
+}
+
+}  // namespace holdfast

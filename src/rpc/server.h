@@ -1,0 +1,66 @@
+// The Cap'n Proto server: listeners, connections, and the answers that wait for the store.
+#pragma once
+
+#include <kj/async-io.h>
+
+#include <list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/registry.h"
+#include "core/result.h"
+#include "rpc/connection.h"
+#include "rpc/listen_address.h"
+#include "rpc/services.h"
+
+namespace holdfast {
+
+// Lives on the thread of the event loop, as registry and store do; all references outlive it.
+class Server final : private kj::TaskSet::ErrorHandler {
+ public:
+  Server(const ServerOptions& options, ProcessFacts facts, Registry& registry, RegistryStore& store,
+         EventSink& events, LoopTurns& turns, kj::LowLevelAsyncIoProvider& io);
+  // Unlinks its Unix sockets. Workers whose connections are open are LOST, unless stop() was
+  // called.
+  ~Server();
+
+  // Listens on one more address (listen_address.h). The names that clients use, or why not.
+  // Connections are taken once the event loop runs.
+  Result<std::vector<std::string>> listen(std::string_view address);
+
+  // To be called after every RegistryStore::poll: answers whoever waited for it.
+  void storePolled() { services_.waiters.polled(); }
+
+  // About once a second: ends connections that do not take their answers.
+  void checkConnections();
+
+  // The process ends: no new connections, no more messages. What the workers reported stays, and
+  // they do not count as LOST: they come back to the next process on this store.
+  void stop();
+
+  Services& services() { return services_; }
+
+ private:
+  struct Listener {
+    kj::Own<kj::ConnectionReceiver> receiver;
+    std::string name;
+    std::string unixPath;
+  };
+  using Connections = std::list<Connection>;
+
+  kj::Promise<void> acceptFrom(Listener& listener);
+  void accepted(Listener& listener, kj::Own<kj::AsyncIoStream> stream);
+  void ended(Connections::iterator connection);
+  void taskFailed(kj::Exception&& exception) override;
+
+  kj::LowLevelAsyncIoProvider& io_;
+  Services services_;
+  Connections connections_;
+  std::list<Listener> listeners_;
+  bool warnedFull_ = false;
+  // Accepting, and waiting for the end of each connection; null when stopped; destroyed first.
+  kj::Own<kj::TaskSet> tasks_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,54 @@
+// What the interfaces' implementations share: the registry and what a daemon knows of itself.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "core/limits.h"
+#include "core/registry.h"
+#include "rpc/commit_waiters.h"
+#include "rpc/latency_histogram.h"
+#include "rpc/loop_turns.h"
+#include "tokens/token_hasher.h"
+
+namespace holdfast {
+
+struct ServerOptions {
+  HashSettings hashing;  // must be valid
+  uint32_t heartbeatIntervalMs = 5'000;
+  uint32_t heartbeatTimeoutMs = 30'000;  // as the registry's
+  size_t connectionsMax = kConnectionsMaxDefault;
+};
+
+// What `status` says beyond the registry; filled by whoever runs the server.
+struct ProcessFacts {
+  std::string version;
+  std::string clusterId;
+  uint64_t recoveryMs = 0;
+  RecoveryReport recovery;
+  // Asked for each status; must not block. May be empty.
+  std::function<uint64_t()> uptimeMs;
+  std::function<uint64_t()> residentBytes;
+  std::function<uint64_t()> diskBytes;
+  std::function<uint64_t()> storeQueueBytes;
+};
+
+// References outlive the server.
+struct Services {
+  const ServerOptions options;
+  const ProcessFacts facts;
+  Registry& registry;
+  RegistryStore& store;
+  EventSink& events;
+  LoopTurns& turns;
+  CommitWaiters waiters;
+  TokenHasher hasher;
+  LatencyHistogram lookups;       // since the start; nanoseconds
+  LatencyHistogram lookupWindow;  // since an operator began a window
+  size_t connections = 0;         // open now
+
+  void warn(const std::string& text) { events.event(EventSink::Level::kWarning, text); }
+};
+
+}  // namespace holdfast

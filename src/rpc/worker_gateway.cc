@@ -1,0 +1,65 @@
+#include "rpc/worker_gateway.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "rpc/convert.h"
+#include "rpc/worker_session.h"
+
+namespace holdfast {
+namespace {
+
+std::string describe(const HashSettings& s) {
+  return "chunk size " + std::to_string(s.chunkSize) + ", algorithm " +
+         std::string(hashAlgorithmName(s.algorithm)) + ", NONE_HASH " +
+         noneHashText(s.noneHash, s.algorithm) +
+         (s.saveUnfullChunk ? ", partial chunks count" : ", partial chunks do not count");
+}
+
+std::optional<Error> notAcceptable(schema::RegisterMsg::Reader info, const HashSettings& ours) {
+  if (info.getLocations().size() > kLocationsPerWorkerMax) {
+    return Error{ErrorCode::kInvalid,
+                 "a worker may have " + std::to_string(kLocationsPerWorkerMax) +
+                     " locations, not " + std::to_string(info.getLocations().size())};
+  }
+  if (!info.hasHashing()) return std::nullopt;
+  const HashSettings theirs = read(info.getHashing());
+  if (theirs == ours) return std::nullopt;
+  // An unknown algorithm has no name to show.
+  if (const std::string wrong = theirs.validate(); !wrong.empty()) {
+    return Error{ErrorCode::kRefused, "the worker's hash settings are not valid: " + wrong};
+  }
+  return Error{ErrorCode::kRefused, "the worker hashes tokens with " + describe(theirs) +
+                                        "; this controller with " + describe(ours) +
+                                        ": nothing would ever match"};
+}
+
+}  // namespace
+
+kj::Promise<void> WorkerGatewayService::register_(RegisterContext context) {
+  const auto params = context.getParams();
+  const auto info = params.getInfo();
+  if (auto error = notAcceptable(info, services_.options.hashing)) return wireError(*error);
+
+  auto link = connection_.link(params.getWorker());
+  auto registered = services_.registry.registration().registerWorker(read(info), *link);
+  if (!registered.ok()) return wireError(registered.error());
+  RegisterOutcome outcome = std::move(registered.value());
+  connection_.add(outcome.session, std::move(link));
+  context.releaseParams();
+
+  const Ticket ticket = outcome.ticket;
+  return services_.waiters.committed(ticket).then([this, context,
+                                                   outcome = std::move(outcome)]() mutable {
+    auto results = context.getResults();
+    auto answer = results.initAnswer();
+    write(outcome.decisions, answer.initDecisions(static_cast<kj::uint>(outcome.decisions.size())));
+    write(services_.options.hashing, answer.initHashing());
+    answer.setHeartbeatIntervalMs(services_.options.heartbeatIntervalMs);
+    answer.setHeartbeatTimeoutMs(services_.options.heartbeatTimeoutMs);
+    results.setSession(kj::heap<WorkerSessionService>(services_, outcome.session));
+  });
+}
+
+}  // namespace holdfast

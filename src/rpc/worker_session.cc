@@ -1,0 +1,66 @@
+#include "rpc/worker_session.h"
+
+#include <string>
+
+#include "rpc/convert.h"
+
+namespace holdfast {
+
+kj::Promise<void> WorkerSessionService::report(ReportContext context) {
+  const auto message = context.getParams().getMessage();
+  const std::span<const uint64_t> keys = numbersOf<uint64_t>(message.getKeys(), scratch_);
+  const capnp::Data::Reader evicts = message.getEvicts();
+  if (evicts.size() != 0 && evicts.size() < (keys.size() + 7) / 8) {
+    return wireError({ErrorCode::kInvalid, "report of " + std::to_string(keys.size()) +
+                                               " operations with " + std::to_string(evicts.size()) +
+                                               " bytes of evict bits, one bit for each "
+                                               "operation is needed"});
+  }
+  const Report report{.location = viewOf(message.getLocation()),
+                      .incarnation = message.getIncarnation(),
+                      .firstSeq = message.getFirstSeq(),
+                      .operations = {keys, {evicts.size() == 0 ? nullptr : evicts.begin(), 0}}};
+  const auto outcome = services_.registry.kv().handleBatchedKvOperations(session_, report);
+  if (!outcome.ok()) {
+    services_.warn("malformed report: " + outcome.error().message);
+    return wireError(outcome.error());
+  }
+  return services_.waiters.room();
+}
+
+kj::Promise<void> WorkerSessionService::heartbeat(HeartbeatContext context) {
+  const auto statements = context.getParams().getMessage().getLocations();
+  if (statements.size() > kLocationsPerWorkerMax) {
+    return wireError(
+        {ErrorCode::kInvalid, "a worker may have " + std::to_string(kLocationsPerWorkerMax) +
+                                  " locations, not " + std::to_string(statements.size())});
+  }
+  const auto outcome = services_.registry.registration().heartbeat(session_, read(statements));
+  if (!outcome.ok()) return wireError(outcome.error());
+  write(outcome.value(), context.getResults().initAnswer());
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> WorkerSessionService::p2pLookup(P2pLookupContext context) {
+  const auto hashes = numbersOf<uint64_t>(context.getParams().getMessage().getHashes(), scratch_);
+  const auto found = services_.registry.kv().batchedP2pLookup(session_, hashes);
+  if (!found.ok()) return wireError(found.error());
+  const auto peers = found.value();
+  auto layouts =
+      context.getResults().initAnswer().initLayoutInfo(static_cast<kj::uint>(peers.size()));
+  for (kj::uint i = 0; i < layouts.size(); ++i) {
+    layouts[i].setInstanceId(textOf(peers[i].instance));
+    layouts[i].setLocation(textOf(peers[i].location));
+    layouts[i].setNumHitChunks(peers[i].chunks);
+    layouts[i].setPeerInitUrl(textOf(peers[i].peerUrl));
+  }
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> WorkerSessionService::deregister(DeregisterContext) {
+  const auto removed = services_.registry.registration().deregister(session_);
+  if (!removed.ok()) return wireError(removed.error());
+  return services_.waiters.committed(removed.value());
+}
+
+}  // namespace holdfast
