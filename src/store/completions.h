@@ -1,0 +1,44 @@
+// What the store thread has done, on its way to the registry's thread.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "core/registry_store.h"
+
+namespace holdfast {
+
+class Completions {
+ public:
+  // `notify` is called when there is something to deliver, once until deliver() is called.
+  explicit Completions(std::function<void()> notify) : notify_(std::move(notify)) {}
+
+  // The store thread.
+  void committed(Ticket upTo);
+  void folded(FoldResult result);
+  void health(const StoreHealth& health);
+  // Calls notify if there is something new.
+  void post();
+
+  // The registry's thread.
+  void deliver(StoreListener& listener);
+
+  // Any thread.
+  StoreHealth health() const;
+  Ticket committed() const { return committed_.load(std::memory_order_acquire); }
+
+ private:
+  const std::function<void()> notify_;
+  std::atomic<Ticket> committed_{0};
+  std::atomic<bool> news_{false};
+  std::atomic<bool> notified_{false};
+  mutable std::mutex mutex_;
+  StoreHealth health_;
+  bool healthChanged_ = false;
+  std::vector<FoldResult> folds_;
+  Ticket delivered_ = 0;
+};
+
+}  // namespace holdfast

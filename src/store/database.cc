@@ -1,0 +1,450 @@
+#include "store/database.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+
+#include "core/check.h"
+#include "migrations/migrations.h"
+#include "store/keys.h"
+
+namespace holdfast {
+namespace {
+
+constexpr size_t kBlockCacheBytes = size_t{32} << 20;
+constexpr size_t kArenaBlockBytes = size_t{16} << 10;
+constexpr size_t kTableFileBytes = size_t{64} << 20;
+constexpr size_t kTableBlockBytes = size_t{32} << 10;
+
+// RocksDB's own log goes to ours: errors only, what it warns of is routine.
+class ForwardingLogger : public rocksdb::Logger {
+ public:
+  explicit ForwardingLogger(const StoreOptions& options)
+      : Logger(rocksdb::InfoLogLevel::ERROR_LEVEL), options_(options) {}
+
+  using Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    if (!options_.log) return;
+    char line[1024];
+    std::vsnprintf(line, sizeof(line), format, arguments);
+    options_.log(LogLevel::kWarning, std::string("rocksdb: ") + line);
+  }
+
+ private:
+  const StoreOptions& options_;
+};
+
+void raiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+uint64_t wallMs() {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                   std::chrono::system_clock::now().time_since_epoch())
+                                   .count());
+}
+
+std::string lockPath(const StoreOptions& options) {
+  return options.dataDir + "/LOCK";
+}
+
+// What a damaged or missing table file makes of an open.
+bool speaksOfDamage(const rocksdb::Status& status) {
+  return status.IsCorruption() || status.IsPathNotFound() || status.IsNotFound();
+}
+
+}  // namespace
+
+// Learns which families compaction cannot read, so that they are left alone next time.
+class Database::Listener : public rocksdb::EventListener {
+ public:
+  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo& info) override {
+    if (!info.status.IsCorruption() && !info.status.IsPathNotFound()) return;
+    const std::lock_guard lock(mutex_);
+    damaged_.insert(info.cf_name);
+  }
+  std::set<std::string> take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(damaged_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<std::string> damaged_;
+};
+
+Database::Database(const StoreOptions& options)
+    : options_(options),
+      gate_(options.fileSystem),
+      listener_(std::make_shared<Listener>()),
+      logger_(std::make_shared<ForwardingLogger>(options)),
+      writeBuffers_(std::make_shared<rocksdb::WriteBufferManager>(options.writeBufferBytes)) {
+  rocksdb::BlockBasedTableOptions tables;
+  tables.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  tables.block_size = kTableBlockBytes;
+  tables_.reset(rocksdb::NewBlockBasedTableFactory(tables));
+}
+
+Database::~Database() {
+  close();
+}
+
+void Database::log(LogLevel level, const std::string& message) const {
+  if (options_.log) options_.log(level, message);
+}
+
+rocksdb::DBOptions Database::dbOptions() const {
+  rocksdb::DBOptions db;
+  db.env = const_cast<CompactionGate*>(&gate_);
+  db.info_log = logger_;
+  db.listeners = {listener_};
+  db.write_buffer_manager = writeBuffers_;
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  db.max_total_wal_size = options_.walBytesMax;
+  db.max_open_files = -1;
+  db.max_background_jobs = 4;
+  db.paranoid_checks = paranoid_;
+  // Errors are ours to handle: one place, one order.
+  db.max_bgerror_resume_count = 0;
+  db.bytes_per_sync = size_t{1} << 20;
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+  return db;
+}
+
+rocksdb::ColumnFamilyOptions Database::familyOptions(const std::string& name) const {
+  rocksdb::ColumnFamilyOptions family;
+  family.arena_block_size = kArenaBlockBytes;
+  family.compression = rocksdb::kNoCompression;  // hashes do not compress
+  family.table_factory = tables_;
+  family.target_file_size_base = kTableFileBytes;
+  family.disable_auto_compactions = uncompacted_.contains(name);
+  return family;
+}
+
+std::string Database::prepareDirectory() {
+  const std::string& dir = options_.dataDir;
+  std::error_code error;
+  std::filesystem::create_directories(dir, error);
+  if (error) {
+    return "cannot create the data directory " + dir + ": " + error.message() +
+           "; check the path and its permissions";
+  }
+  rocksdb::FileLock* lock = nullptr;
+  const rocksdb::Status locked = gate_.LockFile(lockPath(options_), &lock);
+  if (!locked.ok()) {
+    const std::string what = locked.ToString();
+    const bool taken = what.find("While lock file") != std::string::npos ||
+                       what.find("lock hold by current process") != std::string::npos;
+    if (taken) {
+      return "the data directory " + dir + " is in use by another process, which holds the lock " +
+             lockPath(options_) + "; stop that process or choose another directory";
+    }
+    return "cannot write to the data directory " + dir + ": " + what +
+           "; check its owner, its permissions and the space on the disk";
+  }
+  gate_.UnlockFile(lock);
+  if (gate_.FileExists(dir + "/CURRENT").ok()) return "";
+  // RocksDB would start a new store over the remains of another.
+  std::vector<std::string> files;
+  gate_.GetChildren(dir, &files);
+  for (const std::string& file : files) {
+    if (file.ends_with(".sst") || file.ends_with(".log")) {
+      return "the data directory " + dir + " holds data (" + file +
+             ") but no file CURRENT, so it is not a whole store; restore it or choose another "
+             "directory";
+    }
+  }
+  created_ = true;
+  return "";
+}
+
+rocksdb::Status Database::openFiles(bool mayCreate) {
+  rocksdb::DBOptions db = dbOptions();
+  db.create_if_missing = mayCreate;
+  std::vector<std::string> names;
+  if (mayCreate) {
+    names = {rocksdb::kDefaultColumnFamilyName};
+  } else {
+    const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db, options_.dataDir, &names);
+    if (!listed.ok()) return listed;
+  }
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  descriptors.reserve(names.size());
+  for (const std::string& name : names) descriptors.emplace_back(name, familyOptions(name));
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(db, options_.dataDir, descriptors, &handles, &opened);
+  if (!status.ok()) return status;
+  db_.reset(opened);
+
+  std::map<std::string, FamilyIndex> known;
+  for (FamilyIndex i = 0; i < families_.size(); ++i) known[families_[i].name] = i;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == rocksdb::kDefaultColumnFamilyName) {
+      default_ = handles[i];
+    } else if (!parseFamilyName(names[i])) {
+      others_.push_back(handles[i]);
+    } else if (const auto found = known.find(names[i]); found != known.end()) {
+      families_[found->second].handle = handles[i];
+    } else {
+      // New to us: the first open, or created by a call that failed half-way.
+      free_.push_back(static_cast<FamilyIndex>(families_.size()));
+      families_.push_back({names[i], handles[i], false});
+    }
+  }
+  for (const Family& family : families_) {
+    if (family.handle == nullptr) {
+      closeFiles();
+      return rocksdb::Status::Corruption("family " + family.name + " is gone");
+    }
+  }
+  const std::lock_guard lock(leaseMutex_);
+  leavesWanted_ = false;
+  return status;
+}
+
+void Database::closeFiles() {
+  if (!db_) return;
+  for (Family& family : families_) {
+    if (family.handle != nullptr) db_->DestroyColumnFamilyHandle(family.handle);
+    family.handle = nullptr;
+  }
+  for (rocksdb::ColumnFamilyHandle* handle : others_) db_->DestroyColumnFamilyHandle(handle);
+  others_.clear();
+  if (default_ != nullptr) db_->DestroyColumnFamilyHandle(default_);
+  default_ = nullptr;
+  db_->Close();
+  db_.reset();
+}
+
+std::string Database::open() {
+  raiseFileLimit();
+  if (std::string error = prepareDirectory(); !error.empty()) return error;
+  rocksdb::Status status = openFiles(created_);
+  if (!status.ok() && speaksOfDamage(status)) {
+    log(LogLevel::kWarning, "the store in " + options_.dataDir + " is damaged (" +
+                                status.ToString() + "); opening what can be read of it");
+    paranoid_ = false;
+    status = openFiles(false);
+  }
+  if (!status.ok()) {
+    return "cannot open the store in " + options_.dataDir + ": " + status.ToString();
+  }
+  if (std::string error = checkFormat(); !error.empty()) return error;
+  if (std::string error = readOwners(); !error.empty()) return error;
+  const size_t wanted = options_.familiesFree;
+  while (free_.size() < wanted) {
+    status = addFamilies(std::min(wanted - free_.size(), kFamiliesGroupMax));
+    if (!status.ok()) {
+      return "cannot create families in " + options_.dataDir + ": " + status.ToString();
+    }
+  }
+  return "";
+}
+
+std::string Database::checkFormat() {
+  std::string value;
+  const rocksdb::Status found =
+      db_->Get(rocksdb::ReadOptions(), default_, std::string(kFormatKey), &value);
+  if (found.ok()) {
+    const std::optional<FormatRecord> record = decodeFormat(value);
+    if (!record) return "the format record of the store in " + options_.dataDir + " is damaged";
+    format_ = *record;
+  } else if (!found.IsNotFound()) {
+    return "cannot read the format record in " + options_.dataDir + ": " + found.ToString();
+  } else if (!families_.empty()) {
+    return "the store in " + options_.dataDir + " has families but no format record";
+  }
+  if (format_.version > newestFormat()) {
+    return "the store in " + options_.dataDir + " has format " + std::to_string(format_.version) +
+           ", this program knows formats up to " + std::to_string(newestFormat()) +
+           "; use the program that wrote it or a newer one";
+  }
+  created_ = format_.version == 0;
+  for (const Migration& migration : migrations()) {
+    if (migration.number <= format_.version) continue;
+    MigrationContext context{*db_, format_, options_.createdBy, wallMs()};
+    rocksdb::Status status = migration.apply(context);
+    if (status.ok()) {
+      format_.version = migration.number;
+      rocksdb::WriteOptions synced;
+      synced.sync = true;
+      status = db_->Put(synced, default_, std::string(kFormatKey), encodeRecord(format_));
+    }
+    if (!status.ok()) {
+      return "cannot bring the store in " + options_.dataDir + " to format " +
+             std::to_string(migration.number) + " (" + migration.name + "): " + status.ToString();
+    }
+  }
+  return "";
+}
+
+std::string Database::readOwners() {
+  std::map<std::string, FamilyIndex> byName;
+  for (FamilyIndex i = 0; i < families_.size(); ++i) byName[families_[i].name] = i;
+  std::set<FamilyIndex> used;
+  std::vector<FamilyIndex> abandoned;
+  rocksdb::WriteBatch stale;
+  const std::unique_ptr<rocksdb::Iterator> records(
+      db_->NewIterator(rocksdb::ReadOptions(), default_));
+  for (records->Seek(rocksdb::Slice(kOwnerPrefix.data(), kOwnerPrefix.size()));
+       records->Valid() && records->key().starts_with(std::string(kOwnerPrefix)); records->Next()) {
+    const std::string family = records->key().ToString().substr(kOwnerPrefix.size());
+    const std::optional<OwnerRecord> record = decodeOwner(records->value().ToStringView());
+    if (!record) return "the owner record of family " + family + " is damaged";
+    const auto found = byName.find(family);
+    if (found == byName.end()) {
+      // Its family was dropped; this record was to go next.
+      if (record->kind != OwnerKind::kAbandoned) {
+        log(LogLevel::kError, "family " + family + " of instance " + record->instance + " is gone");
+      }
+      stale.Delete(default_, records->key());
+    } else if (record->kind == OwnerKind::kAbandoned) {
+      abandoned.push_back(found->second);
+      stale.Delete(default_, records->key());
+      used.insert(found->second);
+    } else {
+      owned_.push_back({found->second, *record});
+      used.insert(found->second);
+    }
+  }
+  if (!records->status().ok()) {
+    return "cannot read the owner records in " + options_.dataDir + ": " +
+           records->status().ToString();
+  }
+  std::erase_if(free_, [&](FamilyIndex family) { return used.contains(family); });
+  // Low numbers are taken first, so that the store looks the same however it came about.
+  std::sort(free_.rbegin(), free_.rend());
+  for (const FamilyIndex family : abandoned) {
+    const rocksdb::Status dropped = dropFamily(family);
+    if (!dropped.ok()) {
+      return "cannot drop the abandoned family " + name(family) + ": " + dropped.ToString();
+    }
+  }
+  if (stale.Count() == 0) return "";
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  const rocksdb::Status status = db_->Write(synced, &stale);
+  return status.ok() ? "" : "cannot delete stale owner records: " + status.ToString();
+}
+
+rocksdb::Status Database::dropFamily(FamilyIndex family) {
+  Family& dropped = families_[family];
+  const rocksdb::Status status = db_->DropColumnFamily(dropped.handle);
+  if (!status.ok()) return status;
+  db_->DestroyColumnFamilyHandle(dropped.handle);
+  // Its place in the pool is taken by a fresh family of that name.
+  rocksdb::ColumnFamilyHandle* fresh = nullptr;
+  const rocksdb::Status created =
+      db_->CreateColumnFamily(familyOptions(dropped.name), dropped.name, &fresh);
+  dropped.handle = fresh;
+  if (created.ok()) free_.push_back(family);
+  return created;
+}
+
+FamilyIndex Database::take() {
+  HOLDFAST_CHECK(!free_.empty(), "no free family of %zu", families_.size());
+  const FamilyIndex family = free_.back();
+  free_.pop_back();
+  return family;
+}
+
+void Database::giveBack(FamilyIndex family) {
+  free_.push_back(family);
+}
+
+rocksdb::Status Database::addFamilies(size_t count) {
+  std::set<std::string> taken;
+  for (const Family& family : families_) taken.insert(family.name);
+  std::vector<std::string> names;
+  for (uint32_t number = 0; names.size() < count; ++number) {
+    HOLDFAST_CHECK(number < kFamiliesMax, "%zu families are in use", families_.size());
+    std::string name = familyName(number);
+    if (!taken.contains(name)) names.push_back(std::move(name));
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  const rocksdb::Status status =
+      db_->CreateColumnFamilies(familyOptions(names.front()), names, &handles);
+  // What a failed call did create is in `handles`, in order.
+  std::vector<FamilyIndex> fresh;
+  for (size_t i = 0; i < handles.size(); ++i) {
+    fresh.push_back(static_cast<FamilyIndex>(families_.size()));
+    families_.push_back({names[i], handles[i], false});
+  }
+  // Behind the older ones, which are taken first.
+  free_.insert(free_.begin(), fresh.rbegin(), fresh.rend());
+  return status;
+}
+
+void Database::quarantine(FamilyIndex family) {
+  families_[family].quarantined = true;
+  if (!uncompacted_.insert(families_[family].name).second || !db_) return;
+  const rocksdb::Status status =
+      db_->SetOptions(families_[family].handle, {{"disable_auto_compactions", "true"}});
+  if (!status.ok()) {
+    log(LogLevel::kWarning,
+        "cannot keep family " + families_[family].name + " from compaction: " + status.ToString());
+  }
+}
+
+bool Database::canResume(const rocksdb::Status& status) const {
+  // Without paranoid checks RocksDB does not stop at an error, so its log may have a torn record
+  // in the middle: only opening again cuts that.
+  return paranoid_ && db_ && status.IsNoSpace() &&
+         status.severity() < rocksdb::Status::Severity::kFatalError;
+}
+
+rocksdb::Status Database::reopen() {
+  close();
+  for (const std::string& name : listener_->take()) {
+    log(LogLevel::kError, "family " + name + " is damaged and kept from compaction from now on");
+    uncompacted_.insert(name);
+  }
+  return openFiles(false);
+}
+
+void Database::close() {
+  dropLeases();
+  closeFiles();
+}
+
+void Database::dropLeases() {
+  std::unique_lock lock(leaseMutex_);
+  leavesWanted_ = true;
+  leaseEnded_.wait(lock, [this] { return leases_ == 0; });
+}
+
+std::optional<Database::Lease> Database::lease() {
+  const std::lock_guard lock(leaseMutex_);
+  if (leavesWanted_) return std::nullopt;
+  ++leases_;
+  return Lease(*this);
+}
+
+bool Database::leavesWanted() const {
+  const std::lock_guard lock(leaseMutex_);
+  return leavesWanted_;
+}
+
+Database::Lease::~Lease() {
+  if (database_ == nullptr) return;
+  const std::lock_guard lock(database_->leaseMutex_);
+  --database_->leases_;
+  database_->leaseEnded_.notify_all();
+}
+
+}  // namespace holdfast

@@ -1,0 +1,140 @@
+// The open RocksDB database: options, the pool of families, damage, and opening it again after an
+// I/O error. Families keep their number in the pool through that.
+//
+// The store thread owns it after recovery. Other threads read (or sync) under a lease, which
+// opening again waits for.
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "store/compaction_gate.h"
+#include "store/record_codec.h"
+#include "store/rocks_store.h"
+
+namespace holdfast {
+
+// Position of a family in the pool.
+using FamilyIndex = uint32_t;
+inline constexpr FamilyIndex kNoFamily = 0xFFFFFFFFu;
+
+class Database {
+ public:
+  // An owner record found at open.
+  struct Owned {
+    FamilyIndex family = kNoFamily;
+    OwnerRecord record;
+  };
+
+  // Keeps `options`, which must outlive it.
+  explicit Database(const StoreOptions& options);
+  // All leases must have ended.
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  // Empty, or why not. Checks and migrates the format, drops abandoned families, makes free ones.
+  std::string open();
+  const std::vector<Owned>& owned() const { return owned_; }
+  const FormatRecord& format() const { return format_; }
+  bool created() const { return created_; }
+
+  // Lets compactions run: recovery knows the damaged families.
+  void recovered() { gate_.open(); }
+
+  rocksdb::DB* db() const { return db_.get(); }
+  rocksdb::ColumnFamilyHandle* handle(FamilyIndex family) const { return families_[family].handle; }
+  rocksdb::ColumnFamilyHandle* defaultFamily() const { return default_; }
+  const std::string& name(FamilyIndex family) const { return families_[family].name; }
+
+  // The pool. take() needs a free one.
+  size_t familiesFree() const { return free_.size(); }
+  size_t familiesUsed() const { return families_.size() - free_.size(); }
+  FamilyIndex take();
+  void giveBack(FamilyIndex family);
+  // Creates some; others stay usable if it fails half-way. Blocks writes, see kFamiliesGroupMax.
+  rocksdb::Status addFamilies(size_t count);
+
+  // Keeps a family that cannot be read from compaction, and from being given to another owner.
+  void quarantine(FamilyIndex family);
+  bool quarantined(FamilyIndex family) const { return families_[family].quarantined; }
+
+  // Whether a failed write can be healed by DB::Resume() rather than by opening again.
+  bool canResume(const rocksdb::Status& status) const;
+  // Closes and opens the database. Waits for leases to end. After a failure there is no database,
+  // and the only thing to do is to try again.
+  rocksdb::Status reopen();
+  void close();
+
+  // Reading from another thread. Nothing while the database is not open or about to be closed.
+  class Lease {
+   public:
+    explicit Lease(Database& database) : database_(&database) {}
+    Lease(Lease&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
+    Lease& operator=(Lease&&) = delete;
+    ~Lease();
+
+   private:
+    Database* database_;
+  };
+  std::optional<Lease> lease();
+  // Whoever holds a lease must end it soon.
+  bool leavesWanted() const;
+
+ private:
+  class Listener;
+  struct Family {
+    std::string name;
+    rocksdb::ColumnFamilyHandle* handle = nullptr;
+    bool quarantined = false;
+  };
+
+  rocksdb::DBOptions dbOptions() const;
+  rocksdb::ColumnFamilyOptions familyOptions(const std::string& name) const;
+  std::string prepareDirectory();
+  rocksdb::Status openFiles(bool mayCreate);
+  std::string checkFormat();
+  std::string readOwners();
+  rocksdb::Status dropFamily(FamilyIndex family);
+  void closeFiles();
+  void dropLeases();
+  void log(LogLevel level, const std::string& message) const;
+
+  const StoreOptions& options_;
+  CompactionGate gate_;
+  std::shared_ptr<Listener> listener_;
+  std::shared_ptr<rocksdb::Logger> logger_;
+  std::shared_ptr<rocksdb::WriteBufferManager> writeBuffers_;
+  std::shared_ptr<rocksdb::TableFactory> tables_;
+
+  std::unique_ptr<rocksdb::DB> db_;
+  rocksdb::ColumnFamilyHandle* default_ = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> others_;  // families that are not of the pool
+  std::vector<Family> families_;
+  std::vector<FamilyIndex> free_;
+  std::set<std::string> uncompacted_;  // names of families kept from compaction
+  bool paranoid_ = true;
+  bool created_ = false;
+  FormatRecord format_;
+  std::vector<Owned> owned_;
+
+  mutable std::mutex leaseMutex_;
+  std::condition_variable leaseEnded_;
+  size_t leases_ = 0;
+  bool leavesWanted_ = true;
+};
+
+// Families created in one call, during which writes wait: about 0.3 s.
+inline constexpr size_t kFamiliesGroupMax = 512;
+inline constexpr size_t kFamiliesMax = 65536;
+
+}  // namespace holdfast

@@ -1,0 +1,79 @@
+#include "store/recovery_queue.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/check.h"
+#include "store/record_codec.h"
+
+namespace holdfast {
+namespace {
+
+// A largest segment and its frame fit.
+constexpr size_t kPartWords = kSegmentKeysMax + 64;
+// 16 MiB in all.
+constexpr size_t kPartsMax = 32;
+
+}  // namespace
+
+std::optional<std::span<const uint64_t>> RecoveryPart::copy(std::string_view value) {
+  if (value.empty() || value.size() % sizeof(uint64_t) != 0) return std::nullopt;
+  const size_t count = value.size() / sizeof(uint64_t);
+  // Growing would move what rows point to; fits() allows it only before the first row.
+  if (used + count > words.size()) {
+    HOLDFAST_CHECK(rows.empty(), "%zu words in a full part", count);
+    words.resize(used + count);
+  }
+  const std::span<uint64_t> to(words.data() + used, count);
+  std::memcpy(to.data(), value.data(), value.size());
+  used += count;
+  return to;
+}
+
+std::unique_ptr<RecoveryPart> RecoveryQueue::blank(OwnerId owner, size_t words) {
+  std::unique_ptr<RecoveryPart> part;
+  {
+    std::unique_lock lock(mutex_);
+    givenBack_.wait(lock, [this] { return around_ < kPartsMax; });
+    ++around_;
+    if (!blanks_.empty()) {
+      part = std::move(blanks_.back());
+      blanks_.pop_back();
+    }
+  }
+  if (!part) part = std::make_unique<RecoveryPart>();
+  if (part->words.size() < std::max(words, kPartWords)) {
+    part->words.resize(std::max(words, kPartWords));
+  }
+  part->owner = owner;
+  return part;
+}
+
+void RecoveryQueue::push(std::unique_ptr<RecoveryPart> part) {
+  const std::lock_guard lock(mutex_);
+  parts_.push_back(std::move(part));
+  pushed_.notify_one();
+}
+
+std::unique_ptr<RecoveryPart> RecoveryQueue::pop() {
+  std::unique_lock lock(mutex_);
+  if (workersLeft_ == 0) return nullptr;
+  pushed_.wait(lock, [this] { return !parts_.empty(); });
+  std::unique_ptr<RecoveryPart> part = std::move(parts_.front());
+  parts_.pop_front();
+  if (part->last) --workersLeft_;
+  return part;
+}
+
+void RecoveryQueue::giveBack(std::unique_ptr<RecoveryPart> part) {
+  part->rows.clear();
+  part->used = 0;
+  part->last = false;
+  part->damage.clear();
+  const std::lock_guard lock(mutex_);
+  --around_;
+  blanks_.push_back(std::move(part));
+  givenBack_.notify_one();
+}
+
+}  // namespace holdfast

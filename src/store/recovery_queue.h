@@ -1,0 +1,65 @@
+// What recovery's readers have read and checked, on its way to the thread that rebuilds the
+// registry. Bounded; parts of one worker stay in order.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/registry_store.h"
+
+namespace holdfast {
+
+struct RecoveryRow {
+  uint16_t location = 0;
+  bool segment = false;
+  JournalEntry entry;  // of a segment only the keys
+};
+
+// Some rows of one worker; they point into its words.
+struct RecoveryPart {
+  OwnerId owner = kNoOwner;
+  std::vector<RecoveryRow> rows;
+  bool last = false;   // nothing of this worker follows
+  std::string damage;  // with last: why not
+
+  bool fits(size_t more) const { return rows.empty() || used + more <= words.size(); }
+  // The value as words, nothing if it is not whole words.
+  std::optional<std::span<const uint64_t>> copy(std::string_view value);
+
+  std::vector<uint64_t> words;
+  size_t used = 0;
+};
+
+class RecoveryQueue {
+ public:
+  // Ends when the last parts of so many workers were popped.
+  explicit RecoveryQueue(size_t workers) : workersLeft_(workers) {}
+
+  // A part with room for `words`. Waits while too many are around.
+  std::unique_ptr<RecoveryPart> blank(OwnerId owner, size_t words);
+  void push(std::unique_ptr<RecoveryPart> part);
+
+  // Waits for the next part; null at the end.
+  std::unique_ptr<RecoveryPart> pop();
+  void giveBack(std::unique_ptr<RecoveryPart> part);
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable pushed_;
+  std::condition_variable givenBack_;
+  std::deque<std::unique_ptr<RecoveryPart>> parts_;
+  std::vector<std::unique_ptr<RecoveryPart>> blanks_;
+  size_t around_ = 0;
+  size_t workersLeft_;
+};
+
+}  // namespace holdfast

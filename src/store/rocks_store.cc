@@ -1,0 +1,169 @@
+#include "store/rocks_store.h"
+
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "core/check.h"
+#include "store/completions.h"
+#include "store/database.h"
+#include "store/fold_thread.h"
+#include "store/recovery.h"
+#include "store/store_thread.h"
+#include "store/wal_syncer.h"
+#include "store/write_queue.h"
+
+namespace holdfast {
+
+struct RocksStore::Parts {
+  explicit Parts(StoreOptions given)
+      : options(std::move(given)),
+        database(options),
+        queue(options.queueBytes),
+        completions(options.notify),
+        folds(database, [this](FoldWrite write) { thread.write(std::move(write)); }),
+        thread(options, database, queue, completions, folds),
+        syncer(options, database,
+               [this](const rocksdb::Status& status) { thread.syncFailed(status); }) {
+    thread.onCommit([this](bool synced) { syncer.committed(synced); });
+  }
+
+  const StoreOptions options;
+  Database database;
+  WriteQueue queue;
+  Completions completions;
+  FoldThread folds;
+  StoreThread thread;
+  WalSyncer syncer;
+
+  // The registry's thread.
+  Ticket nextTicket = 1;
+  OwnerId nextOwner = 0;
+  std::vector<OwnerId> freeOwners;
+  bool recovered = false;
+  bool closed = false;
+};
+
+RocksStore::RocksStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+RocksStore::~RocksStore() {
+  close();
+}
+
+Result<std::unique_ptr<RocksStore>> RocksStore::open(StoreOptions options) {
+  auto parts = std::make_unique<Parts>(std::move(options));
+  if (std::string error = parts->database.open(); !error.empty()) {
+    return Error{ErrorCode::kUnavailable, std::move(error)};
+  }
+  parts->nextOwner = static_cast<OwnerId>(parts->database.owned().size());
+  return std::unique_ptr<RocksStore>(new RocksStore(std::move(parts)));
+}
+
+OwnerId RocksStore::claim() {
+  auto& free = parts_->freeOwners;
+  if (free.empty()) return parts_->nextOwner++;
+  const OwnerId owner = free.back();
+  free.pop_back();
+  return owner;
+}
+
+bool RocksStore::hasRoom(size_t bytes) const {
+  return parts_->queue.hasRoom(bytes);
+}
+
+Ticket RocksStore::append(const ReportRecord& report) {
+  HOLDFAST_CHECK(parts_->recovered && !parts_->closed, "append before recover() or after close()");
+  HOLDFAST_CHECK(!report.operations.keys.empty(), "an empty report of owner %u", report.owner);
+  const Ticket ticket = parts_->nextTicket++;
+  parts_->queue.append(ticket, report);
+  return ticket;
+}
+
+Ticket RocksStore::write(StoreBatch batch) {
+  HOLDFAST_CHECK(parts_->recovered && !parts_->closed, "write before recover() or after close()");
+  for (const StoreStep& step : batch.steps) {
+    // Whatever is claimed from now on is queued behind.
+    if (const auto* release = std::get_if<Release>(&step)) {
+      parts_->freeOwners.push_back(release->owner);
+    }
+  }
+  const Ticket ticket = parts_->nextTicket++;
+  parts_->queue.append(ticket, std::move(batch));
+  return ticket;
+}
+
+void RocksStore::fold(const FoldRequest& request) {
+  HOLDFAST_CHECK(parts_->recovered && !parts_->closed, "fold before recover() or after close()");
+  HOLDFAST_CHECK(request.newFold != request.live.fold, "a fold onto itself");
+  parts_->queue.append(request);
+}
+
+StoreHealth RocksStore::health() const {
+  return parts_->completions.health();
+}
+
+void RocksStore::poll(StoreListener& listener) {
+  parts_->completions.deliver(listener);
+}
+
+void RocksStore::recover(RecoverySink& sink) {
+  HOLDFAST_CHECK(!parts_->recovered, "recover() was called before");
+  RecoveryOutcome outcome = recoverAll(parts_->database, parts_->options, sink);
+  for (const RecoveredOwner& owner : outcome.owners) {
+    parts_->thread.own(owner.id, owner.family, owner.record);
+    if (owner.damage.empty()) {
+      for (const JournalKey& newest : owner.newest) parts_->thread.remember(owner.id, newest);
+    } else {
+      parts_->database.quarantine(owner.family);
+    }
+  }
+  parts_->database.recovered();
+  parts_->thread.cleanUp(std::move(outcome.leftovers));
+  parts_->recovered = true;
+  parts_->folds.start();
+  parts_->thread.start();
+  parts_->syncer.start();
+}
+
+StoreStatistics RocksStore::statistics() const {
+  StoreStatistics statistics;
+  statistics.queueBytes = parts_->queue.bytes();
+  statistics.familiesUsed = parts_->thread.familiesUsed();
+  statistics.familiesFree = parts_->thread.familiesFree();
+  statistics.bytesOnDisk = parts_->syncer.bytesOnDisk();
+  statistics.lastSyncAgeMs = parts_->syncer.lastSyncAgeMs();
+  statistics.committed = parts_->completions.committed();
+  return statistics;
+}
+
+std::string RocksStore::clusterId() const {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const uint8_t byte : parts_->database.format().clusterId) {
+    text.push_back(kDigits[byte >> 4]);
+    text.push_back(kDigits[byte & 15]);
+  }
+  return text;
+}
+
+bool RocksStore::created() const {
+  return parts_->database.created();
+}
+
+std::string RocksStore::close() {
+  if (std::exchange(parts_->closed, true)) return "";
+  std::string lost;
+  if (parts_->recovered) {
+    parts_->folds.stop();
+    lost = parts_->thread.stop();
+    parts_->syncer.stop();
+    if (parts_->options.walSync != WalSync::kNever && parts_->database.db() != nullptr) {
+      const rocksdb::Status synced = parts_->database.db()->SyncWAL();
+      if (!synced.ok() && lost.empty()) lost = "the last sync failed: " + synced.ToString();
+    }
+  }
+  parts_->database.close();
+  return lost;
+}
+
+}  // namespace holdfast

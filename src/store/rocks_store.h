@@ -1,0 +1,122 @@
+// The registry's store on RocksDB. One directory, one process.
+//
+// The thread that calls open() owns the store; callbacks say which thread they come from.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/limits.h"
+#include "core/registry_store.h"
+#include "core/result.h"
+
+namespace rocksdb {
+class FileSystem;
+}
+
+namespace holdfast {
+
+// When the write-ahead log reaches stable storage. It is always in the page cache before a write
+// counts as committed, so the end of the process alone loses nothing.
+enum class WalSync {
+  kInterval,  // every StoreOptions::syncInterval: a power loss can lose that much
+  kAlways,    // before every completion
+  kNever,     // when the operating system likes to
+};
+
+enum class LogLevel { kInfo, kWarning, kError };
+
+struct RecoveryProgress {
+  uint64_t keysRead = 0;   // of segments and journals
+  uint64_t keysTotal = 0;  // an estimate
+  double keysPerSecond = 0;
+  double secondsRemaining = 0;
+};
+
+struct StoreOptions {
+  std::string dataDir;
+  WalSync walSync = WalSync::kInterval;
+  std::chrono::milliseconds syncInterval{100};  // 1 and more
+  size_t queueBytes = kStoreQueueBytesMax;
+
+  // Families exist before they are needed: at least this many free ones after open, and as many
+  // as there are made again when few are left.
+  uint32_t familiesFree = 64;
+
+  size_t writeBufferBytes = size_t{256} << 20;  // of all families
+  size_t walBytesMax = size_t{256} << 20;       // bounds what a start has to read again
+  uint32_t recoveryThreads = 0;                 // 0: as many as there are processors
+
+  // Between attempts to write again after a failure; doubles up to 8 times that.
+  std::chrono::milliseconds retryInterval{250};
+  // How long close() keeps trying when the store cannot write.
+  std::chrono::milliseconds closeTimeMax{5000};
+
+  // For tests that inject faults; null: the operating system's.
+  std::shared_ptr<rocksdb::FileSystem> fileSystem;
+
+  std::string createdBy = "holdfast";  // program and version, recorded in a new store
+
+  // From the store thread, when poll() has something new. Must not block.
+  std::function<void()> notify;
+  // From any thread.
+  std::function<void(LogLevel, const std::string&)> log;
+  // From the thread in recover(), every second.
+  std::function<void(const RecoveryProgress&)> progress;
+  // From the store thread: what had been reported as committed is gone after a failure of the
+  // disk. The process must end; the next start recovers what there is. Nothing is written any
+  // more. Without it, the process aborts.
+  std::function<void(const std::string&)> fatal;
+};
+
+struct StoreStatistics {
+  size_t queueBytes = 0;      // queued and not yet committed
+  uint32_t familiesUsed = 0;  // including damaged ones
+  uint32_t familiesFree = 0;
+  uint64_t bytesOnDisk = 0;    // of the directory; a few seconds old
+  uint64_t lastSyncAgeMs = 0;  // since everything committed was on stable storage
+  Ticket committed = 0;
+};
+
+class RocksStore : public RegistryStore {
+ public:
+  // Opens the store in options.dataDir, creating directory and store where there is none. The
+  // error says what is wrong, where, and what to do.
+  static Result<std::unique_ptr<RocksStore>> open(StoreOptions options);
+
+  // close(), unless that was called.
+  ~RocksStore() override;
+  RocksStore(const RocksStore&) = delete;
+  RocksStore& operator=(const RocksStore&) = delete;
+
+  OwnerId claim() override;
+  bool hasRoom(size_t bytes) const override;
+  Ticket append(const ReportRecord& report) override;
+  Ticket write(StoreBatch batch) override;
+  void fold(const FoldRequest& request) override;
+  StoreHealth health() const override;
+  void poll(StoreListener& listener) override;
+  void recover(RecoverySink& sink) override;
+
+  StoreStatistics statistics() const;
+  // 32 hexadecimal digits, drawn when the store was created.
+  std::string clusterId() const;
+  // Whether this open() created the store.
+  bool created() const;
+
+  // Writes what is queued, syncs, ends all threads. Empty, or what was lost and why. Only
+  // statistics() may be called afterwards.
+  std::string close();
+
+ private:
+  struct Parts;
+  explicit RocksStore(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace holdfast

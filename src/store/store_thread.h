@@ -1,0 +1,116 @@
+// The one thread that writes. It takes blocks from the queue and commits each as one group.
+//
+// A group that fails stays at the head and is tried again until it is written, so the queue never
+// has a hole: after DB::Resume() when the disk is full, after opening the database again on any
+// other error. Writing a group twice in a row is the same as writing it once.
+#pragma once
+
+#include <rocksdb/write_batch.h>
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "store/completions.h"
+#include "store/database.h"
+#include "store/fold_thread.h"
+#include "store/rocks_store.h"
+#include "store/write_queue.h"
+
+namespace holdfast {
+
+class StoreThread {
+ public:
+  // Keeps all its arguments, which must outlive it.
+  StoreThread(const StoreOptions& options, Database& database, WriteQueue& queue,
+              Completions& completions, FoldThread& folds);
+  ~StoreThread();
+
+  // Before start(): the owner of a family, the newest journal record of one of its locations.
+  void own(OwnerId owner, FamilyIndex family, const OwnerRecord& record);
+  void remember(OwnerId owner, const JournalKey& newest);
+  // What recovery found to be left over. Committed before anything else.
+  void cleanUp(rocksdb::WriteBatch batch) { leftovers_ = std::move(batch); }
+  // Called on this thread when something was committed; `synced`: and is on stable storage.
+  void onCommit(std::function<void(bool synced)> callback) { onCommit_ = std::move(callback); }
+
+  void start();
+  // Writes what is queued and ends. Empty, or why something was not written.
+  std::string stop();
+
+  // Any thread.
+  void write(FoldWrite write);
+  void syncFailed(const rocksdb::Status& status);
+  uint32_t familiesUsed() const { return familiesUsed_; }
+  uint32_t familiesFree() const { return familiesFree_; }
+
+ private:
+  struct Owner {
+    FamilyIndex family = kNoFamily;
+    OwnerRecord record;
+    std::vector<JournalKey> newest;  // one per location: what must be there after a failure
+  };
+  struct Group;
+
+  void run();
+  bool commitLeftovers();
+  bool build(Group& group);
+  bool build(Group& group, const StoreBatch& batch);
+  void build(Group& group, FoldWrite& write);
+  bool bind(Group& group, OwnerId owner, OwnerRecord record);
+  void release(Group& group, Owner& owner);
+  void report(Group& group, const QueuedWrite& write, std::string_view value);
+  void startFold(Group& group, const FoldRequest& request);
+  template <typename Matches>
+  void cancelFolds(const Matches& matches);
+  Owner& owner(OwnerId id);
+  Owner& bound(OwnerId id);
+  void forgetNewest(const StoreStep& step);
+
+  bool commit(rocksdb::WriteBatch& batch, bool synced);
+  void finish(Group& group);
+  // The store cannot write because of `status`. True when it may be tried again, false when this
+  // thread is to end.
+  bool standStill(rocksdb::Status status);
+  // Empty, or what had been committed and is gone.
+  std::string missing() const;
+  void fail(const std::string& what);
+  bool addFamilies();
+  bool keepFamiliesFree();
+  bool pause(std::chrono::milliseconds time);
+  void log(LogLevel level, const std::string& message) const;
+
+  const StoreOptions& options_;
+  Database& database_;
+  WriteQueue& queue_;
+  Completions& completions_;
+  FoldThread& folds_;
+  std::function<void(bool)> onCommit_;
+
+  std::vector<Owner> owners_;  // by OwnerId
+  std::vector<std::shared_ptr<FoldJob>> activeFolds_;
+  rocksdb::WriteBatch leftovers_;
+  rocksdb::SequenceNumber committedSequence_ = 0;
+  uint32_t failures_ = 0;  // since the last success
+  std::chrono::steady_clock::time_point nextFamilies_;
+  std::string lost_;  // what stop() says
+
+  std::mutex mutex_;  // of what other threads hand in
+  std::deque<FoldWrite> foldWrites_;
+  rocksdb::Status syncFailure_;
+  std::condition_variable stopWanted_;
+  bool stopping_ = false;
+  std::chrono::steady_clock::time_point deadline_;
+
+  std::atomic<uint32_t> familiesUsed_{0};
+  std::atomic<uint32_t> familiesFree_{0};
+  std::thread thread_;
+};
+
+}  // namespace holdfast

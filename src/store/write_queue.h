@@ -1,0 +1,99 @@
+// The queue between the registry's thread and the store thread. Reports are encoded straight into
+// the queue's blocks, in the form in which they are written, so that appending one is one pass
+// over its keys and no allocation.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/registry_store.h"
+
+namespace holdfast {
+
+// A write in the queue. Of a report: its key, and where its value stands in the block.
+struct QueuedWrite {
+  enum class Kind : uint8_t { kReport, kBatch, kFold };
+  Kind kind = Kind::kReport;
+  uint16_t location = 0;
+  OwnerId owner = kNoOwner;
+  uint32_t generation = 0;
+  uint32_t stream = 0;
+  uint64_t firstSeq = 0;
+  Ticket ticket = 0;   // 0: a fold, which has none
+  uint32_t at = 0;     // word in the block, or index of the batch or fold
+  uint32_t words = 0;  // of the value
+  uint32_t operations = 0;
+};
+
+class QueueBlock {
+ public:
+  explicit QueueBlock(size_t words);
+
+  bool fits(size_t words) const { return used_ + words <= capacity_; }
+  size_t capacity() const { return capacity_; }
+  const uint64_t* start() const { return words_.get(); }
+  // `words` words, all 0.
+  std::span<uint64_t> allocate(size_t words);
+  // Makes it as new.
+  void clear();
+  std::string_view value(const QueuedWrite& write) const {
+    return {reinterpret_cast<const char*>(words_.get() + write.at), write.words * sizeof(uint64_t)};
+  }
+
+  std::vector<QueuedWrite> writes;
+  std::vector<StoreBatch> batches;
+  std::vector<FoldRequest> folds;
+
+ private:
+  std::unique_ptr<uint64_t[]> words_;
+  size_t capacity_;
+  size_t used_ = 0;
+};
+
+class WriteQueue {
+ public:
+  explicit WriteQueue(size_t bytesMax) : bytesMax_(bytesMax) {}
+
+  // The registry's thread.
+  bool hasRoom(size_t bytes) const { return this->bytes() + bytes <= bytesMax_; }
+  void append(Ticket ticket, const ReportRecord& report);
+  void append(Ticket ticket, StoreBatch batch);
+  void append(const FoldRequest& request);
+
+  // What is queued and not yet committed, any thread.
+  size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+
+  // The store thread. The oldest block with writes in it, or null. Give it back when done.
+  std::unique_ptr<QueueBlock> take();
+  void giveBack(std::unique_ptr<QueueBlock> block);
+  // Takes a committed write off the count.
+  void committed(const QueuedWrite& write);
+  // Sleeps until there is something to take, wake() was called or the time is over.
+  void wait(std::chrono::milliseconds timeMax);
+  // Any thread.
+  void wake();
+
+ private:
+  QueueBlock& blockFor(size_t words);
+  void added(size_t bytes);
+
+  const size_t bytesMax_;
+  std::atomic<size_t> bytes_{0};
+  std::mutex mutex_;
+  std::condition_variable wakened_;
+  bool waiting_ = false;
+  bool woken_ = false;
+  std::deque<std::unique_ptr<QueueBlock>> blocks_;  // the last one is open
+  std::vector<std::unique_ptr<QueueBlock>> spares_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,150 @@
+#include "stored_content.h"
+
+#include <gtest/gtest.h>
+
+namespace holdfast {
+
+std::ostream& operator<<(std::ostream& out, const StoredContent& content) {
+  for (const auto& [name, size] : content.instances) out << name << " of " << size << "\n";
+  for (const auto& [id, worker] : content.workers) {
+    out << id.first << "/" << id.second << " run " << worker.run << "." << worker.attempt
+        << " state " << static_cast<int>(worker.state) << "\n";
+    for (const auto& [number, location] : worker.locations) {
+      out << "  " << number << " " << location.name << " g" << location.generation << " s"
+          << location.stream << " i" << location.incarnation << (location.hidden ? " hidden" : "")
+          << " seq " << location.lastSeq << ":";
+      for (const ChunkHash key : location.keys) out << " " << key;
+      out << "\n";
+    }
+  }
+  return out;
+}
+
+KeyDigest digestOf(const std::set<ChunkHash>& keys) {
+  KeyDigest digest;
+  for (const ChunkHash key : keys) digest.add(key);
+  return digest;
+}
+
+void applyTo(std::set<ChunkHash>& keys, const Operations& operations) {
+  for (size_t i = 0; i < operations.size(); ++i) {
+    if (operations.evicts.test(i)) {
+      keys.erase(operations.keys[i]);
+    } else {
+      keys.insert(operations.keys[i]);
+    }
+  }
+}
+
+void ContentSink::fault(OwnerId owner, uint16_t location, const std::string& what) {
+  faults.push_back("owner " + std::to_string(owner) + " location " + std::to_string(location) +
+                   ": " + what);
+}
+
+void ContentSink::begin(const RecoverySummary& all) {
+  EXPECT_FALSE(begun_);
+  begun_ = true;
+  summary = all;
+}
+
+void ContentSink::instance(OwnerId owner, const InstanceRecord& record) {
+  EXPECT_TRUE(begun_ && workers.empty());
+  EXPECT_TRUE(instances.emplace(owner, record).second);
+}
+
+void ContentSink::worker(OwnerId owner, const WorkerRecord& record,
+                         const std::vector<LocationRecord>& locations) {
+  EXPECT_TRUE(begun_ && !contentsBegun_);
+  auto& [stored, byId] = workers[owner];
+  stored = record;
+  for (const LocationRecord& location : locations) {
+    EXPECT_TRUE(byId.emplace(location.id, location).second);
+    StoredLocation& content = contents[owner][location.id];
+    content.name = location.name;
+    content.generation = location.live.generation;
+    content.stream = location.live.stream;
+    content.incarnation = location.live.incarnation;
+    content.hidden = location.live.hidden;
+    content.lastSeq = location.live.baseSeq;
+  }
+}
+
+void ContentSink::segment(OwnerId owner, uint16_t location, std::span<const ChunkHash> keys) {
+  contentsBegun_ = true;
+  ASSERT_TRUE(workers.contains(owner) && !finished.contains(owner));
+  ASSERT_FALSE(keys.empty());
+  EXPECT_LE(keys.size(), 65536u);
+  Reading& reading = readings_[{owner, location}];
+  EXPECT_FALSE(reading.journalBegun);
+  for (const ChunkHash key : keys) {
+    EXPECT_TRUE(!reading.lastKey || *reading.lastKey < key);
+    reading.lastKey = key;
+    contents[owner][location].keys.insert(key);
+  }
+}
+
+void ContentSink::checkBase(OwnerId owner, uint16_t location) {
+  Reading& reading = readings_[{owner, location}];
+  if (reading.baseChecked) return;
+  reading.baseChecked = true;
+  const LivePart& live = workers[owner].second[location].live;
+  const auto& keys = contents[owner][location].keys;
+  if (keys.size() != live.baseCount || !(digestOf(keys) == live.baseDigest)) {
+    fault(owner, location, "the base differs from its count and digest");
+  }
+}
+
+void ContentSink::journal(OwnerId owner, uint16_t location, const JournalEntry& entry) {
+  contentsBegun_ = true;
+  ASSERT_TRUE(workers.contains(owner) && !finished.contains(owner));
+  ASSERT_TRUE(workers[owner].second.contains(location));
+  const LivePart& live = workers[owner].second[location].live;
+  Reading& reading = readings_[{owner, location}];
+  EXPECT_TRUE(!reading.journalBegun || reading.stream <= entry.stream);
+  EXPECT_LE(entry.stream, live.stream);
+  reading.journalBegun = true;
+  reading.stream = entry.stream;
+  StoredLocation& content = contents[owner][location];
+  if (entry.stream == live.stream) {
+    checkBase(owner, location);
+    if (entry.firstSeq != content.lastSeq + 1) fault(owner, location, "the journal has a hole");
+    content.lastSeq = entry.firstSeq + entry.operations.size() - 1;
+  }
+  applyTo(content.keys, entry.operations);
+  if (content.keys.size() != entry.countAfter || !(digestOf(content.keys) == entry.digestAfter)) {
+    fault(owner, location, "the content differs from the journal's count and digest");
+  }
+}
+
+void ContentSink::finish(OwnerId owner) {
+  contentsBegun_ = true;
+  EXPECT_TRUE(workers.contains(owner));
+  for (const auto& [location, record] : workers[owner].second) checkBase(owner, location);
+  EXPECT_TRUE(finished.insert(owner).second);
+}
+
+void ContentSink::damaged(OwnerId owner, const std::string& instance, bool isWorker,
+                          uint32_t worker, const std::string& reason) {
+  EXPECT_FALSE(finished.contains(owner));
+  EXPECT_FALSE(reason.empty());
+  damages.push_back({owner, instance, isWorker, worker, reason});
+}
+
+StoredContent ContentSink::content() const {
+  StoredContent all;
+  for (const auto& [owner, record] : instances) all.instances[record.instance] = record.worldSize;
+  for (const auto& [owner, stored] : workers) {
+    if (!finished.contains(owner)) continue;
+    const WorkerRecord& record = stored.first;
+    StoredWorker& worker = all.workers[{record.instance, record.worker}];
+    worker.run = record.run;
+    worker.attempt = record.attempt;
+    worker.state = record.state;
+    if (const auto found = contents.find(owner); found != contents.end()) {
+      worker.locations = found->second;
+    }
+  }
+  return all;
+}
+
+}  // namespace holdfast

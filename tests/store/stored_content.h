@@ -1,0 +1,99 @@
+// What a store holds, as plain values: the sink of recover() in these tests. It checks what every
+// sink has to check: order of the calls, continuity, counts and digests.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <ostream>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/registry_store.h"
+
+namespace holdfast {
+
+struct StoredLocation {
+  std::string name;
+  uint32_t generation = 0;
+  uint32_t stream = 0;
+  uint64_t incarnation = 0;
+  bool hidden = false;
+  uint64_t lastSeq = 0;
+  std::set<ChunkHash> keys;
+
+  friend bool operator==(const StoredLocation&, const StoredLocation&) = default;
+};
+
+struct StoredWorker {
+  uint64_t run = 0;
+  uint64_t attempt = 0;
+  WorkerState state = WorkerState::kActive;
+  std::map<uint16_t, StoredLocation> locations;
+
+  friend bool operator==(const StoredWorker&, const StoredWorker&) = default;
+};
+
+// Without how it is stored: folds and owner ids do not show.
+struct StoredContent {
+  std::map<std::string, uint32_t> instances;  // and their world size
+  std::map<std::pair<std::string, uint32_t>, StoredWorker> workers;
+
+  friend bool operator==(const StoredContent&, const StoredContent&) = default;
+};
+
+std::ostream& operator<<(std::ostream& out, const StoredContent& content);
+
+KeyDigest digestOf(const std::set<ChunkHash>& keys);
+void applyTo(std::set<ChunkHash>& keys, const Operations& operations);
+
+struct DamagedOwner {
+  OwnerId owner = kNoOwner;
+  std::string instance;
+  bool isWorker = false;
+  uint32_t worker = 0;
+  std::string reason;
+};
+
+class ContentSink : public RecoverySink {
+ public:
+  void begin(const RecoverySummary& summary) override;
+  void instance(OwnerId owner, const InstanceRecord& record) override;
+  void worker(OwnerId owner, const WorkerRecord& record,
+              const std::vector<LocationRecord>& locations) override;
+  void segment(OwnerId owner, uint16_t location, std::span<const ChunkHash> keys) override;
+  void journal(OwnerId owner, uint16_t location, const JournalEntry& entry) override;
+  void finish(OwnerId owner) override;
+  void damaged(OwnerId owner, const std::string& instance, bool isWorker, uint32_t worker,
+               const std::string& reason) override;
+
+  // Of the owners that are not damaged.
+  StoredContent content() const;
+
+  RecoverySummary summary;
+  std::map<OwnerId, InstanceRecord> instances;
+  std::map<OwnerId, std::pair<WorkerRecord, std::map<uint16_t, LocationRecord>>> workers;
+  std::map<OwnerId, std::map<uint16_t, StoredLocation>> contents;
+  std::set<OwnerId> finished;
+  std::vector<DamagedOwner> damages;
+  // Gaps, wrong counts and digests. A store that is only killed never shows any.
+  std::vector<std::string> faults;
+
+ private:
+  struct Reading {
+    bool journalBegun = false;
+    bool baseChecked = false;
+    uint32_t stream = 0;
+    std::optional<ChunkHash> lastKey;
+  };
+  void fault(OwnerId owner, uint16_t location, const std::string& what);
+  void checkBase(OwnerId owner, uint16_t location);
+
+  bool begun_ = false;
+  bool contentsBegun_ = false;
+  std::map<std::pair<OwnerId, uint16_t>, Reading> readings_;
+};
+
+}  // namespace holdfast
