@@ -1,0 +1,93 @@
+#include "fleet/report.h"
+
+#include <capnp/compat/json.h>
+#include <capnp/message.h>
+#include <gtest/gtest.h>
+
+namespace holdfast::fleet {
+namespace {
+
+TEST(LatencyLog, PercentilesAreNearestRanks) {
+  LatencyLog log;
+  EXPECT_EQ(log.percentile(0.5), 0u);
+  for (uint64_t us = 1000; us >= 1; --us) log.add(us);
+  EXPECT_EQ(log.percentile(0.5), 500u);
+  EXPECT_EQ(log.percentile(0.99), 990u);
+  EXPECT_EQ(log.percentile(0.999), 999u);
+  EXPECT_EQ(log.percentile(0), 1u);
+  EXPECT_EQ(log.percentile(1), 1000u);
+  log.add(uint64_t{1} << 40);
+  EXPECT_EQ(log.percentile(1), UINT32_MAX);
+}
+
+TEST(Report, HitRatioOfNothingIsNothing) {
+  HitCount hits;
+  EXPECT_EQ(hits.ratio(), std::nullopt);
+  hits.add(4, 1);
+  EXPECT_EQ(hits.ratio(), 0.25);
+}
+
+Report example() {
+  Report report;
+  report.requests = 12'000;
+  report.lookups = 11'000;
+  report.operations = 1'234'567;
+  report.seconds = 20;
+  report.hits.add(1000, 366);
+  report.hitsBefore.add(500, 200);
+  report.chunks = 640'000;
+  report.digestFleet = "00ff";
+  report.digestController = "00ff";
+  return report;
+}
+
+TEST(Report, DigestsAreEqualOnlyIfBothAreThere) {
+  Report report = example();
+  EXPECT_TRUE(report.digestsEqual());
+  EXPECT_NE(toTable(report).find(" equal\n"), std::string::npos);
+  report.problem = "not everything was committed";
+  EXPECT_FALSE(report.digestsEqual());
+  EXPECT_NE(toTable(report).find("NOT EQUAL: not everything was committed"), std::string::npos);
+  report = example();
+  report.digestController = "00fe";
+  EXPECT_FALSE(report.digestsEqual());
+  EXPECT_NE(toTable(report).find("NOT EQUAL\n"), std::string::npos);
+}
+
+TEST(Report, JsonIsOneObjectWithTheDocumentedNames) {
+  const std::string text = toJson(example());
+  capnp::MallocMessageBuilder arena;
+  auto root = arena.initRoot<capnp::JsonValue>();
+  capnp::JsonCodec().decodeRaw(kj::arrayPtr(text.data(), text.size()), root);
+  std::vector<std::string> names;
+  for (const auto field : root.asReader().getObject()) names.push_back(field.getName().cStr());
+  EXPECT_EQ(names, (std::vector<std::string>{"requests",
+                                             "lookups_per_second",
+                                             "operations",
+                                             "operations_per_second",
+                                             "hit_ratio",
+                                             "lookup_p50_us",
+                                             "lookup_p99_us",
+                                             "lookup_p999_us",
+                                             "chunks",
+                                             "digest_fleet",
+                                             "digest_controller",
+                                             "lookups_failed",
+                                             "hit_ratio_before",
+                                             "hit_ratio_after",
+                                             "workers",
+                                             "workers_reconnected",
+                                             "workers_in_sync_after_restart",
+                                             "workers_asked_for_anything",
+                                             "keys_resent_after_restart",
+                                             "chunks_recovered",
+                                             "recovery_ms"}));
+  EXPECT_NE(text.find("\"lookups_per_second\": 550.0,"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"hit_ratio\": 0.3660,"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"hit_ratio_before\": 0.4000,"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"hit_ratio_after\": null,"), std::string::npos) << text;
+  EXPECT_EQ(text.find('\n'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace holdfast::fleet

@@ -1,0 +1,71 @@
+#include "fleet/router.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "fleet/simulated_rank.h"
+#include "fleet/workload.h"
+
+namespace holdfast::fleet {
+namespace {
+
+using Holders = std::vector<PrefixHolder>;
+
+TEST(Router, TheLongestPrefixWins) {
+  Router router(3);
+  EXPECT_EQ(router.byPrefix(Holders{{2, 9}, {0, 5}}, 10), 2u);
+  // However busy it is.
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(router.byPrefix(Holders{{2, 5}, {1, 3}}, 100), 2u);
+}
+
+TEST(Router, AmongEqualsTheLeastLoadedWins) {
+  Router router(3);
+  EXPECT_EQ(router.byPrefix({}, 10), 0u);
+  EXPECT_EQ(router.byPrefix({}, 10), 1u);
+  EXPECT_EQ(router.byPrefix({}, 30), 2u);
+  // One chunk is no reason: what all prompts share would gather them on one instance.
+  EXPECT_NE(router.byPrefix(Holders{{2, 1}}, 10), 2u);
+  EXPECT_EQ(router.byPrefix(Holders{{2, 2}}, 10), 2u);
+}
+
+TEST(Router, NextGoesRound) {
+  Router router(2);
+  EXPECT_EQ(router.next(1), 0u);
+  EXPECT_EQ(router.next(1), 1u);
+  EXPECT_EQ(router.next(1), 0u);
+}
+
+TEST(Router, KeepsTheHitShareOfOneCacheAndSpreadsTheLoad) {
+  const auto requests = generateWorkload(12'000, 1);
+  std::vector<SimulatedRank> instances;
+  for (uint32_t i = 0; i < 4; ++i) {
+    instances.emplace_back("i" + std::to_string(i), 0, "gpu", 100'000);
+  }
+  Router router(4);
+  std::vector<size_t> computed(4);
+  size_t hits = 0, chunks = 0;
+  for (const Request& request : requests) {
+    Holders holders;
+    for (size_t i = 0; i < 4; ++i) {
+      size_t held = 0;
+      while (held < request.chunks.size() && instances[i].cache().holds(request.chunks[held])) {
+        ++held;
+      }
+      if (held > 0) holders.push_back({i, held});
+    }
+    const size_t chosen = router.byPrefix(holders, request.chunks.size());
+    const size_t hit = instances[chosen].serve(request.chunks).hits;
+    hits += hit;
+    chunks += request.chunks.size();
+    computed[chosen] += request.chunks.size() - hit;
+  }
+  EXPECT_GT(static_cast<double>(hits) / static_cast<double>(chunks),
+            statisticsOf(requests).hitShare() - 0.01);
+  const size_t all = std::accumulate(computed.begin(), computed.end(), size_t{0});
+  EXPECT_LT(*std::max_element(computed.begin(), computed.end()), all * 30 / 100);
+}
+
+}  // namespace
+}  // namespace holdfast::fleet

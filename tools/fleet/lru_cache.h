@@ -1,0 +1,56 @@
+// The cache of one simulated rank: a bounded set of chunks, least recently used out first.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "core/types.h"
+
+namespace holdfast::fleet {
+
+// What serving a prompt did to a cache. No chunk is in both lists.
+struct CacheChanges {
+  std::vector<ChunkHash> evicted;   // happened before
+  std::vector<ChunkHash> admitted;  // these
+  size_t hits = 0;                  // leading chunks of the prompt that were there already
+};
+
+class LruCache {
+ public:
+  // capacity: 1..2^31 chunks. Memory grows with what is held, not with the capacity.
+  explicit LruCache(size_t capacity);
+
+  // Uses the chunks of a prompt, those beyond the capacity left out, and holds them all
+  // afterwards. A prompt's first chunk counts as used last and leaves last: a chunk without those
+  // before it is worthless. So the cache stays closed under prefixes if prompts are.
+  void use(std::span<const ChunkHash> prompt, CacheChanges& changes);
+
+  size_t size() const { return entries_.size(); }
+  size_t capacity() const { return capacity_; }
+  bool holds(ChunkHash chunk) const { return positions_.contains(chunk); }
+  // Most recently used first.
+  std::vector<ChunkHash> contents() const;
+
+ private:
+  static constexpr uint32_t kNone = ~uint32_t{0};
+  struct Entry {
+    ChunkHash chunk = 0;
+    uint32_t newer = kNone;
+    uint32_t older = kNone;
+  };
+
+  void touch(uint32_t position);
+  void unlink(uint32_t position);
+  void linkNewest(uint32_t position);
+
+  size_t capacity_;
+  std::vector<Entry> entries_;  // never shrinks: an evicted entry is taken over at once
+  std::unordered_map<ChunkHash, uint32_t> positions_;
+  uint32_t newest_ = kNone;
+  uint32_t oldest_ = kNone;
+};
+
+}  // namespace holdfast::fleet
