@@ -1,0 +1,158 @@
+// A small world around a real Registry: workers with caches of their own (the truth), a plain model
+// of what the controller must hold (maps and sets), and random inputs. After every step the
+// registry, the index and the look-ups are compared with the model.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/registry.h"
+#include "tests/core/random_sequences.h"
+
+namespace holdfast::test {
+
+// A store that a world can drive, crash and reopen.
+class StoreUnderTest {
+ public:
+  virtual ~StoreUnderTest() = default;
+  virtual RegistryStore& store() = 0;
+  // Commits some of what is queued, or at least lets it be committed.
+  virtual void release(Random& random) = 0;
+  // Commits everything and makes sure that no crash loses it.
+  virtual void releaseAll() = 0;
+  // Makes the store refuse and accept writes; false if it cannot be made to.
+  virtual bool setWritable(bool writable) = 0;
+  // Kills the controller's process; a fresh store() stands on what was left. Returns the last
+  // ticket that survived.
+  virtual Ticket crash(Random& random) = 0;
+};
+
+class FakeClock : public Clock {
+ public:
+  uint64_t steadyMs() const override { return nowMs; }
+  uint64_t wallMs() const override { return 1'700'000'000'000 + nowMs; }
+  uint64_t nowMs = 1'000'000;
+};
+
+class IgnoreEvents : public EventSink {
+ public:
+  void event(Level, const std::string&) override {}
+};
+
+using Keys = std::set<ChunkHash>;
+
+inline KeyDigest digestOf(const Keys& keys) {
+  KeyDigest digest;
+  for (const ChunkHash key : keys) digest.add(key);
+  return digest;
+}
+
+class RegistryWorld {
+ public:
+  RegistryWorld(Random& random, StoreUnderTest& store);
+  // One random input, then every comparison.
+  void step();
+
+ private:
+  using WorkerId = std::pair<std::string, uint32_t>;
+
+  // --- The truth: what a worker's process has ---
+  struct Operation {
+    ChunkHash key;
+    bool evict;
+  };
+  struct Cache {
+    uint64_t incarnation = 0;
+    bool beganEmpty = true;
+    Keys atStart;                // what the incarnation began with
+    std::vector<Operation> log;  // operation i has seq i + 1
+    uint64_t forgotten = 0;      // the first so many can not be replayed any more
+    uint64_t sent = 0;           // last seq sent on this session
+    Keys at(uint64_t seq) const;
+  };
+  struct Link : WorkerLink {
+    void pause(const std::string&) override { ++paused; }
+    void resume() override { ++resumed; }
+    void superseded(const std::string&) override { ++supersededCalls; }
+    void closed(const std::string&) override {}
+    int paused = 0, resumed = 0, supersededCalls = 0;
+  };
+  struct Process {
+    WorkerId id;
+    std::string model;
+    uint64_t run = 0;
+    uint64_t attempt = 0;
+    SessionId session = kNoSession;
+    std::map<std::string, Cache> caches;
+    std::vector<std::unique_ptr<Link>> links;  // a registry may keep one until its session ended
+  };
+
+  // --- The model: what the controller must hold ---
+  struct ModelLocation {
+    uint64_t incarnation = 0;
+    uint64_t seq = 0;
+    Keys keys;
+    bool hidden = false;
+  };
+  struct ModelWorker {
+    uint64_t run = 0;
+    uint64_t attempt = 0;
+    std::string model;
+    WorkerState state = WorkerState::kActive;
+    std::map<std::string, ModelLocation> locations;
+    // Not persisted:
+    SessionId session = kNoSession;
+    bool open = true;  // reports are taken
+    uint64_t heardMs = 0;
+    std::vector<uint64_t> superseded;
+  };
+  using Model = std::map<WorkerId, ModelWorker>;
+
+  void start();
+  void operate();
+  void registerProcess();
+  void restartProcess();
+  void report();
+  void heartbeat();
+  void deregister();
+  void closeConnection();
+  void passTime();
+  void crash();
+  void toggleHealth();
+  void poll();
+
+  Process& anyProcess();
+  uint64_t drawId() { return (random_() | 1); }
+  LocationStatement state(const std::string& name, const Cache& cache, uint64_t seq) const;
+  // What the resume table says, applied to the model. Returns whether it is now in sync.
+  bool decide(ModelWorker& worker, const LocationStatement& statement, const Keys& content,
+              bool atRegistration);
+  void modelTick();
+  void wrote(const Model& before);
+
+  void check();
+  void checkIndex();
+  void checkLookups();
+  size_t prefixOf(const ModelWorker& worker, const std::vector<ChunkHash>& prompt) const;
+
+  Random& random_;
+  StoreUnderTest& store_;
+  FakeClock clock_;
+  IgnoreEvents events_;
+  std::unique_ptr<Registry> registry_;
+  bool writable_ = true;
+  bool tickUnwritten_ =
+      false;  // a tick's writes are queued in an order that the model does not know
+  std::vector<Process> processes_;
+  std::vector<SessionId> deadSessions_;
+  Model model_;
+  std::map<Ticket, Model> history_;  // after each write; the first is what survived the last crash
+  Ticket lastTicket_ = 0;
+};
+
+}  // namespace holdfast::test
