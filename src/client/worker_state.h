@@ -1,0 +1,187 @@
+// What a worker knows of its own reporting: per location the distinct keys, the numbering, what
+// waits to be sent and what was sent lately. A deterministic state machine: time and randomness
+// are arguments, and it does no I/O, so a simulation runs the very code that engines run.
+//
+// Numbers are given at sending. Key set, count, digest and seq of a location therefore always
+// describe one cut: exactly the operations 1..lastSeq, applied to what the incarnation began with.
+//
+//   engine ---> queue ---> numbered: key set, ring ---> report
+//                                                  ^--- again, from the seq that a registration's
+//                                                       answer names (the cursor goes back)
+//
+// A full queue. The location's numbering starts anew: everything queued is applied to the key set
+// at once, which is thereby the true one again, and a new incarnation is drawn that begins with
+// these keys at seq 0. Nothing more is sent of that location before a registration has stated
+// this. Memory stays bounded by the queue and by what the engine really holds.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "client/key_set.h"
+#include "client/operation_buffer.h"
+#include "core/messages.h"
+#include "core/types.h"
+
+namespace holdfast {
+
+class WorkerStateMachine {
+ public:
+  struct LocationSetup {
+    std::string name;
+    std::vector<ChunkHash> contents;  // at start
+  };
+  struct Options {
+    std::vector<LocationSetup> locations;
+    size_t batchOperations = 2'000;  // 1 to kOperationsPerReportMax; of one report
+    uint32_t batchDelayMs = 5;       // how long an operation may wait for its report to fill
+    size_t queueOperations = 1'000'000;
+    size_t ringOperations = 65'536;  // at least 1
+  };
+  // Uniform over all values.
+  using Random = std::function<uint64_t()>;
+
+  enum class Phase : uint8_t { kDisconnected, kRegistering, kRegistered, kStopped };
+
+  struct RegistrationRequest {
+    uint64_t run = 0;
+    uint64_t attempt = 0;
+    std::vector<LocationStatement> statements;
+  };
+
+  struct OutgoingReport {
+    std::string_view location;  // valid as long as the state machine
+    uint64_t incarnation = 0;
+    uint64_t firstSeq = 0;
+    std::vector<ChunkHash> keys;
+    std::vector<uint8_t> evicts;  // bitmap, least significant bit first; empty: all admits
+
+    Report view() const;
+  };
+
+  struct Counters {
+    uint64_t accepted = 0;
+    uint64_t sent = 0;
+    uint64_t resent = 0;  // of `sent`: with a seq that the controller had named as its own
+    uint64_t lost = 0;
+    uint64_t losses = 0;
+    uint64_t reports = 0;
+    uint64_t pauses = 0;
+    uint64_t registrations = 0;
+    uint64_t registrationsInSync = 0;
+    uint64_t decisionsInSync = 0;
+    uint64_t decisionsReplay = 0;
+    uint64_t decisionsDiverged = 0;
+    uint64_t decisionsByReason[kReasons] = {};
+  };
+
+  // What is known of one location. References stay valid as long as the state machine.
+  struct Location {
+    std::string name;
+    KeySet keys;
+    uint64_t incarnation = 0;
+    bool beganEmpty = true;
+    uint64_t lastSeq = 0;
+    KeyDigest digest;      // of keys
+    OperationBuffer ring;  // seqs lastSeq - size + 1 .. lastSeq
+    OperationBuffer queue;
+    uint64_t oldestQueuedMs = 0;  // meaningful where the queue is not empty
+
+    // As of the last report sent on this session: what a heartbeat states. Behind lastSeq while
+    // parts of the ring are being sent again.
+    struct Cut {
+      uint64_t seq = 0;
+      uint64_t count = 0;
+      KeyDigest digest;
+    } cursor;
+
+    bool stated = false;  // this incarnation was in the last registration
+    bool paused = false;
+    uint64_t named = 0;      // highest seq that the controller ever named as its own
+    uint64_t committed = 0;  // highest seq that it confirmed
+    uint64_t accepted = 0;   // operations ever accepted
+    uint64_t origin = 0;     // how many of them came before seq 1 of this incarnation
+
+    bool decided = false;
+    DecisionKind decision = DecisionKind::kInSync;
+    Reason reason = Reason::kNone;
+    bool diverged = false;  // as of the last answer of any kind
+
+    uint64_t ringFirst() const { return lastSeq - ring.size() + 1; }
+  };
+
+  WorkerStateMachine(Options options, Random random);
+
+  // --- engine ---
+  // Operations of one location (an index into the options' list) in the order they happened.
+  void enqueue(size_t location, std::span<const ChunkHash> keys, bool evict, uint64_t nowMs);
+
+  // --- session ---
+  // The statements of a registration, to be sent now. Nothing is reported until its answer.
+  RegistrationRequest beginRegistration();
+  // The answer to that attempt; one to an older attempt is ignored. Returns what is wrong with it,
+  // empty if nothing: then its session is of no use.
+  std::string registered(uint64_t attempt, std::span<const LocationDecision> decisions);
+  // The connection is gone; what was under way may be lost.
+  void disconnected();
+  // For good: superseded, refused or deregistered. Forgets what waits.
+  void stop();
+  // Hold back the reports of one location, or of all (empty), until the next registration.
+  void pause(std::string_view location);
+  void resume() { registrationWanted_ = true; }
+  // Registered, but something can be settled only by registering again.
+  bool registrationWanted() const { return phase_ == Phase::kRegistered && registrationWanted_; }
+
+  // The next report that is due, if any; it counts as sent. `flush`: nothing waits for company.
+  bool nextReport(uint64_t nowMs, bool flush, OutgoingReport& report);
+  // When a report becomes due that is not due yet. Nothing: not before another call changes it.
+  std::optional<uint64_t> nextDueMs() const;
+
+  // To be called, and sent, in order with the reports; not while registrationWanted().
+  std::vector<LocationStatement> heartbeat() const;
+  void heartbeatAnswered(std::span<const CommittedSeq> committed,
+                         std::span<const LocationDecision> decisions);
+
+  // --- flush ---
+  // Marks everything accepted so far.
+  std::vector<uint64_t> position() const;
+  // Whether all that was accepted before `position` is committed, as far as answers told.
+  bool committed(std::span<const uint64_t> position) const;
+  // Whether all that is sent.
+  bool sent(std::span<const uint64_t> position) const;
+
+  Phase phase() const { return phase_; }
+  bool paused() const;
+  uint64_t run() const { return run_; }
+  const std::vector<Location>& locations() const { return locations_; }
+  const Counters& counters() const { return counters_; }
+
+ private:
+  uint64_t randomId(uint64_t other) const;
+  void restartNumbering(Location& location);
+  void moveCursor(Location& location, uint64_t nextSeq);
+  bool mayReport(const Location& location) const;
+  bool due(const Location& location, uint64_t nowMs, bool flush) const;
+  void takeFromRing(Location& location, OutgoingReport& report);
+  void takeFromQueue(Location& location, OutgoingReport& report);
+  Location* find(std::string_view name);
+
+  const Options options_;
+  const Random random_;
+  uint64_t run_;
+  uint64_t attempt_ = 0;
+  Phase phase_ = Phase::kDisconnected;
+  bool pausedAll_ = false;
+  bool registrationWanted_ = false;
+  size_t turn_ = 0;  // the location that is asked first for the next report
+  std::vector<Location> locations_;
+  Counters counters_;
+};
+
+}  // namespace holdfast
