@@ -125,6 +125,8 @@ struct ClientLocationStatus {
 // Index into ClientOptions::locations.
 enum class LocationHandle : uint32_t {};
 
+struct ClientShared;  // client_shared.h
+
 class Client {
  public:
   // Called on the client's thread, in order; must not block, nor call back anything of this client
@@ -175,9 +177,7 @@ class Client {
   uint64_t run() const;  // random id of this client's life
 
  private:
-  class Session;  // session.h
-  struct Shared;
-  std::shared_ptr<Shared> shared_;
+  std::shared_ptr<ClientShared> shared_;
 };
 
 }  // namespace holdfast

@@ -114,6 +114,9 @@ struct ControllerStatus {
   uint64_t connections = 0;
 };
 
+template <typename T>
+class AwaitedAnswer;  // one_answer.h
+
 class LookupClient {
  public:
   template <typename T>
@@ -149,8 +152,15 @@ class LookupClient {
   Result<std::vector<DivergedView>> diverged();
 
  private:
-  struct Shared;
-  std::shared_ptr<Shared> shared_;
+  class Caller;  // lives on the loop
+  const LookupClientOptions options_;
+  ClientThread::Loop& loop_;
+  std::unique_ptr<Caller> caller_;
+
+  template <typename T, typename Rpc>
+  void call(Rpc rpc, Callback<T> callback);
+  template <typename T>
+  Result<T> wait(AwaitedAnswer<T>& answer);
 };
 
 }  // namespace holdfast

@@ -1,0 +1,267 @@
+#include "client/client.h"
+
+#include <limits>
+#include <random>
+#include <set>
+#include <utility>
+
+#include "client/client_shared.h"
+#include "client/one_answer.h"
+#include "client/reporter.h"
+#include "core/check.h"
+#include "core/ids.h"
+#include "core/limits.h"
+
+namespace holdfast {
+namespace {
+
+std::string outOfRange(const char* what, size_t value, size_t min, size_t max) {
+  if (value >= min && value <= max) return {};
+  return std::string(what) + " is " + std::to_string(value) + ", it must be " +
+         std::to_string(min) + " to " + std::to_string(max);
+}
+
+WorkerStateMachine::Options machineOptions(const ClientOptions& options) {
+  WorkerStateMachine::Options machine;
+  for (const ClientLocation& location : options.locations) {
+    machine.locations.push_back({location.name, location.contents});
+  }
+  machine.batchOperations = options.batchOperations;
+  machine.batchDelayMs = options.batchDelayMs;
+  machine.queueOperations = options.queueOperations;
+  machine.ringOperations = options.ringOperations;
+  return machine;
+}
+
+// The state machine draws few numbers, so each comes from the system.
+uint64_t drawRandom() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device();
+}
+
+}  // namespace
+
+std::string ClientOptions::validate() const {
+  constexpr size_t kAny = std::numeric_limits<uint32_t>::max();
+  if (const auto wrong = invalidId("instance id", instance, kInstanceIdBytesMax)) return *wrong;
+  if (const auto wrong = invalidText("model", model, kModelBytesMax)) return *wrong;
+  if (const auto wrong = invalidText("ip", ip, kIpBytesMax)) return *wrong;
+  if (const auto wrong = invalidText("peer URL", peerUrl, kPeerUrlBytesMax)) return *wrong;
+  if (controller.empty()) return "the address of the controller is empty";
+  if (auto wrong =
+          outOfRange("the number of locations", locations.size(), 1, kLocationsPerWorkerMax);
+      !wrong.empty()) {
+    return wrong;
+  }
+  std::set<std::string_view> names;
+  for (const ClientLocation& location : locations) {
+    if (const auto wrong = invalidId("location name", location.name, kLocationNameBytesMax)) {
+      return *wrong;
+    }
+    if (!names.insert(location.name).second) {
+      return "location " + quotedForPeople(location.name) + " is named twice";
+    }
+  }
+  for (const auto& [what, value, min, max] :
+       {std::tuple{"batchOperations", batchOperations, size_t{1}, kOperationsPerReportMax},
+        {"queueOperations", queueOperations, size_t{1}, kAny},
+        {"ringOperations", ringOperations, size_t{1}, kAny},
+        {"backoffMinMs", size_t{backoffMinMs}, size_t{1}, size_t{backoffMaxMs}},
+        {"callTimeoutMs", size_t{callTimeoutMs}, size_t{1}, kAny}}) {
+    if (auto wrong = outOfRange(what, value, min, max); !wrong.empty()) return wrong;
+  }
+  return {};
+}
+
+std::string_view clientStateName(ClientState state) {
+  switch (state) {
+    case ClientState::kConnecting:
+      return "connecting";
+    case ClientState::kRegistered:
+      return "registered";
+    case ClientState::kPaused:
+      return "paused";
+    case ClientState::kSuperseded:
+      return "superseded";
+    case ClientState::kRefused:
+      return "refused";
+    case ClientState::kLeft:
+      return "left";
+  }
+  return "unknown";
+}
+
+void Verdict::give(bool verdict) {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(isGiven_, true)) return;
+  verdict_ = verdict;
+  given_.notify_all();
+}
+
+bool Verdict::wait(uint32_t timeoutMs) {
+  std::unique_lock lock(mutex_);
+  given_.wait_for(lock, std::chrono::milliseconds(timeoutMs), [&] { return isGiven_; });
+  return verdict_;
+}
+
+ClientShared::ClientShared(ClientThread::Loop& theLoop, ClientOptions theOptions,
+                           Client::StateCallback theCallback)
+    : loop(theLoop),
+      options(std::move(theOptions)),
+      onState(std::move(theCallback)),
+      machine(machineOptions(options), drawRandom) {}
+
+ClientShared::~ClientShared() = default;
+
+Client::Client(ClientThread& thread, ClientOptions options, StateCallback onState) {
+  const std::string wrong = options.validate();
+  HOLDFAST_CHECK(wrong.empty(), "%s", wrong.c_str());
+  shared_ = std::make_shared<ClientShared>(thread.loop(), std::move(options), std::move(onState));
+  shared_->loop.post([shared = shared_] {
+    shared->reporter = std::make_unique<Reporter>(*shared);
+    shared->reporter->start();
+  });
+}
+
+Client::~Client() {
+  shared_->loop.run([this] { shared_->reporter = nullptr; });
+}
+
+LocationHandle Client::location(std::string_view name) const {
+  for (size_t i = 0; i < shared_->options.locations.size(); ++i) {
+    if (shared_->options.locations[i].name == name) return LocationHandle{static_cast<uint32_t>(i)};
+  }
+  HOLDFAST_CHECK(false, "no location %s", quotedForPeople(name).c_str());
+}
+
+namespace {
+
+// The loop has to look at the inbox when its first operations come, to send them in time, and when
+// there is enough for a report.
+void change(const std::shared_ptr<ClientShared>& shared, LocationHandle location,
+            std::span<const ChunkHash> keys, bool evict) {
+  const auto index = static_cast<size_t>(location);
+  HOLDFAST_CHECK(index < shared->options.locations.size(), "no location %zu", index);
+  if (keys.empty() || shared->stopped.load(std::memory_order_relaxed)) return;
+  const Inbox::Level level = shared->inbox.push(index, keys, evict);
+  if (level.after >= Inbox::kFull) {
+    const std::lock_guard lock(shared->mutex);
+    shared->inbox.drainTo(shared->machine);
+  }
+  const size_t batch = shared->options.batchOperations;
+  const bool look = level.before == 0 || (level.before < batch && level.after >= batch);
+  if (!look || shared->wakePosted.exchange(true)) return;
+  shared->loop.post([shared] {
+    shared->wakePosted = false;
+    if (shared->reporter) shared->reporter->wake();
+  });
+}
+
+}  // namespace
+
+void Client::admit(LocationHandle location, std::span<const ChunkHash> keys) {
+  change(shared_, location, keys, false);
+}
+
+void Client::evict(LocationHandle location, std::span<const ChunkHash> keys) {
+  change(shared_, location, keys, true);
+}
+
+bool Client::flush(uint32_t timeoutMs) {
+  std::vector<uint64_t> position;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->inbox.drainTo(shared_->machine);
+    position = shared_->machine.position();
+  }
+  auto verdict = std::make_shared<Verdict>();
+  shared_->loop.post([shared = shared_, position, verdict] {
+    if (!shared->reporter) return verdict->give(false);
+    shared->reporter->flush(position, verdict);
+  });
+  if (verdict->wait(timeoutMs)) return true;
+  shared_->loop.post([shared = shared_, verdict] {
+    if (shared->reporter) shared->reporter->cancelFlush(verdict);
+  });
+  return false;
+}
+
+Result<std::vector<Client::Peer>> Client::p2pLookup(std::span<const ChunkHash> hashes,
+                                                    uint32_t timeoutMs) {
+  AwaitedAnswer<std::vector<Peer>> awaited;
+  p2pLookup(std::vector<ChunkHash>(hashes.begin(), hashes.end()), awaited.callback());
+  if (auto answer = awaited.wait(std::chrono::milliseconds(timeoutMs))) return *std::move(answer);
+  return Error{ErrorCode::kUnavailable, "no answer within " + std::to_string(timeoutMs) + " ms"};
+}
+
+void Client::p2pLookup(std::vector<ChunkHash> hashes,
+                       std::function<void(Result<std::vector<Peer>>)> callback) {
+  auto list = std::make_shared<std::vector<ChunkHash>>(std::move(hashes));
+  shared_->loop.post([shared = shared_, list, callback = std::move(callback)] {
+    if (shared->reporter) return shared->reporter->p2pLookup(*list, callback);
+    callback(Error{ErrorCode::kUnavailable, "the client is closed"});
+  });
+}
+
+bool Client::leave(uint32_t timeoutMs) {
+  auto verdict = std::make_shared<Verdict>();
+  shared_->loop.post([shared = shared_, verdict] {
+    if (!shared->reporter) return verdict->give(false);
+    shared->reporter->leave(verdict);
+  });
+  const bool done = verdict->wait(timeoutMs);
+  shared_->loop.run([this] { shared_->reporter->abandonLeave(); });
+  return done;
+}
+
+ClientState Client::state() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->state;
+}
+
+ClientCounters Client::counters() const {
+  const std::lock_guard lock(shared_->mutex);
+  const WorkerStateMachine::Counters& from = shared_->machine.counters();
+  ClientCounters counters;
+  counters.connections = shared_->connections;
+  counters.registrations = from.registrations;
+  counters.reconnects = shared_->reconnects;
+  counters.registrationsInSync = from.registrationsInSync;
+  counters.decisionsInSync = from.decisionsInSync;
+  counters.decisionsReplay = from.decisionsReplay;
+  counters.decisionsDiverged = from.decisionsDiverged;
+  counters.decisionsByReason = std::to_array(from.decisionsByReason);
+  counters.pauses = from.pauses;
+  counters.operationsAccepted = from.accepted + shared_->inbox.waiting().operations;
+  counters.operationsSent = from.sent;
+  counters.operationsResent = from.resent;
+  counters.operationsLost = from.lost;
+  counters.losses = from.losses;
+  counters.reports = from.reports;
+  counters.heartbeats = shared_->heartbeats;
+  return counters;
+}
+
+std::vector<ClientLocationStatus> Client::locations() const {
+  const std::lock_guard lock(shared_->mutex);
+  std::vector<ClientLocationStatus> all;
+  for (const WorkerStateMachine::Location& location : shared_->machine.locations()) {
+    all.push_back({.name = location.name,
+                   .incarnation = location.incarnation,
+                   .lastSeq = location.lastSeq,
+                   .committedSeq = location.committed,
+                   .queued = location.queue.size(),
+                   .count = location.keys.size(),
+                   .digest = location.digest,
+                   .decided = location.decided,
+                   .decision = location.decision,
+                   .reason = location.reason});
+  }
+  return all;
+}
+
+uint64_t Client::run() const {
+  return shared_->machine.run();
+}
+
+}  // namespace holdfast

@@ -1,0 +1,58 @@
+// What a Client's engine threads and its client thread share, and under which lock.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "client/client.h"
+#include "client/event_loop.h"
+#include "client/inbox.h"
+#include "client/worker_state.h"
+
+namespace holdfast {
+
+class Reporter;
+
+// A thread that waits for the client thread to say how something ended.
+class Verdict {
+ public:
+  // The first one counts.
+  void give(bool verdict);
+  // False if none was given in time.
+  bool wait(uint32_t timeoutMs);
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable given_;
+  bool isGiven_ = false;
+  bool verdict_ = false;
+};
+
+struct ClientShared {
+  ClientShared(ClientThread::Loop& theLoop, ClientOptions theOptions,
+               Client::StateCallback theCallback);
+  ~ClientShared();
+
+  ClientThread::Loop& loop;
+  const ClientOptions options;
+  const Client::StateCallback onState;
+
+  Inbox inbox;  // has its own lock, taken after `mutex` where both are
+  std::atomic<bool> wakePosted = false;
+  std::atomic<bool> stopped = false;  // for good
+
+  // Held for the time of a computation, never while waiting for anything.
+  mutable std::mutex mutex;
+  WorkerStateMachine machine;
+  ClientState state = ClientState::kConnecting;
+  uint64_t connections = 0;
+  uint64_t reconnects = 0;
+  uint64_t heartbeats = 0;
+
+  std::unique_ptr<Reporter> reporter;  // on the loop only
+};
+
+}  // namespace holdfast

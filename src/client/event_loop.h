@@ -1,0 +1,48 @@
+// The inside of ClientThread: a KJ event loop that other threads can hand work to. KJ's own
+// cross-thread calls block the caller or want a loop there too; engine threads have neither time
+// nor loop.
+#pragma once
+
+#include <kj/async-io.h>
+#include <kj/async-unix.h>
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "client/client_thread.h"
+
+namespace holdfast {
+
+// Milliseconds of the steady clock.
+uint64_t steadyNowMs();
+
+class ClientThread::Loop {
+ public:
+  Loop();
+  ~Loop();
+
+  // From any thread, never blocks: has `task` run on the loop, in order of posting.
+  void post(std::function<void()> task);
+  // From any other thread: has it run and waits until it did.
+  void run(const std::function<void()>& task);
+  bool isCurrentThread() const { return std::this_thread::get_id() == thread_.get_id(); }
+
+  // For work on the loop only.
+  kj::Network& network() { return io_->provider->getNetwork(); }
+  kj::Timer& timer() { return io_->provider->getTimer(); }
+
+ private:
+  void serve();
+
+  const int wake_;  // an eventfd: readable while tasks are waiting
+  std::mutex mutex_;
+  std::vector<std::function<void()>> tasks_;
+  bool ending_ = false;
+  kj::AsyncIoContext* io_ = nullptr;  // lives in serve()
+  std::thread thread_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,328 @@
+#include "client/lookup_client.h"
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <optional>
+
+#include "client/connector.h"
+#include "client/event_loop.h"
+#include "client/one_answer.h"
+#include "client/read_answers.h"
+#include "client/rpc_error.h"
+#include "client/wire.h"
+#include "core/check.h"
+
+namespace holdfast {
+namespace {
+
+// Time-outs are judged this often while calls are under way.
+constexpr uint32_t kSweepMs = 20;
+
+}  // namespace
+
+// Calls on the loop: each is under way on the present connection, or waits for the next one. All
+// of them only read, so a call whose connection was lost is made again.
+class LookupClient::Caller final : private Connector::User {
+ public:
+  struct Capabilities {
+    std::optional<schema::Orchestrator::Client> orchestrator;
+    std::optional<schema::Operator::Client> operator_;
+  };
+  struct Call {
+    uint64_t deadlineMs = 0;
+    // Makes the call; the promise ends when the answer was given to whoever asked.
+    std::function<kj::Promise<void>(Capabilities&)> make;
+    std::function<void(const Error&)> fail;
+  };
+
+  Caller(ClientThread::Loop& loop, const LookupClientOptions& options)
+      : loop_(loop),
+        connector_(loop,
+                   {.controller = options.controller,
+                    .token = options.token,
+                    .backoffMinMs = options.backoffMinMs,
+                    .backoffMaxMs = options.backoffMaxMs,
+                    .callTimeoutMs = options.timeoutMs},
+                   *this) {}
+  ~Caller() {
+    live_ = nullptr;
+    failAll({ErrorCode::kUnavailable, "the client is closed"});
+  }
+
+  void start() { connector_.start(); }
+  void add(Call call);
+
+  std::atomic<size_t> underWay = 0;  // asked for and not yet answered
+
+ private:
+  struct Live final : private kj::TaskSet::ErrorHandler {
+    Live() : calls(*this) {}
+    void taskFailed(kj::Exception&&) override {}
+    Capabilities capabilities;
+    kj::TaskSet calls;
+  };
+
+  kj::Promise<void> establish(Connector::Grants grants) override;
+  void lost(const Error& error) override;
+  void make(uint64_t id);
+  void ended(uint64_t id, const std::optional<Error>& error);
+  kj::Promise<void> sweep();
+  void failAll(const Error& error);
+
+  ClientThread::Loop& loop_;
+  Connector connector_;
+  uint64_t nextId_ = 1;
+  std::map<uint64_t, Call> calls_;  // in the order of their deadlines too: all wait alike
+  Error lastError_{ErrorCode::kUnavailable, "not connected yet"};
+  bool sweeping_ = false;
+  kj::Promise<void> sweep_ = nullptr;
+  std::unique_ptr<Live> live_;
+};
+
+kj::Promise<void> LookupClient::Caller::establish(Connector::Grants grants) {
+  if (!grants.hasOrchestrator() && !grants.hasOperator()) {
+    return failure("refused: this token grants neither look-ups nor operations");
+  }
+  live_ = std::make_unique<Live>();
+  if (grants.hasOrchestrator()) live_->capabilities.orchestrator = grants.getOrchestrator();
+  if (grants.hasOperator()) live_->capabilities.operator_ = grants.getOperator();
+  std::vector<uint64_t> waiting;
+  for (const auto& [id, call] : calls_) waiting.push_back(id);
+  for (const uint64_t id : waiting) make(id);
+  return kj::READY_NOW;
+}
+
+void LookupClient::Caller::lost(const Error& error) {
+  live_ = nullptr;
+  lastError_ = error;
+  if (connector_.stopped()) failAll(error);
+}
+
+void LookupClient::Caller::add(Call call) {
+  if (connector_.stopped()) return call.fail(lastError_);
+  const uint64_t id = nextId_++;
+  calls_.emplace(id, std::move(call));
+  if (live_) make(id);
+  if (sweeping_) return;
+  sweeping_ = true;
+  sweep_ = sweep().eagerlyEvaluate(nullptr);
+}
+
+void LookupClient::Caller::make(uint64_t id) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  live_->calls.add(kj::evalNow([&] { return found->second.make(live_->capabilities); })
+                       .then([this, id] { ended(id, std::nullopt); },
+                             [this, id](kj::Exception&& exception) {
+                               // It waits for the next connection.
+                               if (exception.getType() != kj::Exception::Type::DISCONNECTED) {
+                                 ended(id, toError(exception));
+                               }
+                             }));
+}
+
+void LookupClient::Caller::ended(uint64_t id, const std::optional<Error>& error) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  const Call call = std::move(found->second);
+  calls_.erase(found);
+  if (error) call.fail(*error);
+}
+
+kj::Promise<void> LookupClient::Caller::sweep() {
+  return loop_.timer().afterDelay(kSweepMs * kj::MILLISECONDS).then([this]() -> kj::Promise<void> {
+    const uint64_t nowMs = steadyNowMs();
+    while (!calls_.empty() && calls_.begin()->second.deadlineMs <= nowMs) {
+      const Call call = std::move(calls_.begin()->second);
+      calls_.erase(calls_.begin());
+      call.fail({ErrorCode::kUnavailable, live_ ? "the controller did not answer in time"
+                                                : "not connected: " + lastError_.message});
+    }
+    sweeping_ = !calls_.empty();
+    if (!sweeping_) return kj::READY_NOW;
+    return sweep();
+  });
+}
+
+void LookupClient::Caller::failAll(const Error& error) {
+  while (!calls_.empty()) {
+    const Call call = std::move(calls_.begin()->second);
+    calls_.erase(calls_.begin());
+    call.fail(error);
+  }
+}
+
+namespace {
+
+// Words of a call beside its list.
+constexpr uint64_t kCallOverheadWords = 48;
+
+capnp::MessageSize sizeFor(size_t words) {
+  return {words + kCallOverheadWords, 0};
+}
+
+kj::Exception roleMissing(std::string_view role) {
+  return failure("refused: this token does not grant the role of an " + std::string(role));
+}
+
+}  // namespace
+
+template <typename T>
+Result<T> LookupClient::wait(AwaitedAnswer<T>& answer) {
+  HOLDFAST_CHECK(!loop_.isCurrentThread(), "this call waits for the client thread");
+  return answer.wait();
+}
+
+LookupClient::LookupClient(ClientThread& thread, LookupClientOptions options)
+    : options_(std::move(options)), loop_(thread.loop()) {
+  loop_.run([this] {
+    caller_ = std::make_unique<Caller>(loop_, options_);
+    caller_->start();
+  });
+}
+
+LookupClient::~LookupClient() {
+  // After whatever was posted before.
+  loop_.run([this] { caller_ = nullptr; });
+}
+
+template <typename T, typename Rpc>
+void LookupClient::call(Rpc rpc, Callback<T> callback) {
+  std::atomic<size_t>& underWay = caller_->underWay;
+  const bool tooMany = underWay.fetch_add(1) >= options_.callsMax;
+  auto answer =
+      std::make_shared<OneAnswer<T>>([&underWay, callback = std::move(callback)](Result<T> result) {
+        --underWay;
+        callback(std::move(result));
+      });
+  if (tooMany) {
+    // From the client's thread, as every answer.
+    loop_.post([answer, max = options_.callsMax] {
+      answer->give(Error{ErrorCode::kUnavailable,
+                         std::to_string(max) + " calls are under way already, wait for some"});
+    });
+    return;
+  }
+  loop_.post([this, rpc = std::move(rpc), answer] {
+    caller_->add({.deadlineMs = steadyNowMs() + options_.timeoutMs,
+                  .make =
+                      [rpc, answer](Caller::Capabilities& capabilities) {
+                        return rpc(capabilities).then([answer](T&& value) {
+                          answer->give(std::move(value));
+                        });
+                      },
+                  .fail = [answer](const Error& error) { answer->give(error); }});
+  });
+}
+
+// --- look-ups ---
+
+void LookupClient::lookup(std::vector<ChunkHash> hashes, std::string model,
+                          Callback<LookupAnswer> callback) {
+  call<LookupAnswer>(
+      [hashes = std::move(hashes),
+       model = std::move(model)](Caller::Capabilities& granted) -> kj::Promise<LookupAnswer> {
+        if (!granted.orchestrator) return roleMissing("orchestrator");
+        auto request = granted.orchestrator->lookupRequest(sizeFor(hashes.size()));
+        auto message = request.initMessage();
+        message.setModel(toText(model));
+        auto list = message.initHashes(static_cast<unsigned>(hashes.size()));
+        for (unsigned i = 0; i < hashes.size(); ++i) list.set(i, hashes[i]);
+        return request.send().then([](auto&& results) { return readLookup(results.getAnswer()); });
+      },
+      std::move(callback));
+}
+
+void LookupClient::lookupTokens(std::vector<uint32_t> tokens, std::string model,
+                                Callback<LookupAnswer> callback) {
+  call<LookupAnswer>(
+      [tokens = std::move(tokens),
+       model = std::move(model)](Caller::Capabilities& granted) -> kj::Promise<LookupAnswer> {
+        if (!granted.orchestrator) return roleMissing("orchestrator");
+        auto request = granted.orchestrator->lookupRequest(sizeFor(tokens.size() / 2 + 1));
+        auto message = request.initMessage();
+        message.setModel(toText(model));
+        auto list = message.initTokens(static_cast<unsigned>(tokens.size()));
+        for (unsigned i = 0; i < tokens.size(); ++i) list.set(i, tokens[i]);
+        return request.send().then([](auto&& results) { return readLookup(results.getAnswer()); });
+      },
+      std::move(callback));
+}
+
+Result<LookupAnswer> LookupClient::lookup(std::vector<ChunkHash> hashes, std::string model) {
+  AwaitedAnswer<LookupAnswer> answer;
+  lookup(std::move(hashes), std::move(model), answer.callback());
+  return wait(answer);
+}
+
+Result<LookupAnswer> LookupClient::lookupTokens(std::vector<uint32_t> tokens, std::string model) {
+  AwaitedAnswer<LookupAnswer> answer;
+  lookupTokens(std::move(tokens), std::move(model), answer.callback());
+  return wait(answer);
+}
+
+// --- queries ---
+
+Result<std::string> LookupClient::queryInstance(std::string ip) {
+  AwaitedAnswer<std::string> answer;
+  call<std::string>(
+      [ip = std::move(ip)](Caller::Capabilities& granted) -> kj::Promise<std::string> {
+        if (!granted.orchestrator) return roleMissing("orchestrator");
+        auto request = granted.orchestrator->queryInstanceRequest();
+        request.initMessage().setIp(toText(ip));
+        return request.send().then(
+            [](auto&& results) { return toString(results.getAnswer().getInstanceId()); });
+      },
+      answer.callback());
+  return wait(answer);
+}
+
+Result<std::vector<WorkerView>> LookupClient::queryWorkers(std::string instance,
+                                                           std::vector<uint32_t> workers) {
+  AwaitedAnswer<std::vector<WorkerView>> answer;
+  call<std::vector<WorkerView>>(
+      [instance = std::move(instance), workers = std::move(workers)](
+          Caller::Capabilities& granted) -> kj::Promise<std::vector<WorkerView>> {
+        if (!granted.orchestrator) return roleMissing("orchestrator");
+        auto request = granted.orchestrator->queryWorkersRequest();
+        auto message = request.initMessage();
+        message.setInstanceId(toText(instance));
+        auto ids = message.initWorkerIds(static_cast<unsigned>(workers.size()));
+        for (unsigned i = 0; i < workers.size(); ++i) ids.set(i, workers[i]);
+        return request.send().then(
+            [](auto&& results) { return readWorkers(results.getAnswer().getWorkerInfos()); });
+      },
+      answer.callback());
+  return wait(answer);
+}
+
+void LookupClient::status(Callback<ControllerStatus> callback) {
+  call<ControllerStatus>(
+      [](Caller::Capabilities& granted) -> kj::Promise<ControllerStatus> {
+        if (!granted.operator_) return roleMissing("operator");
+        return granted.operator_->statusRequest().send().then(
+            [](auto&& results) { return readStatus(results.getAnswer()); });
+      },
+      std::move(callback));
+}
+
+Result<ControllerStatus> LookupClient::status() {
+  AwaitedAnswer<ControllerStatus> answer;
+  status(answer.callback());
+  return wait(answer);
+}
+
+Result<std::vector<DivergedView>> LookupClient::diverged() {
+  AwaitedAnswer<std::vector<DivergedView>> answer;
+  call<std::vector<DivergedView>>(
+      [](Caller::Capabilities& granted) -> kj::Promise<std::vector<DivergedView>> {
+        if (!granted.operator_) return roleMissing("operator");
+        return granted.operator_->divergedRequest().send().then(
+            [](auto&& results) { return readDiverged(results.getAnswer().getLocations()); });
+      },
+      answer.callback());
+  return wait(answer);
+}
+
+}  // namespace holdfast

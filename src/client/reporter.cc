@@ -1,0 +1,382 @@
+#include "client/reporter.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "client/one_answer.h"
+#include "client/rpc_error.h"
+#include "client/wire.h"
+
+namespace holdfast {
+namespace {
+
+// A flush asks for confirmation again after this long, doubling.
+constexpr uint32_t kFlushBeatMinMs = 1;
+constexpr uint32_t kFlushBeatMaxMs = 50;
+// For a controller that names none, or nonsense.
+constexpr uint32_t kHeartbeatIntervalMinMs = 10;
+constexpr uint32_t kHeartbeatTimeoutMinMs = 1'000;
+
+}  // namespace
+
+// What the controller calls. Only the capability of the present registration has an owner: calls
+// to an older one speak of a session that is over.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"  // as Cap'n Proto generates its base
+class Reporter::WorkerServer final : public schema::Worker::Server {
+ public:
+  explicit WorkerServer(std::shared_ptr<Reporter*> owner) : owner_(std::move(owner)) {}
+
+  kj::Promise<void> pause(PauseContext context) override {
+    const auto params = context.getParams();
+    if (*owner_) (*owner_)->paused(toString(params.getLocation()), toString(params.getReason()));
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> resume(ResumeContext) override {
+    if (*owner_) (*owner_)->resumed();
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> superseded(SupersededContext context) override {
+    if (*owner_) {
+      (*owner_)->stopForGood(ClientState::kSuperseded, toString(context.getParams().getReason()));
+    }
+    return kj::READY_NOW;
+  }
+
+ private:
+  const std::shared_ptr<Reporter*> owner_;
+};
+#pragma GCC diagnostic pop
+
+struct Reporter::Live final : private kj::TaskSet::ErrorHandler {
+  explicit Live(schema::WorkerGateway::Client grantedGateway)
+      : gateway(kj::mv(grantedGateway)), lookups(*this) {}
+  ~Live() {
+    if (owner) *owner = nullptr;
+  }
+  void taskFailed(kj::Exception&&) override {}
+
+  schema::WorkerGateway::Client gateway;
+  std::optional<schema::WorkerSession::Client> session;
+  uint64_t registrations = 0;        // begun
+  std::shared_ptr<Reporter*> owner;  // of the present registration's Worker capability
+  kj::Own<kj::PromiseFulfiller<void>> wakePump;
+  kj::Own<kj::PromiseFulfiller<void>> wakeBeat;
+  uint32_t flushBeatMs = 0;  // wait before the next heartbeat; 0: the interval
+  kj::TaskSet lookups;
+  // Last: they refer to the others.
+  kj::Promise<void> pump = nullptr;
+  kj::Promise<void> beat = nullptr;
+};
+
+Reporter::Reporter(ClientShared& shared)
+    : shared_(shared),
+      connector_(shared.loop,
+                 {.controller = shared.options.controller,
+                  .token = shared.options.token,
+                  .backoffMinMs = shared.options.backoffMinMs,
+                  .backoffMaxMs = shared.options.backoffMaxMs,
+                  .callTimeoutMs = shared.options.callTimeoutMs},
+                 *this) {}
+
+Reporter::~Reporter() {
+  for (const Flush& flush : flushes_) flush.verdict->give(false);
+  if (leaving_) leaving_->give(false);
+}
+
+// --- connection and registration ---
+
+kj::Promise<void> Reporter::establish(Connector::Grants grants) {
+  if (!grants.hasWorker()) {
+    return failure("refused: this token does not grant the role of a worker");
+  }
+  live_ = std::make_unique<Live>(grants.getWorker());
+  bool again = false;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    ++shared_.connections;
+    again = shared_.machine.counters().registrations > 0;
+  }
+  return registerNow().then([this, again] {
+    if (again) {
+      const std::lock_guard lock(shared_.mutex);
+      ++shared_.reconnects;
+    }
+    const auto failed = [this](kj::Exception&& exception) { sessionFailed(toError(exception)); };
+    live_->pump = pump().eagerlyEvaluate(failed);
+    live_->beat = beat().eagerlyEvaluate(failed);
+  });
+}
+
+kj::Promise<void> Reporter::registerNow() {
+  Live& live = *live_;
+  ++live.registrations;
+  if (live.owner) *live.owner = nullptr;
+  live.owner = std::make_shared<Reporter*>(this);
+  auto request = live.gateway.registerRequest();
+  uint64_t attempt = 0;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    const auto registration = shared_.machine.beginRegistration();
+    attempt = registration.attempt;
+    writeRegistration(shared_.options, registration, request.initInfo());
+  }
+  request.setWorker(kj::heap<WorkerServer>(live.owner));
+  return shared_.loop.timer().timeoutAfter(shared_.options.callTimeoutMs * kj::MILLISECONDS,
+                                           request.send().then([this, attempt](auto&& results) {
+                                             registrationAnswered(results, attempt);
+                                           }));
+}
+
+void Reporter::registrationAnswered(const schema::WorkerGateway::RegisterResults::Reader& results,
+                                    uint64_t attempt) {
+  const auto answer = results.getAnswer();
+  heartbeatIntervalMs_ = std::max(answer.getHeartbeatIntervalMs(), kHeartbeatIntervalMinMs);
+  heartbeatTimeoutMs_ = std::max(answer.getHeartbeatTimeoutMs(), kHeartbeatTimeoutMinMs);
+  connector_.limitBackoff(heartbeatTimeoutMs_ / 2);
+  live_->session = results.getSession();
+  std::string wrong;
+  bool isPaused = false;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    wrong = shared_.machine.registered(attempt, readDecisions(answer.getDecisions()));
+    isPaused = shared_.machine.paused();
+  }
+  if (!wrong.empty()) kj::throwFatalException(failure(wrong));
+  if (!isPaused) setState(ClientState::kRegistered, "");
+}
+
+void Reporter::lost(const Error& error) {
+  live_ = nullptr;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.machine.disconnected();
+  }
+  if (!connector_.stopped()) {
+    setState(ClientState::kConnecting, error.message);
+  } else if (!shared_.stopped) {
+    stopForGood(
+        error.code == ErrorCode::kSuperseded ? ClientState::kSuperseded : ClientState::kRefused,
+        error.message);
+  }
+}
+
+void Reporter::sessionFailed(const Error& error) {
+  const bool final = error.code == ErrorCode::kSuperseded || error.code == ErrorCode::kRefused;
+  connector_.fail({final ? error.code : ErrorCode::kUnavailable, error.message});
+}
+
+// --- reports ---
+
+void Reporter::wake() {
+  if (live_ && live_->wakePump) live_->wakePump->fulfill();
+}
+
+kj::Promise<void> Reporter::pump() {
+  const uint64_t nowMs = steadyNowMs();
+  const bool flushing = !flushes_.empty();
+  const uint32_t delayMs = shared_.options.batchDelayMs;
+  bool wantsRegistration = false;
+  bool hasReport = false;
+  bool flushable = false;
+  std::optional<uint64_t> dueMs;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    WorkerStateMachine& machine = shared_.machine;
+    const Inbox::Waiting waiting = shared_.inbox.waiting();
+    if (waiting.operations > 0) {
+      if (flushing || waiting.operations >= shared_.options.batchOperations ||
+          nowMs >= waiting.sinceMs + delayMs) {
+        shared_.inbox.drainTo(machine);
+      } else {
+        dueMs = waiting.sinceMs + delayMs;
+      }
+    }
+    wantsRegistration = machine.registrationWanted();
+    hasReport = !leave_ && !wantsRegistration && machine.nextReport(nowMs, flushing, report_);
+    if (const auto next = machine.nextDueMs()) dueMs = std::min(dueMs.value_or(*next), *next);
+    flushable = std::any_of(flushes_.begin(), flushes_.end(),
+                            [&](const Flush& flush) { return machine.sent(flush.position); });
+  }
+  if (leave_) return deregister();
+  if (wantsRegistration) {
+    return registerNow().then([this] { return pump(); },
+                              [this](kj::Exception&& exception) -> kj::Promise<void> {
+                                connector_.fail(toError(exception));
+                                return kj::NEVER_DONE;
+                              });
+  }
+  if (hasReport) {
+    return makeReport(*live_->session, report_).send().then([this] { return pump(); });
+  }
+  if (flushable && live_->flushBeatMs == 0) {
+    live_->flushBeatMs = kFlushBeatMinMs;
+    if (live_->wakeBeat) live_->wakeBeat->fulfill();
+  }
+  return waitForWork(dueMs);
+}
+
+kj::Promise<void> Reporter::waitForWork(std::optional<uint64_t> dueMs) {
+  auto woken = kj::newPromiseAndFulfiller<void>();
+  live_->wakePump = kj::mv(woken.fulfiller);
+  kj::Promise<void> ready = kj::mv(woken.promise);
+  if (dueMs) {
+    const uint64_t nowMs = steadyNowMs();
+    const uint64_t waitMs = *dueMs > nowMs ? *dueMs - nowMs : 0;
+    // At least one, because the timer's clock and ours may differ by a fraction.
+    ready = ready.exclusiveJoin(
+        shared_.loop.timer().afterDelay(std::max<uint64_t>(waitMs, 1) * kj::MILLISECONDS));
+  }
+  return ready.then([this] { return pump(); });
+}
+
+kj::Promise<void> Reporter::deregister() {
+  return live_->session->deregisterRequest().send().then([this](auto&&) {
+    if (leaving_) leaving_->give(true);
+    stopForGood(ClientState::kLeft, "");
+  });
+}
+
+// --- heartbeats ---
+
+kj::Promise<void> Reporter::beat() {
+  const uint32_t waitMs = live_->flushBeatMs > 0 ? live_->flushBeatMs : heartbeatIntervalMs_;
+  auto woken = kj::newPromiseAndFulfiller<void>();
+  live_->wakeBeat = kj::mv(woken.fulfiller);
+  return shared_.loop.timer()
+      .afterDelay(waitMs * kj::MILLISECONDS)
+      .exclusiveJoin(kj::mv(woken.promise))
+      .then([this] { return sendHeartbeat(); })
+      .then([this] { return beat(); });
+}
+
+kj::Promise<void> Reporter::sendHeartbeat() {
+  auto request = live_->session->heartbeatRequest();
+  {
+    const std::lock_guard lock(shared_.mutex);
+    const WorkerStateMachine& machine = shared_.machine;
+    // A registration that is due or under way says all that a heartbeat would.
+    if (machine.phase() != WorkerStateMachine::Phase::kRegistered || machine.registrationWanted()) {
+      return kj::READY_NOW;
+    }
+    const std::vector<LocationStatement> statements = machine.heartbeat();
+    writeStatements(statements,
+                    request.initMessage().initLocations(static_cast<unsigned>(statements.size())));
+  }
+  const uint64_t registration = live_->registrations;
+  return shared_.loop.timer()
+      .timeoutAfter(heartbeatTimeoutMs_ * kj::MILLISECONDS,
+                    request.send().then([this, registration](auto&& results) {
+                      if (registration != live_->registrations) return;
+                      heartbeatAnswered(results.getAnswer());
+                    }))
+      .catch_([this, registration](kj::Exception&& exception) {
+        // Our own newer registration closes the session of the older one.
+        if (registration == live_->registrations) sessionFailed(toError(exception));
+      });
+}
+
+void Reporter::heartbeatAnswered(const schema::HeartbeatRetMsg::Reader& answer) {
+  const auto committed = readCommitted(answer.getCommitted());
+  const auto decisions = readDecisions(answer.getDecisions());
+  {
+    const std::lock_guard lock(shared_.mutex);
+    ++shared_.heartbeats;
+    shared_.machine.heartbeatAnswered(committed, decisions);
+    std::erase_if(flushes_, [&](const Flush& flush) {
+      if (!shared_.machine.committed(flush.position)) return false;
+      flush.verdict->give(true);
+      return true;
+    });
+  }
+  live_->flushBeatMs = flushes_.empty() ? 0 : std::min(live_->flushBeatMs * 2, kFlushBeatMaxMs);
+}
+
+// --- what others ask for ---
+
+void Reporter::flush(std::vector<uint64_t> position, std::shared_ptr<Verdict> verdict) {
+  if (shared_.stopped) return verdict->give(false);
+  flushes_.push_back({std::move(position), std::move(verdict)});
+  if (live_) live_->flushBeatMs = 0;
+  wake();
+}
+
+void Reporter::cancelFlush(const std::shared_ptr<Verdict>& verdict) {
+  std::erase_if(flushes_, [&](const Flush& flush) { return flush.verdict == verdict; });
+}
+
+void Reporter::leave(std::shared_ptr<Verdict> verdict) {
+  if (shared_.stopped) return verdict->give(false);
+  leaving_ = std::move(verdict);
+  leave_ = true;
+  wake();
+}
+
+void Reporter::abandonLeave() {
+  if (!shared_.stopped) stopForGood(ClientState::kLeft, "the controller could not be told");
+}
+
+void Reporter::p2pLookup(const std::vector<ChunkHash>& hashes,
+                         std::function<void(Result<std::vector<Client::Peer>>)> callback) {
+  auto answer = std::make_shared<OneAnswer<std::vector<Client::Peer>>>(std::move(callback));
+  if (!live_ || !live_->session) return;  // the answer is dropped
+  auto request = live_->session->p2pLookupRequest();
+  auto list = request.initMessage().initHashes(static_cast<unsigned>(hashes.size()));
+  for (unsigned i = 0; i < hashes.size(); ++i) list.set(i, hashes[i]);
+  live_->lookups.add(
+      shared_.loop.timer()
+          .timeoutAfter(shared_.options.callTimeoutMs * kj::MILLISECONDS,
+                        request.send().then([answer](auto&& results) {
+                          std::vector<Client::Peer> peers;
+                          for (const auto peer : results.getAnswer().getLayoutInfo()) {
+                            peers.push_back({toString(peer.getInstanceId()),
+                                             toString(peer.getLocation()), peer.getNumHitChunks(),
+                                             toString(peer.getPeerInitUrl())});
+                          }
+                          answer->give(std::move(peers));
+                        }))
+          .catch_([answer](kj::Exception&& exception) { answer->give(toError(exception)); }));
+}
+
+// --- state ---
+
+void Reporter::paused(const std::string& location, const std::string& reason) {
+  {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.machine.pause(location);
+  }
+  setState(ClientState::kPaused, reason);
+}
+
+void Reporter::resumed() {
+  {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.machine.resume();
+  }
+  wake();
+}
+
+void Reporter::stopForGood(ClientState state, const std::string& reason) {
+  if (shared_.stopped.exchange(true)) return;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.machine.stop();
+  }
+  connector_.stop({ErrorCode::kUnavailable, reason});
+  for (const Flush& flush : flushes_) flush.verdict->give(false);
+  flushes_.clear();
+  if (leaving_) leaving_->give(false);
+  setState(state, reason);
+}
+
+void Reporter::setState(ClientState state, const std::string& reason) {
+  {
+    const std::lock_guard lock(shared_.mutex);
+    if (shared_.state == state && stateReason_ == reason) return;
+    shared_.state = state;
+    stateReason_ = reason;
+  }
+  if (shared_.onState) shared_.onState(state, reason);
+}
+
+}  // namespace holdfast

@@ -1,0 +1,80 @@
+// The worker's side of the protocol on one client thread: registers, pumps reports out as they
+// become due, sends heartbeats, answers the controller's calls. What is sent when is decided by
+// the state machine; this drives it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/client_shared.h"
+#include "client/connector.h"
+#include "schema/controller.capnp.h"
+
+namespace holdfast {
+
+class Reporter final : private Connector::User {
+ public:
+  explicit Reporter(ClientShared& shared);
+  ~Reporter();
+
+  void start() { connector_.start(); }
+  // Operations are waiting in the inbox, or something else changed that the pump looks at.
+  void wake();
+
+  // The verdict is true when all before `position` is committed, false when it never will be.
+  void flush(std::vector<uint64_t> position, std::shared_ptr<Verdict> verdict);
+  // Whoever waited has given up.
+  void cancelFlush(const std::shared_ptr<Verdict>& verdict);
+  // Deregisters as soon as there is a session; the verdict says whether it was answered.
+  void leave(std::shared_ptr<Verdict> verdict);
+  // Stops for good, whether or not it could deregister.
+  void abandonLeave();
+  void p2pLookup(const std::vector<ChunkHash>& hashes,
+                 std::function<void(Result<std::vector<Client::Peer>>)> callback);
+
+ private:
+  class WorkerServer;
+  struct Live;
+  struct Flush {
+    std::vector<uint64_t> position;
+    std::shared_ptr<Verdict> verdict;
+  };
+
+  kj::Promise<void> establish(Connector::Grants grants) override;
+  void lost(const Error& error) override;
+
+  kj::Promise<void> registerNow();
+  void registrationAnswered(const schema::WorkerGateway::RegisterResults::Reader& results,
+                            uint64_t attempt);
+  // Sends what is due, then waits for more; ends only by failing.
+  kj::Promise<void> pump();
+  kj::Promise<void> waitForWork(std::optional<uint64_t> dueMs);
+  kj::Promise<void> deregister();
+  // Sends a heartbeat after the interval or when flushes need one; ends only by failing.
+  kj::Promise<void> beat();
+  kj::Promise<void> sendHeartbeat();
+  void heartbeatAnswered(const schema::HeartbeatRetMsg::Reader& answer);
+
+  void paused(const std::string& location, const std::string& reason);
+  void resumed();
+  void sessionFailed(const Error& error);
+  void stopForGood(ClientState state, const std::string& reason);
+  void setState(ClientState state, const std::string& reason);
+
+  ClientShared& shared_;
+  Connector connector_;
+  std::unique_ptr<Live> live_;  // what lives as long as a connection
+  WorkerStateMachine::OutgoingReport report_;
+  std::string stateReason_;
+  uint32_t heartbeatIntervalMs_ = 0;
+  uint32_t heartbeatTimeoutMs_ = 0;
+  std::vector<Flush> flushes_;
+  std::shared_ptr<Verdict> leaving_;
+  bool leave_ = false;
+};
+
+}  // namespace holdfast
