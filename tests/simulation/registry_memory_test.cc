@@ -37,7 +37,7 @@ TEST(RegistryOnMemory, FollowsTheModel) {
   forRandomSequences(10'000, [](Random& random) {
     MemoryStoreUnderTest store;
     RegistryWorld world(random, store);
-    for (uint64_t n = 20 + below(random, 60); n > 0 && !::testing::Test::HasFailure(); --n) {
+    for (uint64_t n = 50 + below(random, 250); n > 0 && !::testing::Test::HasFailure(); --n) {
       world.step();
     }
   });

@@ -50,7 +50,7 @@ void RegistryWorld::start() {
   RegistryOptions options;
   options.lifeCycle.heartbeatTimeoutMs = kTimeoutMs;
   options.lifeCycle.lostGraceMs = kGraceMs;
-  options.foldFloorOperations = 6;
+  options.foldFloorOperations = 3;
   options.index.tableBits = 2;
   registry_ = std::make_unique<Registry>(options, clock_, store_.store(), events_);
   registry_->recover();
@@ -63,7 +63,7 @@ RegistryWorld::Process& RegistryWorld::anyProcess() {
 }
 
 void RegistryWorld::step() {
-  switch (below(random_, 24)) {
+  switch (below(random_, 26)) {
     case 0:
     case 1:
     case 2:
@@ -94,6 +94,8 @@ void RegistryWorld::step() {
       closeConnection();
       break;
     case 17:
+    case 24:
+    case 25:
       passTime();
       break;
     case 18:
@@ -435,18 +437,20 @@ void RegistryWorld::closeConnection() {
 }
 
 void RegistryWorld::passTime() {
-  clock_.nowMs += below(random_, kTimeoutMs);
+  if (chance(random_, 50)) clock_.nowMs += below(random_, kTimeoutMs);
   if (chance(random_, 5)) clock_.nowMs += kGraceMs;
+  const Model before = model_;
   registry_->tick();
   modelTick();
   // The order in which one tick writes of several workers is its own: no crash in between.
-  wrote(model_);
-  if (writable_) {
-    store_.releaseAll();
-    poll();
-  } else {
-    tickUnwritten_ = true;
-  }
+  const bool several = registry_->tree().lastTicket() > lastTicket_ + 1;
+  wrote(before);
+  if (!several) return;
+  tickUnwritten_ = true;
+  if (!writable_) return;
+  store_.releaseAll();
+  poll();
+  tickUnwritten_ = false;
 }
 
 void RegistryWorld::modelTick() {
