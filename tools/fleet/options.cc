@@ -1,0 +1,113 @@
+#include "fleet/options.h"
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <map>
+
+#include "core/limits.h"
+#include "fleet/request.h"
+
+namespace holdfast::fleet {
+
+namespace {
+
+// Simulated caches take about 50 bytes a chunk.
+constexpr uint64_t kCachedChunksMax = 200'000'000;
+
+constexpr const char* kDescription =
+    "Simulates a fleet of LLM instances against a Holdfast controller.\n"
+    "\n"
+    "Each instance has some ranks, each rank an LRU cache of chunks and a connection to the\n"
+    "controller of its own. Every request is routed to the instance that holds the longest prefix\n"
+    "of it, which a look-up tells; the ranks of that instance then use the chunks and report what\n"
+    "they admit and evict. While the controller is away, requests are routed round-robin and\n"
+    "reports wait. In the end, when everything reported is committed, the content digest of the\n"
+    "simulated caches is compared with the controller's: the controller must serve this fleet\n"
+    "alone.";
+
+constexpr const char* kFooter =
+    "Exit codes:\n"
+    "  0  the digests are equal\n"
+    "  1  they differ, or could not be compared\n"
+    "  2  wrong options or an unreadable trace\n"
+    "  3  the controller could not be reached, or does not accept the workers\n"
+    "\n"
+    "Examples:\n"
+    "  holdfast-fleet                                4 instances x 8 ranks, 20 seconds\n"
+    "  holdfast-fleet --trace trace.jsonl --json     a recorded hour in 20 seconds\n"
+    "  holdfast-fleet --instances 64 --rate 3000     more load\n"
+    "\n"
+    "A trace has one JSON object a line: timestamp (ms), hash_ids (one for each 512 tokens of the\n"
+    "prompt, equal ids being equal prefixes).\n"
+    "\n"
+    "hit share: chunks of requests found in the chosen instance's cache, of all. In the JSON\n"
+    "object, hit_ratio_before and hit_ratio_after are those before the connection was first lost\n"
+    "and after all workers had registered again (null: no requests then).";
+
+std::string problemOf(const Options& options) {
+  const uint64_t workers = uint64_t{options.instances} * options.ranks;
+  if (workers > kWorkersMaxDefault) {
+    return "--instances times --ranks is " + std::to_string(workers) + ", the limit is " +
+           std::to_string(kWorkersMaxDefault);
+  }
+  if (options.capacity > kCachedChunksMax / workers) {
+    return "--capacity of " + std::to_string(options.capacity) + " chunks on " +
+           std::to_string(workers) + " ranks is more than " + std::to_string(kCachedChunksMax) +
+           " chunks in all";
+  }
+  if (options.trace.empty() && options.rate * options.seconds > double{kRequestsMax}) {
+    return "--rate times --duration is more than " + std::to_string(kRequestsMax) + " requests";
+  }
+  return "";
+}
+
+}  // namespace
+
+ParsedOptions parseOptions(int argc, char** argv) {
+  Options options;
+  CLI::App app(kDescription);
+  app.footer(kFooter);
+  app.set_version_flag("--version", "holdfast-fleet " HOLDFAST_VERSION);
+  app.get_formatter()->column_width(34);
+
+  app.add_option("--controller", options.controller, "where: HOST:PORT or unix:PATH")
+      ->capture_default_str();
+  app.add_option("--instances", options.instances, "LLM instances")
+      ->check(CLI::Range(1u, 4096u))
+      ->capture_default_str();
+  app.add_option("--ranks", options.ranks, "ranks of each, all with the same chunks")
+      ->check(CLI::Range(1u, 4096u))
+      ->capture_default_str();
+  app.add_option("--capacity", options.capacity, "chunks that the cache of a rank holds")
+      ->check(CLI::Range(uint64_t{1}, kCachedChunksMax))
+      ->capture_default_str();
+  app.add_option("--duration", options.seconds,
+                 "seconds that the requests are spread over; a trace is compressed to it")
+      ->check(CLI::Range(0.1, 86'400.0))
+      ->capture_default_str();
+  app.add_option("--rate", options.rate, "requests a second of the built-in workload")
+      ->check(CLI::Range(0.1, 1e6))
+      ->capture_default_str();
+  app.add_option("--seed", options.seed, "decides the built-in workload")->capture_default_str();
+  app.add_option("--trace", options.trace, "requests from this file, not the built-in workload");
+  app.add_option("--routing", options.routing, "how requests find an instance")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Routing>{
+          {"lookup", Routing::kLookup}, {"round-robin", Routing::kRoundRobin}}))
+      ->default_str("lookup");
+  app.add_flag("--leave", options.leave,
+               "end without deregistering, as if all engines were cut off");
+  app.add_flag("--json", options.json, "print one JSON object, not a table");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return {.options = {}, .exitCode = app.exit(error) == 0 ? kExitEqual : kExitUsage};
+  }
+  if (const std::string problem = problemOf(options); !problem.empty()) {
+    std::fprintf(stderr, "%s\n", problem.c_str());
+    return {.options = {}, .exitCode = kExitUsage};
+  }
+  return {.options = options, .exitCode = kExitEqual};
+}
+
+}  // namespace holdfast::fleet

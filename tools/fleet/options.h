@@ -1,0 +1,41 @@
+// The command line of holdfast-fleet.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace holdfast::fleet {
+
+enum class Routing { kLookup, kRoundRobin };
+
+// Exit codes, part of the interface.
+inline constexpr int kExitEqual = 0;
+inline constexpr int kExitDifferent = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitNoController = 3;
+
+struct Options {
+  std::string controller = "127.0.0.1:7440";
+  uint32_t instances = 4;
+  uint32_t ranks = 8;
+  uint64_t capacity = 20'000;  // chunks a rank
+  double seconds = 20;         // that the requests are spread over
+  double rate = 600;           // requests a second of the built-in workload
+  uint64_t seed = 1;
+  std::string trace;  // empty: the built-in workload
+  Routing routing = Routing::kLookup;
+  bool leave = false;  // end without deregistering
+  bool json = false;
+
+  uint32_t workers() const { return instances * ranks; }
+};
+
+// The options, or the exit code to end with: help and errors have been printed.
+struct ParsedOptions {
+  std::optional<Options> options;
+  int exitCode = kExitUsage;
+};
+ParsedOptions parseOptions(int argc, char** argv);
+
+}  // namespace holdfast::fleet

@@ -1,0 +1,202 @@
+#include "fleet/replay.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "fleet/router.h"
+
+namespace holdfast::fleet {
+
+namespace {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+// Requests whose look-up is under way. A real router has such a bound as well.
+constexpr size_t kInFlightMax = 1'024;
+constexpr auto kIdle = std::chrono::milliseconds(50);
+
+struct Answer {
+  size_t request = 0;
+  uint64_t us = 0;                                     // since it was asked
+  std::optional<std::vector<InstanceLayout>> layouts;  // nothing: failed
+};
+
+// Answers on their way from the client's thread to the one that serves. Outlives its callbacks:
+// the look-up client ends every call before it goes.
+class AnswerQueue {
+ public:
+  void push(Answer answer) {
+    const std::lock_guard lock(mutex_);
+    answers_.push_back(std::move(answer));
+    arrived_.notify_one();
+  }
+  // All that are there, if need be waiting for one until `end`.
+  std::deque<Answer> take(SteadyTime end) {
+    std::unique_lock lock(mutex_);
+    arrived_.wait_until(lock, end, [&] { return !answers_.empty(); });
+    return std::exchange(answers_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<Answer> answers_;
+};
+
+class Replay {
+ public:
+  Replay(const std::vector<Request>& requests, const Options& options, Fleet& fleet,
+         LookupClient& lookups, const std::atomic<bool>& stop, Progress& progress, Report& report)
+      : requests_(requests),
+        options_(options),
+        fleet_(fleet),
+        lookups_(lookups),
+        stop_(stop),
+        progress_(progress),
+        report_(report),
+        router_(options.instances),
+        queue_(std::make_shared<AnswerQueue>()) {}
+
+  void run() {
+    start_ = std::chrono::steady_clock::now();
+    size_t next = 0;
+    while ((next < requests_.size() && !stop_) || inFlight_ > 0) {
+      const bool more = next < requests_.size() && !stop_;
+      const SteadyTime now = std::chrono::steady_clock::now();
+      if (more && inFlight_ < kInFlightMax && dueAt(next) <= now) {
+        begin(next++);
+        watch(next);
+        continue;
+      }
+      SteadyTime wake = now + kIdle;
+      if (more && inFlight_ < kInFlightMax) wake = std::min(wake, dueAt(next));
+      for (const Answer& answer : queue_->take(wake)) finish(answer);
+      watch(next);
+    }
+    report_.seconds = secondsSinceStart();
+    report_.operations = fleet_.operations();
+    report_.lookupP50Us = latencies_.percentile(0.5);
+    report_.lookupP99Us = latencies_.percentile(0.99);
+    report_.lookupP999Us = latencies_.percentile(0.999);
+    progress_.clear();
+  }
+
+ private:
+  double secondsSinceStart() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+  SteadyTime dueAt(size_t request) const {
+    const double last = static_cast<double>(std::max<uint64_t>(requests_.back().timestampMs, 1));
+    const double share = static_cast<double>(requests_[request].timestampMs) / last;
+    return start_ + std::chrono::duration_cast<SteadyTime::duration>(
+                        std::chrono::duration<double>(share * options_.seconds));
+  }
+
+  void begin(size_t request) {
+    if (options_.routing == Routing::kRoundRobin) {
+      serve(request, router_.next(requests_[request].chunks.size()));
+      return;
+    }
+    ++inFlight_;
+    lookups_.lookup(requests_[request].chunks, {},
+                    [queue = queue_, request,
+                     asked = std::chrono::steady_clock::now()](Result<LookupAnswer> result) {
+                      const auto took = std::chrono::steady_clock::now() - asked;
+                      Answer answer{
+                          .request = request,
+                          .us = static_cast<uint64_t>(
+                              std::chrono::duration_cast<std::chrono::microseconds>(took).count()),
+                          .layouts = {}};
+                      if (result.ok()) answer.layouts = std::move(result.value().layouts);
+                      queue->push(std::move(answer));
+                    });
+  }
+
+  void finish(const Answer& answer) {
+    --inFlight_;
+    const size_t chunks = requests_[answer.request].chunks.size();
+    if (!answer.layouts) {
+      ++report_.lookupsFailed;
+      serve(answer.request, router_.next(chunks));
+      return;
+    }
+    ++report_.lookups;
+    latencies_.add(answer.us);
+    holders_.clear();
+    for (const InstanceLayout& layout : *answer.layouts) {
+      // Others may share the controller; their caches are of no use here.
+      const auto instance = fleet_.instanceNamed(layout.instance);
+      if (instance) holders_.push_back({*instance, layout.matchedChunks});
+    }
+    serve(answer.request, router_.byPrefix(holders_, chunks));
+  }
+
+  void serve(size_t request, size_t instance) {
+    const auto& chunks = requests_[request].chunks;
+    const size_t hits = fleet_.serve(instance, chunks);
+    ++report_.requests;
+    report_.hits.add(chunks.size(), hits);
+    const bool lost = fleet_.sessionsWereLost();
+    if (!lost) {
+      report_.hitsBefore.add(chunks.size(), hits);
+    } else if (fleet_.registered() == fleet_.workers()) {
+      report_.hitsAfter.add(chunks.size(), hits);
+    }
+  }
+
+  // Tells a person what is going on.
+  void watch(size_t next) {
+    const size_t registered = fleet_.registered();
+    const bool whole = registered == fleet_.workers();
+    if (whole_ && !whole) {
+      lostAt_ = secondsSinceStart();
+      progress_.event("The controller is gone: requests go round-robin, reports wait.");
+    } else if (!whole_ && whole) {
+      char text[100];
+      std::snprintf(text, sizeof text, "All %zu workers are registered again after %.1f s.",
+                    registered, secondsSinceStart() - lostAt_);
+      progress_.event(text);
+    }
+    whole_ = whole;
+    const double done = static_cast<double>(next) / static_cast<double>(requests_.size());
+    char details[120];
+    std::snprintf(details, sizeof details, "%zu requests, hit share %.1f %%, %zu of %zu workers",
+                  next, report_.hits.ratio().value_or(0) * 100, registered, fleet_.workers());
+    progress_.show(done, options_.seconds - secondsSinceStart(), details);
+  }
+
+  const std::vector<Request>& requests_;
+  const Options& options_;
+  Fleet& fleet_;
+  LookupClient& lookups_;
+  const std::atomic<bool>& stop_;
+  Progress& progress_;
+  Report& report_;
+
+  Router router_;
+  std::shared_ptr<AnswerQueue> queue_;
+  LatencyLog latencies_;
+  std::vector<PrefixHolder> holders_;
+  SteadyTime start_;
+  size_t inFlight_ = 0;
+  bool whole_ = true;
+  double lostAt_ = 0;
+};
+
+}  // namespace
+
+void serveRequests(const std::vector<Request>& requests, const Options& options, Fleet& fleet,
+                   LookupClient& lookups, const std::atomic<bool>& stop, Progress& progress,
+                   Report& report) {
+  Replay(requests, options, fleet, lookups, stop, progress, report).run();
+}
+
+}  // namespace holdfast::fleet

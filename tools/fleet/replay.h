@@ -1,0 +1,27 @@
+// Serves requests on schedule: looks up, routes, lets the ranks report.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <vector>
+
+#include "client/lookup_client.h"
+#include "fleet/fleet.h"
+#include "fleet/options.h"
+#include "fleet/progress.h"
+#include "fleet/report.h"
+#include "fleet/request.h"
+
+namespace holdfast::fleet {
+
+// A look-up that is not answered by then does not keep its request waiting: it goes round-robin.
+inline constexpr uint32_t kLookupTimeoutMs = 500;
+
+// The requests' timestamps are stretched or compressed to the options' duration; where the fleet
+// cannot keep up it takes longer. Ends early once `stop` is set. Fills what serving tells:
+// requests, look-ups, hits, latencies, seconds, operations.
+void serveRequests(const std::vector<Request>& requests, const Options& options, Fleet& fleet,
+                   LookupClient& lookups, const std::atomic<bool>& stop, Progress& progress,
+                   Report& report);
+
+}  // namespace holdfast::fleet
