@@ -1,0 +1,264 @@
+#include "daemon/configuration.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <string_view>
+
+#include "core/ids.h"
+#include "daemon/duration.h"
+
+namespace holdfast {
+namespace {
+
+constexpr std::string_view kVariablePrefix = "HOLDFAST_";
+
+constexpr const char* kDescription =
+    R"(holdfastd: the Holdfast controller.
+
+It knows which worker of an LLM fleet holds which KV-cache chunk, answers prefix look-ups, and
+writes what it knows through to a store, so that it survives its own crash without asking the
+fleet for anything again.)";
+
+constexpr const char* kFooter = R"(Examples:
+  holdfastd --data-dir /var/lib/holdfast
+      the store in that directory (created if missing), clients at 127.0.0.1:7440
+  holdfastd --data-dir /var/lib/holdfast --listen unix:/run/holdfast.sock --listen '[::1]:7440'
+      a Unix socket and IPv6 loopback instead
+  holdfastd --config /etc/holdfast.toml
+      every option by its long name:  data-dir = "/var/lib/holdfast"
+                                      listen = ["127.0.0.1:7440", "unix:/run/holdfast.sock"]
+                                      wal-sync = "always"
+  HOLDFAST_DATA_DIR=/var/lib/holdfast HOLDFAST_LISTEN=127.0.0.1:7440,unix:/run/h.sock holdfastd
+      every option from the environment; several addresses are separated by commas
+
+The command line wins over the environment, the environment over the file. A key of the file that
+is no option is an error.
+
+Then:
+  holdfast-ctl status             what the controller knows
+  kill -TERM PID                  ends it: what is queued is written first
+  kill -9 PID                     harms nothing: what was confirmed is there at the next start
+
+Authentication is off in this version: whoever can connect has every right. So only loopback
+addresses and Unix sockets are accepted.
+
+Exit codes:
+  0  ended by SIGTERM or SIGINT, everything written
+  2  the command line, environment or configuration file is wrong
+  3  the data directory cannot be opened (in use, not writable, damaged, of a newer version)
+  4  an address cannot be listened on
+  5  the disk lost what had been confirmed, or what was queued at the end could not be written)";
+
+// Options as text, before their ranges are checked together.
+struct Texts {
+  std::string algorithm = "builtin";
+  std::string noneHash = "0";
+  std::string heartbeatInterval = "5s";
+  std::string heartbeatTimeout = "30s";
+  std::string lostGrace = "1h";
+  std::string walSync = "interval";
+  std::string walSyncInterval = "100ms";
+  std::string logFormat = "text";
+};
+
+const std::map<std::string, WalSync, std::less<>> kWalSyncs = {
+    {"interval", WalSync::kInterval}, {"always", WalSync::kAlways}, {"never", WalSync::kNever}};
+
+std::string durationError(const std::string& text) {
+  if (parseDurationMs(text)) return {};
+  return quotedForPeople(text) + " is no duration: use 500ms, 5s, 10m or 1h";
+}
+
+void addOptions(CLI::App& app, Configuration& c, Texts& t) {
+  const auto duration = [](CLI::Option* option) {
+    option->check(CLI::Validator(durationError, "DURATION", "duration"))->type_name("");
+  };
+  const std::string store = "Store";
+  app.add_option("--data-dir", c.dataDir, "Directory of the store; one controller each. Required")
+      ->type_name("DIR")
+      ->required()
+      ->group(store);
+  app.add_option("--wal-sync", t.walSync,
+                 "When the log reaches the disk: 'interval', 'always' (before a report counts as "
+                 "confirmed) or 'never' (when the system likes). The end of the process alone "
+                 "never loses anything; a power loss may lose what was not synced")
+      ->check(CLI::IsMember({"interval", "always", "never"}))
+      ->type_name("")
+      ->capture_default_str()
+      ->group(store);
+  duration(app.add_option("--wal-sync-interval", t.walSyncInterval, "For --wal-sync interval")
+               ->capture_default_str()
+               ->group(store));
+  app.add_option("--fold-floor", c.foldFloor,
+                 "Operations in a location's journal below which it is not folded into segments")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
+      ->type_name("OPERATIONS")
+      ->capture_default_str()
+      ->group(store);
+
+  const std::string clients = "Clients";
+  app.add_option("--listen", c.listen,
+                 "Address to listen on: host:port, [v6]:port or unix:PATH; may be repeated. "
+                 "Loopback and Unix sockets only; port 0 takes a free one")
+      ->type_name("ADDR")
+      ->delimiter(',')
+      ->take_all()
+      ->capture_default_str()
+      ->group(clients);
+  duration(app.add_option("--heartbeat-interval", t.heartbeatInterval,
+                          "How often workers are told to send a heartbeat")
+               ->capture_default_str()
+               ->group(clients));
+  duration(app.add_option("--heartbeat-timeout", t.heartbeatTimeout,
+                          "Silence after which a worker is LOST: out of look-ups, its state kept")
+               ->capture_default_str()
+               ->group(clients));
+  duration(app.add_option("--lost-grace", t.lostGrace,
+                          "Time as LOST after which a worker's state is dropped")
+               ->capture_default_str()
+               ->group(clients));
+  app.add_option("--workers-max", c.workersMax, "Workers that may register")
+      ->check(CLI::Range(uint32_t{1}, uint32_t{1'000'000}))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(clients);
+  app.add_option("--connections-max", c.connectionsMax, "Connections open at a time")
+      ->check(CLI::Range(uint32_t{1}, uint32_t{1'000'000}))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(clients);
+  app.add_option("--default-model", c.defaultModel,
+                 "Model of workers and look-ups that name none; look-ups never cross models")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(clients);
+
+  const std::string tokens = "Tokens to chunk hashes (as the engines have it, or nothing matches)";
+  app.add_option("--chunk-size", c.hashing.chunkSize, "Tokens a chunk")
+      ->type_name("TOKENS")
+      ->capture_default_str()
+      ->group(tokens);
+  app.add_option("--hash-algorithm", t.algorithm, "'builtin' or 'sha256_cbor_64bit'")
+      ->check(CLI::IsMember({"builtin", "sha256_cbor_64bit"}))
+      ->type_name("")
+      ->capture_default_str()
+      ->group(tokens);
+  app.add_option("--none-hash", t.noneHash, "Hash before the first chunk, in decimal")
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(tokens);
+  app.add_flag("--save-unfull-chunk,!--no-save-unfull-chunk", c.hashing.saveUnfullChunk,
+               "Whether a last, shorter chunk counts")
+      ->group(tokens);
+
+  const std::string logs = "Logs (to stderr)";
+  app.add_option("--log-format", t.logFormat, "'text' or 'json' (an object a line)")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("")
+      ->capture_default_str()
+      ->group(logs);
+  app.add_option("--log-level", c.logLevel, "'debug', 'info', 'warning' or 'error'")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->type_name("")
+      ->capture_default_str()
+      ->group(logs);
+}
+
+std::string variableOf(const std::string& longName) {
+  std::string name(kVariablePrefix);
+  for (const char c : longName) {
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+// Every option also from the environment. Returns the variables' names.
+std::vector<std::string> bindVariables(CLI::App& app) {
+  std::vector<std::string> names;
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_lnames().empty()) continue;
+    const std::string& name = option->get_lnames().front();
+    if (name == "help" || name == "version") continue;
+    names.push_back(variableOf(name));
+    option->envname(names.back());
+  }
+  return names;
+}
+
+std::vector<std::string> unknownVariables(const std::vector<std::string>& known) {
+  std::vector<std::string> unknown;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view variable(*entry);
+    const std::string_view name = variable.substr(0, variable.find('='));
+    if (!name.starts_with(kVariablePrefix)) continue;
+    if (name == "HOLDFAST_CONTROLLER") continue;  // of the clients
+    if (std::find(known.begin(), known.end(), name) == known.end()) unknown.emplace_back(name);
+  }
+  return unknown;
+}
+
+void checkTogether(Configuration& c, const Texts& t) {
+  const auto fail = [](const std::string& text) { throw CLI::ValidationError(text); };
+  c.hashing.algorithm = *parseHashAlgorithm(t.algorithm);
+  const auto noneHash = parseNoneHash(t.noneHash, c.hashing.algorithm);
+  if (!noneHash) {
+    fail("--none-hash: " + quotedForPeople(t.noneHash) + " is no number that " + t.algorithm +
+         " can take (builtin: signed 64 bits, sha256_cbor_64bit: unsigned)");
+  }
+  c.hashing.noneHash = *noneHash;
+  if (const std::string wrong = c.hashing.validate(); !wrong.empty()) fail(wrong);
+
+  constexpr uint64_t kIntervalMsMax = 86'400'000;
+  const auto bounded = [&](const std::string& text, const char* option) {
+    const uint64_t ms = *parseDurationMs(text);
+    if (ms > kIntervalMsMax) fail(std::string(option) + ": " + text + " is more than a day");
+    return static_cast<uint32_t>(ms);
+  };
+  c.heartbeatIntervalMs = bounded(t.heartbeatInterval, "--heartbeat-interval");
+  c.heartbeatTimeoutMs = bounded(t.heartbeatTimeout, "--heartbeat-timeout");
+  c.walSyncIntervalMs = bounded(t.walSyncInterval, "--wal-sync-interval");
+  c.lostGraceMs = *parseDurationMs(t.lostGrace);
+  if (c.heartbeatIntervalMs >= c.heartbeatTimeoutMs) {
+    fail("--heartbeat-interval " + t.heartbeatInterval + " is not below --heartbeat-timeout " +
+         t.heartbeatTimeout + ": every worker would be LOST now and then");
+  }
+  c.walSync = kWalSyncs.at(t.walSync);
+  c.logFormat = t.logFormat == "json" ? LogFormat::kJson : LogFormat::kText;
+  if (const auto bad = invalidId("--default-model", c.defaultModel, kModelBytesMax)) fail(*bad);
+}
+
+}  // namespace
+
+ParsedConfiguration parseConfiguration(int argc, const char* const* argv) {
+  CLI::App app(kDescription, "holdfastd");
+  Configuration configuration;
+  Texts texts;
+  addOptions(app, configuration, texts);
+  app.set_version_flag("--version", "holdfastd " HOLDFAST_VERSION);
+  app.set_config("--config", "", "Configuration file: option names and values, TOML or INI")
+      ->type_name("FILE");
+  // Silently ignored otherwise.
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.footer(kFooter);
+  const std::vector<std::string> variables = bindVariables(app);
+  try {
+    app.parse(argc, argv);
+    checkTogether(configuration, texts);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) {
+      app.exit(e);  // --help, --version
+      return {};
+    }
+    std::cerr << "holdfastd: " << e.what() << "\nholdfastd --help explains every option.\n";
+    return {.configuration = std::nullopt, .exitCode = ExitCode::kUsage};
+  }
+  configuration.unknownVariables = unknownVariables(variables);
+  return {.configuration = std::move(configuration)};
+}
+
+}  // namespace holdfast

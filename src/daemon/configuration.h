@@ -1,0 +1,60 @@
+// What an operator sets: command line over environment over configuration file over defaults.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/limits.h"
+#include "store/rocks_store.h"
+#include "tokens/token_hasher.h"
+
+namespace holdfast {
+
+// How the process ends; documented in --help.
+enum class ExitCode : int {
+  kClean = 0,
+  kUsage = 2,   // command line, environment or configuration file
+  kStore = 3,   // the data directory cannot be opened
+  kListen = 4,  // no address could be bound, or one is refused
+  kFatal = 5,   // the store lost what it had confirmed, or could not write everything at the end
+};
+
+enum class LogFormat { kText, kJson };
+
+struct Configuration {
+  std::string dataDir;
+  std::vector<std::string> listen = {"127.0.0.1:7440"};
+
+  HashSettings hashing;
+
+  uint32_t heartbeatIntervalMs = 5'000;
+  uint32_t heartbeatTimeoutMs = 30'000;
+  uint64_t lostGraceMs = 3'600'000;
+
+  WalSync walSync = WalSync::kInterval;
+  uint32_t walSyncIntervalMs = 100;
+  uint64_t foldFloor = 65'536;
+
+  uint32_t workersMax = kWorkersMaxDefault;
+  uint32_t connectionsMax = kConnectionsMaxDefault;
+  std::string defaultModel = "default";
+
+  LogFormat logFormat = LogFormat::kText;
+  std::string logLevel = "info";
+
+  // HOLDFAST_* variables that name no option; worth a warning, since one may be misspelt.
+  std::vector<std::string> unknownVariables;
+};
+
+// Either a configuration, or the process is to end: --help and --version were printed to stdout,
+// an error to stderr.
+struct ParsedConfiguration {
+  std::optional<Configuration> configuration;
+  ExitCode exitCode = ExitCode::kClean;
+};
+
+ParsedConfiguration parseConfiguration(int argc, const char* const* argv);
+
+}  // namespace holdfast

@@ -1,0 +1,73 @@
+#include "daemon/daemon.h"
+
+#include <spdlog/spdlog.h>
+
+namespace holdfast {
+namespace {
+
+constexpr kj::Duration kTick = 100 * kj::MILLISECONDS;
+constexpr uint64_t kTicksPerConnectionCheck = 10;
+
+}  // namespace
+
+Daemon::Daemon(Registry& registry, RegistryStore& store, Server& server, LoopClock& clock,
+               LoopTurns& turns, Wakeup& storeWakeup, kj::Timer& timer)
+    : registry_(registry),
+      store_(store),
+      server_(server),
+      clock_(clock),
+      turns_(turns),
+      storeWakeup_(storeWakeup),
+      timer_(timer),
+      tasks_(*this) {
+  tasks_.add(pollStore());
+  tasks_.add(tick());
+}
+
+kj::Promise<void> Daemon::pollStore() {
+  return storeWakeup_.signalled().then([this]() {
+    turns_.observe();
+    store_.poll(registry_);
+    server_.storePolled();
+    return pollStore();
+  });
+}
+
+kj::Promise<void> Daemon::tick() {
+  return timer_.afterDelay(kTick).then([this]() {
+    turns_.observe();
+    // Behind everything that the poll of the sockets brought.
+    return kj::evalLast([this]() {
+             clock_.tick();
+             registry_.tick();
+             if (++ticks_ % kTicksPerConnectionCheck == 0) server_.checkConnections();
+             if (!working_) {
+               working_ = true;
+               tasks_.add(work());
+             }
+           })
+        .then([this]() { return tick(); });
+  });
+}
+
+// A piece at a time when nothing else is to be done, with a poll of the sockets after each.
+kj::Promise<void> Daemon::work() {
+  return kj::evalLast([this]() { return registry_.work(); }).then([this](bool more) {
+    if (!more) {
+      working_ = false;
+      return kj::Promise<void>(kj::READY_NOW);
+    }
+    return timer_.afterDelay(0 * kj::SECONDS).then([this]() {
+      turns_.observe();
+      return work();
+    });
+  });
+}
+
+void Daemon::taskFailed(kj::Exception&& exception) {
+  // None of the tasks has anything that may fail.
+  spdlog::critical("broken invariant in the event loop: {}", kj::str(exception).cStr());
+  std::abort();
+}
+
+}  // namespace holdfast

@@ -1,0 +1,38 @@
+// The event loop's work around the registry: completions of the store, ticks, background pieces.
+#pragma once
+
+#include <kj/async-io.h>
+
+#include "core/registry.h"
+#include "daemon/loop_clock.h"
+#include "daemon/wakeup.h"
+#include "rpc/loop_turns.h"
+#include "rpc/server.h"
+
+namespace holdfast {
+
+// All on the loop's thread; references outlive it.
+class Daemon final : private kj::TaskSet::ErrorHandler {
+ public:
+  Daemon(Registry& registry, RegistryStore& store, Server& server, LoopClock& clock,
+         LoopTurns& turns, Wakeup& storeWakeup, kj::Timer& timer);
+
+ private:
+  kj::Promise<void> pollStore();
+  kj::Promise<void> tick();
+  kj::Promise<void> work();
+  void taskFailed(kj::Exception&& exception) override;
+
+  Registry& registry_;
+  RegistryStore& store_;
+  Server& server_;
+  LoopClock& clock_;
+  LoopTurns& turns_;
+  Wakeup& storeWakeup_;
+  kj::Timer& timer_;
+  uint64_t ticks_ = 0;
+  bool working_ = false;
+  kj::TaskSet tasks_;
+};
+
+}  // namespace holdfast

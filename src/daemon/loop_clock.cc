@@ -1,0 +1,30 @@
+#include "daemon/loop_clock.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace holdfast {
+namespace {
+
+template <typename SomeClock>
+uint64_t milliseconds() {
+  const auto since = SomeClock::now().time_since_epoch();
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
+}
+
+}  // namespace
+
+LoopClock::LoopClock() : systemMs_(milliseconds<std::chrono::steady_clock>()) {}
+
+void LoopClock::tick() {
+  const uint64_t systemMs = milliseconds<std::chrono::steady_clock>();
+  nowMs_ += std::min(systemMs - systemMs_, kStepMsMax);
+  systemMs_ = systemMs;
+}
+
+uint64_t LoopClock::wallMs() const {
+  return milliseconds<std::chrono::system_clock>();
+}
+
+}  // namespace holdfast

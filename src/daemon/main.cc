@@ -1,0 +1,186 @@
+// holdfastd: builds the parts and hands each its dependencies.
+
+#include <kj/async-io.h>
+#include <kj/async-unix.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "core/registry.h"
+#include "daemon/configuration.h"
+#include "daemon/daemon.h"
+#include "daemon/logging.h"
+#include "daemon/loop_clock.h"
+#include "daemon/wakeup.h"
+#include "rpc/server.h"
+#include "store/rocks_store.h"
+
+namespace holdfast {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+uint64_t millisecondsSince(SteadyClock::time_point start) {
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - start).count());
+}
+
+uint64_t residentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  uint64_t total = 0;
+  uint64_t resident = 0;
+  statm >> total >> resident;
+  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+bool askedToEnd() {
+  sigset_t pending;
+  sigemptyset(&pending);
+  sigpending(&pending);
+  return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
+}
+
+// Recovery has the loop's thread; nothing has been written yet, so nothing needs to be closed.
+void reportProgress(const RecoveryProgress& progress) {
+  if (askedToEnd()) {
+    spdlog::info("asked to end while recovering");
+    std::_Exit(static_cast<int>(ExitCode::kClean));
+  }
+  spdlog::info("recovering: {} of about {} keys, {:.1f} M/s, {:.0f} s remain", progress.keysRead,
+               progress.keysTotal, progress.keysPerSecond / 1e6, progress.secondsRemaining);
+}
+
+void logFromStore(LogLevel level, const std::string& text) {
+  switch (level) {
+    case LogLevel::kInfo:
+      return spdlog::info("store: {}", text);
+    case LogLevel::kWarning:
+      return spdlog::warn("store: {}", text);
+    case LogLevel::kError:
+      return spdlog::error("store: {}", text);
+  }
+}
+
+StoreOptions storeOptions(const Configuration& configuration, Wakeup& wakeup) {
+  StoreOptions options;
+  options.dataDir = configuration.dataDir;
+  options.walSync = configuration.walSync;
+  options.syncInterval = std::chrono::milliseconds(configuration.walSyncIntervalMs);
+  options.createdBy = "holdfastd " HOLDFAST_VERSION;
+  options.notify = [&wakeup]() { wakeup.signal(); };
+  options.log = logFromStore;
+  options.progress = reportProgress;
+  options.fatal = [](const std::string& text) {
+    spdlog::critical("{}; ending, so that the next start recovers what is on the disk", text);
+    std::_Exit(static_cast<int>(ExitCode::kFatal));
+  };
+  return options;
+}
+
+RegistryOptions registryOptions(const Configuration& configuration) {
+  RegistryOptions options;
+  options.defaultModel = configuration.defaultModel;
+  options.lifeCycle.heartbeatTimeoutMs = configuration.heartbeatTimeoutMs;
+  options.lifeCycle.lostGraceMs = configuration.lostGraceMs;
+  options.lifeCycle.workersMax = configuration.workersMax;
+  options.foldFloorOperations = configuration.foldFloor;
+  return options;
+}
+
+ServerOptions serverOptions(const Configuration& configuration) {
+  return {.hashing = configuration.hashing,
+          .heartbeatIntervalMs = configuration.heartbeatIntervalMs,
+          .heartbeatTimeoutMs = configuration.heartbeatTimeoutMs,
+          .connectionsMax = configuration.connectionsMax};
+}
+
+ExitCode run(const Configuration& configuration) {
+  const SteadyClock::time_point start = SteadyClock::now();
+  // Before any thread begins: they inherit the mask.
+  kj::UnixEventPort::captureSignal(SIGTERM);
+  kj::UnixEventPort::captureSignal(SIGINT);
+  kj::AsyncIoContext io = kj::setupAsyncIo();
+  kj::Timer& timer = io.lowLevelProvider->getTimer();
+  Wakeup storeWakeup(io.unixEventPort);
+
+  auto opened = RocksStore::open(storeOptions(configuration, storeWakeup));
+  if (!opened.ok()) {
+    spdlog::error("{}", opened.error().message);
+    return ExitCode::kStore;
+  }
+  const std::unique_ptr<RocksStore> store = std::move(opened.value());
+  if (store->created()) spdlog::info("created a new store in {}", configuration.dataDir);
+
+  LoopClock clock;
+  LoggedEvents events;
+  Registry registry(registryOptions(configuration), clock, *store, events);
+  const RecoveryReport recovered = registry.recover();
+  const uint64_t recoveryMs = millisecondsSince(start);
+
+  LoopTurns turns(timer);
+  ProcessFacts facts{.version = HOLDFAST_VERSION,
+                     .clusterId = store->clusterId(),
+                     .recoveryMs = recoveryMs,
+                     .recovery = recovered,
+                     .uptimeMs = [start]() { return millisecondsSince(start); },
+                     .residentBytes = residentBytes,
+                     .diskBytes = [&store]() { return store->statistics().bytesOnDisk; },
+                     .storeQueueBytes = [&store]() { return store->statistics().queueBytes; }};
+  Server server(serverOptions(configuration), std::move(facts), registry, *store, events, turns,
+                *io.lowLevelProvider);
+  std::string addresses;
+  for (const std::string& address : configuration.listen) {
+    auto names = server.listen(address);
+    if (!names.ok()) {
+      spdlog::error("{}", names.error().message);
+      return ExitCode::kListen;
+    }
+    for (const std::string& name : names.value()) {
+      addresses += (addresses.empty() ? "" : ", ") + name;
+    }
+  }
+
+  auto signal = io.unixEventPort.onSignal(SIGTERM).exclusiveJoin(io.unixEventPort.onSignal(SIGINT));
+  int signalNumber = 0;
+  {
+    Daemon daemon(registry, *store, server, clock, turns, storeWakeup, timer);
+    if (recovered.quarantined != 0) {
+      spdlog::warn(
+          "{} workers are quarantined: their records are damaged; holdfast-ctl workers "
+          "says how",
+          recovered.quarantined);
+    }
+    spdlog::info("ready on {}: recovered {} instances, {} workers, {} chunks in {:.3f} s",
+                 addresses, recovered.instances, recovered.workers, recovered.chunks,
+                 static_cast<double>(recoveryMs) / 1e3);
+    signalNumber = signal.wait(io.waitScope).si_signo;
+  }
+
+  spdlog::info("{}: writing what is queued", strsignal(signalNumber));
+  server.stop();
+  if (const std::string lost = store->close(); !lost.empty()) {
+    spdlog::error("{}", lost);
+    return ExitCode::kFatal;
+  }
+  spdlog::info("ended");
+  return ExitCode::kClean;
+}
+
+}  // namespace
+}  // namespace holdfast
+
+int main(int argc, char** argv) {
+  const holdfast::ParsedConfiguration parsed = holdfast::parseConfiguration(argc, argv);
+  if (!parsed.configuration) return static_cast<int>(parsed.exitCode);
+  holdfast::setUpLogging(parsed.configuration->logFormat, parsed.configuration->logLevel);
+  for (const std::string& name : parsed.configuration->unknownVariables) {
+    spdlog::warn("the environment variable {} names no option", name);
+  }
+  return static_cast<int>(holdfast::run(*parsed.configuration));
+}
