@@ -1,0 +1,35 @@
+// What holdfast-ctl can ask, each answered as a table or as JSON.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "controller.h"
+
+namespace holdfast::ctl {
+
+struct Output {
+  std::ostream& out;
+  bool json = false;
+};
+
+// Each asks once and prints. True: something was found.
+bool showStatus(Controller& controller, const Output& output, bool resetLookupWindow);
+bool showInstances(Controller& controller, const Output& output);
+bool showWorkers(Controller& controller, const Output& output, const std::string& instance,
+                 const std::vector<uint32_t>& workers);
+bool showInstanceOfIp(Controller& controller, const Output& output, const std::string& ip);
+bool showDiverged(Controller& controller, const Output& output);
+
+struct Prompt {
+  std::string model;
+  // Exactly one is set.
+  std::optional<std::vector<uint32_t>> tokens;
+  std::optional<std::vector<uint64_t>> hashes;
+};
+bool showLookup(Controller& controller, const Output& output, const Prompt& prompt);
+
+}  // namespace holdfast::ctl

@@ -1,0 +1,61 @@
+#include "json_writer.h"
+
+#include <cstdio>
+
+namespace holdfast::ctl {
+
+void JsonWriter::next(std::string_view key) {
+  if (!hasMembers_.empty()) {
+    out_ << (hasMembers_.back() ? ",\n" : "\n") << std::string(2 * hasMembers_.size(), ' ');
+    hasMembers_.back() = true;
+  }
+  if (key.empty()) return;
+  quoted(key);
+  out_ << ": ";
+}
+
+void JsonWriter::open(std::string_view key, char bracket) {
+  next(key);
+  out_ << bracket;
+  hasMembers_.push_back(false);
+}
+
+void JsonWriter::close(char bracket) {
+  const bool hadMembers = hasMembers_.back();
+  hasMembers_.pop_back();
+  if (hadMembers) out_ << '\n' << std::string(2 * hasMembers_.size(), ' ');
+  out_ << bracket;
+}
+
+void JsonWriter::quoted(std::string_view value) {
+  out_ << '"';
+  for (const char c : value) {
+    if (c == '"' || c == '\\') {
+      out_ << '\\' << c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      char escape[8];
+      std::snprintf(escape, sizeof(escape), "\\u%04x", static_cast<unsigned>(c));
+      out_ << escape;
+    } else {
+      out_ << c;
+    }
+  }
+  out_ << '"';
+}
+
+void JsonWriter::text(std::string_view key, std::string_view value) {
+  next(key);
+  quoted(value);
+}
+
+void JsonWriter::number(std::string_view key, uint64_t value) {
+  next(key);
+  out_ << value;
+}
+
+void JsonWriter::boolean(std::string_view key, bool value) {
+  next(key);
+  out_ << (value ? "true" : "false");
+}
+
+}  // namespace holdfast::ctl

@@ -1,0 +1,36 @@
+// Columns for people.
+#pragma once
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+namespace holdfast::ctl {
+
+class Table {
+ public:
+  enum class Align { kLeft, kRight };
+  struct Column {
+    std::string title;
+    Align align = Align::kLeft;
+  };
+
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  // One cell a column.
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  bool empty() const { return rows_.empty(); }
+  void print(std::ostream& out) const;
+
+ private:
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+// 1234567 -> "1,234,567"
+std::string grouped(uint64_t number);
+// 1536 -> "1.5 KiB"
+std::string bytesText(uint64_t bytes);
+// "3 d 4 h", "12 min 3 s", "1.25 s"
+std::string durationText(uint64_t milliseconds);
+
+}  // namespace holdfast::ctl
