@@ -42,7 +42,9 @@ constexpr const char* kFooter =
     "\n"
     "hit share: chunks of requests found in the chosen instance's cache, of all. In the JSON\n"
     "object, hit_ratio_before and hit_ratio_after are those before the connection was first lost\n"
-    "and after all workers had registered again (null: no requests then).";
+    "and after all workers had registered again (null: no requests then). Look-up latencies are\n"
+    "those that the client sees while all workers are registered. chunks counts pairs of a rank\n"
+    "and a chunk.";
 
 std::string problemOf(const Options& options) {
   const uint64_t workers = uint64_t{options.instances} * options.ranks;
@@ -71,29 +73,39 @@ ParsedOptions parseOptions(int argc, char** argv) {
   app.get_formatter()->column_width(34);
 
   app.add_option("--controller", options.controller, "where: HOST:PORT or unix:PATH")
+      ->type_name("ADDR")
       ->capture_default_str();
   app.add_option("--instances", options.instances, "LLM instances")
+      ->type_name("N")
       ->check(CLI::Range(1u, 4096u))
       ->capture_default_str();
   app.add_option("--ranks", options.ranks, "ranks of each, all with the same chunks")
+      ->type_name("N")
       ->check(CLI::Range(1u, 4096u))
       ->capture_default_str();
   app.add_option("--capacity", options.capacity, "chunks that the cache of a rank holds")
+      ->type_name("CHUNKS")
       ->check(CLI::Range(uint64_t{1}, kCachedChunksMax))
       ->capture_default_str();
   app.add_option("--duration", options.seconds,
                  "seconds that the requests are spread over; a trace is compressed to it")
+      ->type_name("SECONDS")
       ->check(CLI::Range(0.1, 86'400.0))
       ->capture_default_str();
   app.add_option("--rate", options.rate, "requests a second of the built-in workload")
+      ->type_name("N")
       ->check(CLI::Range(0.1, 1e6))
       ->capture_default_str();
-  app.add_option("--seed", options.seed, "decides the built-in workload")->capture_default_str();
-  app.add_option("--trace", options.trace, "requests from this file, not the built-in workload");
-  app.add_option("--routing", options.routing, "how requests find an instance")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Routing>{
-          {"lookup", Routing::kLookup}, {"round-robin", Routing::kRoundRobin}}))
-      ->default_str("lookup");
+  app.add_option("--seed", options.seed, "decides the built-in workload")
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--trace", options.trace, "requests from this file, not the built-in workload")
+      ->type_name("FILE");
+  std::string routing = "lookup";
+  app.add_option("--routing", routing, "how requests find an instance: lookup or round-robin")
+      ->type_name("HOW")
+      ->check(CLI::IsMember({"lookup", "round-robin"}))
+      ->capture_default_str();
   app.add_flag("--leave", options.leave,
                "end without deregistering, as if all engines were cut off");
   app.add_flag("--json", options.json, "print one JSON object, not a table");
@@ -103,6 +115,7 @@ ParsedOptions parseOptions(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return {.options = {}, .exitCode = app.exit(error) == 0 ? kExitEqual : kExitUsage};
   }
+  options.routing = routing == "lookup" ? Routing::kLookup : Routing::kRoundRobin;
   if (const std::string problem = problemOf(options); !problem.empty()) {
     std::fprintf(stderr, "%s\n", problem.c_str());
     return {.options = {}, .exitCode = kExitUsage};

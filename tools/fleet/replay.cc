@@ -24,6 +24,7 @@ constexpr auto kIdle = std::chrono::milliseconds(50);
 
 struct Answer {
   size_t request = 0;
+  bool askedWhole = false;                             // while all workers were registered
   uint64_t us = 0;                                     // since it was asked
   std::optional<std::vector<InstanceLayout>> layouts;  // nothing: failed
 };
@@ -89,6 +90,8 @@ class Replay {
   }
 
  private:
+  bool isWhole() const { return fleet_.registered() == fleet_.workers(); }
+
   double secondsSinceStart() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   }
@@ -107,7 +110,7 @@ class Replay {
     }
     ++inFlight_;
     lookups_.lookup(requests_[request].chunks, {},
-                    [queue = queue_, request,
+                    [queue = queue_, request, whole = isWhole(),
                      asked = std::chrono::steady_clock::now()](Result<LookupAnswer> result) {
                       const auto took = std::chrono::steady_clock::now() - asked;
                       Answer answer{
@@ -129,7 +132,7 @@ class Replay {
       return;
     }
     ++report_.lookups;
-    latencies_.add(answer.us);
+    if (answer.askedWhole && isWhole()) latencies_.add(answer.us);
     holders_.clear();
     for (const InstanceLayout& layout : *answer.layouts) {
       // Others may share the controller; their caches are of no use here.
@@ -147,7 +150,7 @@ class Replay {
     const bool lost = fleet_.sessionsWereLost();
     if (!lost) {
       report_.hitsBefore.add(chunks.size(), hits);
-    } else if (fleet_.registered() == fleet_.workers()) {
+    } else if (isWhole()) {
       report_.hitsAfter.add(chunks.size(), hits);
     }
   }
@@ -155,7 +158,7 @@ class Replay {
   // Tells a person what is going on.
   void watch(size_t next) {
     const size_t registered = fleet_.registered();
-    const bool whole = registered == fleet_.workers();
+    const bool whole = isWhole();
     if (whole_ && !whole) {
       lostAt_ = secondsSinceStart();
       progress_.event("The controller is gone: requests go round-robin, reports wait.");

@@ -46,6 +46,8 @@ struct Report {
   // a loss all is "before".
   HitCount hitsBefore;
   HitCount hitsAfter;
+  // As a client sees them, while all workers are registered: waiting for a controller that is
+  // being started again is not counted.
   uint64_t lookupP50Us = 0;
   uint64_t lookupP99Us = 0;
   uint64_t lookupP999Us = 0;
