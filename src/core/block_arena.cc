@@ -11,35 +11,52 @@
 namespace holdfast {
 namespace {
 
-constexpr size_t kHugePage = size_t{2} << 20;
-constexpr uint32_t kBlocksMax = BlockArena::kBytesMax / BlockArena::kBlockBytes;
-constexpr uint32_t kBlocksPerStep = kHugePage / BlockArena::kBlockBytes;
+constexpr uint64_t kHugePage = uint64_t{2} << 20;
+constexpr uint64_t kReservedBytesMin = uint64_t{256} << 20;
+constexpr uint32_t kBlocksPerPage = kHugePage / BlockArena::kBlockBytes;
+// How far the faulter is kept ahead: 64 MiB, a quarter of a second of the fastest growth.
+constexpr uint64_t kAheadBlocks = 32 * kBlocksPerPage;
 
 }  // namespace
 
-BlockArena::BlockArena() {
-  void* const got = mmap(nullptr, kBytesMax + kHugePage, PROT_NONE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+BlockArena::BlockArena(PageFaulter* faulter) : faulter_(faulter) {
+  void* got = MAP_FAILED;
+  for (reservedBytes_ = kBytesMax; reservedBytes_ >= kReservedBytesMin; reservedBytes_ /= 2) {
+    // Readable and writable from the start: changing it later, block by block, would wait for
+    // page faults of other threads.
+    got = mmap(nullptr, reservedBytes_, PROT_READ | PROT_WRITE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (got != MAP_FAILED) break;
+  }
   HOLDFAST_CHECK(got != MAP_FAILED, "cannot reserve addresses for the chunk index: %s",
                  std::strerror(errno));
   reserved_ = static_cast<char*>(got);
-  const auto address = reinterpret_cast<uintptr_t>(reserved_);
-  base_ = reserved_ + ((kHugePage - address % kHugePage) % kHugePage);
+  const uint64_t skipped =
+      (kHugePage - reinterpret_cast<uintptr_t>(reserved_) % kHugePage) % kHugePage;
+  base_ = reserved_ + skipped;
+  const uint64_t usable = (reservedBytes_ - skipped) / kHugePage * kHugePage;
+  blocksMax_ = static_cast<uint32_t>(usable / kBlockBytes);
+  if (faulter_ == nullptr) return;
+  // Where the system has no huge pages this fails, and small ones do.
+  madvise(base_, usable, MADV_HUGEPAGE);
+  announce(0);
 }
 
 BlockArena::~BlockArena() {
-  munmap(reserved_, kBytesMax + kHugePage);
+  if (faulter_ != nullptr) faulter_->forget(reserved_, reservedBytes_);
+  munmap(reserved_, reservedBytes_);
 }
 
-void BlockArena::back(uint32_t blocks) {
-  HOLDFAST_CHECK(blocks <= kBlocksMax, "the chunk index is full at %llu bytes",
-                 static_cast<unsigned long long>(kBytesMax));
-  const uint32_t target =
-      std::min(kBlocksMax, (blocks + kBlocksPerStep - 1) / kBlocksPerStep * kBlocksPerStep);
-  const size_t bytes = uint64_t{target - backed_} * kBlockBytes;
-  HOLDFAST_CHECK(mprotect(at(backed_), bytes, PROT_READ | PROT_WRITE) == 0,
-                 "no memory for %zu bytes of the chunk index: %s", bytes, std::strerror(errno));
-  backed_ = target;
+void BlockArena::announceUpTo(uint64_t block) {
+  block = std::min<uint64_t>((block + kBlocksPerPage - 1) / kBlocksPerPage * kBlocksPerPage,
+                             blocksMax_);
+  if (faulter_ == nullptr || block <= nextAnnounced_) return;
+  faulter_->populate(base_ + nextAnnounced_ * kBlockBytes, (block - nextAnnounced_) * kBlockBytes);
+  nextAnnounced_ = block;
+}
+
+void BlockArena::announce(uint64_t blocks) {
+  announceUpTo(blocks_ + blocks + kAheadBlocks);
 }
 
 uint32_t BlockArena::allocate() {
@@ -49,7 +66,9 @@ uint32_t BlockArena::allocate() {
     std::memset(at(block), 0, kBlockBytes);
     return block;
   }
-  if (blocks_ == backed_) back(blocks_ + 1);
+  HOLDFAST_CHECK(blocks_ < blocksMax_, "the chunk index is full: %u blocks of %zu bytes", blocks_,
+                 kBlockBytes);
+  if (blocks_ % kBlocksPerPage == 0) announce(0);
   return blocks_++;
 }
 

@@ -16,7 +16,11 @@ namespace {
 
 // Slots are prefetched this many keys ahead of their use: enough to keep every line-fill buffer
 // busy, few enough to stay in the first-level cache.
+// A bucket is prefetched this many keys ahead of its use: enough to keep every line-fill buffer
+// busy, few enough to stay in the first-level cache.
 constexpr size_t kAhead = 32;
+// So many keys ahead, when the bucket has come, the next one is prefetched where it is full.
+constexpr size_t kPeek = 12;
 // Keys between two looks at the tables that want to grow.
 constexpr size_t kBatch = 256;
 // Slots rebuilt a batch by growth that can wait; one table is rebuilt in any case.
@@ -35,7 +39,8 @@ constexpr uint32_t kTableBitsMax = 16;
 struct ChunkIndex::State {
   explicit State(const Options& options)
       : tableBits(std::clamp(options.tableBits, kTableBitsMin, kTableBitsMax)),
-        tables(size_t{1} << tableBits) {}
+        tables(size_t{1} << tableBits),
+        arena(options.faulter) {}
 
   uint32_t tableBits;
   std::vector<Table> tables;
@@ -52,35 +57,38 @@ struct ChunkIndex::State {
   uint32_t sweepTable = 0;
   uint32_t sweepBucket = 0;
 
-  // Where a mixed key belongs.
-  struct Address {
-    Table* table;
-    uint32_t home;
-  };
   uint32_t orderOf(uint64_t mixed) const {
     return static_cast<uint32_t>((mixed << tableBits) >> 32);
   }
   uint32_t tableOf(uint64_t mixed) const {
     return static_cast<uint32_t>(mixed >> (64 - tableBits));
   }
-  void prefetch(uint64_t mixed) const {
-    const Table& table = tables[tableOf(mixed)];
-    if (table.buckets() == 0) return;
-    prefetchLine(&table.bucket(arena, table.home(orderOf(mixed))));
+  const Table& table(uint64_t mixed) const { return tables[tableOf(mixed)]; }
+  Table& table(uint64_t mixed) { return tables[tableOf(mixed)]; }
+  // Null where the table has no buckets yet.
+  Bucket* home(uint64_t mixed) const {
+    const Table& t = table(mixed);
+    return t.buckets() == 0 ? nullptr : t.bucket(arena, t.homeIndex(orderOf(mixed)));
   }
-  SetId find(uint64_t mixed) const {
-    const Table& table = tables[tableOf(mixed)];
-    if (table.buckets() == 0) return kEmptySet;
-    const auto place = table.find(arena, table.home(orderOf(mixed)), StoredKey::of(mixed));
-    return place.bucket == nullptr ? kEmptySet : place.bucket->set(place.slot);
+  // The bucket after the home bucket.
+  Bucket* afterHome(uint64_t mixed) const {
+    const Table& t = table(mixed);
+    return t.bucket(arena, t.nextIndex(t.homeIndex(orderOf(mixed))));
+  }
+  Table::Place findBeyond(uint64_t mixed) const {
+    const Table& t = table(mixed);
+    return t.findBeyond(arena, t.homeIndex(orderOf(mixed)), StoredKey::of(mixed));
   }
 
   uint32_t bucketsFor(uint32_t table, double buckets) const;
   void resize(uint32_t table, uint32_t buckets);
   void grow(uint32_t table) { resize(table, bucketsFor(table, tables[table].buckets() + 1.0)); }
   void growWhatWants();
+  // Of a table at or above its threshold.
+  void askForGrowth(uint32_t table);
+  // What is found under this mixed key.
+  void erase(const Table::Place& place, uint64_t mixed);
 
-  void insert(uint64_t mixed, HolderId holder);
   class Run;
 };
 
@@ -114,7 +122,7 @@ void ChunkIndex::State::resize(uint32_t index, uint32_t buckets) {
     }
     return kept;
   };
-  table.grow(arena, buckets, keep, [this](uint64_t bits) { return orderOf(bits); });
+  table.rebuild(arena, buckets, keep, [this](uint64_t bits) { return orderOf(bits); });
   slots += table.slots();
   tableBytes += table.memoryBytes();
   chunks -= keysBefore - table.keys();
@@ -134,27 +142,29 @@ void ChunkIndex::State::growWhatWants() {
   }
 }
 
-void ChunkIndex::State::insert(uint64_t mixed, HolderId holder) {
-  const uint32_t index = tableOf(mixed);
-  Table& table = tables[index];
-  if (table.needsGrowth()) grow(index);
-  const bool wanted = table.wantsGrowth();
-  table.insert(arena, table.home(orderOf(mixed)), StoredKey::of(mixed), holder);
-  ++chunks;
-  if (!wanted && table.wantsGrowth()) wantGrowth.push_back(index);
-}
-
-// One holder's operations. Remembers the last transition of each kind: consecutive chunks mostly
-// make the same one. No set is freed while it lives.
+// A batch of one holder's operations. Remembers the last transition of each kind: consecutive
+// chunks mostly make the same one. No set is freed while it lives.
 class ChunkIndex::State::Run {
  public:
-  Run(State& state, HolderId holder) : state_(state), holder_(holder) {}
+  Run(State& state, HolderId holder, const KeyMixer& mix, std::span<const ChunkHash> keys)
+      : state_(state), holder_(holder), mix_(mix), keys_(keys), growths_(state.growths) {
+    for (size_t i = 0; i < std::min(kAhead, keys.size()); ++i) prepare(i);
+    for (size_t i = 0; i < std::min(kPeek, keys.size()); ++i) peek(i);
+  }
+
+  // To be called once for each key, in order, before it is admitted or evicted.
+  void advance(size_t i) {
+    if (state_.growths != growths_) [[unlikely]]
+      locateAgain(i);
+    if (i + kAhead < keys_.size()) prepare(i + kAhead);
+    if (i + kPeek < keys_.size()) peek(i + kPeek);
+  }
 
   // True if the holder did not hold it.
-  bool admit(uint64_t mixed) {
-    const Place place = find(mixed);
+  bool admit(size_t i) {
+    const Place place = find(i);
     if (place.bucket == nullptr) {
-      state_.insert(mixed, holder_);
+      insert(i);
       return true;
     }
     const SetId old = place.bucket->set(place.slot);
@@ -168,8 +178,8 @@ class ChunkIndex::State::Run {
   }
 
   // True if the holder held it.
-  bool evict(uint64_t mixed) {
-    const Place place = find(mixed);
+  bool evict(size_t i) {
+    const Place place = find(i);
     if (place.bucket == nullptr) return false;
     const SetId old = place.bucket->set(place.slot);
     if (old != evicted_.from) {
@@ -179,9 +189,7 @@ class ChunkIndex::State::Run {
     }
     if (evicted_.to == kEmptySet) {
       state_.sets.release(old);
-      Table& table = state_.tables[state_.tableOf(mixed)];
-      table.erase(state_.arena, table.home(state_.orderOf(mixed)), place);
-      --state_.chunks;
+      state_.erase(place, mixed_[i]);
     } else if (evicted_.to != old) {
       replace(place, evicted_.to);
     }
@@ -196,11 +204,47 @@ class ChunkIndex::State::Run {
     bool changed = false;  // not only stripped
   };
 
-  Place find(uint64_t mixed) const {
-    const Table& table = state_.tables[state_.tableOf(mixed)];
-    if (table.buckets() == 0) return {nullptr, 0, 0};
-    return table.find(state_.arena, table.home(state_.orderOf(mixed)), StoredKey::of(mixed));
+  void prepare(size_t i) {
+    mixed_[i] = mix_(keys_[i]);
+    home_[i] = state_.home(mixed_[i]);
+    prefetchLine(home_[i]);
   }
+  void peek(size_t i) {
+    if (home_[i] != nullptr && home_[i]->full()) prefetchLine(state_.afterHome(mixed_[i]));
+  }
+  // A table was rebuilt: buckets are elsewhere.
+  void locateAgain(size_t from) {
+    growths_ = state_.growths;
+    for (size_t i = from; i < std::min(from + kAhead, keys_.size()); ++i) {
+      home_[i] = state_.home(mixed_[i]);
+    }
+  }
+
+  Place find(size_t i) const {
+    if (home_[i] == nullptr) return {};
+    const uint32_t slot = home_[i]->find(StoredKey::of(mixed_[i]));
+    if (slot != Bucket::kNone) return {home_[i], slot};
+    if (!home_[i]->overflowed()) return {};
+    return state_.findBeyond(mixed_[i]);
+  }
+
+  void insert(size_t i) {
+    const uint64_t mixed = mixed_[i];
+    Table& table = state_.table(mixed);
+    Bucket* const home = home_[i];
+    if (home != nullptr && !home->full()) {
+      home->append(StoredKey::of(mixed), holder_);
+      table.countInsert();
+    } else {
+      if (home == nullptr) state_.grow(state_.tableOf(mixed));
+      table.insertBeyond(state_.arena, table.homeIndex(state_.orderOf(mixed)), StoredKey::of(mixed),
+                         holder_);
+    }
+    ++state_.chunks;
+    if (table.wantsGrowth()) [[unlikely]]
+      state_.askForGrowth(state_.tableOf(mixed));
+  }
+
   void replace(const Place& place, SetId to) {
     const SetId old = place.bucket->set(place.slot);
     state_.sets.acquire(to);
@@ -209,10 +253,36 @@ class ChunkIndex::State::Run {
   }
 
   State& state_;
-  HolderId holder_;
+  const HolderId holder_;
+  const KeyMixer mix_;
+  const std::span<const ChunkHash> keys_;
+  uint64_t growths_;
   Transition admitted_;
   Transition evicted_;
+  uint64_t mixed_[kBatch];
+  Bucket* home_[kBatch];
 };
+
+void ChunkIndex::State::askForGrowth(uint32_t index) {
+  Table& table = tables[index];
+  if (table.needsGrowth()) {
+    grow(index);
+  } else if (table.keys() == Table::growAt(table.buckets())) {
+    wantGrowth.push_back(index);
+  }
+}
+
+void ChunkIndex::State::erase(const Table::Place& place, uint64_t mixed) {
+  Table& t = table(mixed);
+  const uint32_t index = t.homeIndex(orderOf(mixed));
+  if (t.bucket(arena, index) == place.bucket) {
+    place.bucket->erase(place.slot);
+    t.countErase();
+  } else {
+    t.eraseBeyond(arena, index, place);
+  }
+  --chunks;
+}
 
 ChunkIndex::ChunkIndex() : ChunkIndex(Options{}) {}
 
@@ -226,7 +296,13 @@ void ChunkIndex::reserve(uint64_t chunks) {
   State& s = *state_;
   // Room for four standard deviations of an uneven share, at a load that does not want growth.
   const double share = static_cast<double>(chunks) / static_cast<double>(s.tables.size());
-  const double buckets = (share + 4 * std::sqrt(share)) / (0.87 * Bucket::kSlots) + 1;
+  const double buckets = (share + 4 * std::sqrt(share)) / (0.75 * Bucket::kSlots) + 1;
+  uint64_t blocks = 0;
+  for (uint32_t i = 0; i < s.tables.size(); ++i) {
+    if (s.tables[i].buckets() >= buckets) continue;
+    blocks += (s.bucketsFor(i, buckets) + Table::kBlockBuckets - 1) / Table::kBlockBuckets;
+  }
+  s.arena.announce(blocks);
   for (uint32_t i = 0; i < s.tables.size(); ++i) {
     if (s.tables[i].buckets() < buckets) s.resize(i, s.bucketsFor(i, buckets));
   }
@@ -251,24 +327,17 @@ ChunkIndex::Change ChunkIndex::apply(HolderId holder, uint64_t salt, const Opera
   HOLDFAST_CHECK(s.sets.isLive(holder), "operations of holder %u, which is not live", holder);
   const KeyMixer mix(salt);
   Change change;
-  uint64_t mixed[kBatch];
   for (size_t begin = 0; begin < operations.size(); begin += kBatch) {
     const auto keys = operations.keys.subspan(begin, std::min(kBatch, operations.size() - begin));
-    State::Run run(s, holder);
-    const auto prepare = [&](size_t i) {
-      mixed[i] = mix(keys[i]);
-      s.prefetch(mixed[i]);
-    };
-    const size_t ahead = std::min(kAhead, keys.size());
-    for (size_t i = 0; i < ahead; ++i) prepare(i);
+    State::Run run(s, holder, mix, keys);
     for (size_t i = 0; i < keys.size(); ++i) {
-      if (i + ahead < keys.size()) prepare(i + ahead);
+      run.advance(i);
       if (operations.evicts.test(begin + i)) {
-        if (run.evict(mixed[i])) {
+        if (run.evict(i)) {
           --change.count;
           change.digest.remove(keys[i]);
         }
-      } else if (run.admit(mixed[i])) {
+      } else if (run.admit(i)) {
         ++change.count;
         change.digest.add(keys[i]);
       }
@@ -285,17 +354,45 @@ void ChunkIndex::find(uint64_t salt, std::span<const ChunkHash> keys, std::span<
   const State& s = *state_;
   const KeyMixer mix(salt);
   uint64_t mixed[kAhead];
+  const Bucket* home[kAhead];
   const auto prepare = [&](size_t i) {
-    mixed[i % kAhead] = mix(keys[i]);
-    s.prefetch(mixed[i % kAhead]);
+    const size_t at = i % kAhead;
+    mixed[at] = mix(keys[i]);
+    home[at] = s.home(mixed[at]);
+    prefetchLine(home[at]);
   };
-  const size_t ahead = std::min(kAhead, keys.size());
-  for (size_t i = 0; i < ahead; ++i) prepare(i);
+  // Keys that were not in their home bucket and may be in the next: looked for at the end, when
+  // that has come.
+  struct Beyond {
+    size_t i;
+    uint64_t mixed;
+  };
+  Beyond beyond[kBatch];
+  size_t beyondCount = 0;
+  const auto findBeyond = [&] {
+    for (size_t b = 0; b < beyondCount; ++b) {
+      const auto place = s.findBeyond(beyond[b].mixed);
+      if (place.bucket != nullptr) sets[beyond[b].i] = place.bucket->set(place.slot);
+    }
+    beyondCount = 0;
+  };
+  for (size_t i = 0; i < std::min(kAhead, keys.size()); ++i) prepare(i);
   for (size_t i = 0; i < keys.size(); ++i) {
-    const uint64_t key = mixed[i % kAhead];
+    const size_t at = i % kAhead;
+    sets[i] = kEmptySet;
+    if (home[at] != nullptr) {
+      const uint32_t slot = home[at]->find(StoredKey::of(mixed[at]));
+      if (slot != Bucket::kNone) {
+        sets[i] = home[at]->set(slot);
+      } else if (home[at]->overflowed()) {
+        prefetchLine(s.afterHome(mixed[at]));
+        beyond[beyondCount++] = {i, mixed[at]};
+        if (beyondCount == kBatch) findBeyond();
+      }
+    }
     if (i + kAhead < keys.size()) prepare(i + kAhead);
-    sets[i] = s.find(key);
   }
+  findBeyond();
 }
 
 bool ChunkIndex::sweep(size_t slotsMax) {
@@ -315,7 +412,7 @@ bool ChunkIndex::sweep(size_t slotsMax) {
         s.sets.reclaim(kReclaimPerKey * (changed + 1));
         return false;
       }
-      Bucket& bucket = table.bucket(s.arena, s.sweepBucket);
+      Bucket& bucket = *table.bucket(s.arena, s.sweepBucket);
       looked += Bucket::kSlots;
       for (uint32_t slot = 0; slot < bucket.count();) {
         const SetId old = bucket.set(slot);
@@ -331,11 +428,9 @@ bool ChunkIndex::sweep(size_t slotsMax) {
           bucket.setSet(slot++, kept);
           continue;
         }
-        // Another slot takes this place: look at it again. The home of a key is one of the
-        // buckets before it that overflowed, or this one.
-        const uint64_t bits = bucket.storedBits(slot);
-        table.erase(s.arena, table.home(s.orderOf(bits)), {&bucket, slot, s.sweepBucket});
-        --s.chunks;
+        // The last slot takes this place: look at it again.
+        const uint64_t tableBitsOfKey = uint64_t{s.sweepTable} << (64 - s.tableBits);
+        s.erase({&bucket, slot}, tableBitsOfKey | bucket.storedBits(slot));
       }
     }
     ++s.sweepTable;
