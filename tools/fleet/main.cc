@@ -23,7 +23,8 @@ namespace holdfast::fleet {
 
 namespace {
 
-constexpr uint32_t kRegisterTimeoutMs = 30'000;
+constexpr uint32_t kRegisterQuietMs = 2'000;
+constexpr uint32_t kRegisterTimeoutMs = 20'000;
 // Long enough for a controller that is being started again, and its recovery.
 constexpr uint32_t kCommitTimeoutMs = 60'000;
 // The controller compares a worker with a heartbeat.
@@ -59,9 +60,14 @@ Result<std::vector<Request>> makeRequests(const Options& options) {
 }
 
 bool awaitRegistration(const Options& options, const Fleet& fleet) {
-  const bool ended = waitFor(kRegisterTimeoutMs, [&] {
+  const auto decided = [&] {
     return fleet.registered() == fleet.workers() || !fleet.givenUp().empty() || stopRequested;
-  });
+  };
+  bool ended = waitFor(kRegisterQuietMs, decided);
+  if (!ended) {
+    std::fprintf(stderr, "Waiting for the controller at %s ...\n", options.controller.c_str());
+    ended = waitFor(kRegisterTimeoutMs, decided);
+  }
   if (const std::string reason = fleet.givenUp(); !reason.empty()) {
     std::fprintf(stderr, "holdfast-fleet: the controller at %s does not accept a worker: %s\n",
                  options.controller.c_str(), reason.c_str());

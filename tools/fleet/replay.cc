@@ -115,6 +115,7 @@ class Replay {
                       const auto took = std::chrono::steady_clock::now() - asked;
                       Answer answer{
                           .request = request,
+                          .askedWhole = whole,
                           .us = static_cast<uint64_t>(
                               std::chrono::duration_cast<std::chrono::microseconds>(took).count()),
                           .layouts = {}};
