@@ -1,0 +1,366 @@
+#include "fake_controller.h"
+
+#include <unistd.h>
+
+#include <list>
+#include <optional>
+#include <utility>
+
+#include "client/one_answer.h"
+#include "client/rpc_error.h"
+#include "client/wire.h"
+
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"  // as Cap'n Proto generates its bases
+
+namespace holdfast {
+
+bool eventually(const std::function<bool()>& condition) {
+  std::mutex mutex;
+  std::condition_variable never;
+  std::unique_lock lock(mutex);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    never.wait_for(lock, std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+uint64_t FakeController::State::retransmitted() const {
+  uint64_t sum = 0;
+  for (const auto& [name, location] : model.locations) sum += location.retransmitted;
+  return sum;
+}
+
+std::set<ChunkHash> FakeController::State::keys(const std::string& location) const {
+  const auto found = model.locations.find(location);
+  return found == model.locations.end() ? std::set<ChunkHash>{} : found->second.keys;
+}
+
+struct FakeController::Connection {
+  Connection(kj::Own<kj::AsyncIoStream> socket, capnp::Capability::Client bootstrap)
+      : stream(kj::mv(socket)),
+        network(*stream, capnp::rpc::twoparty::Side::SERVER),
+        rpc(capnp::makeRpcServer(network, kj::mv(bootstrap))) {}
+  kj::Own<kj::AsyncIoStream> stream;
+  capnp::TwoPartyVatNetwork network;
+  capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
+};
+
+struct FakeController::OnLoop final : private kj::TaskSet::ErrorHandler {
+  OnLoop() : tasks(*this) {}
+  void taskFailed(kj::Exception&&) override {}
+
+  std::optional<schema::Worker::Client> worker;  // of the last registration
+  uint64_t session = 0;                          // its number
+  std::list<std::unique_ptr<Connection>> connections;
+  std::list<kj::Own<kj::AsyncIoStream>> dumb;
+  std::string garbage;
+  kj::Own<kj::ConnectionReceiver> receiver;
+  kj::Promise<void> accepting = nullptr;
+  kj::TaskSet tasks;
+};
+
+class FakeController::SessionServer final : public schema::WorkerSession::Server {
+ public:
+  SessionServer(FakeController& fake, uint64_t number) : fake_(fake), number_(number) {}
+
+  kj::Promise<void> report(ReportContext context) override {
+    const auto message = context.getParams().getMessage();
+    std::vector<ChunkHash> keys;
+    for (const ChunkHash key : message.getKeys()) keys.push_back(key);
+    const auto evicts = message.getEvicts();
+    const std::string location = toString(message.getLocation());
+    if (number_ != fake_.onLoop_->session) return kj::READY_NOW;
+    fake_.with([&](State& state) {
+      if (!state.reportError.empty()) kj::throwFatalException(failure(state.reportError));
+      ++state.reports;
+      state.model.report({location,
+                          message.getIncarnation(),
+                          message.getFirstSeq(),
+                          {keys, {evicts.size() == 0 ? nullptr : evicts.begin(), 0}}});
+    });
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> heartbeat(HeartbeatContext context) override {
+    if (number_ != fake_.onLoop_->session) return failure("superseded: by a newer session");
+    fake_.with([&](State& state) {
+      if (!state.heartbeatError.empty()) kj::throwFatalException(failure(state.heartbeatError));
+      ++state.heartbeats;
+      if (!state.confirm) return;
+      const auto all = state.model.committed();
+      auto list =
+          context.getResults().initAnswer().initCommitted(static_cast<unsigned>(all.size()));
+      for (unsigned i = 0; i < all.size(); ++i) {
+        list[i].setLocation(toText(all[i].location));
+        list[i].setIncarnation(all[i].incarnation);
+        list[i].setSeq(all[i].seq);
+      }
+    });
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> p2pLookup(P2pLookupContext context) override {
+    if (fake_.with([](State& state) { return state.hangLookups; })) return kj::NEVER_DONE;
+    const unsigned hashes = context.getParams().getMessage().getHashes().size();
+    auto peer = context.getResults().initAnswer().initLayoutInfo(1)[0];
+    peer.setInstanceId("other");
+    peer.setLocation("cpu");
+    peer.setNumHitChunks(hashes);
+    peer.setPeerInitUrl("tcp://other:1");
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> deregister(DeregisterContext) override {
+    fake_.with([](State& state) { ++state.deregistrations; });
+    return kj::READY_NOW;
+  }
+
+ private:
+  FakeController& fake_;
+  const uint64_t number_;
+};
+
+class FakeController::GatewayServer final : public schema::WorkerGateway::Server {
+ public:
+  explicit GatewayServer(FakeController& fake) : fake_(fake) {}
+
+  kj::Promise<void> register_(RegisterContext context) override {
+    const auto info = context.getParams().getInfo();
+    std::vector<LocationStatement> statements;
+    for (const auto from : info.getLocations()) {
+      statements.push_back({toString(from.getLocation()),
+                            from.getIncarnation(),
+                            from.getBeganEmpty(),
+                            from.getLastSeq(),
+                            from.getCount(),
+                            {from.getDigest().getA(), from.getDigest().getB()},
+                            from.getReplayableFrom()});
+    }
+    const bool hang = fake_.with([&](State& state) {
+      ++state.registrations;
+      state.attempt = info.getAttempt();
+      state.run = info.getRun();
+      state.instance = toString(info.getInstanceId());
+      state.model_ = toString(info.getModel());
+      state.statedHashing = info.hasHashing();
+      state.statements = statements;
+      if (!state.registerError.empty()) kj::throwFatalException(failure(state.registerError));
+      if (state.hangRegister) return true;
+      auto answer = context.getResults().initAnswer();
+      answer.setHeartbeatIntervalMs(state.heartbeatIntervalMs);
+      answer.setHeartbeatTimeoutMs(30'000);
+      if (state.omitDecisions) return false;
+      const auto decisions = state.model.registerWorker(statements, state.fullSync);
+      auto list = answer.initDecisions(static_cast<unsigned>(decisions.size()));
+      for (unsigned i = 0; i < decisions.size(); ++i) {
+        list[i].setLocation(toText(decisions[i].location));
+        list[i].setKind(static_cast<schema::DecisionKind>(decisions[i].kind));
+        list[i].setReason(static_cast<schema::Reason>(decisions[i].reason));
+        list[i].setNextSeq(decisions[i].nextSeq);
+      }
+      return false;
+    });
+    if (hang) return kj::NEVER_DONE;
+    fake_.onLoop_->worker = context.getParams().getWorker();
+    context.getResults().setSession(kj::heap<SessionServer>(fake_, ++fake_.onLoop_->session));
+    return kj::READY_NOW;
+  }
+
+ private:
+  FakeController& fake_;
+};
+
+class FakeController::OrchestratorServer final : public schema::Orchestrator::Server {
+ public:
+  explicit OrchestratorServer(FakeController& fake) : fake_(fake) {}
+
+  kj::Promise<void> lookup(LookupContext context) override {
+    const auto message = context.getParams().getMessage();
+    const bool hang = fake_.with([&](State& state) {
+      ++state.lookups;
+      if (!state.lookupError.empty()) kj::throwFatalException(failure(state.lookupError));
+      return state.hangLookups;
+    });
+    if (hang) return kj::NEVER_DONE;
+    auto layout = context.getResults().initAnswer().initLayoutInfo(1)[0];
+    layout.setInstanceId(message.getModel());
+    layout.setMatchedChunks(message.isHashes() ? message.getHashes().size()
+                                               : message.getTokens().size() / 256);
+    layout.setUnconfirmed(true);
+    auto hits = layout.initHits(1)[0];
+    hits.setLocation("gpu");
+    hits.setChunks(3);
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> queryInstance(QueryInstanceContext context) override {
+    context.getResults().initAnswer().setInstanceId(
+        kj::str("at ", context.getParams().getMessage().getIp()));
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> queryWorkers(QueryWorkersContext context) override {
+    const auto message = context.getParams().getMessage();
+    auto infos = context.getResults().initAnswer().initWorkerInfos(message.getWorkerIds().size());
+    for (unsigned i = 0; i < infos.size(); ++i) {
+      infos[i].setInstanceId(message.getInstanceId());
+      infos[i].setWorkerId(message.getWorkerIds()[i]);
+      infos[i].setState(schema::WorkerState::RECOVERED);
+      auto location = infos[i].initLocations(1)[0];
+      location.setName("gpu");
+      location.setSync(schema::SyncState::CAUGHT_UP);
+      location.setReason(schema::Reason::GAP_TOO_OLD);
+    }
+    return kj::READY_NOW;
+  }
+
+ private:
+  FakeController& fake_;
+};
+
+class FakeController::OperatorServer final : public schema::Operator::Server {
+ public:
+  kj::Promise<void> status(StatusContext context) override {
+    auto answer = context.getResults().initAnswer();
+    answer.setVersion("fake");
+    answer.setContentDigest("00ff");
+    answer.getLookups().setP99Us(7);
+    auto counter = answer.initCounters(1)[0];
+    counter.setName("reports");
+    counter.setValue(5);
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> diverged(DivergedContext context) override {
+    auto location = context.getResults().initAnswer().initLocations(1)[0];
+    location.setInstanceId("a");
+    location.setWorkerId(4);
+    location.initInfo().setSync(schema::SyncState::DIVERGED);
+    return kj::READY_NOW;
+  }
+};
+
+class FakeController::BootstrapServer final : public schema::Bootstrap::Server {
+ public:
+  explicit BootstrapServer(FakeController& fake) : fake_(fake) {}
+
+  kj::Promise<void> authenticate(AuthenticateContext context) override {
+    fake_.with([&](State& state) {
+      state.token = toString(context.getParams().getToken());
+      if (!state.authenticateError.empty()) {
+        kj::throwFatalException(failure(state.authenticateError));
+      }
+      auto results = context.getResults();
+      if (state.grantWorker) results.setWorker(kj::heap<GatewayServer>(fake_));
+      if (state.grantOrchestrator) results.setOrchestrator(kj::heap<OrchestratorServer>(fake_));
+      if (state.grantOperator) results.setOperator(kj::heap<OperatorServer>());
+    });
+    return kj::READY_NOW;
+  }
+
+ private:
+  FakeController& fake_;
+};
+
+FakeController::FakeController(const std::string& address) : address_(address) {
+  thread_.loop().run([this] { onLoop_ = std::make_unique<OnLoop>(); });
+  start();
+}
+
+FakeController::~FakeController() {
+  stop();
+  thread_.loop().run([this] { onLoop_ = nullptr; });
+}
+
+void FakeController::start() {
+  AwaitedAnswer<bool> listening;
+  thread_.loop().run([&, done = listening.callback()] {
+    if (address_.starts_with("unix:")) unlink(address_.c_str() + 5);
+    onLoop_->tasks.add(thread_.loop().network().parseAddress(address_).then(
+        [this, done](kj::Own<kj::NetworkAddress> parsed) {
+          onLoop_->receiver = parsed->listen();
+          if (const unsigned port = onLoop_->receiver->getPort(); port != 0) {
+            address_ = "127.0.0.1:" + std::to_string(port);
+          }
+          onLoop_->accepting = acceptLoop().eagerlyEvaluate(nullptr);
+          done(true);
+        }));
+  });
+  (void)listening.wait();
+}
+
+kj::Promise<void> FakeController::acceptLoop() {
+  return onLoop_->receiver->accept().then([this](kj::Own<kj::AsyncIoStream> stream) {
+    with([](State& state) {
+      ++state.connections;
+      ++state.openConnections;
+    });
+    if (!onLoop_->garbage.empty()) {
+      const std::string& garbage = onLoop_->garbage;
+      onLoop_->dumb.push_back(kj::mv(stream));
+      onLoop_->tasks.add(onLoop_->dumb.back()->write(garbage.data(), garbage.size()));
+      return acceptLoop();
+    }
+    auto& connections = onLoop_->connections;
+    const auto at = connections.insert(
+        connections.end(),
+        std::make_unique<Connection>(kj::mv(stream), kj::heap<BootstrapServer>(*this)));
+    const Connection* connection = at->get();
+    onLoop_->tasks.add((*at)->network.onDisconnect().then([this, connection] {
+      const size_t closed = std::erase_if(
+          onLoop_->connections, [&](const auto& open) { return open.get() == connection; });
+      with([&](State& state) { state.openConnections -= closed; });
+    }));
+    return acceptLoop();
+  });
+}
+
+void FakeController::cutConnections() {
+  thread_.loop().run([this] {
+    const size_t closed = onLoop_->connections.size() + onLoop_->dumb.size();
+    onLoop_->worker.reset();
+    onLoop_->connections.clear();
+    onLoop_->dumb.clear();
+    with([&](State& state) { state.openConnections -= closed; });
+  });
+}
+
+void FakeController::stop() {
+  thread_.loop().run([this] {
+    onLoop_->accepting = nullptr;
+    onLoop_->receiver = nullptr;
+  });
+  cutConnections();
+}
+
+void FakeController::speakGarbage(const std::string& garbage) {
+  thread_.loop().run([&] { onLoop_->garbage = garbage; });
+}
+
+void FakeController::pause(const std::string& location) {
+  with([&](State& state) {
+    for (auto& [name, of] : state.model.locations) {
+      if (location.empty() || name == location) of.paused = true;
+    }
+  });
+  thread_.loop().run([&] {
+    auto request = onLoop_->worker->pauseRequest();
+    request.setLocation(toText(location));
+    request.setReason("the disk is full");
+    onLoop_->tasks.add(request.send().ignoreResult());
+  });
+}
+
+void FakeController::resume() {
+  thread_.loop().run(
+      [&] { onLoop_->tasks.add(onLoop_->worker->resumeRequest().send().ignoreResult()); });
+}
+
+void FakeController::supersede(const std::string& reason) {
+  thread_.loop().run([&] {
+    auto request = onLoop_->worker->supersededRequest();
+    request.setReason(toText(reason));
+    onLoop_->tasks.add(request.send().ignoreResult());
+  });
+}
+
+}  // namespace holdfast

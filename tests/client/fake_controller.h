@@ -1,0 +1,104 @@
+// A controller over a real socket, with a plain model behind it and handles to misbehave by.
+#pragma once
+
+#include <capnp/rpc-twoparty.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "client/event_loop.h"
+#include "model_controller.h"
+#include "schema/controller.capnp.h"
+
+namespace holdfast {
+
+// Waits for something that another thread brings about; false after 20 s, which no test should
+// need. Looks often rather than being told, because most of what tests wait for tells nobody.
+bool eventually(const std::function<bool()>& condition);
+
+class FakeController {
+ public:
+  // What it does and saw. Guarded by the controller's lock: see with().
+  struct State {
+    // Behaviour.
+    std::string authenticateError;
+    std::string registerError;  // description; empty: registrations succeed
+    std::string heartbeatError;
+    std::string reportError;
+    std::string lookupError;
+    bool hangRegister = false;  // never answer
+    bool hangLookups = false;
+    bool omitDecisions = false;
+    bool confirm = true;  // heartbeats confirm what is there
+    bool grantWorker = true;
+    bool grantOrchestrator = true;
+    bool grantOperator = true;
+    uint32_t heartbeatIntervalMs = 3'600'000;
+    ModelController::FullSync fullSync;
+    // Seen.
+    ModelController model;
+    uint64_t connections = 0;  // ever
+    uint64_t openConnections = 0;
+    uint64_t registrations = 0;
+    uint64_t attempt = 0;  // of the last registration
+    uint64_t run = 0;
+    uint64_t reports = 0;
+    uint64_t heartbeats = 0;
+    uint64_t deregistrations = 0;
+    uint64_t lookups = 0;
+    std::string token;
+    std::string instance;
+    std::string model_;
+    bool statedHashing = false;
+    std::vector<LocationStatement> statements;  // of the last registration
+    uint64_t retransmitted() const;
+    std::set<ChunkHash> keys(const std::string& location) const;
+  };
+
+  explicit FakeController(const std::string& address = "127.0.0.1:0");
+  ~FakeController();
+
+  // Where clients connect; the port stays the same over stop() and start().
+  std::string address() const { return address_; }
+  void stop();  // as a kill does: no listener, connections cut
+  void start();
+  void cutConnections();
+  // Accepts, says this and nothing else.
+  void speakGarbage(const std::string& garbage);
+
+  // Calls to the worker of the last registration.
+  void pause(const std::string& location);
+  void resume();
+  void supersede(const std::string& reason);
+
+  template <typename Use>
+  auto with(Use use) {
+    const std::lock_guard lock(mutex_);
+    return use(state_);
+  }
+
+ private:
+  class BootstrapServer;
+  class GatewayServer;
+  class SessionServer;
+  class OrchestratorServer;
+  class OperatorServer;
+  struct Connection;
+  struct OnLoop;  // lives and dies on the loop's thread
+
+  kj::Promise<void> acceptLoop();
+
+  std::mutex mutex_;
+  State state_;
+  std::string address_;
+  ClientThread thread_;
+  std::unique_ptr<OnLoop> onLoop_;
+};
+
+}  // namespace holdfast

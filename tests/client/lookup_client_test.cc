@@ -1,0 +1,159 @@
+#include "client/lookup_client.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "fake_controller.h"
+
+namespace holdfast {
+namespace {
+
+using State = FakeController::State;
+
+LookupClientOptions optionsFor(const FakeController& controller) {
+  LookupClientOptions options;
+  options.controller = controller.address();
+  options.timeoutMs = 20'000;
+  options.backoffMinMs = 1;
+  options.backoffMaxMs = 20;
+  return options;
+}
+
+TEST(LookupClient, AnswersAreTakenOver) {
+  FakeController controller;
+  ClientThread thread;
+  LookupClient client(thread, optionsFor(controller));
+  const auto byHashes = client.lookup({1, 2, 3}, "llama");
+  ASSERT_TRUE(byHashes.ok());
+  ASSERT_EQ(byHashes.value().layouts.size(), 1u);
+  EXPECT_EQ(byHashes.value().layouts[0].instance, "llama");
+  EXPECT_EQ(byHashes.value().layouts[0].matchedChunks, 3u);
+  EXPECT_TRUE(byHashes.value().layouts[0].unconfirmed);
+  EXPECT_EQ(byHashes.value().layouts[0].hits, (std::vector{std::pair(std::string("gpu"), 3u)}));
+  const auto byTokens = client.lookupTokens(std::vector<uint32_t>(512));
+  ASSERT_TRUE(byTokens.ok());
+  EXPECT_EQ(byTokens.value().layouts[0].matchedChunks, 2u);
+  EXPECT_EQ(client.queryInstance("10.0.0.1").value(), "at 10.0.0.1");
+  const auto workers = client.queryWorkers("llama", {4, 5});
+  ASSERT_TRUE(workers.ok());
+  ASSERT_EQ(workers.value().size(), 2u);
+  EXPECT_EQ(workers.value()[1].worker, 5u);
+  EXPECT_EQ(workers.value()[1].state, "recovered");
+  EXPECT_EQ(workers.value()[1].locations[0].sync, "caughtUp");
+  EXPECT_EQ(workers.value()[1].locations[0].reason, "gapTooOld");
+  const auto status = client.status();
+  ASSERT_TRUE(status.ok());
+  EXPECT_EQ(status.value().version, "fake");
+  EXPECT_EQ(status.value().contentDigest, "00ff");
+  EXPECT_EQ(status.value().lookupP99Us, 7u);
+  EXPECT_EQ(status.value().counters, (std::vector{std::pair(std::string("reports"), uint64_t{5})}));
+  const auto diverged = client.diverged();
+  ASSERT_TRUE(diverged.ok());
+  EXPECT_EQ(diverged.value()[0].worker, 4u);
+  EXPECT_EQ(diverged.value()[0].location.sync, "diverged");
+}
+
+TEST(LookupClient, ManyCallsAreUnderWayFromManyThreads) {
+  FakeController controller;
+  ClientThread thread;
+  LookupClient client(thread, optionsFor(controller));
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 500; ++i) {
+        client.lookup({1, 2}, "", [&](const Result<LookupAnswer>& answer) {
+          EXPECT_TRUE(answer.ok());
+          ++answered;
+        });
+      }
+    });
+  }
+  for (std::thread& each : threads) each.join();
+  EXPECT_TRUE(eventually([&] { return answered == 2'000; }));
+}
+
+TEST(LookupClient, CallsSurviveALostConnection) {
+  FakeController controller;
+  controller.with([](State& state) { state.hangLookups = true; });
+  ClientThread thread;
+  LookupClient client(thread, optionsFor(controller));
+  std::atomic<int> answered = 0;
+  const auto count = [&](const Result<LookupAnswer>& answer) {
+    EXPECT_TRUE(answer.ok()) << answer.error().message;
+    ++answered;
+  };
+  client.lookup({1}, "", count);
+  ASSERT_TRUE(
+      eventually([&] { return controller.with([](State& state) { return state.lookups == 1; }); }));
+  controller.stop();
+  controller.with([](State& state) { state.hangLookups = false; });
+  client.lookup({1}, "", count);
+  controller.start();
+  EXPECT_TRUE(eventually([&] { return answered == 2; }));
+}
+
+TEST(LookupClient, ErrorsSayWhatIsWrong) {
+  FakeController controller;
+  ClientThread thread;
+  LookupClientOptions options = optionsFor(controller);
+  {
+    controller.with([](State& state) { state.lookupError = "invalid: 70000 hashes"; });
+    LookupClient client(thread, options);
+    EXPECT_EQ(client.lookup({1}).error().code, ErrorCode::kInvalid);
+    controller.with([](State& state) { state.lookupError = "a bug of the controller"; });
+    EXPECT_EQ(client.lookup({1}).error().code, ErrorCode::kUnavailable);
+    controller.with([](State& state) { state.lookupError.clear(); });
+    EXPECT_TRUE(client.lookup({1}).ok()) << "the connection is still good";
+  }
+  {
+    controller.with([](State& state) { state.grantOperator = false; });
+    LookupClient client(thread, options);
+    EXPECT_TRUE(client.lookup({1}).ok());
+    EXPECT_EQ(client.status().error().code, ErrorCode::kRefused);
+    controller.with([](State& state) { state.grantOrchestrator = false; });
+    LookupClient nothing(thread, options);
+    EXPECT_EQ(nothing.lookup({1}).error().code, ErrorCode::kRefused);
+    EXPECT_EQ(nothing.lookup({1}).error().code, ErrorCode::kRefused) << "and stays so";
+  }
+  controller.stop();
+  options.timeoutMs = 30;
+  LookupClient client(thread, options);
+  const auto unanswered = client.lookup({1});
+  EXPECT_EQ(unanswered.error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(unanswered.error().message.find("not connected"), std::string::npos);
+}
+
+TEST(LookupClient, TimeOutsAndLimitsHold) {
+  FakeController controller;
+  controller.with([](State& state) { state.hangLookups = true; });
+  ClientThread thread;
+  LookupClientOptions options = optionsFor(controller);
+  options.timeoutMs = 50;
+  options.callsMax = 3;
+  std::atomic<int> failed = 0;
+  const auto count = [&](const Result<LookupAnswer>& answer) {
+    EXPECT_EQ(answer.error().code, ErrorCode::kUnavailable);
+    ++failed;
+  };
+  LookupClient client(thread, options);
+  for (int i = 0; i < 5; ++i) client.lookup({1}, "", count);
+  EXPECT_TRUE(eventually([&] { return failed == 5; }));
+  EXPECT_LE(controller.with([](State& state) { return state.lookups; }), 3u);
+  controller.with([](State& state) { state.hangLookups = false; });
+  EXPECT_TRUE(client.lookup({1}).ok());
+  // What is under way at the end is answered before the destructor returns.
+  controller.with([](State& state) { state.hangLookups = true; });
+  failed = 0;
+  {
+    options.timeoutMs = 20'000;
+    LookupClient ending(thread, options);
+    ending.lookup({1}, "", count);
+  }
+  EXPECT_EQ(failed, 1);
+}
+
+}  // namespace
+}  // namespace holdfast
