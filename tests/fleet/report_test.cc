@@ -16,6 +16,9 @@ TEST(LatencyLog, PercentilesAreNearestRanks) {
   EXPECT_EQ(log.percentile(0.999), 999u);
   EXPECT_EQ(log.percentile(0), 1u);
   EXPECT_EQ(log.percentile(1), 1000u);
+  LatencyLog three;
+  for (uint64_t us = 1; us <= 3; ++us) three.add(us);
+  EXPECT_EQ(three.percentile(0.5), 2u);
   log.add(uint64_t{1} << 40);
   EXPECT_EQ(log.percentile(1), UINT32_MAX);
 }
