@@ -2,12 +2,14 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cinttypes>
 #include <cstdarg>
 #include <cstdio>
 #include <filesystem>
@@ -67,13 +69,19 @@ bool speaksOfDamage(const rocksdb::Status& status) {
 
 }  // namespace
 
-// Learns which families compaction cannot read, so that they are left alone next time.
+// Learns which families compaction cannot read, so that they are left alone next time. Keeps
+// RocksDB from recovering by itself: errors are the store thread's, one place, one order (and its
+// recovery from a full disk runs into one of its own assertions).
 class Database::Listener : public rocksdb::EventListener {
  public:
   void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo& info) override {
     if (!info.status.IsCorruption() && !info.status.IsPathNotFound()) return;
     const std::lock_guard lock(mutex_);
     damaged_.insert(info.cf_name);
+  }
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* autoRecovery) override {
+    *autoRecovery = false;
   }
   std::set<std::string> take() {
     const std::lock_guard lock(mutex_);
@@ -116,7 +124,7 @@ rocksdb::DBOptions Database::dbOptions() const {
   db.max_open_files = -1;
   db.max_background_jobs = 4;
   db.paranoid_checks = paranoid_;
-  // Errors are ours to handle: one place, one order.
+  // See Listener.
   db.max_bgerror_resume_count = 0;
   db.bytes_per_sync = size_t{1} << 20;
   db.stats_dump_period_sec = 0;
@@ -246,6 +254,16 @@ std::string Database::open() {
   }
   if (std::string error = checkFormat(); !error.empty()) return error;
   if (std::string error = readOwners(); !error.empty()) return error;
+  if (!paranoid_ && droppedAny_) {
+    // What was dropped may have been all the damage.
+    closeFiles();
+    paranoid_ = true;
+    status = openFiles(false);
+    paranoid_ = status.ok();
+    if (!status.ok()) status = openFiles(false);
+    if (!status.ok())
+      return "cannot open the store in " + options_.dataDir + " again: " + status.ToString();
+  }
   const size_t wanted = options_.familiesFree;
   while (free_.size() < wanted) {
     status = addFamilies(std::min(wanted - free_.size(), kFamiliesGroupMax));
@@ -329,6 +347,7 @@ std::string Database::readOwners() {
   std::erase_if(free_, [&](FamilyIndex family) { return used.contains(family); });
   // Low numbers are taken first, so that the store looks the same however it came about.
   std::sort(free_.rbegin(), free_.rend());
+  droppedAny_ = !abandoned.empty();
   for (const FamilyIndex family : abandoned) {
     const rocksdb::Status dropped = dropFamily(family);
     if (!dropped.ok()) {
@@ -401,11 +420,33 @@ void Database::quarantine(FamilyIndex family) {
   }
 }
 
-bool Database::canResume(const rocksdb::Status& status) const {
-  // Without paranoid checks RocksDB does not stop at an error, so its log may have a torn record
-  // in the middle: only opening again cuts that.
-  return paranoid_ && db_ && status.IsNoSpace() &&
-         status.severity() < rocksdb::Status::Severity::kFatalError;
+rocksdb::Status Database::probe() {
+  const std::string file = options_.dataDir + "/probe.tmp";
+  const rocksdb::Status status =
+      rocksdb::WriteStringToFile(&gate_, std::string(kProbeBytes, '.'), file, true);
+  gate_.DeleteFile(file);
+  return status;
+}
+
+uint64_t Database::currentLog() const {
+  std::unique_ptr<rocksdb::LogFile> log;
+  const rocksdb::Status status = db_->GetCurrentWalFile(&log);
+  HOLDFAST_CHECK(status.ok(), "%s", status.ToString().c_str());
+  return log->LogNumber();
+}
+
+std::string Database::logPath(uint64_t number) const {
+  char name[32];
+  std::snprintf(name, sizeof(name), "/%06" PRIu64 ".log", number);
+  return options_.dataDir + name;
+}
+
+rocksdb::Status Database::syncDirectory() {
+  std::unique_ptr<rocksdb::FSDirectory> directory;
+  const rocksdb::IOOptions io;
+  rocksdb::IOStatus status = files().NewDirectory(options_.dataDir, io, &directory, nullptr);
+  if (status.ok()) status = directory->Fsync(io, nullptr);
+  return status;
 }
 
 rocksdb::Status Database::reopen() {

@@ -68,8 +68,14 @@ class Database {
   void quarantine(FamilyIndex family);
   bool quarantined(FamilyIndex family) const { return families_[family].quarantined; }
 
-  // Whether a failed write can be healed by DB::Resume() rather than by opening again.
-  bool canResume(const rocksdb::Status& status) const;
+  // Whether the disk takes data: writes, syncs and deletes a file of kProbeBytes.
+  rocksdb::Status probe();
+  // The write-ahead log, for who syncs it under a lease.
+  uint64_t currentLog() const;
+  std::string logPath(uint64_t number) const;
+  rocksdb::Status syncDirectory();
+  rocksdb::FileSystem& files() const { return *gate_.GetFileSystem(); }
+
   // Closes and opens the database. Waits for leases to end. After a failure there is no database,
   // and the only thing to do is to try again.
   rocksdb::Status reopen();
@@ -124,6 +130,7 @@ class Database {
   std::set<std::string> uncompacted_;  // names of families kept from compaction
   bool paranoid_ = true;
   bool created_ = false;
+  bool droppedAny_ = false;  // abandoned families, by this open()
   FormatRecord format_;
   std::vector<Owned> owned_;
 
@@ -136,5 +143,6 @@ class Database {
 // Families created in one call, during which writes wait: about 0.3 s.
 inline constexpr size_t kFamiliesGroupMax = 512;
 inline constexpr size_t kFamiliesMax = 65536;
+inline constexpr size_t kProbeBytes = size_t{1} << 20;
 
 }  // namespace holdfast

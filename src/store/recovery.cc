@@ -148,6 +148,21 @@ class HeadReader {
   std::unique_ptr<rocksdb::Iterator> rows_;
 };
 
+// A second family of the same owner can come of a damaged log only: a release in it is skipped,
+// the binding behind it is not. The next open drops it.
+void abandon(Database& database, const StoreOptions& options, RecoveredOwner& owner,
+             rocksdb::WriteBatch& leftovers) {
+  const std::string& family = database.name(owner.family);
+  owner.record.kind = OwnerKind::kAbandoned;
+  const rocksdb::Status status =
+      leftovers.Put(database.defaultFamily(), ownerKey(family), encodeRecord(owner.record));
+  HOLDFAST_CHECK(status.ok(), "%s", status.ToString().c_str());
+  if (options.log) {
+    options.log(LogLevel::kWarning, "family " + family + " is a second one of instance " +
+                                        owner.record.instance + " and is abandoned");
+  }
+}
+
 // Reads the contents of one worker into the queue. Empty, or why it cannot be read.
 std::string readContents(Database& database, const RecoveredOwner& owner, RecoveryQueue& queue,
                          std::unique_ptr<RecoveryPart>& part) {
@@ -262,11 +277,16 @@ RecoveryOutcome recoverAll(Database& database, const StoreOptions& options, Reco
   RecoverySummary summary;
   uint64_t keysTotal = 0;
   owners.resize(database.owned().size());
+  std::set<std::tuple<OwnerKind, std::string, uint32_t>> names;
   for (OwnerId id = 0; id < owners.size(); ++id) {
     RecoveredOwner& owner = owners[id];
     owner.id = id;
     owner.family = database.owned()[id].family;
     owner.record = database.owned()[id].record;
+    if (!names.emplace(owner.record.kind, owner.record.instance, owner.record.worker).second) {
+      abandon(database, options, owner, outcome.leftovers);
+      continue;
+    }
     HeadReader head(database, owner, outcome.leftovers);
     if (owner.record.kind == OwnerKind::kInstance) {
       if (auto record = head.instance()) {

@@ -120,9 +120,9 @@ void RocksStore::recover(RecoverySink& sink) {
   parts_->database.recovered();
   parts_->thread.cleanUp(std::move(outcome.leftovers));
   parts_->recovered = true;
+  parts_->syncer.start();
   parts_->folds.start();
   parts_->thread.start();
-  parts_->syncer.start();
 }
 
 StoreStatistics RocksStore::statistics() const {
@@ -156,11 +156,8 @@ std::string RocksStore::close() {
   if (parts_->recovered) {
     parts_->folds.stop();
     lost = parts_->thread.stop();
-    parts_->syncer.stop();
-    if (parts_->options.walSync != WalSync::kNever && parts_->database.db() != nullptr) {
-      const rocksdb::Status synced = parts_->database.db()->SyncWAL();
-      if (!synced.ok() && lost.empty()) lost = "the last sync failed: " + synced.ToString();
-    }
+    const rocksdb::Status synced = parts_->syncer.stop();
+    if (!synced.ok() && lost.empty()) lost = "the last sync failed: " + synced.ToString();
   }
   parts_->database.close();
   return lost;

@@ -72,6 +72,7 @@ StoreThread::~StoreThread() {
 }
 
 StoreThread::Owner& StoreThread::owner(OwnerId id) {
+  HOLDFAST_CHECK(id != kNoOwner, "a write of no owner");
   if (id >= owners_.size()) owners_.resize(id + 1);
   return owners_[id];
 }
@@ -153,10 +154,7 @@ void StoreThread::run() {
     }
     group.block = queue_.take();
     if (!syncFailure.ok()) {
-      // Nothing failed but the promise of stable storage: an empty synced write renews it.
-      if (!standStill(syncFailure)) break;
-      rocksdb::WriteBatch nothing;
-      if (!commit(nothing, true)) break;
+      if (!heal(syncFailure)) break;
     }
     if (!group.block && group.foldWrites.empty()) {
       if (stopping) break;
@@ -378,6 +376,7 @@ bool StoreThread::commit(rocksdb::WriteBatch& batch, bool synced) {
     failures_ = 0;
     log(LogLevel::kInfo, "the store in " + options_.dataDir + " accepts writes again");
     completions_.health({});
+    completions_.post();
   }
   if (onCommit_) onCommit_(synced);
   return true;
@@ -415,7 +414,7 @@ bool StoreThread::addFamilies() {
                                           options_.familiesFree, kFamiliesGroupMax);
   const rocksdb::Status status = database_.addFamilies(std::max<size_t>(count, 1));
   familiesFree_ = static_cast<uint32_t>(database_.familiesFree());
-  return status.ok() || standStill(status);
+  return status.ok() || heal(status);
 }
 
 // Creates families ahead of need. False when this thread is to end.
@@ -450,27 +449,20 @@ bool StoreThread::standStill(rocksdb::Status status) {
     if (failures_ == 0) log(LogLevel::kError, reason);
     completions_.health({false, reason});
     completions_.post();
-    // The first attempt is made at once: many errors are gone by then.
+    // The first attempt is made at once: some errors are gone by then.
     const uint32_t doublings = std::min(failures_, kBackoffDoublings + 1);
     if (failures_++ > 0 && !pause(options_.retryInterval * (1 << (doublings - 1)))) {
       lost_ = reason;
       return false;
     }
-    rocksdb::Status healed;
-    if (database_.canResume(status)) {
-      healed = database_.db()->Resume();
-      if (healed.ok()) return true;
-      if (database_.canResume(healed) || healed.IsBusy()) {
-        if (!healed.IsBusy()) status = healed;
-        continue;
-      }
+    // First without giving up what is open: folds can still read it.
+    rocksdb::Status healed = database_.probe();
+    if (healed.ok()) healed = database_.reopen();
+    if (healed.IsCorruption()) {
+      fail("the store cannot be opened again: " + healed.ToString());
+      return false;
     }
-    healed = database_.reopen();
     if (!healed.ok()) {
-      if (healed.IsCorruption()) {
-        fail("the store cannot be opened again: " + healed.ToString());
-        return false;
-      }
       status = healed;
       continue;
     }
@@ -478,8 +470,17 @@ bool StoreThread::standStill(rocksdb::Status status) {
       fail("the store in " + options_.dataDir + " has lost committed writes: " + gone);
       return false;
     }
+    // Opening has brought everything to table files, so a sync that failed meanwhile is made up.
+    const std::lock_guard lock(mutex_);
+    syncFailure_ = rocksdb::Status();
     return true;
   }
+}
+
+bool StoreThread::heal(const rocksdb::Status& status) {
+  if (!standStill(status)) return false;
+  rocksdb::WriteBatch nothing;
+  return commit(nothing, options_.walSync != WalSync::kNever);
 }
 
 std::string StoreThread::missing() const {

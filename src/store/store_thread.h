@@ -1,8 +1,10 @@
 // The one thread that writes. It takes blocks from the queue and commits each as one group.
 //
 // A group that fails stays at the head and is tried again until it is written, so the queue never
-// has a hole: after DB::Resume() when the disk is full, after opening the database again on any
-// other error. Writing a group twice in a row is the same as writing it once.
+// has a hole: when the disk takes data again the database is opened again, which cuts a torn record
+// off the log, and what had been reported as committed is looked for. (DB::Resume() would do for a
+// full disk, but RocksDB as Debian builds it asserts in there.) Writing a group twice in a row is
+// the same as writing it once.
 #pragma once
 
 #include <rocksdb/write_batch.h>
@@ -78,6 +80,8 @@ class StoreThread {
   // The store cannot write because of `status`. True when it may be tried again, false when this
   // thread is to end.
   bool standStill(rocksdb::Status status);
+  // The same for what is not a write: ends with a write that shows that all is well again.
+  bool heal(const rocksdb::Status& status);
   // Empty, or what had been committed and is gone.
   std::string missing() const;
   void fail(const std::string& what);

@@ -21,35 +21,42 @@ WalSyncer::WalSyncer(const StoreOptions& options, Database& database,
     : options_(options), database_(database), failed_(std::move(failed)) {}
 
 WalSyncer::~WalSyncer() {
-  stop();
+  stop().PermitUncheckedError();
 }
 
 void WalSyncer::start() {
   measure();
+  log_ = database_.currentLog();
   thread_ = std::thread([this] { run(); });
 }
 
-void WalSyncer::stop() {
+rocksdb::Status WalSyncer::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     stopWanted_.notify_all();
   }
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return rocksdb::Status::OK();
+  thread_.join();
+  return options_.walSync == WalSync::kNever ? rocksdb::Status::OK() : sync();
 }
 
 void WalSyncer::committed(bool synced) {
+  const std::lock_guard lock(ageMutex_);
+  int64_t& since = syncing_ ? missedSinceMs_ : unsyncedSinceMs_;
   if (synced) {
     // All of the log is synced with it.
     unsyncedSinceMs_ = 0;
-  } else if (unsyncedSinceMs_.load(std::memory_order_relaxed) == 0) {
-    unsyncedSinceMs_ = nowMs();
+    missedSinceMs_ = 0;
+  } else if (since == 0) {
+    since = nowMs();
   }
 }
 
 uint64_t WalSyncer::lastSyncAgeMs() const {
-  const int64_t since = unsyncedSinceMs_;
-  return since == 0 ? 0 : static_cast<uint64_t>(std::max<int64_t>(nowMs() - since, 0));
+  const std::lock_guard lock(ageMutex_);
+  const int64_t since = unsyncedSinceMs_ != 0 ? unsyncedSinceMs_ : missedSinceMs_;
+  return since == 0 ? 0 : static_cast<uint64_t>(std::max<int64_t>(nowMs() - since, 1));
 }
 
 void WalSyncer::run() {
@@ -59,21 +66,52 @@ void WalSyncer::run() {
   std::unique_lock lock(mutex_);
   while (!stopWanted_.wait_for(lock, interval, [this] { return stopping_; })) {
     lock.unlock();
-    if (options_.walSync == WalSync::kInterval) sync();
+    if (options_.walSync == WalSync::kInterval) {
+      const rocksdb::Status status = sync();
+      if (!status.ok()) failed_(status);
+    }
     if (Clock::now() >= nextMeasure_) measure();
     lock.lock();
   }
 }
 
-void WalSyncer::sync() {
-  // Taken before the sync: what is committed meanwhile may not be in it.
-  const int64_t since = unsyncedSinceMs_.exchange(0);
-  if (since == 0) return;
-  rocksdb::Status status = rocksdb::Status::Incomplete();
-  if (const auto lease = database_.lease()) status = database_.db()->SyncWAL();
-  if (status.ok()) return;
-  unsyncedSinceMs_ = since;
-  if (!status.IsIncomplete()) failed_(status);
+rocksdb::Status WalSyncer::sync() {
+  {
+    const std::lock_guard lock(ageMutex_);
+    if (unsyncedSinceMs_ == 0) return rocksdb::Status::OK();
+    syncing_ = true;
+  }
+  rocksdb::Status status;
+  // Without a lease the database is being opened again, which writes everything to table files.
+  if (const auto lease = database_.lease()) status = syncLogs();
+  if (!status.ok()) file_.reset();
+  const std::lock_guard lock(ageMutex_);
+  syncing_ = false;
+  if (status.ok()) unsyncedSinceMs_ = 0;
+  if (unsyncedSinceMs_ == 0) unsyncedSinceMs_ = missedSinceMs_;
+  missedSinceMs_ = 0;
+  return status;
+}
+
+rocksdb::Status WalSyncer::syncLogs() {
+  const uint64_t newest = database_.currentLog();
+  rocksdb::FileSystem& files = database_.files();
+  const rocksdb::IOOptions io;
+  bool newFile = false;
+  for (uint64_t number = log_; number <= newest; ++number) {
+    if (number != log_ || !file_) {
+      newFile = true;
+      const rocksdb::IOStatus opened =
+          files.NewRandomRWFile(database_.logPath(number), rocksdb::FileOptions(), &file_, nullptr);
+      // Most numbers are of table files; and a log that is gone has all its data in those.
+      if (opened.IsPathNotFound() || opened.IsNotFound()) continue;
+      if (!opened.ok()) return opened;
+      log_ = number;
+    }
+    const rocksdb::IOStatus synced = file_->Sync(io, nullptr);
+    if (!synced.ok()) return synced;
+  }
+  return newFile ? database_.syncDirectory() : rocksdb::Status::OK();
 }
 
 void WalSyncer::measure() {

@@ -1,12 +1,18 @@
 // Brings the write-ahead log to stable storage in intervals, beside the store thread, so that
 // ingest does not wait for the disk. Also looks after the size of the directory.
+//
+// It syncs the log's files itself: DB::SyncWAL() beside a write that has just failed runs into an
+// assertion of RocksDB, as Debian builds it.
 #pragma once
+
+#include <rocksdb/file_system.h>
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -22,8 +28,10 @@ class WalSyncer {
             std::function<void(const rocksdb::Status&)> failed);
   ~WalSyncer();
 
+  // Before the first write.
   void start();
-  void stop();
+  // Syncs what is left, unless the log is never synced.
+  rocksdb::Status stop();
 
   // The store thread: something was committed.
   void committed(bool synced);
@@ -35,15 +43,24 @@ class WalSyncer {
  private:
   using Clock = std::chrono::steady_clock;
   void run();
-  void sync();
+  rocksdb::Status sync();
+  rocksdb::Status syncLogs();
   void measure();
 
   const StoreOptions& options_;
   Database& database_;
   const std::function<void(const rocksdb::Status&)> failed_;
-  std::atomic<int64_t> unsyncedSinceMs_{0};  // 0: nothing is unsynced
+  mutable std::mutex ageMutex_;
+  // Since when something is committed and not synced; of what a running sync may have missed. 0:
+  // there is nothing.
+  int64_t unsyncedSinceMs_ = 0;
+  int64_t missedSinceMs_ = 0;
+  bool syncing_ = false;
   std::atomic<uint64_t> bytesOnDisk_{0};
   Clock::time_point nextMeasure_;
+  // The newest log that was synced, kept open so that no error of writing it back is missed.
+  uint64_t log_ = 0;
+  std::unique_ptr<rocksdb::FSRandomRWFile> file_;
   std::mutex mutex_;
   std::condition_variable stopWanted_;
   bool stopping_ = false;
