@@ -72,7 +72,8 @@ void BufferedStream::flush() {
   if (underWay_ || waiting_.empty()) return;
   underWay_ = true;
   std::swap(waiting_, sending_);
-  send_ = inner_->write(sending_.data(), sending_.size())
+  // evalNow: a write that fails at once throws instead of returning a failed promise.
+  send_ = kj::evalNow([this]() { return inner_->write(sending_.data(), sending_.size()); })
               .then([this]() { sent(); },
                     [this](kj::Exception&& e) {
                       failed_ = kj::cp(e);

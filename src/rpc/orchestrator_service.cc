@@ -67,14 +67,10 @@ kj::Promise<void> OrchestratorService::lookup(LookupContext context) {
   const auto prompt = promptOf(message);
   if (!prompt.ok()) return wireError(prompt.error());
 
-  std::span<const LookupMatch> matches;
-  // A prompt shorter than a chunk is not an error: nobody can hold any of it.
-  if (!prompt.value().hashes.empty() || !message.isTokens()) {
-    const auto found =
-        services_.registry.kv().lookup(viewOf(message.getModel()), prompt.value().hashes);
-    if (!found.ok()) return wireError(found.error());
-    matches = found.value();
-  }
+  const auto found =
+      services_.registry.kv().lookup(viewOf(message.getModel()), prompt.value().hashes);
+  if (!found.ok()) return wireError(found.error());
+  const std::span<const LookupMatch> matches = found.value();
 
   auto answer = context.getResults(capnp::MessageSize{wordsOf(matches, message.getEventId()), 0})
                     .initAnswer();

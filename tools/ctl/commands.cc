@@ -269,19 +269,20 @@ bool showInstances(Controller& controller, const Output& output) {
     }
     table.print(output.out);
   }
-  return !instances.empty();
+  return true;
 }
 
 bool showWorkers(Controller& controller, const Output& output, const std::string& instance,
                  const std::vector<uint32_t>& workers) {
   const auto response = queryWorkers(controller, instance, workers);
   const auto infos = response.getAnswer().getWorkerInfos();
+  const bool everything = instance.empty() && workers.empty();
   if (output.json) {
     JsonWriter json(output.out);
     json.beginList();
     for (const auto worker : infos) writeWorker(json, worker);
     json.endList();
-    return infos.size() != 0;
+    return everything || infos.size() != 0;
   }
   Table table({{"INSTANCE"},
                {"RANK", kRight},
@@ -317,7 +318,7 @@ bool showWorkers(Controller& controller, const Output& output, const std::string
     }
   }
   table.print(output.out);
-  return !table.empty();
+  return everything || !table.empty();
 }
 
 bool showInstanceOfIp(Controller& controller, const Output& output, const std::string& ip) {
@@ -415,7 +416,7 @@ bool showLookup(Controller& controller, const Output& output, const Prompt& prom
     }
     table.print(output.out);
   }
-  return layouts.size() != 0;
+  return true;
 }
 
 }  // namespace holdfast::ctl

@@ -16,7 +16,7 @@ struct Output {
   bool json = false;
 };
 
-// Each asks once and prints. True: something was found.
+// Each asks once and prints. False: what was asked for by name is not there.
 bool showStatus(Controller& controller, const Output& output, bool resetLookupWindow);
 bool showInstances(Controller& controller, const Output& output);
 bool showWorkers(Controller& controller, const Output& output, const std::string& instance,

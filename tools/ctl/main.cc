@@ -28,7 +28,7 @@ constexpr const char* kFooter = R"(Examples:
 
 Exit codes:
   0  done
-  1  query, lookup, workers or instances found nothing
+  1  what was asked for by name (an ip, an instance, a rank) is not there
   2  the command line is wrong
   3  no controller could be reached
   4  the controller answered with an error)";

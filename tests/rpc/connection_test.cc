@@ -1,0 +1,245 @@
+// What happens to connections that are cut, malformed, or too many.
+
+#include <capnp/rpc.capnp.h>
+#include <capnp/serialize.h>
+
+#include <random>
+
+#include "rpc/buffered_stream.h"
+#include "server_fixture.h"
+
+namespace holdfast::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pair;
+
+class ConnectionTest : public ServerTest {
+ protected:
+  void send(kj::AsyncIoStream& stream, const std::vector<uint8_t>& bytes) {
+    stream.write(bytes.data(), bytes.size()).wait(io.waitScope);
+    settle();
+  }
+  // Whether the server has closed it.
+  bool isClosed(kj::AsyncIoStream& stream) {
+    settle();
+    // Whatever it says before (an RPC abort) is read over.
+    char sink[4096];
+    while (true) {
+      auto read = stream.tryRead(sink, 1, sizeof(sink));
+      if (!read.poll(io.waitScope)) return false;
+      if (read.wait(io.waitScope) == 0) return true;
+    }
+  }
+};
+
+TEST_F(ConnectionTest, MalformedFramesCloseThatConnectionOnly) {
+  const auto healthy = connect();
+  auto session = registerWorker(*healthy, registration());
+  const std::vector<std::vector<uint8_t>> malformed = {
+      {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},  // 2^32 segments: 0, as it wraps
+      {0xff, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00},  // 512 segments
+      {0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x80, 0x00},  // a segment over 64 MiB
+      std::vector<uint8_t>{'G', 'E', 'T', ' ', '/', ' ', 'H', 'T', 'T', 'P', '/', '1', '.', '1'}};
+  for (const auto& bytes : malformed) {
+    auto stream = connectRaw();
+    events.texts.clear();
+    send(*stream, bytes);
+    EXPECT_TRUE(isClosed(*stream));
+    EXPECT_TRUE(logged("closing the connection of")) << testing::PrintToString(events.texts);
+    EXPECT_EQ(server->services().connections, 1u);
+  }
+  EXPECT_TRUE(logged("malformed message: "));
+  report(session, "gpu", kIncarnation, 1, {1}).wait(io.waitScope);
+  EXPECT_THAT(lookup(*healthy, {1}), ElementsAre(Pair("llama", 1)));
+}
+
+TEST_F(ConnectionTest, BrokenProtocolClosesThatConnectionOnly) {
+  const auto healthy = connect();
+  auto stream = connectRaw();
+  // A well-formed frame of a call to a capability that was never given out.
+  capnp::MallocMessageBuilder message;
+  auto call = message.initRoot<capnp::rpc::Message>().initCall();
+  call.initTarget().setImportedCap(12345);
+  const auto words = capnp::messageToFlatArray(message);
+  const auto bytes = words.asBytes();
+  send(*stream, std::vector<uint8_t>(bytes.begin(), bytes.end()));
+  EXPECT_TRUE(isClosed(*stream));
+  EXPECT_TRUE(logged("broke the RPC protocol")) << testing::PrintToString(events.texts);
+  EXPECT_EQ(lookup(*healthy, {1}).size(), 0u);
+}
+
+// Seeded noise: whatever the bytes are, the server goes on.
+TEST_F(ConnectionTest, SurvivesNoise) {
+  const auto healthy = connect();
+  std::mt19937_64 random(42);
+  for (int i = 0; i < 200; ++i) {
+    auto stream = connectRaw();
+    std::vector<uint8_t> bytes(8 + random() % 64);
+    for (uint8_t& byte : bytes) byte = random() % 4 == 0 ? static_cast<uint8_t>(random()) : 0;
+    // Often a plausible frame: one segment of the length that follows.
+    if (random() % 2 == 0) {
+      bytes.resize(bytes.size() / 8 * 8);
+      std::fill(bytes.begin(), bytes.begin() + 8, 0);
+      bytes[4] = static_cast<uint8_t>(bytes.size() / 8 - 1);
+    }
+    stream->write(bytes.data(), bytes.size()).wait(io.waitScope);
+    kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope);
+  }
+  settle();
+  EXPECT_EQ(lookup(*healthy, {1}).size(), 0u);
+  EXPECT_EQ(server->services().connections, 1u);
+}
+
+TEST_F(ConnectionTest, CutInTheMiddleOfAMessageIsHarmless) {
+  const auto healthy = connect();
+  auto session = registerWorker(*healthy, registration());
+  capnp::MallocMessageBuilder message;
+  auto call = message.initRoot<capnp::rpc::Message>().initBootstrap();
+  call.setQuestionId(1);
+  const auto words = capnp::messageToFlatArray(message);
+  const auto bytes = words.asBytes();
+  for (size_t length = 1; length < bytes.size(); ++length) {
+    auto stream = connectRaw();
+    send(*stream, std::vector<uint8_t>(bytes.begin(), bytes.begin() + length));
+  }
+  settle();
+  EXPECT_EQ(server->services().connections, 1u);
+  EXPECT_FALSE(logged("malformed")) << testing::PrintToString(events.texts);
+  EXPECT_EQ(registry.tree().findWorker("llama", 0)->record.state, WorkerState::kActive);
+}
+
+class LimitedConnectionsTest : public ServerTest {
+ protected:
+  LimitedConnectionsTest() : ServerTest(ServerOptions{.hashing = {}, .connectionsMax = 2}) {}
+};
+
+TEST_F(LimitedConnectionsTest, RefusesOneTooMany) {
+  const auto first = connect();
+  auto second = connect();
+  settle();
+  auto third = connectRaw();
+  settle();
+  char byte = 0;
+  EXPECT_EQ(await(third->tryRead(&byte, 1, 1)), 0u);
+  EXPECT_TRUE(logged("the limit is 2"));
+  second.reset();
+  settle();
+  const auto fourth = connect();
+  EXPECT_EQ(lookup(*fourth, {1}).size(), 0u);
+}
+
+TEST_F(ServerTest, CutsOffAPeerThatDoesNotReadItsAnswers) {
+  auto deaf = connectRaw();
+  // Everything is asked, nothing is read: a worker with a long peer URL makes the answers large.
+  const auto peer = connect();
+  std::vector<schema::WorkerSession::Client> sessions;
+  for (uint32_t i = 0; i < 64; ++i) {
+    Registration large = registration("llama", i);
+    large.peerUrl = std::string(1024, 'u');
+    sessions.push_back(registerWorker(*peer, large));
+  }
+  const auto sendMessage = [&](capnp::MallocMessageBuilder& message) {
+    const auto words = capnp::messageToFlatArray(message);
+    deaf->write(words.begin(), words.asBytes().size()).wait(io.waitScope);
+  };
+  capnp::MallocMessageBuilder bootstrap;
+  bootstrap.initRoot<capnp::rpc::Message>().initBootstrap().setQuestionId(0);
+  sendMessage(bootstrap);
+  capnp::MallocMessageBuilder authenticate;
+  auto first = authenticate.initRoot<capnp::rpc::Message>().initCall();
+  first.setQuestionId(1);
+  first.initTarget().initPromisedAnswer().setQuestionId(0);
+  first.setInterfaceId(capnp::typeId<schema::Bootstrap>());
+  first.setMethodId(0);
+  first.initParams().getContent().initAs<schema::Bootstrap::AuthenticateParams>();
+  sendMessage(authenticate);
+  for (uint32_t i = 0; i < 2'000 && server->services().connections == 2; ++i) {
+    capnp::MallocMessageBuilder query;
+    auto call = query.initRoot<capnp::rpc::Message>().initCall();
+    call.setQuestionId(2 + i);
+    auto target = call.initTarget().initPromisedAnswer();
+    target.setQuestionId(1);
+    target.initTransform(1)[0].setGetPointerField(1);  // orchestrator
+    call.setInterfaceId(capnp::typeId<schema::Orchestrator>());
+    call.setMethodId(2);
+    call.initParams().getContent().initAs<schema::Orchestrator::QueryWorkersParams>().initMessage();
+    sendMessage(query);
+    kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope);
+    server->checkConnections();
+  }
+  settle();
+  EXPECT_EQ(server->services().connections, 1u);
+  EXPECT_TRUE(logged("does not read its answers")) << testing::PrintToString(events.texts);
+}
+
+// --- The buffered stream: bytes arrive as they were sent, however they are cut ---
+
+TEST(BufferedStreamTest, KeepsTheBytes) {
+  auto io = kj::setupAsyncIo();
+  LoopTurns turns(io.lowLevelProvider->getTimer());
+  auto pipe = io.provider->newTwoWayPipe();
+  BufferedStream left(kj::mv(pipe.ends[0]), turns);
+  BufferedStream right(kj::mv(pipe.ends[1]), turns);
+  std::mt19937_64 random(1);
+  std::vector<kj::byte> sent(20 << 20);
+  for (kj::byte& byte : sent) byte = static_cast<kj::byte>(random());
+
+  kj::Promise<void> writing = kj::READY_NOW;
+  size_t written = 0;
+  std::vector<kj::byte> received(sent.size());
+  size_t got = 0;
+  while (got < sent.size()) {
+    if (written < sent.size() && writing.poll(io.waitScope)) {
+      writing.wait(io.waitScope);
+      const size_t bytes = std::min<size_t>(sent.size() - written,
+                                            1 + random() % (random() % 8 == 0 ? 3 << 20 : 900));
+      writing = left.write(sent.data() + written, bytes);
+      written += bytes;
+    }
+    const size_t want = std::min<size_t>(written - got, 1 + random() % (256 << 10));
+    if (want == 0) continue;
+    const size_t bytes = right.tryRead(received.data() + got, want, want).wait(io.waitScope);
+    ASSERT_EQ(bytes, want);
+    got += bytes;
+  }
+  EXPECT_EQ(received, sent);
+  left.shutdownWrite();
+  kj::byte byte = 0;
+  EXPECT_EQ(right.tryRead(&byte, 1, 1).wait(io.waitScope), 0u);
+}
+
+TEST(BufferedStreamTest, SendsWhatWasWrittenBeforeTheEnd) {
+  auto io = kj::setupAsyncIo();
+  LoopTurns turns(io.lowLevelProvider->getTimer());
+  auto pipe = io.provider->newTwoWayPipe();
+  BufferedStream left(kj::mv(pipe.ends[0]), turns);
+  left.write("last words", 10).wait(io.waitScope);
+  left.shutdownWrite();
+  char text[11] = "";
+  EXPECT_EQ(pipe.ends[1]->tryRead(text, 11, 11).wait(io.waitScope), 10u);
+  EXPECT_STREQ(text, "last words");
+}
+
+TEST(BufferedStreamTest, FailsWhenTheOtherSideIsGone) {
+  auto io = kj::setupAsyncIo();
+  LoopTurns turns(io.lowLevelProvider->getTimer());
+  auto pipe = io.provider->newTwoWayPipe();
+  BufferedStream left(kj::mv(pipe.ends[0]), turns);
+  pipe.ends[1] = nullptr;
+  bool failed = false;
+  for (int i = 0; i < 100 && !failed; ++i) {
+    auto write = left.write("x", 1);
+    kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope);
+    try {
+      write.wait(io.waitScope);
+    } catch (const kj::Exception&) {
+      failed = true;
+    }
+  }
+  EXPECT_TRUE(failed);
+}
+
+}  // namespace
+}  // namespace holdfast::test

@@ -1,0 +1,211 @@
+// Look-ups, queries, status.
+
+#include "server_fixture.h"
+
+namespace holdfast::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class OrchestratorTest : public ServerTest {
+ protected:
+  OrchestratorTest() : OrchestratorTest(HashSettings{.chunkSize = 4}) {}
+  explicit OrchestratorTest(const HashSettings& hashing)
+      : ServerTest(ServerOptions{.hashing = hashing}), hasher_(hashing), peer_(connect()) {}
+
+  // Registers a worker that holds the chunks of these tokens.
+  void hold(const std::string& instance, uint32_t worker, const std::vector<uint32_t>& tokens,
+            uint32_t worldSize = 1) {
+    Registration info = registration(instance, worker);
+    info.worldSize = worldSize;
+    info.ip = "10.0.0." + std::to_string(worker);
+    auto session = registerWorker(*peer_, info);
+    std::vector<uint64_t> hashes;
+    hasher_.hash(tokens, hashes);
+    report(session, "gpu", kIncarnation, 1, hashes).wait(io.waitScope);
+  }
+  auto lookupTokens(const std::vector<uint32_t>& tokens) {
+    auto request = peer_->orchestrator().lookupRequest();
+    auto message = request.initMessage();
+    message.setEventId("event-1");
+    message.setTokens(kj::arrayPtr(tokens.data(), tokens.size()));
+    return await(request.send());
+  }
+
+  TokenHasher hasher_;
+  std::unique_ptr<Peer> peer_;
+};
+
+TEST_F(OrchestratorTest, AnswersInTokens) {
+  hold("a", 0, {1, 2, 3, 4, 5, 6, 7, 8}, 2);
+  hold("a", 1, {1, 2, 3, 4}, 2);
+  hold("b", 0, {1, 2, 3, 4});
+  const auto response = lookupTokens({1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+  const auto answer = response.getAnswer();
+  EXPECT_EQ(viewOf(answer.getEventId()), "event-1");
+  ASSERT_EQ(answer.getLayoutInfo().size(), 2u);
+  const auto best = answer.getLayoutInfo()[0];
+  EXPECT_EQ(viewOf(best.getInstanceId()), "a");
+  EXPECT_EQ(viewOf(best.getLocation()), "gpu");
+  EXPECT_EQ(best.getMatchedEnd(), 8u);
+  EXPECT_EQ(best.getMatchedChunks(), 2u);
+  EXPECT_EQ(best.getAllRanksEnd(), 4u);
+  EXPECT_EQ(best.getAllRanksChunks(), 1u);
+  EXPECT_FALSE(best.getUnconfirmed());
+  ASSERT_EQ(best.getHits().size(), 1u);
+  EXPECT_EQ(viewOf(best.getHits()[0].getLocation()), "gpu");
+  EXPECT_EQ(best.getHits()[0].getChunks(), 2u);
+  EXPECT_EQ(viewOf(answer.getLayoutInfo()[1].getInstanceId()), "b");
+  EXPECT_EQ(answer.getLayoutInfo()[1].getMatchedEnd(), 4u);
+}
+
+TEST_F(OrchestratorTest, AnswersInTokensToHashesToo) {
+  hold("a", 0, {1, 2, 3, 4, 5, 6, 7, 8});
+  std::vector<uint64_t> hashes;
+  hasher_.hash(std::vector<uint32_t>{1, 2, 3, 4, 5, 6, 7, 8}, hashes);
+  auto request = peer_->orchestrator().lookupRequest();
+  request.initMessage().setHashes(kj::arrayPtr(hashes.data(), hashes.size()));
+  const auto response = await(request.send());
+  EXPECT_EQ(response.getAnswer().getLayoutInfo()[0].getMatchedEnd(), 8u);
+}
+
+TEST_F(OrchestratorTest, AnswersShortPromptsWithNothing) {
+  hold("a", 0, {1, 2, 3, 4});
+  EXPECT_EQ(lookupTokens({1, 2, 3}).getAnswer().getLayoutInfo().size(), 0u);
+  EXPECT_EQ(lookupTokens({}).getAnswer().getLayoutInfo().size(), 0u);
+}
+
+class PartialChunkTest : public OrchestratorTest {
+ protected:
+  PartialChunkTest() : OrchestratorTest(HashSettings{.chunkSize = 4, .saveUnfullChunk = true}) {}
+};
+
+TEST_F(PartialChunkTest, CountsThePartialChunksRealTokens) {
+  hold("a", 0, {1, 2, 3, 4, 5, 6});
+  EXPECT_EQ(lookupTokens({1, 2, 3, 4, 5, 6}).getAnswer().getLayoutInfo()[0].getMatchedEnd(), 6u);
+}
+
+TEST_F(OrchestratorTest, KeepsModelsApart) {
+  hold("a", 0, {1, 2, 3, 4});
+  auto request = peer_->orchestrator().lookupRequest();
+  auto message = request.initMessage();
+  message.setModel("another");
+  message.initTokens(4);
+  for (kj::uint i = 0; i < 4; ++i) message.getTokens().set(i, i + 1);
+  EXPECT_EQ(await(request.send()).getAnswer().getLayoutInfo().size(), 0u);
+}
+
+TEST_F(OrchestratorTest, RefusesTooMuch) {
+  auto hashes = peer_->orchestrator().lookupRequest();
+  hashes.initMessage().initHashes(65'537);
+  EXPECT_THAT(errorOf(hashes.send()), HasSubstr("invalid: "));
+  auto tokens = peer_->orchestrator().lookupRequest();
+  tokens.initMessage().initTokens(4'194'305);
+  EXPECT_THAT(errorOf(tokens.send()), HasSubstr("4194305 tokens, at most 4194304"));
+  auto chunks = peer_->orchestrator().lookupRequest();
+  chunks.initMessage().initTokens(4 * 65'537);
+  EXPECT_THAT(errorOf(chunks.send()), HasSubstr("65537 chunks, at most 65536"));
+  auto eventId = peer_->orchestrator().lookupRequest();
+  eventId.initMessage().setEventId(std::string(257, 'e').c_str());
+  EXPECT_THAT(errorOf(eventId.send()), HasSubstr("event id is 257 bytes"));
+  auto model = peer_->orchestrator().lookupRequest();
+  model.initMessage().setModel("a\x01");
+  EXPECT_THAT(errorOf(model.send()), HasSubstr("control character"));
+  // The connection goes on.
+  hold("a", 0, {1, 2, 3, 4});
+  EXPECT_EQ(lookupTokens({1, 2, 3, 4}).getAnswer().getLayoutInfo().size(), 1u);
+}
+
+TEST_F(OrchestratorTest, FindsInstancesByIp) {
+  hold("a", 0, {1, 2, 3, 4});
+  hold("b", 7, {1, 2, 3, 4});
+  const auto query = [&](const char* ip) {
+    auto request = peer_->orchestrator().queryInstanceRequest();
+    request.initMessage().setIp(ip);
+    return std::string(viewOf(await(request.send()).getAnswer().getInstanceId()));
+  };
+  EXPECT_EQ(query("10.0.0.7"), "b");
+  EXPECT_EQ(query("10.0.0.9"), "");
+  auto empty = peer_->orchestrator().queryInstanceRequest();
+  empty.initMessage();
+  EXPECT_THAT(errorOf(empty.send()), HasSubstr("ip is empty"));
+}
+
+TEST_F(OrchestratorTest, ListsWorkers) {
+  hold("a", 0, {1, 2, 3, 4, 5, 6, 7, 8});
+  hold("a", 1, {1, 2, 3, 4});
+  hold("b", 1, {1, 2, 3, 4});
+  settle();
+  const auto query = [&](const char* instance, std::vector<uint32_t> ids) {
+    auto request = peer_->orchestrator().queryWorkersRequest();
+    auto message = request.initMessage();
+    message.setInstanceId(instance);
+    message.setWorkerIds(kj::arrayPtr(ids.data(), ids.size()));
+    return await(request.send());
+  };
+  EXPECT_EQ(query("", {}).getAnswer().getWorkerInfos().size(), 3u);
+  EXPECT_EQ(query("", {1}).getAnswer().getWorkerInfos().size(), 2u);
+  EXPECT_EQ(query("nobody", {}).getAnswer().getWorkerInfos().size(), 0u);
+  const auto response = query("a", {0});
+  ASSERT_EQ(response.getAnswer().getWorkerInfos().size(), 1u);
+  const auto info = response.getAnswer().getWorkerInfos()[0];
+  EXPECT_EQ(viewOf(info.getInstanceId()), "a");
+  EXPECT_EQ(info.getWorkerId(), 0u);
+  EXPECT_EQ(info.getState(), schema::WorkerState::ACTIVE);
+  EXPECT_EQ(viewOf(info.getModel()), "default");
+  EXPECT_EQ(viewOf(info.getPeerInitUrl()), "peer:0");
+  ASSERT_EQ(info.getLocations().size(), 1u);
+  EXPECT_EQ(info.getLocations()[0].getLastSeq(), 2u);
+  EXPECT_EQ(info.getLocations()[0].getCommittedSeq(), 2u);
+  EXPECT_EQ(info.getLocations()[0].getCount(), 2u);
+}
+
+TEST_F(OrchestratorTest, StatusSumsUp) {
+  hold("a", 0, {1, 2, 3, 4, 5, 6, 7, 8});
+  hold("b", 0, {1, 2, 3, 4});
+  settle();
+  lookupTokens({1, 2, 3, 4});
+  auto request = peer_->op().statusRequest();
+  request.initMessage().setResetLookupWindow(true);
+  const auto response = await(request.send());
+  const auto status = response.getAnswer();
+  EXPECT_EQ(viewOf(status.getVersion()), "1.2.3");
+  EXPECT_EQ(status.getInstances(), 2u);
+  EXPECT_EQ(status.getWorkersActive(), 2u);
+  EXPECT_EQ(status.getLocations(), 2u);
+  EXPECT_EQ(status.getLocationsCaughtUp(), 2u);
+  EXPECT_EQ(status.getChunks(), 2u);
+  EXPECT_EQ(status.getMemberships(), 3u);
+  EXPECT_TRUE(status.getStoreWritable());
+  EXPECT_TRUE(status.getCommitted());
+  EXPECT_EQ(viewOf(status.getContentDigest()), registry.contentDigest().hex());
+  EXPECT_EQ(viewOf(status.getRegistryDigest()), registry.registryDigest().hex());
+  EXPECT_EQ(status.getLookups().getCount(), 1u);
+  EXPECT_EQ(status.getLookupWindow().getCount(), 1u);
+  EXPECT_EQ(status.getConnections(), 1u);
+
+  const auto later = await(peer_->op().statusRequest().send());
+  EXPECT_EQ(later.getAnswer().getLookups().getCount(), 1u);
+  EXPECT_EQ(later.getAnswer().getLookupWindow().getCount(), 0u);
+}
+
+TEST_F(OrchestratorTest, ListsWhatIsDiverged) {
+  hold("fine", 0, {1, 2, 3, 4});
+  Registration unknown = registration("other", 3);
+  unknown.locations[0].beganEmpty = false;
+  unknown.locations[0].lastSeq = 9;
+  unknown.locations[0].count = 5;
+  unknown.locations[0].replayableFrom = 10;
+  auto session = registerWorker(*peer_, unknown);
+  const auto response = await(peer_->op().divergedRequest().send());
+  ASSERT_EQ(response.getAnswer().getLocations().size(), 1u);
+  const auto one = response.getAnswer().getLocations()[0];
+  EXPECT_EQ(viewOf(one.getInstanceId()), "other");
+  EXPECT_EQ(one.getWorkerId(), 3u);
+  EXPECT_EQ(viewOf(one.getInfo().getName()), "gpu");
+  EXPECT_EQ(one.getInfo().getReason(), schema::Reason::UNKNOWN);
+}
+
+}  // namespace
+}  // namespace holdfast::test

@@ -1,0 +1,205 @@
+#include "server_fixture.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+
+namespace holdfast::test {
+
+kj::Promise<void> RecordingWorker::pause(PauseContext context) {
+  calls_.push_back("pause: " + std::string(viewOf(context.getParams().getReason())));
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> RecordingWorker::resume(ResumeContext) {
+  calls_.push_back("resume");
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> RecordingWorker::superseded(SupersededContext context) {
+  calls_.push_back("superseded: " + std::string(viewOf(context.getParams().getReason())));
+  return kj::READY_NOW;
+}
+
+Peer::Peer(kj::AsyncIoContext& io, const std::string& address)
+    : io_(io),
+      stream_(io.provider->getNetwork()
+                  .parseAddress(address.c_str())
+                  .wait(io.waitScope)
+                  ->connect()
+                  .wait(io.waitScope)) {
+  capnp::ReaderOptions options;
+  options.traversalLimitInWords = kMessageBytesMax / 8;
+  network_ = std::make_unique<capnp::TwoPartyVatNetwork>(
+      *stream_, capnp::rpc::twoparty::Side::CLIENT, options);
+  rpc_ = std::make_unique<capnp::RpcSystem<capnp::rpc::twoparty::VatId>>(
+      capnp::makeRpcClient(*network_));
+}
+
+schema::Bootstrap::Client Peer::bootstrap() {
+  capnp::MallocMessageBuilder message;
+  auto vat = message.initRoot<capnp::rpc::twoparty::VatId>();
+  vat.setSide(capnp::rpc::twoparty::Side::SERVER);
+  return rpc_->bootstrap(vat).castAs<schema::Bootstrap>();
+}
+
+schema::WorkerGateway::Client Peer::gateway() {
+  return bootstrap().authenticateRequest().send().wait(io_.waitScope).getWorker();
+}
+
+schema::Orchestrator::Client Peer::orchestrator() {
+  return bootstrap().authenticateRequest().send().wait(io_.waitScope).getOrchestrator();
+}
+
+schema::Operator::Client Peer::op() {
+  return bootstrap().authenticateRequest().send().wait(io_.waitScope).getOperator();
+}
+
+namespace {
+
+std::filesystem::path newDirectory() {
+  std::string pattern = std::filesystem::temp_directory_path() / "holdfast-rpc-XXXXXX";
+  return mkdtemp(pattern.data());
+}
+
+}  // namespace
+
+ServerTest::ServerTest(const ServerOptions& options)
+    : io(kj::setupAsyncIo()),
+      directory(newDirectory()),
+      address("unix:" + (directory / "s").string()),
+      registry({}, clock, store, events),
+      turns(io.lowLevelProvider->getTimer()) {
+  const RecoveryReport recovered = registry.recover();
+  ProcessFacts facts{.version = "1.2.3",
+                     .clusterId = "c0ffee",
+                     .recoveryMs = 7,
+                     .recovery = recovered,
+                     .uptimeMs = []() { return uint64_t{5}; },
+                     .residentBytes = {},
+                     .diskBytes = {},
+                     .storeQueueBytes = {}};
+  server = std::make_unique<Server>(options, std::move(facts), registry, store, events, turns,
+                                    *io.lowLevelProvider);
+  const auto names = server->listen(address);
+  EXPECT_TRUE(names.ok());
+}
+
+ServerTest::~ServerTest() noexcept {
+  server.reset();
+  std::filesystem::remove_all(directory);
+}
+
+kj::Own<kj::AsyncIoStream> ServerTest::connectRaw() {
+  return io.provider->getNetwork()
+      .parseAddress(address.c_str())
+      .wait(io.waitScope)
+      ->connect()
+      .wait(io.waitScope);
+}
+
+void ServerTest::commit() {
+  store.complete();
+  store.poll(registry);
+  server->storePolled();
+}
+
+void ServerTest::settle() {
+  // Each poll of the sockets may bring something that leads to something to be sent.
+  for (int i = 0; i < 50; ++i) {
+    kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope);
+    commit();
+  }
+}
+
+bool ServerTest::logged(const std::string& part) const {
+  return std::any_of(events.texts.begin(), events.texts.end(),
+                     [&](const std::string& text) { return text.find(part) != std::string::npos; });
+}
+
+Registration ServerTest::registration(std::string instance, uint32_t worker) const {
+  return {.instance = std::move(instance),
+          .worker = worker,
+          .ip = "10.0.0.1",
+          .port = 7000,
+          .peerUrl = "peer:" + std::to_string(worker),
+          .model = "",
+          .worldSize = 1,
+          .run = 1,
+          .attempt = 1,
+          .locations = {{.location = "gpu",
+                         .incarnation = kIncarnation,
+                         .beganEmpty = true,
+                         .lastSeq = 0,
+                         .count = 0,
+                         .digest = {},
+                         .replayableFrom = 1}}};
+}
+
+ServerTest::RegisterRequest ServerTest::registerRequest(Peer& peer,
+                                                        const Registration& registration) {
+  auto request = peer.gateway().registerRequest();
+  auto info = request.initInfo();
+  info.setInstanceId(textOf(registration.instance));
+  info.setWorkerId(registration.worker);
+  info.setIp(textOf(registration.ip));
+  info.setPort(registration.port);
+  info.setPeerInitUrl(textOf(registration.peerUrl));
+  info.setModel(textOf(registration.model));
+  info.setWorldSize(registration.worldSize);
+  info.setRun(registration.run);
+  info.setAttempt(registration.attempt);
+  auto locations = info.initLocations(static_cast<kj::uint>(registration.locations.size()));
+  for (kj::uint i = 0; i < locations.size(); ++i) {
+    const LocationStatement& statement = registration.locations[i];
+    locations[i].setLocation(textOf(statement.location));
+    locations[i].setIncarnation(statement.incarnation);
+    locations[i].setBeganEmpty(statement.beganEmpty);
+    locations[i].setLastSeq(statement.lastSeq);
+    locations[i].setCount(statement.count);
+    locations[i].getDigest().setA(statement.digest.a);
+    locations[i].getDigest().setB(statement.digest.b);
+    locations[i].setReplayableFrom(statement.replayableFrom);
+  }
+  request.setWorker(kj::heap<RecordingWorker>(workerCalls));
+  return request;
+}
+
+schema::WorkerSession::Client ServerTest::registerWorker(Peer& peer,
+                                                         const Registration& registration) {
+  return await(registerRequest(peer, registration).send()).getSession();
+}
+
+kj::Promise<void> ServerTest::report(schema::WorkerSession::Client& session,
+                                     const std::string& location, uint64_t incarnation,
+                                     uint64_t firstSeq, const std::vector<uint64_t>& keys,
+                                     const std::vector<uint8_t>& evicts) {
+  auto request = session.reportRequest();
+  auto message = request.initMessage();
+  message.setLocation(textOf(location));
+  message.setIncarnation(incarnation);
+  message.setFirstSeq(firstSeq);
+  message.setKeys(kj::arrayPtr(keys.data(), keys.size()));
+  if (!evicts.empty()) message.setEvicts(kj::arrayPtr(evicts.data(), evicts.size()));
+  return request.send();
+}
+
+std::map<std::string, uint32_t> ServerTest::lookup(Peer& peer,
+                                                   const std::vector<uint64_t>& hashes) {
+  auto request = peer.orchestrator().lookupRequest();
+  request.initMessage().setHashes(kj::arrayPtr(hashes.data(), hashes.size()));
+  const auto response = await(request.send());
+  std::map<std::string, uint32_t> found;
+  for (const auto layout : response.getAnswer().getLayoutInfo()) {
+    found[std::string(viewOf(layout.getInstanceId()))] = layout.getMatchedChunks();
+  }
+  return found;
+}
+
+Location& ServerTest::location(const std::string& instance, uint32_t worker,
+                               const std::string& name) {
+  return *registry.tree().findWorker(instance, worker)->find(name);
+}
+
+}  // namespace holdfast::test

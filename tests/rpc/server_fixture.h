@@ -1,0 +1,148 @@
+// A real server on the in-memory store, and clients that speak raw Cap'n Proto to it over a Unix
+// socket; all on one event loop, so that nothing happens between two steps of a test.
+#pragma once
+
+#include <capnp/rpc-twoparty.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <kj/async-io.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/registry.h"
+#include "rpc/convert.h"
+#include "rpc/server.h"
+#include "schema/controller.capnp.h"
+#include "tests/support/memory_store.h"
+
+namespace holdfast::test {
+
+class ManualClock final : public Clock {
+ public:
+  uint64_t steadyMs() const override { return nowMs; }
+  uint64_t wallMs() const override { return 1'700'000'000'000 + nowMs; }
+  uint64_t nowMs = 1'000;
+};
+
+class RecordedEvents final : public EventSink {
+ public:
+  void event(Level, const std::string& text) override { texts.push_back(text); }
+  std::vector<std::string> texts;
+};
+
+// A worker that remembers what the controller asked of it.
+class RecordingWorker final : public schema::Worker::Server {
+ public:
+  explicit RecordingWorker(std::vector<std::string>& calls) : calls_(calls) {}
+  kj::Promise<void> pause(PauseContext context) override;
+  kj::Promise<void> resume(ResumeContext context) override;
+  kj::Promise<void> superseded(SupersededContext context) override;
+
+ private:
+  std::vector<std::string>& calls_;
+};
+
+// One connection of a client.
+class Peer {
+ public:
+  Peer(kj::AsyncIoContext& io, const std::string& address);
+
+  schema::WorkerGateway::Client gateway();
+  schema::Orchestrator::Client orchestrator();
+  schema::Operator::Client op();
+  // The bare socket, for what no client would send.
+  kj::AsyncIoStream& stream() { return *stream_; }
+
+ private:
+  schema::Bootstrap::Client bootstrap();
+
+  kj::AsyncIoContext& io_;
+  kj::Own<kj::AsyncIoStream> stream_;
+  std::unique_ptr<capnp::TwoPartyVatNetwork> network_;
+  std::unique_ptr<capnp::RpcSystem<capnp::rpc::twoparty::VatId>> rpc_;
+};
+
+class ServerTest : public testing::Test {
+ protected:
+  explicit ServerTest(const ServerOptions& options = {});
+  ~ServerTest() noexcept override;
+
+  std::unique_ptr<Peer> connect() { return std::make_unique<Peer>(io, address); }
+  kj::Own<kj::AsyncIoStream> connectRaw();
+
+  // Runs the loop until the promise is there, committing what is written meanwhile. Throws what
+  // the promise throws; fails the test if nothing moves any more.
+  template <typename T>
+  T await(kj::Promise<T> promise) {
+    drive(promise);
+    return promise.wait(io.waitScope);
+  }
+  template <typename T>
+  capnp::Response<T> await(capnp::RemotePromise<T> promise) {
+    return await(kj::Promise<capnp::Response<T>>(kj::mv(promise)));
+  }
+  // The same for a call that must fail: the description of its error.
+  template <typename T>
+  std::string errorOf(kj::Promise<T> promise) {
+    drive(promise);
+    try {
+      promise.wait(io.waitScope);
+    } catch (const kj::Exception& e) {
+      return e.getDescription().cStr();
+    }
+    return "no error";
+  }
+  template <typename T>
+  std::string errorOf(capnp::RemotePromise<T> promise) {
+    return errorOf(kj::Promise<capnp::Response<T>>(kj::mv(promise)));
+  }
+  // Lets the loop do what it can without time passing, and delivers what the store completed.
+  void settle();
+  void commit();
+  bool logged(const std::string& part) const;
+
+  // --- Calls that most tests need ---
+  Registration registration(std::string instance = "llama", uint32_t worker = 0) const;
+  using RegisterRequest =
+      capnp::Request<schema::WorkerGateway::RegisterParams, schema::WorkerGateway::RegisterResults>;
+  RegisterRequest registerRequest(Peer& peer, const Registration& registration);
+  schema::WorkerSession::Client registerWorker(Peer& peer, const Registration& registration);
+  // One report; admits unless `evicts` says otherwise.
+  kj::Promise<void> report(schema::WorkerSession::Client& session, const std::string& location,
+                           uint64_t incarnation, uint64_t firstSeq,
+                           const std::vector<uint64_t>& keys,
+                           const std::vector<uint8_t>& evicts = {});
+  // Matched chunks by instance.
+  std::map<std::string, uint32_t> lookup(Peer& peer, const std::vector<uint64_t>& hashes);
+  Location& location(const std::string& instance, uint32_t worker, const std::string& name);
+
+  static constexpr uint64_t kIncarnation = 77;
+
+  kj::AsyncIoContext io;
+  std::filesystem::path directory;
+  std::string address;
+  ManualClock clock;
+  RecordedEvents events;
+  MemoryStore store;
+  Registry registry;
+  LoopTurns turns;
+  std::unique_ptr<Server> server;
+  std::vector<std::string> workerCalls;
+
+ private:
+  template <typename T>
+  void drive(kj::Promise<T>& promise) {
+    for (int i = 0; i < 10'000; ++i) {
+      if (promise.poll(io.waitScope)) return;
+      commit();
+    }
+    FAIL() << "the call was never answered";
+  }
+};
+
+}  // namespace holdfast::test
