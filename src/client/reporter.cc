@@ -102,9 +102,11 @@ kj::Promise<void> Reporter::establish(Connector::Grants grants) {
       const std::lock_guard lock(shared_.mutex);
       ++shared_.reconnects;
     }
-    const auto failed = [this](kj::Exception&& exception) { sessionFailed(toError(exception)); };
-    live_->pump = pump().eagerlyEvaluate(failed);
-    live_->beat = beat().eagerlyEvaluate(failed);
+    // KJ keeps a reference to a handler that is not a temporary, so each gets its own.
+    live_->pump = pump().eagerlyEvaluate(
+        [this](kj::Exception&& exception) { sessionFailed(toError(exception)); });
+    live_->beat = beat().eagerlyEvaluate(
+        [this](kj::Exception&& exception) { sessionFailed(toError(exception)); });
   });
 }
 
