@@ -14,8 +14,8 @@ namespace {
 constexpr uint64_t kHugePage = uint64_t{2} << 20;
 constexpr uint64_t kReservedBytesMin = uint64_t{256} << 20;
 constexpr uint32_t kBlocksPerPage = kHugePage / BlockArena::kBlockBytes;
-// How far the faulter is kept ahead: 64 MiB, a quarter of a second of the fastest growth.
-constexpr uint64_t kAheadBlocks = 32 * kBlocksPerPage;
+// How far the faulter is kept ahead: 8 MiB, and what every table takes first.
+constexpr uint64_t kAheadBlocks = 4 * kBlocksPerPage;
 
 }  // namespace
 
@@ -39,7 +39,6 @@ BlockArena::BlockArena(PageFaulter* faulter) : faulter_(faulter) {
   if (faulter_ == nullptr) return;
   // Where the system has no huge pages this fails, and small ones do.
   madvise(base_, usable, MADV_HUGEPAGE);
-  announce(0);
 }
 
 BlockArena::~BlockArena() {

@@ -40,7 +40,10 @@ struct ChunkIndex::State {
   explicit State(const Options& options)
       : tableBits(std::clamp(options.tableBits, kTableBitsMin, kTableBitsMax)),
         tables(size_t{1} << tableBits),
-        arena(options.faulter) {}
+        arena(options.faulter) {
+    // Nearly every table takes its first block as soon as there are some thousand chunks.
+    arena.announce(tables.size());
+  }
 
   uint32_t tableBits;
   std::vector<Table> tables;
@@ -114,15 +117,22 @@ void ChunkIndex::State::resize(uint32_t index, uint32_t buckets) {
   const uint32_t keysBefore = table.keys();
   slots -= table.slots();
   tableBytes -= table.memoryBytes();
-  const auto keep = [this](SetId set) {
-    const SetId kept = sets.stripped(set);
-    if (kept != set) {
-      sets.acquire(kept);
-      sets.release(set);
-    }
-    return kept;
+  const auto orderOfBits = [bits = tableBits](uint64_t stored) {
+    return static_cast<uint32_t>((stored << bits) >> 32);
   };
-  table.rebuild(arena, buckets, keep, [this](uint64_t bits) { return orderOf(bits); });
+  if (sets.retiredHolders() == 0) {
+    table.rebuild(arena, buckets, [](SetId set) { return set; }, orderOfBits);
+  } else {
+    const auto strip = [this](SetId set) {
+      const SetId kept = sets.stripped(set);
+      if (kept != set) {
+        sets.acquire(kept);
+        sets.release(set);
+      }
+      return kept;
+    };
+    table.rebuild(arena, buckets, strip, orderOfBits);
+  }
   slots += table.slots();
   tableBytes += table.memoryBytes();
   chunks -= keysBefore - table.keys();
@@ -296,7 +306,7 @@ void ChunkIndex::reserve(uint64_t chunks) {
   State& s = *state_;
   // Room for four standard deviations of an uneven share, at a load that does not want growth.
   const double share = static_cast<double>(chunks) / static_cast<double>(s.tables.size());
-  const double buckets = (share + 4 * std::sqrt(share)) / (0.75 * Bucket::kSlots) + 1;
+  const double buckets = (share + 4 * std::sqrt(share)) / (0.8 * Bucket::kSlots) + 1;
   uint64_t blocks = 0;
   for (uint32_t i = 0; i < s.tables.size(); ++i) {
     if (s.tables[i].buckets() >= buckets) continue;

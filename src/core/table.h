@@ -27,10 +27,10 @@ class Table {
   uint32_t keys() const { return keys_; }
   uint64_t memoryBytes() const { return blocksFor(buckets_) * sizeof(uint32_t); }
 
-  // Growth is due from here on. Measured: above three quarters too many keys find their home full,
-  // and each costs one more access to memory.
+  // Growth is due from here on. Measured: above four fifths too many keys find their home full, and
+  // each costs one more access to memory; below, memory is spent for nothing.
   bool wantsGrowth() const { return keys_ >= growAt_; }
-  static constexpr uint32_t growAt(uint32_t buckets) { return buckets * Bucket::kSlots * 3 / 4; }
+  static constexpr uint32_t growAt(uint32_t buckets) { return buckets * Bucket::kSlots * 4 / 5; }
   // Growth cannot wait: a search could meet no end. Also true of a table without buckets.
   bool needsGrowth() const { return keys_ >= slots() - slots() / 25; }
 
@@ -83,12 +83,20 @@ void Table::rebuild(BlockArena& arena, uint32_t newBuckets, const Visit& visit,
   grown.buckets_ = newBuckets;
   grown.growAt_ = growAt(newBuckets);
   const uint32_t newBlocks = blocksFor(newBuckets);
+  uint32_t keys = 0;
   grown.blocks_ = std::make_unique<uint32_t[]>(newBlocks);
   std::fill_n(grown.blocks_.get(), newBlocks, kNoBlock);
+  // The keys come nearly in the order of their new homes: mostly the block is that of the last.
+  uint32_t lastBlock = kNoBlock;
+  Bucket* lastBuckets = nullptr;
   const auto bucketAt = [&](uint32_t index) {
-    uint32_t& block = grown.blocks_[index / kBlockBuckets];
-    if (block == kNoBlock) block = arena.allocate();
-    return grown.bucket(arena, index);
+    if (index / kBlockBuckets != lastBlock) {
+      lastBlock = index / kBlockBuckets;
+      uint32_t& block = grown.blocks_[lastBlock];
+      if (block == kNoBlock) block = arena.allocate();
+      lastBuckets = grown.bucket(arena, lastBlock * kBlockBuckets);
+    }
+    return lastBuckets + index % kBlockBuckets;
   };
   const uint32_t oldBlocks = blocksFor(buckets_);
   for (uint32_t b = 0; b < oldBlocks; ++b) {
@@ -103,7 +111,6 @@ void Table::rebuild(BlockArena& arena, uint32_t newBuckets, const Visit& visit,
         const SetId set = visit(old[i].set(slot));
         if (set == kEmptySet) continue;
         const uint64_t bits = old[i].storedBits(slot);
-        const StoredKey key{static_cast<uint32_t>(bits), static_cast<uint32_t>(bits >> 32)};
         uint32_t index = grown.homeIndex(orderOf(bits));
         Bucket* here = bucketAt(index);
         while (here->full()) {
@@ -111,13 +118,14 @@ void Table::rebuild(BlockArena& arena, uint32_t newBuckets, const Visit& visit,
           index = grown.nextIndex(index);
           here = bucketAt(index);
         }
-        here->append(key, set);
-        ++grown.keys_;
+        here->append(StoredKey::of(bits), set);
+        ++keys;
       }
     }
     arena.free(blocks_[b]);
   }
   for (uint32_t b = 0; b < newBlocks; ++b) bucketAt(b * kBlockBuckets);
+  grown.keys_ = keys;
   *this = std::move(grown);
 }
 
