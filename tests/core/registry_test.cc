@@ -1,0 +1,407 @@
+// What a peer or a damaged store can do to the registry, message by message.
+#include "core/registry.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/memory_store.h"
+
+namespace holdfast {
+namespace {
+
+using test::MemoryStore;
+
+class TestClock : public Clock {
+ public:
+  uint64_t steadyMs() const override { return nowMs; }
+  uint64_t wallMs() const override { return nowMs; }
+  uint64_t nowMs = 1000;
+};
+
+class Remember : public EventSink {
+ public:
+  void event(Level, const std::string& text) override { texts.push_back(text); }
+  bool said(const std::string& part) const {
+    for (const std::string& text : texts) {
+      if (text.find(part) != std::string::npos) return true;
+    }
+    return false;
+  }
+  std::vector<std::string> texts;
+};
+
+class CountingLink : public WorkerLink {
+ public:
+  void pause(const std::string& reason) override { pauses.push_back(reason); }
+  void resume() override { ++resumes; }
+  void superseded(const std::string&) override { ++supersessions; }
+  void closed(const std::string&) override { ++closures; }
+  std::vector<std::string> pauses;
+  int resumes = 0, supersessions = 0, closures = 0;
+};
+
+class RegistryTest : public ::testing::Test {
+ protected:
+  RegistryTest() { open({}); }
+
+  void open(MemoryStore::Disk disk) {
+    registry_.reset();
+    store_ = std::make_unique<MemoryStore>(std::move(disk));
+    RegistryOptions options;
+    options.lifeCycle.workersMax = 3;
+    registry_ = std::make_unique<Registry>(options, clock_, *store_, events_);
+    report_ = registry_->recover();
+  }
+  void restart() { open(store_->afterCrash()); }
+  void settle() {
+    store_->complete();
+    store_->poll(*registry_);
+  }
+
+  static Registration registration(const std::string& instance, uint32_t worker, uint64_t run = 1,
+                                   uint64_t attempt = 1) {
+    Registration result;
+    result.instance = instance;
+    result.worker = worker;
+    result.run = run;
+    result.attempt = attempt;
+    result.ip = "10.0.0.1";
+    result.locations = {{"cpu", 11, true, 0, 0, {}, 1}};
+    return result;
+  }
+  SessionId registered(const Registration& message) {
+    const auto result = registry_->registration().registerWorker(message, link_);
+    EXPECT_TRUE(result.ok()) << result.error().message;
+    return result.ok() ? result.value().session : kNoSession;
+  }
+  Result<ReportOutcome> report(SessionId session, uint64_t firstSeq, std::vector<ChunkHash> keys,
+                               uint64_t incarnation = 11, const std::string& location = "cpu") {
+    return registry_->kv().handleBatchedKvOperations(session,
+                                                     {location, incarnation, firstSeq, {keys, {}}});
+  }
+  // Fails unless the message is refused with this code and a text with this part, and nothing of
+  // the registry changed.
+  template <typename Call>
+  void expectRefused(ErrorCode code, const std::string& part, const Call& call) {
+    const std::string before = registry_->registryDigest().hex();
+    const size_t workers = registry_->tree().workers();
+    const Ticket written = registry_->tree().lastTicket();
+    const auto result = call();
+    ASSERT_FALSE(result.ok()) << "not refused: " << part;
+    EXPECT_EQ(result.error().code, code) << result.error().message;
+    EXPECT_NE(result.error().message.find(part), std::string::npos) << result.error().message;
+    EXPECT_EQ(registry_->registryDigest().hex(), before);
+    EXPECT_EQ(registry_->tree().workers(), workers);
+    EXPECT_EQ(registry_->tree().lastTicket(), written);
+  }
+  void expectRegistrationRefused(const std::string& part, const Registration& message,
+                                 ErrorCode code = ErrorCode::kInvalid) {
+    expectRefused(code, part,
+                  [&] { return registry_->registration().registerWorker(message, link_); });
+  }
+
+  TestClock clock_;
+  Remember events_;
+  CountingLink link_;
+  std::unique_ptr<MemoryStore> store_;
+  std::unique_ptr<Registry> registry_;
+  RecoveryReport report_;
+};
+
+TEST_F(RegistryTest, RefusesBadIds) {
+  expectRegistrationRefused("instance id", registration("", 0));
+  expectRegistrationRefused("256", registration(std::string(257, 'x'), 0));
+  expectRegistrationRefused("instance id", registration("a\nb", 0));
+  expectRegistrationRefused("instance id", registration("a\xff", 0));
+  Registration bad = registration("a", 0);
+  bad.locations[0].location = std::string(129, 'x');
+  expectRegistrationRefused("128", bad);
+  bad.locations[0].location = "";
+  expectRegistrationRefused("location name", bad);
+  bad = registration("a", 0);
+  bad.model = std::string("m\0", 2);
+  expectRegistrationRefused("model", bad);
+  bad = registration("a", 0);
+  bad.port = 65536;
+  expectRegistrationRefused("65536", bad);
+}
+
+TEST_F(RegistryTest, TakesSlashesAndQuotes) {
+  const SessionId session = registered(registration("team/a \"blue\" \xc3\xa9", 0));
+  EXPECT_TRUE(report(session, 1, {1}).ok());
+  EXPECT_NE(registry_->tree().findWorker("team/a \"blue\" \xc3\xa9", 0), nullptr);
+}
+
+TEST_F(RegistryTest, RefusesBadStatements) {
+  Registration bad = registration("a", 0);
+  bad.locations.push_back(bad.locations[0]);
+  expectRegistrationRefused("twice", bad);
+  bad = registration("a", 0);
+  bad.locations[0].replayableFrom = 0;
+  expectRegistrationRefused("replayableFrom", bad);
+  bad.locations[0].replayableFrom = 2;
+  expectRegistrationRefused("replayableFrom", bad);
+  bad = registration("a", 0);
+  bad.locations[0].lastSeq = UINT64_MAX;
+  expectRegistrationRefused("lastSeq", bad);
+  bad = registration("a", 0);
+  bad.locations.clear();
+  for (int i = 0; i < 65; ++i) bad.locations.push_back({std::to_string(i), 1, true, 0, 0, {}, 1});
+  expectRegistrationRefused("64", bad);
+  bad = registration("a", 0, 0);
+  expectRegistrationRefused("run", bad);
+  bad = registration("a", 0, 1, 0);
+  expectRegistrationRefused("attempt", bad);
+}
+
+TEST_F(RegistryTest, RefusesMoreWorkersThanItsLimit) {
+  for (uint32_t i = 0; i < 3; ++i) registered(registration("a", i));
+  expectRegistrationRefused("3 workers", registration("a", 3), ErrorCode::kRefused);
+}
+
+TEST_F(RegistryTest, RefusesBadReports) {
+  const SessionId session = registered(registration("a", 0));
+  const auto expect = [&](const std::string& part, uint64_t firstSeq, std::vector<ChunkHash> keys) {
+    expectRefused(ErrorCode::kInvalid, part, [&] { return report(session, firstSeq, keys); });
+  };
+  expect("not 0", 0, {1});
+  expect("at least one", 1, {});
+  expect("65536", 1, std::vector<ChunkHash>(65537));
+  expect("no room", UINT64_MAX, {1, 2});
+  expect("no room", UINT64_MAX - 1, {1, 2});
+}
+
+TEST_F(RegistryTest, DropsReportsForWhatWasNotDeclared) {
+  const SessionId session = registered(registration("a", 0));
+  const std::string before = registry_->registryDigest().hex();
+  EXPECT_EQ(report(session, 1, {1}, 11, "disk").value(), ReportOutcome::kDropped);
+  EXPECT_EQ(report(session, 1, {1}, 12).value(), ReportOutcome::kDropped);
+  EXPECT_EQ(report(session + 1, 1, {1}).value(), ReportOutcome::kDropped);
+  EXPECT_EQ(registry_->registryDigest().hex(), before);
+}
+
+TEST_F(RegistryTest, TheNewestProcessWins) {
+  const SessionId first = registered(registration("a", 0, 1));
+  const SessionId second = registered(registration("a", 0, 2));
+  EXPECT_EQ(link_.supersessions, 1);
+  EXPECT_EQ(report(first, 1, {1}).value(), ReportOutcome::kDropped);
+  EXPECT_EQ(registry_->registration().heartbeat(first, {}).error().code, ErrorCode::kSuperseded);
+  expectRegistrationRefused("took this worker over", registration("a", 0, 1, 2),
+                            ErrorCode::kSuperseded);
+  EXPECT_TRUE(registry_->registration().deregister(first).ok());
+  EXPECT_NE(registry_->tree().findWorker("a", 0), nullptr);
+  registry_->registration().connectionClosed(first);
+  EXPECT_EQ(registry_->tree().findWorker("a", 0)->session, second);
+  // Once nobody is active, whoever comes back is taken.
+  registry_->registration().connectionClosed(second);
+  registered(registration("a", 0, 1, 3));
+  registered(registration("a", 0, 5));
+  EXPECT_TRUE(events_.said("two processes"));
+}
+
+TEST_F(RegistryTest, AStaleAttemptIsRefused) {
+  const SessionId session = registered(registration("a", 0, 1, 5));
+  expectRegistrationRefused("attempt 4", registration("a", 0, 1, 4), ErrorCode::kSuperseded);
+  expectRegistrationRefused("attempt 5", registration("a", 0, 1, 5), ErrorCode::kSuperseded);
+  EXPECT_EQ(registry_->tree().findWorker("a", 0)->session, session);
+}
+
+TEST_F(RegistryTest, AnotherModelForgetsWhatTheWorkerHeld) {
+  const SessionId session = registered(registration("a", 0));
+  ASSERT_TRUE(report(session, 1, {1, 2}).ok());
+  Registration other = registration("a", 0, 1, 2);
+  other.model = "llama";
+  other.locations[0] = {"cpu", 11, true, 2, 2, {}, 3};
+  other.locations[0].digest.add(1);
+  other.locations[0].digest.add(2);
+  registered(other);
+  EXPECT_EQ(registry_->tree().memberships(), 0u);
+  const ChunkHash key = 1;
+  EXPECT_TRUE(registry_->kv().lookup("", {&key, 1}).value().empty());
+  EXPECT_TRUE(registry_->kv().lookup("llama", {&key, 1}).value().empty());
+}
+
+TEST_F(RegistryTest, ModelsDoNotMix) {
+  ASSERT_TRUE(report(registered(registration("a", 0)), 1, {1}).ok());
+  Registration other = registration("b", 0);
+  other.model = "llama";
+  ASSERT_TRUE(report(registered(other), 1, {1}).ok());
+  const ChunkHash key = 1;
+  ASSERT_EQ(registry_->kv().lookup("llama", {&key, 1}).value().size(), 1u);
+  EXPECT_EQ(registry_->kv().lookup("llama", {&key, 1}).value()[0].instance, "b");
+  ASSERT_EQ(registry_->kv().lookup("", {&key, 1}).value().size(), 1u);
+  EXPECT_EQ(registry_->kv().lookup("default", {&key, 1}).value()[0].instance, "a");
+}
+
+TEST_F(RegistryTest, PeersAreTheSameRankOfOtherInstancesWithAUrl) {
+  for (const char* instance : {"a", "b", "c"}) {
+    Registration message = registration(instance, 1);
+    if (instance[0] != 'c') message.peerUrl = std::string("peer://") + instance;
+    ASSERT_TRUE(report(registered(message), 1, {1, 2}).ok());
+  }
+  const SessionId asker = registry_->tree().findWorker("a", 1)->session;
+  const ChunkHash keys[] = {1, 2, 3};
+  const auto peers = registry_->kv().batchedP2pLookup(asker, keys);
+  ASSERT_TRUE(peers.ok());
+  ASSERT_EQ(peers.value().size(), 1u);
+  EXPECT_EQ(peers.value()[0].instance, "b");
+  EXPECT_EQ(peers.value()[0].peerUrl, "peer://b");
+  EXPECT_EQ(peers.value()[0].chunks, 2u);
+}
+
+TEST_F(RegistryTest, ASilentWorkerLeavesLookupsAndComesBackWithItsState) {
+  const SessionId session = registered(registration("a", 0));
+  ASSERT_TRUE(report(session, 1, {1}).ok());
+  clock_.nowMs += 29'999;
+  registry_->tick();
+  const ChunkHash key = 1;
+  EXPECT_EQ(registry_->kv().lookup("", {&key, 1}).value().size(), 1u);
+  clock_.nowMs += 1;
+  registry_->tick();
+  EXPECT_EQ(link_.closures, 1);
+  EXPECT_TRUE(registry_->kv().lookup("", {&key, 1}).value().empty());
+  Registration back = registration("a", 0, 1, 2);
+  back.locations[0] = {"cpu", 11, true, 1, 1, {}, 2};
+  back.locations[0].digest.add(1);
+  const auto result = registry_->registration().registerWorker(back, link_);
+  EXPECT_EQ(result.value().decisions[0].kind, DecisionKind::kInSync);
+  EXPECT_EQ(registry_->kv().lookup("", {&key, 1}).value().size(), 1u);
+}
+
+TEST_F(RegistryTest, ALostWorkerExpires) {
+  const SessionId session = registered(registration("a", 0));
+  ASSERT_TRUE(report(session, 1, {1}).ok());
+  registry_->registration().connectionClosed(session);
+  clock_.nowMs += 3'599'999;
+  registry_->tick();
+  EXPECT_EQ(registry_->tree().workers(), 1u);
+  clock_.nowMs += 1;
+  registry_->tick();
+  EXPECT_EQ(registry_->tree().workers(), 0u);
+  EXPECT_TRUE(registry_->tree().instances().empty());
+  settle();
+  restart();
+  EXPECT_EQ(report_.workers, 0u);
+}
+
+TEST_F(RegistryTest, ARecoveredWorkerServesUnconfirmedUntilItsTimeIsUp) {
+  ASSERT_TRUE(report(registered(registration("a", 0)), 1, {1}).ok());
+  settle();
+  restart();
+  EXPECT_EQ(report_.workers, 1u);
+  EXPECT_EQ(report_.chunks, 1u);
+  const ChunkHash key = 1;
+  ASSERT_EQ(registry_->kv().lookup("", {&key, 1}).value().size(), 1u);
+  EXPECT_TRUE(registry_->kv().lookup("", {&key, 1}).value()[0].unconfirmed);
+  clock_.nowMs += 30'000;
+  registry_->tick();
+  EXPECT_TRUE(registry_->kv().lookup("", {&key, 1}).value().empty());
+}
+
+TEST_F(RegistryTest, NothingIsConfirmedBeforeItIsCommitted) {
+  const SessionId session = registered(registration("a", 0));
+  ASSERT_TRUE(report(session, 1, {1, 2}).ok());
+  EXPECT_EQ(registry_->registration().heartbeat(session, {}).value().committed[0].seq, 0u);
+  settle();
+  EXPECT_EQ(registry_->registration().heartbeat(session, {}).value().committed[0].seq, 2u);
+}
+
+TEST_F(RegistryTest, AFullDiskPausesEveryoneAndLosesNothing) {
+  const SessionId session = registered(registration("a", 0));
+  ASSERT_TRUE(report(session, 1, {1}).ok());
+  store_->setHealth({false, "no space left"});
+  store_->poll(*registry_);
+  ASSERT_EQ(link_.pauses.size(), 1u);
+  EXPECT_EQ(link_.pauses[0], "no space left");
+  EXPECT_EQ(report(session, 2, {2}).value(), ReportOutcome::kRefused);
+  expectRegistrationRefused("no space left", registration("b", 0), ErrorCode::kUnavailable);
+  const ChunkHash key = 1;
+  EXPECT_EQ(registry_->kv().lookup("", {&key, 1}).value().size(), 1u);
+  store_->setHealth({});
+  store_->poll(*registry_);
+  registry_->tick();
+  EXPECT_EQ(link_.resumes, 1);
+  Registration again = registration("a", 0, 1, 2);
+  again.locations[0] = {"cpu", 11, true, 2, 2, {}, 1};
+  const auto result = registry_->registration().registerWorker(again, link_);
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result.value().decisions[0].kind, DecisionKind::kReplay);
+  EXPECT_EQ(result.value().decisions[0].nextSeq, 2u);
+  settle();
+  restart();
+  EXPECT_EQ(report_.chunks, 1u);
+}
+
+TEST_F(RegistryTest, AFullQueuePausesTheReporter) {
+  const SessionId session = registered(registration("a", 0));
+  store_->setFull(true);
+  EXPECT_EQ(report(session, 1, {1}).value(), ReportOutcome::kRefused);
+  EXPECT_EQ(link_.pauses.size(), 1u);
+  registry_->tick();
+  EXPECT_EQ(link_.resumes, 0);
+  store_->setFull(false);
+  registry_->tick();
+  EXPECT_EQ(link_.resumes, 1);
+}
+
+// One row per way in which stored records may not hold together.
+TEST_F(RegistryTest, DamagedRecordsQuarantineTheirWorkerAlone) {
+  const auto journalOf = [&](MemoryStore::Disk & disk) -> auto& {
+    for (auto& [owner, family] : disk) {
+      if (family.worker && family.worker->worker == 0) return family.locations[0].journal;
+    }
+    abort();
+  };
+  using Damage = std::function<void(MemoryStore::Disk&)>;
+  const std::pair<const char*, Damage> rows[] = {
+      {"a record is missing",
+       [&](auto& disk) { journalOf(disk).erase(std::next(journalOf(disk).begin())); }},
+      {"a key differs", [&](auto& disk) { journalOf(disk).begin()->second.keys[0] ^= 1; }},
+      {"a count differs", [&](auto& disk) { ++journalOf(disk).begin()->second.countAfter; }},
+      {"an admit became an evict",
+       [&](auto& disk) { journalOf(disk).begin()->second.evicts[0] = true; }},
+      {"the location's base differs",
+       [&](auto& disk) {
+         for (auto& [owner, family] : disk) {
+           if (family.worker && family.worker->worker == 0) {
+             family.locations[0].record->live.baseCount = 5;
+           }
+         }
+       }},
+      {"records of a stream that never began",
+       [&](auto& disk) {
+         auto node = journalOf(disk).extract(std::prev(journalOf(disk).end()));
+         std::get<1>(node.key()) = 9;
+         journalOf(disk).insert(std::move(node));
+       }},
+  };
+  for (const auto& [what, damage] : rows) {
+    SCOPED_TRACE(what);
+    open({});
+    const SessionId first = registered(registration("a", 0));
+    const SessionId second = registered(registration("a", 1));
+    for (uint64_t seq = 1; seq <= 3; ++seq) {
+      ASSERT_TRUE(report(first, seq, {seq}).ok());
+      ASSERT_TRUE(report(second, seq, {seq}).ok());
+    }
+    settle();
+    damage(store_->disk());
+    restart();
+    EXPECT_EQ(report_.quarantined, 1u);
+    EXPECT_NE(registry_->tree().findWorker("a", 0)->quarantined, "");
+    EXPECT_EQ(registry_->tree().findWorker("a", 1)->locations[0]->count, 3u);
+    EXPECT_EQ(registry_->tree().memberships(), 3u);
+    // It starts anew in a family of its own, and nothing of the old one comes back.
+    Registration back = registration("a", 0, 1, 2);
+    back.locations[0] = {"cpu", 11, true, 3, 3, {}, 1};
+    const auto result = registry_->registration().registerWorker(back, link_);
+    ASSERT_TRUE(result.ok());
+    EXPECT_EQ(result.value().decisions[0].nextSeq, 1u);
+    settle();
+    restart();
+    EXPECT_EQ(report_.quarantined, 0u);
+    EXPECT_EQ(registry_->tree().memberships(), 3u);
+  }
+}
+
+}  // namespace
+}  // namespace holdfast

@@ -1,0 +1,94 @@
+// The resume table, row by row, and what must hold for every pair of states.
+#include "core/resume_policy.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/core/random_sequences.h"
+
+namespace holdfast {
+namespace {
+
+constexpr KeyDigest kSome{1, 2};
+constexpr KeyDigest kOther{3, 4};
+constexpr HeldState kHeld{/*incarnation=*/7, /*seq=*/100, /*count=*/10, kSome};
+
+LocationStatement stating(uint64_t incarnation, uint64_t lastSeq, uint64_t count, KeyDigest digest,
+                          uint64_t replayableFrom, bool beganEmpty = false) {
+  return {"cpu", incarnation, beganEmpty, lastSeq, count, digest, replayableFrom};
+}
+
+TEST(ResumePolicy, FollowsItsTable) {
+  struct Row {
+    const char* what;
+    std::optional<HeldState> held;
+    LocationStatement statement;
+    ResumeAction action;
+    Reason reason;
+  };
+  const Row rows[] = {
+      {"all four equal", kHeld, stating(7, 100, 10, kSome, 101), ResumeAction::kInSync,
+       Reason::kEqual},
+      {"same seq, other count", kHeld, stating(7, 100, 11, kSome, 1), ResumeAction::kFullSync,
+       Reason::kContentDiffers},
+      {"same seq, other digest", kHeld, stating(7, 100, 10, kOther, 1), ResumeAction::kFullSync,
+       Reason::kContentDiffers},
+      {"behind, replayable from just there", kHeld, stating(7, 120, 12, kOther, 101),
+       ResumeAction::kReplay, Reason::kBehind},
+      {"behind, one operation is gone", kHeld, stating(7, 120, 12, kOther, 102),
+       ResumeAction::kFullSync, Reason::kGapTooOld},
+      {"ahead", kHeld, stating(7, 99, 10, kSome, 1), ResumeAction::kFullSync,
+       Reason::kWorkerRolledBack},
+      {"new and empty", std::nullopt, stating(7, 55, 0, {}, 56), ResumeAction::kCreateEmpty,
+       Reason::kUnknownEmpty},
+      {"new, whole history", std::nullopt, stating(7, 55, 9, kSome, 1, true),
+       ResumeAction::kCreateReplay, Reason::kUnknownReplay},
+      {"new, whole history, but did not begin empty", std::nullopt, stating(7, 55, 9, kSome, 1),
+       ResumeAction::kCreateUnknown, Reason::kUnknown},
+      {"new, part of the history", std::nullopt, stating(7, 55, 9, kSome, 2, true),
+       ResumeAction::kCreateUnknown, Reason::kUnknown},
+      {"restarted, content survived", kHeld, stating(8, 0, 10, kSome, 1), ResumeAction::kAdopt,
+       Reason::kAdopted},
+      {"restarted empty", kHeld, stating(8, 0, 0, {}, 1), ResumeAction::kForget,
+       Reason::kRestartedEmpty},
+      {"restarted with other content", kHeld, stating(8, 3, 3, kOther, 1), ResumeAction::kHide,
+       Reason::kRestarted},
+      {"restarted empty where we had nothing either", HeldState{7, 5, 0, {}},
+       stating(8, 0, 0, {}, 1), ResumeAction::kAdopt, Reason::kAdopted},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(decideResume(row.held, row.statement, true), (ResumeDecision{row.action, row.reason}))
+        << row.what;
+  }
+}
+
+TEST(ResumePolicy, AHeartbeatFromThePastDecidesNothing) {
+  EXPECT_EQ(decideResume(kHeld, stating(7, 99, 10, kSome, 1), false).action, ResumeAction::kIgnore);
+}
+
+TEST(ResumePolicy, NeverCallsInSyncWhatDiffers) {
+  test::forRandomSequences(10'000, [](test::Random& random) {
+    const auto small = [&] { return test::below(random, 3); };
+    const HeldState held{small(), small(), small(), {small(), small()}};
+    const uint64_t lastSeq = small();
+    const LocationStatement statement =
+        stating(small(), lastSeq, small(), {small(), small()}, 1 + test::below(random, lastSeq + 1),
+                test::chance(random, 50));
+    const bool sameContent = held.count == statement.count && held.digest == statement.digest;
+    const bool equal =
+        sameContent && held.incarnation == statement.incarnation && held.seq == statement.lastSeq;
+    const ResumeDecision decision = decideResume(held, statement, test::chance(random, 50));
+    EXPECT_EQ(decision.action == ResumeAction::kInSync, equal);
+    if (decision.action == ResumeAction::kAdopt) {
+      EXPECT_TRUE(sameContent);
+    }
+    if (decision.action == ResumeAction::kForget) {
+      EXPECT_EQ(statement.count, 0u);
+    }
+    if (decision.action == ResumeAction::kReplay) {
+      EXPECT_LE(statement.replayableFrom, held.seq + 1);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace holdfast

@@ -1,0 +1,70 @@
+// Registry and index against a plain model, on RocksDB: what a killed process leaves behind is what
+// the next one finds.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+#include <thread>
+
+#include "store/rocks_store.h"
+#include "tests/simulation/registry_world.h"
+#include "tests/support/scratch.h"
+
+namespace holdfast::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RocksStoreUnderTest : public StoreUnderTest {
+ public:
+  RocksStoreUnderTest() { open(); }
+
+  RegistryStore& store() override { return *store_; }
+  // The store thread commits when it likes.
+  void release(Random&) override {}
+  void releaseAll() override {
+    while (store_->statistics().queueBytes != 0) std::this_thread::yield();
+  }
+  bool setWritable(bool) override { return false; }
+  // A copy of the directory, made while the process lives, is what a kill would leave: writes reach
+  // the operating system before they count as committed.
+  Ticket crash(Random&) override {
+    releaseAll();
+    const Ticket survived = store_->statistics().committed;
+    const fs::path next = scratch_.path() / std::to_string(++generation_);
+    fs::copy(directory_, next, fs::copy_options::recursive);
+    store_.reset();
+    fs::remove_all(directory_);
+    open();
+    return survived;
+  }
+
+ private:
+  void open() {
+    directory_ = scratch_.path() / std::to_string(generation_);
+    StoreOptions options;
+    options.dataDir = directory_.string();
+    options.familiesFree = 4;
+    auto opened = RocksStore::open(std::move(options));
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    store_ = std::move(opened.value());
+  }
+
+  Scratch scratch_;
+  fs::path directory_;
+  int generation_ = 0;
+  std::unique_ptr<RocksStore> store_;
+};
+
+TEST(RegistryOnRocksDB, FollowsTheModel) {
+  forRandomSequences(500, [](Random& random) {
+    RocksStoreUnderTest store;
+    RegistryWorld world(random, store);
+    for (uint64_t n = 50 + below(random, 100); n > 0 && !::testing::Test::HasFailure(); --n) {
+      world.step();
+    }
+  });
+}
+
+}  // namespace
+}  // namespace holdfast::test
