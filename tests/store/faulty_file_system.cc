@@ -124,12 +124,16 @@ void FaultyFileSystem::wrote(const std::string& name, uint64_t bytes) {
 
 void FaultyFileSystem::losePower() {
   const std::lock_guard lock(mutex_);
+  // Names ascend by age. What is behind a loss is lost, too: the log is written back in order.
+  bool lost = false;
   for (const auto& [name, log] : logs_) {
     std::error_code gone;
     const auto size = std::filesystem::file_size(name, gone);
     if (gone || size <= log.synced) continue;
-    const uint64_t kept = log.synced + random_() % (size - log.synced + 1);
-    std::filesystem::resize_file(name, kept);
+    const uint64_t unsynced = std::min(size, log.written) - log.synced;
+    const uint64_t kept = lost ? 0 : random_() % (unsynced + 1);
+    lost = lost || kept < unsynced;
+    std::filesystem::resize_file(name, log.synced + kept);
   }
 }
 

@@ -80,6 +80,8 @@ class StoreFixture : public testing::Test {
   std::unique_ptr<ContentSink> sink_;  // of the last open()
 };
 
+// A new directory; the caller removes it.
+std::string makeTestDir();
 LocationRecord emptyLocation(uint16_t id, const std::string& name, uint64_t incarnation);
 std::vector<ChunkHash> numbers(ChunkHash from, size_t count);
 
