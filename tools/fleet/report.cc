@@ -115,7 +115,10 @@ std::string toTable(const Report& report) {
   for (const auto& [name, value] : rows) width = std::max(width, name.size());
   std::string out;
   for (const auto& [name, value] : rows) {
-    out += name + std::string(width - name.size() + 2, ' ') + value + '\n';
+    out += name;
+    out.append(width - name.size() + 2, ' ');
+    out += value;
+    out += '\n';
   }
   return out;
 }
