@@ -11,7 +11,7 @@ class MemoryStoreUnderTest : public StoreUnderTest {
  public:
   RegistryStore& store() override { return *store_; }
   void release(Random& random) override { store_->complete(1 + below(random, 4)); }
-  void releaseAll() override {
+  void releaseAll(Ticket) override {
     store_->complete();
     store_->sync();
   }
@@ -19,7 +19,7 @@ class MemoryStoreUnderTest : public StoreUnderTest {
     store_->setHealth({writable, writable ? "" : "no space on the device"});
     return true;
   }
-  Ticket crash(Random& random) override {
+  Ticket crash(Random& random, Ticket) override {
     Ticket survived = store_->committed();
     MemoryStore::Disk disk = store_->afterCrash();
     if (chance(random, 30)) {

@@ -22,21 +22,20 @@ class RocksStoreUnderTest : public StoreUnderTest {
   RegistryStore& store() override { return *store_; }
   // The store thread commits when it likes.
   void release(Random&) override {}
-  void releaseAll() override {
-    while (store_->statistics().queueBytes != 0) std::this_thread::yield();
+  void releaseAll(Ticket upTo) override {
+    while (store_->statistics().committed < upTo) std::this_thread::yield();
   }
   bool setWritable(bool) override { return false; }
   // A copy of the directory, made while the process lives, is what a kill would leave: writes reach
   // the operating system before they count as committed.
-  Ticket crash(Random&) override {
-    releaseAll();
-    const Ticket survived = store_->statistics().committed;
+  Ticket crash(Random&, Ticket written) override {
+    releaseAll(written);
     const fs::path next = scratch_.path() / std::to_string(++generation_);
     fs::copy(directory_, next, fs::copy_options::recursive);
     store_.reset();
     fs::remove_all(directory_);
     open();
-    return survived;
+    return written;
   }
 
  private:

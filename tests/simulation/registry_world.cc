@@ -448,7 +448,7 @@ void RegistryWorld::passTime() {
   if (!several) return;
   tickUnwritten_ = true;
   if (!writable_) return;
-  store_.releaseAll();
+  store_.releaseAll(lastTicket_);
   poll();
   tickUnwritten_ = false;
 }
@@ -485,11 +485,11 @@ void RegistryWorld::toggleHealth() {
 void RegistryWorld::crash() {
   if (tickUnwritten_) {
     store_.setWritable(true);
-    store_.releaseAll();
+    store_.releaseAll(lastTicket_);
   }
   tickUnwritten_ = false;
   registry_.reset();
-  const Ticket survived = store_.crash(random_);
+  const Ticket survived = store_.crash(random_, lastTicket_);
   model_ = std::prev(history_.upper_bound(survived))->second;
   writable_ = true;
   for (auto& [id, worker] : model_) {

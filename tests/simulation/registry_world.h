@@ -23,13 +23,13 @@ class StoreUnderTest {
   virtual RegistryStore& store() = 0;
   // Commits some of what is queued, or at least lets it be committed.
   virtual void release(Random& random) = 0;
-  // Commits everything and makes sure that no crash loses it.
-  virtual void releaseAll() = 0;
+  // Commits everything up to this ticket and makes sure that no crash loses it.
+  virtual void releaseAll(Ticket upTo) = 0;
   // Makes the store refuse and accept writes; false if it cannot be made to.
   virtual bool setWritable(bool writable) = 0;
   // Kills the controller's process; a fresh store() stands on what was left. Returns the last
   // ticket that survived.
-  virtual Ticket crash(Random& random) = 0;
+  virtual Ticket crash(Random& random, Ticket written) = 0;
 };
 
 class FakeClock : public Clock {
