@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -64,6 +63,7 @@ struct Texts {
   std::string walSync = "interval";
   std::string walSyncInterval = "100ms";
   std::string logFormat = "text";
+  std::string configFile;
 };
 
 const std::map<std::string, WalSync, std::less<>> kWalSyncs = {
@@ -177,27 +177,57 @@ std::string variableOf(const std::string& longName) {
   return name;
 }
 
-// Every option also from the environment. Returns the variables' names.
-std::vector<std::string> bindVariables(CLI::App& app) {
-  std::vector<std::string> names;
+// The options that have a variable, by its name.
+std::map<std::string, CLI::Option*> byVariable(CLI::App& app) {
+  std::map<std::string, CLI::Option*> options;
   for (CLI::Option* option : app.get_options()) {
     if (option->get_lnames().empty()) continue;
     const std::string& name = option->get_lnames().front();
-    if (name == "help" || name == "version") continue;
-    names.push_back(variableOf(name));
-    option->envname(names.back());
+    if (name != "help" && name != "version") options.emplace(variableOf(name), option);
   }
-  return names;
+  return options;
 }
 
-std::vector<std::string> unknownVariables(const std::vector<std::string>& known) {
+void addConfig(CLI::App& app) {
+  app.set_version_flag("--version", "holdfastd " HOLDFAST_VERSION);
+  app.set_config("--config", "", "Configuration file: option names and values, TOML or INI")
+      ->type_name("FILE");
+  // Silently ignored otherwise.
+  app.allow_config_extras(CLI::config_extras_mode::error);
+}
+
+// The arguments, with those variables appended that no argument overrides: CLI11 by itself would
+// let the file win over the environment.
+std::vector<std::string> withVariables(std::vector<std::string> arguments) {
+  CLI::App probe;
+  Configuration configuration;
+  Texts texts;
+  addOptions(probe, configuration, texts);
+  probe.get_option("--data-dir")->required(false);
+  probe.add_option("--config", texts.configFile);
+  const auto options = byVariable(probe);
+  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+  try {
+    probe.parse(reversed);
+  } catch (const CLI::ParseError&) {
+    return arguments;  // --help, or an error that the real parse will find
+  }
+  for (const auto& [variable, option] : options) {
+    const char* value = std::getenv(variable.c_str());
+    if (value == nullptr || *value == '\0' || option->count() != 0) continue;
+    arguments.push_back("--" + option->get_lnames().front() + "=" + value);
+  }
+  return arguments;
+}
+
+std::vector<std::string> unknownVariables(const std::map<std::string, CLI::Option*>& known) {
   std::vector<std::string> unknown;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view variable(*entry);
     const std::string_view name = variable.substr(0, variable.find('='));
     if (!name.starts_with(kVariablePrefix)) continue;
     if (name == "HOLDFAST_CONTROLLER") continue;  // of the clients
-    if (std::find(known.begin(), known.end(), name) == known.end()) unknown.emplace_back(name);
+    if (!known.contains(std::string(name))) unknown.emplace_back(name);
   }
   return unknown;
 }
@@ -239,15 +269,13 @@ ParsedConfiguration parseConfiguration(int argc, const char* const* argv) {
   Configuration configuration;
   Texts texts;
   addOptions(app, configuration, texts);
-  app.set_version_flag("--version", "holdfastd " HOLDFAST_VERSION);
-  app.set_config("--config", "", "Configuration file: option names and values, TOML or INI")
-      ->type_name("FILE");
-  // Silently ignored otherwise.
-  app.allow_config_extras(CLI::config_extras_mode::error);
+  addConfig(app);
   app.footer(kFooter);
-  const std::vector<std::string> variables = bindVariables(app);
+  const auto variables = byVariable(app);
+  for (const auto& [variable, option] : variables) option->envname(variable);  // for the help
   try {
-    app.parse(argc, argv);
+    const std::vector<std::string> arguments = withVariables({argv + 1, argv + argc});
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     checkTogether(configuration, texts);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) {
