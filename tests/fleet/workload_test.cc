@@ -20,8 +20,8 @@ TEST(Random, IsSplitmix64) {
 TEST(Quantiles, DrawHasThem) {
   constexpr Quantiles<3> kQuantiles = {{{{0, 10}, {0.5, 20}, {1, 100}}}};
   Random random(1);
-  std::vector<double> values;
-  for (int i = 0; i < 100'000; ++i) values.push_back(kQuantiles.draw(random));
+  std::vector<double> values(100'000);
+  for (double& value : values) value = kQuantiles.draw(random);
   std::sort(values.begin(), values.end());
   EXPECT_GE(values.front(), 10);
   EXPECT_LT(values.back(), 100);
@@ -45,8 +45,8 @@ TEST(Workload, HasTheStatisticsOfTheTrace) {
     hitShares += statistics.hitShare();
     averages += statistics.averageLength();
 
-    std::vector<size_t> lengths;
-    for (const Request& request : requests) lengths.push_back(request.chunks.size());
+    std::vector<size_t> lengths(requests.size());
+    for (size_t i = 0; i < requests.size(); ++i) lengths[i] = requests[i].chunks.size();
     std::sort(lengths.begin(), lengths.end());
     EXPECT_EQ(lengths.front(), 2u);
     EXPECT_NEAR(lengths[6'000], 14, 2);    // the trace: 14

@@ -20,7 +20,7 @@ std::string grouped(uint64_t value) {
   std::string text = std::to_string(value);
   for (size_t at = text.size(); at > 3;) {
     at -= 3;
-    text.insert(at, ",");
+    text.insert(at, 1, ',');
   }
   return text;
 }
@@ -107,9 +107,9 @@ std::string toTable(const Report& report) {
   row("digest of the fleet", report.digestFleet);
   row("digest of the controller",
       report.digestController.empty() ? "unknown" : report.digestController);
-  row("", report.digestsEqual()
-              ? "equal"
-              : "NOT EQUAL" + (report.problem.empty() ? "" : ": " + report.problem));
+  std::string verdict = report.digestsEqual() ? "equal" : "NOT EQUAL";
+  if (!report.problem.empty()) verdict.append(": ").append(report.problem);
+  row("", verdict);
 
   size_t width = 0;
   for (const auto& [name, value] : rows) width = std::max(width, name.size());
