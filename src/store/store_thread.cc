@@ -383,6 +383,8 @@ bool StoreThread::commit(rocksdb::WriteBatch& batch, bool synced) {
 }
 
 void StoreThread::finish(Group& group) {
+  familiesUsed_ = static_cast<uint32_t>(database_.familiesUsed());
+  familiesFree_ = static_cast<uint32_t>(database_.familiesFree());
   if (group.block) {
     for (const QueuedWrite& write : group.block->writes) {
       if (write.kind == QueuedWrite::Kind::kReport) {
@@ -405,8 +407,6 @@ void StoreThread::finish(Group& group) {
   for (FoldResult& result : group.foldResults) completions_.folded(std::move(result));
   completions_.post();
   for (auto& job : group.newFolds) folds_.submit(std::move(job));
-  familiesUsed_ = static_cast<uint32_t>(database_.familiesUsed());
-  familiesFree_ = static_cast<uint32_t>(database_.familiesFree());
 }
 
 bool StoreThread::addFamilies() {

@@ -1,0 +1,166 @@
+// Damaged files: what can be read is served, what cannot is reported, nothing else is touched.
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "raw_store.h"
+#include "store/keys.h"
+#include "store_fixture.h"
+
+namespace holdfast {
+namespace {
+
+class DamageTest : public StoreFixture {
+ protected:
+  // Worker i of instance "a" holds 1000 keys from i * 1000, all in table files.
+  void fill(uint32_t workers) {
+    auto store = open();
+    StoreBatch batch;
+    batch.steps.emplace_back(PutInstance{store->claim(), {"a", 8, 0}});
+    store->write(std::move(batch));
+    for (uint32_t i = 0; i < workers; ++i) {
+      const OwnerId owner = addWorker(*store, "a", i);
+      StoredLocation content;
+      admit(*store, owner, content, numbers(i * 1000, 1000));
+    }
+    ASSERT_EQ(store->close(), "");
+    // A start brings what is in the log to table files.
+    ASSERT_EQ(open()->close(), "");
+  }
+  // The instance has the first family, its workers the next.
+  std::string tableOf(uint32_t family) {
+    const auto files = tableFiles(data(), familyName(family));
+    EXPECT_EQ(files.size(), 1u);
+    return files.empty() ? "" : files.front();
+  }
+  std::string data() const { return dir_ + "/data"; }
+
+  // Worker 1 is damaged, 0 and 2 are well; it is released and comes back in a fresh family.
+  void expectWorkerQuarantined() {
+    auto store = open();
+    ASSERT_NE(store, nullptr);
+    ASSERT_EQ(sink_->damages.size(), 1u);
+    EXPECT_TRUE(sink_->damages[0].isWorker);
+    EXPECT_EQ(sink_->damages[0].instance, "a");
+    EXPECT_EQ(sink_->damages[0].worker, 1u);
+    StoredContent content = sink_->content();
+    EXPECT_EQ(content.workers.size(), 2u);
+    EXPECT_EQ(content.workers.at({"a", 0}).locations.at(0).keys.size(), 1000u);
+    EXPECT_EQ(content.workers.at({"a", 2}).locations.at(0).keys.size(), 1000u);
+    EXPECT_EQ(content.instances.size(), 1u);
+    // It is kept until somebody lets go of it.
+    ASSERT_EQ(store->close(), "");
+    store = open();
+    ASSERT_EQ(sink_->damages.size(), 1u);
+
+    StoreBatch batch;
+    batch.steps.emplace_back(Release{sink_->damages[0].owner});
+    store->write(std::move(batch));
+    const OwnerId owner = addWorker(*store, "a", 1);
+    StoredLocation fresh;
+    ASSERT_TRUE(committed(*store, admit(*store, owner, fresh, {1, 2, 3})));
+    EXPECT_TRUE(store->health().writable);
+    ASSERT_EQ(store->close(), "");
+    store = open();
+    ASSERT_NE(store, nullptr);
+    EXPECT_THAT(sink_->damages, testing::IsEmpty());
+    EXPECT_THAT(sink_->faults, testing::IsEmpty());
+    content = sink_->content();
+    EXPECT_EQ(content.workers.size(), 3u);
+    EXPECT_EQ(content.workers.at({"a", 1}).locations.at(0).keys.size(), 3u);
+    ASSERT_EQ(store->close(), "");
+    // The damaged family is gone, so that a strict open is possible again.
+    EXPECT_GT(rawKeys(data()).size(), 4u);
+  }
+};
+
+TEST_F(DamageTest, AFlippedByteInATableFileQuarantinesItsWorker) {
+  fill(3);
+  const std::string file = tableOf(2);
+  flipByte(file, std::filesystem::file_size(file) / 2);
+  expectWorkerQuarantined();
+}
+
+TEST_F(DamageTest, AFlippedByteInTheFooterQuarantinesItsWorker) {
+  fill(3);
+  const std::string file = tableOf(2);
+  flipByte(file, std::filesystem::file_size(file) - 3);
+  expectWorkerQuarantined();
+}
+
+TEST_F(DamageTest, AMissingTableFileQuarantinesItsWorker) {
+  fill(3);
+  std::filesystem::remove(tableOf(2));
+  expectWorkerQuarantined();
+}
+
+TEST_F(DamageTest, ATruncatedTableFileQuarantinesItsWorker) {
+  fill(3);
+  const std::string file = tableOf(2);
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+  expectWorkerQuarantined();
+}
+
+TEST_F(DamageTest, ADamagedInstanceIsReported) {
+  fill(1);
+  const std::string file = tableOf(0);
+  flipByte(file, 5);
+  auto store = open();
+  ASSERT_NE(store, nullptr);
+  ASSERT_EQ(sink_->damages.size(), 1u);
+  EXPECT_FALSE(sink_->damages[0].isWorker);
+  EXPECT_EQ(sink_->damages[0].instance, "a");
+  EXPECT_EQ(sink_->content().workers.size(), 1u);
+}
+
+TEST_F(DamageTest, CompactionsLeaveADamagedFamilyAlone) {
+  fill(2);
+  // So many table files that RocksDB wants to compact at once.
+  for (int i = 0; i < 6; ++i) {
+    auto store = open();
+    StoredLocation first = sink_->contents.at(1).at(0);
+    StoredLocation second = sink_->contents.at(2).at(0);
+    admit(*store, 1, first, numbers(first.lastSeq + 5000, 10));
+    admit(*store, 2, second, numbers(second.lastSeq + 5000, 10));
+    ASSERT_EQ(store->close(), "");
+  }
+  const auto files = tableFiles(data(), familyName(2));
+  ASSERT_GE(files.size(), 1u);
+  for (const std::string& file : files) flipByte(file, 20);
+  auto store = open();
+  ASSERT_EQ(sink_->damages.size(), 1u);
+  StoredLocation content = sink_->contents.at(1).at(0);
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(committed(*store, admit(*store, 1, content, numbers(content.lastSeq + 9000, 100))));
+  }
+  EXPECT_TRUE(store->health().writable);
+  EXPECT_THAT(events_->healths, testing::IsEmpty());
+}
+
+TEST_F(DamageTest, ADamagedLogIsCutThere) {
+  auto store = open();
+  const OwnerId one = addWorker(*store, "a", 1);
+  const OwnerId two = addWorker(*store, "a", 2);
+  StoredLocation first;
+  StoredLocation second;
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(committed(*store, admit(*store, one, first, numbers(first.lastSeq, 100))));
+    ASSERT_TRUE(committed(*store, admit(*store, two, second, numbers(second.lastSeq, 100))));
+  }
+  ASSERT_EQ(store->close(), "");
+  const std::string log = logFile(data());
+  flipByte(log, std::filesystem::file_size(log) / 2);
+  store = open();
+  ASSERT_NE(store, nullptr);
+  EXPECT_THAT(sink_->faults, testing::IsEmpty());
+  EXPECT_THAT(sink_->damages, testing::IsEmpty());
+  const StoredContent content = sink_->content();
+  const uint64_t left = content.workers.at({"a", 1}).locations.at(0).lastSeq;
+  const uint64_t right = content.workers.at({"a", 2}).locations.at(0).lastSeq;
+  EXPECT_GT(left, 2000u);
+  EXPECT_LT(left, 8000u);
+  EXPECT_LE(left - right, 100u);
+}
+
+}  // namespace
+}  // namespace holdfast

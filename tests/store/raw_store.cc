@@ -1,0 +1,83 @@
+#include "raw_store.h"
+
+#include <gtest/gtest.h>
+#include <rocksdb/db.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+namespace holdfast {
+namespace {
+
+struct Raw {
+  explicit Raw(const std::string& dataDir) {
+    rocksdb::Options options;
+    std::vector<std::string> names;
+    rocksdb::DB::ListColumnFamilies(options, dataDir, &names);
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const std::string& name : names)
+      families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+    rocksdb::DB* opened = nullptr;
+    const auto status = rocksdb::DB::Open(options, dataDir, families, &handles, &opened);
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    db.reset(opened);
+  }
+  ~Raw() {
+    for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  std::unique_ptr<rocksdb::DB> db;
+};
+
+}  // namespace
+
+RawKeys rawKeys(const std::string& dataDir) {
+  const Raw raw(dataDir);
+  RawKeys all;
+  for (rocksdb::ColumnFamilyHandle* handle : raw.handles) {
+    auto& keys = all[handle->GetName()];
+    const std::unique_ptr<rocksdb::Iterator> rows(
+        raw.db->NewIterator(rocksdb::ReadOptions(), handle));
+    for (rows->SeekToFirst(); rows->Valid(); rows->Next()) keys.push_back(rows->key().ToString());
+    EXPECT_TRUE(rows->status().ok()) << rows->status().ToString();
+  }
+  return all;
+}
+
+void rawPut(const std::string& dataDir, const std::string& key, const std::string& value) {
+  const Raw raw(dataDir);
+  EXPECT_TRUE(raw.db->Put(rocksdb::WriteOptions(), key, value).ok());
+}
+
+std::vector<std::string> tableFiles(const std::string& dataDir, const std::string& family) {
+  const Raw raw(dataDir);
+  std::vector<rocksdb::LiveFileMetaData> files;
+  raw.db->GetLiveFilesMetaData(&files);
+  std::vector<std::string> paths;
+  for (const auto& file : files) {
+    if (file.column_family_name == family) paths.push_back(dataDir + file.name);
+  }
+  return paths;
+}
+
+std::string logFile(const std::string& dataDir) {
+  std::string newest;
+  for (const auto& entry : std::filesystem::directory_iterator(dataDir)) {
+    const std::string path = entry.path().string();
+    if (path.ends_with(".log") && entry.file_size() > 0) newest = std::max(newest, path);
+  }
+  return newest;
+}
+
+void flipByte(const std::string& path, uint64_t at) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  ASSERT_TRUE(file.is_open()) << path;
+  file.seekg(static_cast<std::streamoff>(at));
+  const int byte = file.get();
+  ASSERT_NE(byte, EOF) << path << " at " << at;
+  file.seekp(static_cast<std::streamoff>(at));
+  file.put(static_cast<char>(byte ^ 0x40));
+}
+
+}  // namespace holdfast
