@@ -1,0 +1,38 @@
+// holdfastd in a process of its own, on a temporary directory, for rows that measure through RPC.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace holdfast::bench {
+
+class DaemonProcess {
+ public:
+  // The binary beside this one. `more` are further arguments.
+  explicit DaemonProcess(std::vector<std::string> more = {});
+  // Kills it and removes the directory.
+  ~DaemonProcess();
+  DaemonProcess(const DaemonProcess&) = delete;
+  DaemonProcess& operator=(const DaemonProcess&) = delete;
+
+  // Empty: it serves. Otherwise why it does not.
+  std::string start();
+  // SIGTERM, and waits for the end; whether that was clean.
+  bool stop();
+  // "unix:PATH", the same after a restart.
+  std::string address() const { return "unix:" + (directory_ / "socket").string(); }
+  // "127.0.0.1:PORT" of the last start.
+  std::string tcpAddress() const;
+
+ private:
+  std::string log() const;
+
+  std::filesystem::path directory_;
+  std::vector<std::string> more_;
+  pid_t pid_ = -1;
+};
+
+}  // namespace holdfast::bench
