@@ -14,6 +14,7 @@
 #include <span>
 #include <vector>
 
+#include "core/check.h"
 #include "core/paged_array.h"
 #include "core/types.h"
 
@@ -86,7 +87,10 @@ class HolderSets {
     if (isInterned(set)) ++sets_[indexOf(set)].references;
   }
   void release(SetId set) {
-    if (isInterned(set) && --sets_[indexOf(set)].references == 0) becomeIdle(indexOf(set));
+    if (!isInterned(set)) return;
+    Set& s = sets_[indexOf(set)];
+    HOLDFAST_CHECK(s.references > 0, "set %u released more often than acquired", indexOf(set));
+    if (--s.references == 0) becomeIdle(indexOf(set));
   }
   // Frees the longest idle sets above kIdleSetsMax, looking at `setsMax` of them at most. Idle
   // sets are kept for a while because a report that goes over the same chunks, or the next rank's
