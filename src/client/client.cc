@@ -136,8 +136,8 @@ LocationHandle Client::location(std::string_view name) const {
 
 namespace {
 
-// The loop has to look at the inbox when its first operations come, to send them in time, and when
-// there is enough for a report.
+// The loop has to look at the inbox when its first operations come, to send them in time, when
+// there is enough for a report, and when it gets crowded.
 void change(const std::shared_ptr<ClientShared>& shared, LocationHandle location,
             std::span<const ChunkHash> keys, bool evict) {
   const auto index = static_cast<size_t>(location);
@@ -148,11 +148,15 @@ void change(const std::shared_ptr<ClientShared>& shared, LocationHandle location
     const std::lock_guard lock(shared->mutex);
     shared->inbox.drainTo(shared->machine);
   }
-  const size_t batch = shared->options.batchOperations;
-  const bool look = level.before == 0 || (level.before < batch && level.after >= batch);
-  if (!look || shared->wakePosted.exchange(true)) return;
+  const auto crosses = [&](size_t mark) { return level.before < mark && level.after >= mark; };
+  if (!crosses(1) && !crosses(shared->options.batchOperations) && !crosses(Inbox::kCrowded)) return;
+  if (shared->wakePosted.exchange(true)) return;
   shared->loop.post([shared] {
     shared->wakePosted = false;
+    if (shared->inbox.waiting().operations >= Inbox::kCrowded) {
+      const std::lock_guard lock(shared->mutex);
+      shared->inbox.drainTo(shared->machine);
+    }
     if (shared->reporter) shared->reporter->wake();
   });
 }
@@ -196,6 +200,14 @@ Result<std::vector<Client::Peer>> Client::p2pLookup(std::span<const ChunkHash> h
 
 void Client::p2pLookup(std::vector<ChunkHash> hashes,
                        std::function<void(Result<std::vector<Peer>>)> callback) {
+  if (hashes.empty() || hashes.size() > kHashesPerLookupMax) {
+    shared_->loop.post([callback = std::move(callback), size = hashes.size()] {
+      callback(Error{ErrorCode::kInvalid, "a look-up takes 1 to " +
+                                              std::to_string(kHashesPerLookupMax) +
+                                              " hashes, not " + std::to_string(size)});
+    });
+    return;
+  }
   auto list = std::make_shared<std::vector<ChunkHash>>(std::move(hashes));
   shared_->loop.post([shared = shared_, list, callback = std::move(callback)] {
     if (shared->reporter) return shared->reporter->p2pLookup(*list, callback);

@@ -15,8 +15,12 @@ namespace holdfast {
 
 class Inbox {
  public:
-  // Operations: when this many are here, whoever brings more takes them over itself.
-  static constexpr size_t kFull = 65'536;
+  // Operations: when this many are here, the client thread takes them over although it cannot
+  // send them.
+  static constexpr size_t kCrowded = 32'768;
+  // And when this many are, it is behind, and whoever brings more does it for it: that may take as
+  // long as applying a full queue to the key set (some 0.1 s for a million operations).
+  static constexpr size_t kFull = 262'144;
 
   struct Level {
     size_t before = 0;

@@ -12,6 +12,7 @@
 #include "client/rpc_error.h"
 #include "client/wire.h"
 #include "core/check.h"
+#include "core/limits.h"
 
 namespace holdfast {
 namespace {
@@ -187,6 +188,17 @@ LookupClient::~LookupClient() {
   loop_.run([this] { caller_ = nullptr; });
 }
 
+// A list over the limit would cost the connection, and with it everyone else's calls.
+bool LookupClient::tooLong(const char* what, size_t size, size_t max,
+                           const Callback<LookupAnswer>& callback) {
+  if (size <= max) return false;
+  loop_.post([callback, message = "a look-up takes at most " + std::to_string(max) + " " + what +
+                                  ", not " + std::to_string(size)] {
+    callback(Error{ErrorCode::kInvalid, message});
+  });
+  return true;
+}
+
 template <typename T, typename Rpc>
 void LookupClient::call(Rpc rpc, Callback<T> callback) {
   std::atomic<size_t>& underWay = caller_->underWay;
@@ -220,6 +232,7 @@ void LookupClient::call(Rpc rpc, Callback<T> callback) {
 
 void LookupClient::lookup(std::vector<ChunkHash> hashes, std::string model,
                           Callback<LookupAnswer> callback) {
+  if (tooLong("hashes", hashes.size(), kHashesPerLookupMax, callback)) return;
   call<LookupAnswer>(
       [hashes = std::move(hashes),
        model = std::move(model)](Caller::Capabilities& granted) -> kj::Promise<LookupAnswer> {
@@ -236,6 +249,7 @@ void LookupClient::lookup(std::vector<ChunkHash> hashes, std::string model,
 
 void LookupClient::lookupTokens(std::vector<uint32_t> tokens, std::string model,
                                 Callback<LookupAnswer> callback) {
+  if (tooLong("tokens", tokens.size(), kTokensPerLookupMax, callback)) return;
   call<LookupAnswer>(
       [tokens = std::move(tokens),
        model = std::move(model)](Caller::Capabilities& granted) -> kj::Promise<LookupAnswer> {

@@ -157,6 +157,7 @@ class LookupClient {
   ClientThread::Loop& loop_;
   std::unique_ptr<Caller> caller_;
 
+  bool tooLong(const char* what, size_t size, size_t max, const Callback<LookupAnswer>& callback);
   template <typename T, typename Rpc>
   void call(Rpc rpc, Callback<T> callback);
   template <typename T>

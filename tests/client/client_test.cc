@@ -402,6 +402,8 @@ TEST(Client, PeersAreLookedUp) {
   EXPECT_EQ(peers.value()[0].instance, "other");
   EXPECT_EQ(peers.value()[0].chunks, 5u);
   EXPECT_EQ(peers.value()[0].peerUrl, "tcp://other:1");
+  EXPECT_EQ(client.p2pLookup(std::span<const ChunkHash>(), kLongMs).error().code,
+            ErrorCode::kInvalid);
   // One that is under way when the connection is lost, or the client ends, has an answer too.
   controller.with([](State& state) { state.hangLookups = true; });
   std::atomic<int> failed = 0;
@@ -457,6 +459,7 @@ TEST(Client, EngineThreadsAndBreakingConnections) {
   std::vector<std::set<ChunkHash>> truth(kThreads);
   std::atomic<int> running = kThreads;
   std::vector<std::thread> engines;
+  engines.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     engines.emplace_back([&, t] {
       std::mt19937_64 random(static_cast<uint64_t>(t) + 1);

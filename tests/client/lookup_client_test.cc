@@ -61,6 +61,7 @@ TEST(LookupClient, ManyCallsAreUnderWayFromManyThreads) {
   LookupClient client(thread, optionsFor(controller));
   std::atomic<int> answered = 0;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 500; ++i) {
@@ -124,6 +125,18 @@ TEST(LookupClient, ErrorsSayWhatIsWrong) {
   const auto unanswered = client.lookup({1});
   EXPECT_EQ(unanswered.error().code, ErrorCode::kUnavailable);
   EXPECT_NE(unanswered.error().message.find("not connected"), std::string::npos);
+}
+
+TEST(LookupClient, ListsOverTheLimitNeverLeave) {
+  FakeController controller;
+  ClientThread thread;
+  LookupClient client(thread, optionsFor(controller));
+  EXPECT_EQ(client.lookup(std::vector<ChunkHash>(65'537)).error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(client.lookupTokens(std::vector<uint32_t>(4'194'305)).error().code,
+            ErrorCode::kInvalid);
+  EXPECT_TRUE(client.lookup(std::vector<ChunkHash>(65'536)).ok());
+  EXPECT_TRUE(client.lookupTokens(std::vector<uint32_t>(4'194'304)).ok());
+  EXPECT_EQ(controller.with([](State& state) { return state.lookups; }), 2u);
 }
 
 TEST(LookupClient, TimeOutsAndLimitsHold) {
