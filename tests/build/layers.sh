@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# usage: layers.sh SOURCE_DIR
+# Fails if a folder of src/ includes one it must not depend on. All of src/ is on the include path,
+# so a header-only dependency would compile and link.
+set -euo pipefail
+cd "$1"
+
+wrong=0
+# may FOLDER ALLOWED...: its includes of ours are from the allowed folders.
+may() {
+  local folder=$1 found
+  shift
+  local allowed=${*/%/\/}
+  found=$(grep -nE '^#include "' -r "src/$folder" | grep -vE "#include \"(${allowed// /|})" || true)
+  [[ -z "$found" ]] || { printf '%s\nsrc/%s may include %s only\n' "$found" "$folder" "$*"; wrong=1; }
+}
+# without FOLDER PATTERN: no system header of that kind.
+without() {
+  local found
+  found=$(grep -nE "^#include <($2)" -r "src/$1" || true)
+  [[ -z "$found" ]] || { printf '%s\nsrc/%s must do without\n' "$found" "$1"; wrong=1; }
+}
+
+may core core
+may tokens tokens
+may memory memory core
+may store store core schema migrations
+may rpc rpc core tokens schema
+may client client core schema
+may daemon daemon core tokens memory store rpc schema
+without core 'rocksdb/|capnp/|kj/|spdlog/|chrono>|thread>|mutex>|atomic>|condition_variable>|fstream>|filesystem>|iostream>|unistd|sys/[^m]|fcntl'
+without store 'capnp/rpc|kj/async|spdlog/'
+without rpc 'rocksdb/|spdlog/'
+without client 'rocksdb/|spdlog/'
+
+# Each folder has its line above.
+for folder in src/*/; do
+  folder=$(basename "$folder")
+  grep -q "^may $folder " "${BASH_SOURCE[0]}" || { echo "layers.sh says nothing about src/$folder"; wrong=1; }
+done
+exit "$wrong"
