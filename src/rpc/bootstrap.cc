@@ -1,5 +1,7 @@
 #include "rpc/bootstrap.h"
 
+#include <utility>
+
 #include "rpc/operator_service.h"
 #include "rpc/orchestrator_service.h"
 #include "rpc/worker_gateway.h"
@@ -9,8 +11,8 @@ namespace {
 
 class BootstrapService final : public schema::Bootstrap::Server {
  public:
-  BootstrapService(Services& services, Connection& connection)
-      : services_(services), connection_(connection) {}
+  BootstrapService(Services& services, std::shared_ptr<ConnectionHandle> connection)
+      : services_(services), connection_(std::move(connection)) {}
 
   // Authentication is off: the token is ignored, every role is granted. That is why the server
   // listens on loopback and Unix sockets only.
@@ -24,13 +26,14 @@ class BootstrapService final : public schema::Bootstrap::Server {
 
  private:
   Services& services_;
-  Connection& connection_;
+  std::shared_ptr<ConnectionHandle> connection_;
 };
 
 }  // namespace
 
-schema::Bootstrap::Client newBootstrap(Services& services, Connection& connection) {
-  return kj::heap<BootstrapService>(services, connection);
+schema::Bootstrap::Client newBootstrap(Services& services,
+                                       std::shared_ptr<ConnectionHandle> connection) {
+  return kj::heap<BootstrapService>(services, std::move(connection));
 }
 
 }  // namespace holdfast

@@ -1,13 +1,16 @@
 // The one capability that a fresh connection has.
 #pragma once
 
+#include <memory>
+
 #include "rpc/connection.h"
 #include "rpc/services.h"
 #include "schema/controller.capnp.h"
 
 namespace holdfast {
 
-// Both outlive the capability.
-schema::Bootstrap::Client newBootstrap(Services& services, Connection& connection);
+// `services` outlive the capability.
+schema::Bootstrap::Client newBootstrap(Services& services,
+                                       std::shared_ptr<ConnectionHandle> connection);
 
 }  // namespace holdfast

@@ -68,12 +68,13 @@ class Connection::Messages final : public capnp::MessageStream {
 
 Connection::Connection(Services& services, kj::Own<kj::AsyncIoStream> stream, std::string peer)
     : services_(services),
+      handle_(std::make_shared<ConnectionHandle>(ConnectionHandle{this})),
       peer_(std::move(peer)),
       ended_(nullptr),
       stream_(kj::mv(stream), services.turns),
       messages_(kj::heap<Messages>(stream_)),
       network_(*messages_, capnp::rpc::twoparty::Side::SERVER, readerOptions()),
-      rpc_(capnp::makeRpcServer(network_, newBootstrap(services, *this))) {
+      rpc_(capnp::makeRpcServer(network_, newBootstrap(services, handle_))) {
   auto paf = kj::newPromiseAndFulfiller<void>();
   end_ = kj::mv(paf.fulfiller);
   ended_ = kj::mv(paf.promise);
@@ -81,6 +82,7 @@ Connection::Connection(Services& services, kj::Own<kj::AsyncIoStream> stream, st
 }
 
 Connection::~Connection() {
+  handle_->connection = nullptr;
   for (const auto& [session, link] : sessions_) {
     services_.registry.registration().connectionClosed(session);
   }

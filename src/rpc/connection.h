@@ -19,6 +19,14 @@ namespace holdfast {
 // that carries the call is then gone and the session with it.
 class WorkerCapabilityLink;
 
+class Connection;
+
+// Calls go on after their connection has ended, as Cap'n Proto cancels none by itself. What they
+// know of the connection is this: null when it is gone.
+struct ConnectionHandle {
+  Connection* connection = nullptr;
+};
+
 class Connection {
  public:
   // `peer` is for logs. `services` outlive the connection.
@@ -51,6 +59,7 @@ class Connection {
   class Messages;
 
   Services& services_;
+  const std::shared_ptr<ConnectionHandle> handle_;
   const std::string peer_;
   std::string ending_;
   kj::Own<kj::PromiseFulfiller<void>> end_;

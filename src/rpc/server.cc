@@ -65,6 +65,7 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Registry& regis
                 .events = events,
                 .turns = turns,
                 .waiters = CommitWaiters(registry, store),
+                .crowd = TurnPacer(io.getTimer()),
                 .hasher = TokenHasher(options.hashing),
                 .lookups = {},
                 .lookupWindow = {}},
@@ -95,7 +96,7 @@ kj::Promise<void> Server::acceptFrom(Listener& listener) {
   return listener.receiver->accept().then(
       [this, &listener](kj::Own<kj::AsyncIoStream>&& stream) {
         accepted(listener, kj::mv(stream));
-        return acceptFrom(listener);
+        return services_.crowd.myTurn().then([this, &listener]() { return acceptFrom(listener); });
       },
       [this, &listener](kj::Exception&& e) {
         // Out of file descriptors, most likely: that passes.

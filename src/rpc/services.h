@@ -10,6 +10,7 @@
 #include "rpc/commit_waiters.h"
 #include "rpc/latency_histogram.h"
 #include "rpc/loop_turns.h"
+#include "rpc/turn_pacer.h"
 #include "tokens/token_hasher.h"
 
 namespace holdfast {
@@ -43,6 +44,7 @@ struct Services {
   EventSink& events;
   LoopTurns& turns;
   CommitWaiters waiters;
+  TurnPacer crowd;  // accepting connections, registering
   TokenHasher hasher;
   LatencyHistogram lookups;       // since the start; nanoseconds
   LatencyHistogram lookupWindow;  // since an operator began a window

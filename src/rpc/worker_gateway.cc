@@ -38,15 +38,24 @@ std::optional<Error> notAcceptable(schema::RegisterMsg::Reader info, const HashS
 }  // namespace
 
 kj::Promise<void> WorkerGatewayService::register_(RegisterContext context) {
+  return services_.crowd.myTurn().then(
+      [this, context]() mutable { return registerNow(kj::mv(context)); });
+}
+
+kj::Promise<void> WorkerGatewayService::registerNow(RegisterContext context) {
+  Connection* connection = handle_->connection;
+  if (connection == nullptr) {
+    return wireError({ErrorCode::kUnavailable, "the connection ended before the registration"});
+  }
   const auto params = context.getParams();
   const auto info = params.getInfo();
   if (auto error = notAcceptable(info, services_.options.hashing)) return wireError(*error);
 
-  auto link = connection_.link(params.getWorker());
+  auto link = connection->link(params.getWorker());
   auto registered = services_.registry.registration().registerWorker(read(info), *link);
   if (!registered.ok()) return wireError(registered.error());
   RegisterOutcome outcome = std::move(registered.value());
-  connection_.add(outcome.session, std::move(link));
+  connection->add(outcome.session, std::move(link));
   context.releaseParams();
 
   const Ticket ticket = outcome.ticket;

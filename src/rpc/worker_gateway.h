@@ -1,6 +1,9 @@
 // Where workers register.
 #pragma once
 
+#include <memory>
+#include <utility>
+
 #include "rpc/connection.h"
 #include "rpc/services.h"
 #include "schema/controller.capnp.h"
@@ -9,14 +12,16 @@ namespace holdfast {
 
 class WorkerGatewayService final : public schema::WorkerGateway::Server {
  public:
-  WorkerGatewayService(Services& services, Connection& connection)
-      : services_(services), connection_(connection) {}
+  WorkerGatewayService(Services& services, std::shared_ptr<ConnectionHandle> connection)
+      : services_(services), handle_(std::move(connection)) {}
 
   kj::Promise<void> register_(RegisterContext context) override;
 
  private:
+  kj::Promise<void> registerNow(RegisterContext context);
+
   Services& services_;
-  Connection& connection_;
+  std::shared_ptr<ConnectionHandle> handle_;
 };
 
 }  // namespace holdfast

@@ -394,6 +394,50 @@ TEST_F(WorkerTest, RegistrationFailsIfTheStoreFailsMeanwhile) {
   EXPECT_THAT(errorOf(kj::mv(answer)), HasSubstr("unavailable: disk on fire"));
 }
 
+TEST_F(WorkerTest, RegistrationOfAConnectionThatEndsMeanwhileIsHarmless) {
+  // In every state of the call: not yet read, waiting for its turn, waiting for the store.
+  for (int polls = 0; polls < 12; ++polls) {
+    auto peer = connect();
+    auto gateway = peer->gateway();
+    auto request = registerRequest(*peer, registration("short", static_cast<uint32_t>(polls)));
+    auto other = registerRequest(*peer, registration("short", static_cast<uint32_t>(polls + 50)));
+    auto answer = request.send();
+    auto otherAnswer = other.send();
+    for (int i = 0; i < polls; ++i) kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope);
+    peer.reset();
+    settle();
+  }
+  EXPECT_EQ(server->services().connections, 0u);
+  for (const auto& [id, worker] : registry.tree().findInstance("short")->workers) {
+    EXPECT_EQ(worker->record.state, WorkerState::kLost) << id;
+  }
+}
+
+TEST_F(WorkerTest, ManyRegistrationsAtOnceAreAllAnswered) {
+  std::vector<std::unique_ptr<Peer>> peers;
+  std::vector<kj::Promise<void>> answers;
+  for (uint32_t i = 0; i < 100; ++i) {
+    peers.push_back(connect());
+    answers.push_back(
+        registerRequest(*peers.back(), registration("crowd", i)).send().ignoreResult());
+  }
+  for (auto& answer : answers) await(kj::mv(answer));
+  EXPECT_EQ(registry.tree().workers(), 100u);
+}
+
+TEST_F(WorkerTest, UnknownWorkersSessionHasNoEffect) {
+  const auto peer = connect();
+  auto session = registerWorker(*peer, registration());
+  await(session.deregisterRequest().send());
+  report(session, "gpu", kIncarnation, 1, {1}).wait(io.waitScope);
+  settle();
+  EXPECT_EQ(registry.tree().workers(), 0u);
+  EXPECT_THAT(errorOf(session.heartbeatRequest().send()), HasSubstr("superseded: "));
+  auto request = peer->orchestrator().queryWorkersRequest();
+  request.initMessage().setInstanceId("llama");
+  EXPECT_EQ(await(request.send()).getAnswer().getWorkerInfos().size(), 0u);
+}
+
 TEST_F(WorkerTest, HoldsReportsBackWhileTheStoreIsBehind) {
   const auto peer = connect();
   auto session = registerWorker(*peer, registration());

@@ -1,0 +1,35 @@
+#include "rpc/turn_pacer.h"
+
+namespace holdfast {
+
+kj::Promise<void> TurnPacer::myTurn() {
+  if (!serving_ && timer_.now() != lastTurn_) {
+    lastTurn_ = timer_.now();
+    return kj::READY_NOW;
+  }
+  auto paf = kj::newPromiseAndFulfiller<void>();
+  waiting_.push_back(kj::mv(paf.fulfiller));
+  if (!serving_) {
+    serving_ = true;
+    service_ = serve().eagerlyEvaluate(nullptr);
+  }
+  return kj::mv(paf.promise);
+}
+
+// A delay of nothing is over after the next poll.
+kj::Promise<void> TurnPacer::serve() {
+  return timer_.afterDelay(0 * kj::SECONDS).then([this]() {
+    // Those whose connection has ended meanwhile take no turn.
+    while (!waiting_.empty() && !waiting_.front()->isWaiting()) waiting_.pop_front();
+    if (!waiting_.empty()) {
+      lastTurn_ = timer_.now();
+      waiting_.front()->fulfill();
+      waiting_.pop_front();
+    }
+    if (!waiting_.empty()) return serve();
+    serving_ = false;
+    return kj::Promise<void>(kj::READY_NOW);
+  });
+}
+
+}  // namespace holdfast
