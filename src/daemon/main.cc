@@ -18,6 +18,7 @@
 #include "daemon/logging.h"
 #include "daemon/loop_clock.h"
 #include "daemon/wakeup.h"
+#include "memory/fault_ahead.h"
 #include "rpc/server.h"
 #include "store/rocks_store.h"
 
@@ -83,8 +84,9 @@ StoreOptions storeOptions(const Configuration& configuration, Wakeup& wakeup) {
   return options;
 }
 
-RegistryOptions registryOptions(const Configuration& configuration) {
+RegistryOptions registryOptions(const Configuration& configuration, FaultAhead& faultAhead) {
   RegistryOptions options;
+  options.index.faulter = &faultAhead;
   options.defaultModel = configuration.defaultModel;
   options.lifeCycle.heartbeatTimeoutMs = configuration.heartbeatTimeoutMs;
   options.lifeCycle.lostGraceMs = configuration.lostGraceMs;
@@ -117,9 +119,10 @@ ExitCode run(const Configuration& configuration) {
   const std::unique_ptr<RocksStore> store = std::move(opened.value());
   if (store->created()) spdlog::info("created a new store in {}", configuration.dataDir);
 
+  FaultAhead faultAhead;
   LoopClock clock;
   LoggedEvents events;
-  Registry registry(registryOptions(configuration), clock, *store, events);
+  Registry registry(registryOptions(configuration, faultAhead), clock, *store, events);
   const RecoveryReport recovered = registry.recover();
   const uint64_t recoveryMs = millisecondsSince(start);
 
