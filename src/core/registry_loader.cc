@@ -10,7 +10,9 @@ RegistryLoader::RegistryLoader(RegistryTree& tree, ChunkIndex& index, EventSink&
                                uint64_t nowMs)
     : tree_(tree), index_(index), events_(events), nowMs_(nowMs) {}
 
-void RegistryLoader::begin(const RecoverySummary&) {}
+void RegistryLoader::begin(const RecoverySummary& summary) {
+  distinctEstimate_ = summary.distinctEstimate;
+}
 
 void RegistryLoader::instance(OwnerId owner, const InstanceRecord& record) {
   Instance* known = tree_.findInstance(record.instance);
@@ -57,7 +59,8 @@ void RegistryLoader::reserveIndex() {
     }
     chunks += largest;
   }
-  index_.reserve(chunks);
+  // The store's estimate knows the journals, too.
+  index_.reserve(std::max(chunks, distinctEstimate_));
 }
 
 RegistryLoader::Loading* RegistryLoader::find(OwnerId owner, uint16_t location) {

@@ -65,6 +65,7 @@ class RegistryLoader : public RecoverySink {
   ChunkIndex& index_;
   EventSink& events_;
   const uint64_t nowMs_;
+  uint64_t distinctEstimate_ = 0;  // 0: the store has none
   bool reserved_ = false;
   std::unordered_map<OwnerId, Family> families_;
   std::vector<OwnerId> damagedInstances_;

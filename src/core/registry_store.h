@@ -136,7 +136,10 @@ struct JournalEntry {
 struct RecoverySummary {
   uint64_t instances = 0;
   uint64_t workers = 0;
-  uint64_t chunksEstimate = 0;  // memberships of all live parts, for pre-sizing
+  uint64_t chunksEstimate = 0;  // memberships of all live parts
+  // Of distinct chunks, for pre-sizing: ranks of an instance hold the same ones, so the sum of
+  // each instance's largest worker.
+  uint64_t distinctEstimate = 0;
 };
 
 // Receives what a store holds, on the thread that called recover(). Order: begin; all instances;

@@ -275,6 +275,7 @@ RecoveryOutcome recoverAll(Database& database, const StoreOptions& options, Reco
   std::vector<OwnerId> instanceIds;
   std::vector<OwnerId> workerIds;
   RecoverySummary summary;
+  std::map<std::string, uint64_t> largest;  // chunks of an instance's largest worker
   uint64_t keysTotal = 0;
   owners.resize(database.owned().size());
   std::set<std::tuple<OwnerKind, std::string, uint32_t>> names;
@@ -299,7 +300,10 @@ RecoveryOutcome recoverAll(Database& database, const StoreOptions& options, Reco
     }
     keysTotal += owner.keys;
     summary.chunksEstimate += owner.chunks;
+    uint64_t& ofInstance = largest[owner.record.instance];
+    ofInstance = std::max(ofInstance, owner.chunks);
   }
+  for (const auto& [instance, chunks] : largest) summary.distinctEstimate += chunks;
   summary.instances = instances.size();
   summary.workers = workers.size();
 

@@ -39,6 +39,7 @@ TEST_F(BasicTest, ReopenedStoreHoldsWhatWasWritten) {
   EXPECT_EQ(sink_->summary.instances, 1u);
   EXPECT_EQ(sink_->summary.workers, 1u);
   EXPECT_EQ(sink_->summary.chunksEstimate, 259u);
+  EXPECT_EQ(sink_->summary.distinctEstimate, 259u);
   ASSERT_EQ(sink_->instances.size(), 1u);
   EXPECT_EQ(sink_->instances.begin()->second.instance, "llama");
   EXPECT_EQ(sink_->instances.begin()->second.worldSize, 8u);

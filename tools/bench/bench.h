@@ -42,6 +42,7 @@ struct Row {
 
 // The tables, one for each file of rows.
 std::vector<Row> indexRows();
+std::vector<Row> storeRows();
 std::vector<Row> rpcRows();
 
 // All rows in the order of the report.

@@ -1,0 +1,306 @@
+// The registry on its RocksDB store, without RPC: ingest, restart, forgetting a worker.
+#include <time.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "bench/bench.h"
+#include "core/registry.h"
+#include "memory/fault_ahead.h"
+#include "store/rocks_store.h"
+
+namespace holdfast::bench {
+namespace {
+
+constexpr uint64_t kMillion = 1000000;
+constexpr size_t kCall = 256;  // operations of one report
+// Reports between two polls of the store and ticks of the registry, as a busy loop has them.
+constexpr size_t kReportsPerTurn = 64;
+
+ChunkHash keyOf(uint64_t number) {
+  return splitmix64Finalise(number + 0x5DEECE66D);
+}
+
+class SystemClock : public Clock {
+ public:
+  uint64_t steadyMs() const override { return ms(std::chrono::steady_clock::now()); }
+  uint64_t wallMs() const override { return ms(std::chrono::system_clock::now()); }
+
+ private:
+  template <typename Time>
+  static uint64_t ms(Time time) {
+    return static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
+  }
+};
+
+class Silence : public EventSink, public WorkerLink {
+ public:
+  void event(Level level, const std::string& text) override {
+    if (level == Level::kWarning) progress(text);
+  }
+  void pause(const std::string& reason) override { paused = reason; }
+  void resume() override {}
+  void superseded(const std::string&) override {}
+  void closed(const std::string&) override {}
+
+  std::string paused;  // why reports were refused; empty: none was
+};
+
+// A directory on the disk that holds the temporary files, gone with this.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "holdfast-bench-XXXXXX").string();
+    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// Registry and store as the daemon wires them.
+class Controller {
+ public:
+  // Opens and recovers; error() if that fails.
+  explicit Controller(const std::string& dataDir) {
+    faulter_.wait();
+    StoreOptions options;
+    options.dataDir = dataDir;
+    auto opened = RocksStore::open(std::move(options));
+    if (!opened.ok()) {
+      error_ = opened.error().message;
+      return;
+    }
+    store_ = std::move(opened.value());
+    RegistryOptions registryOptions;
+    registryOptions.index.faulter = &faulter_;
+    registry_.emplace(registryOptions, clock_, *store_, silence_);
+    recovered_ = registry_->recover();
+  }
+
+  const std::string& error() const { return error_; }
+  const RecoveryReport& recovered() const { return recovered_; }
+  Registry& registry() { return *registry_; }
+
+  SessionId addWorker(const std::string& instance, uint32_t number) {
+    Registration registration;
+    registration.instance = instance;
+    registration.worker = number;
+    registration.ip = "127.0.0.1";
+    registration.port = 1;
+    registration.run = 1;
+    registration.attempt = 1;
+    LocationStatement& location = registration.locations.emplace_back();
+    location.location = "gpu";
+    location.incarnation = 7;
+    location.beganEmpty = true;
+    const auto outcome = registry_->registration().registerWorker(registration, silence_);
+    if (!outcome.ok()) {
+      error_ = outcome.error().message;
+      return kNoSession;
+    }
+    return outcome.value().session;
+  }
+
+  // One report, when the store has room for it.
+  void report(SessionId session, uint64_t firstSeq, std::span<const ChunkHash> keys) {
+    while (!store_->hasRoom(keys.size() * sizeof(ChunkHash) + 256)) {
+      store_->poll(*registry_);
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+    const auto outcome = registry_->kv().handleBatchedKvOperations(
+        session,
+        {.location = "gpu", .incarnation = 7, .firstSeq = firstSeq, .operations = {keys, {}}});
+    if (outcome.ok() && outcome.value() == ReportOutcome::kApplied) return;
+    error_ = outcome.ok() ? "a report was not applied " + silence_.paused : outcome.error().message;
+  }
+
+  // What the loop does beside the messages.
+  void turn() {
+    store_->poll(*registry_);
+    registry_->tick();
+  }
+
+  void waitCommitted() {
+    while (!registry_->committed()) {
+      store_->poll(*registry_);
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+  }
+
+  // `chunks` of each worker, in turns of one report each.
+  void fill(const std::vector<SessionId>& workers, uint64_t chunks) {
+    std::vector<ChunkHash> keys(kCall);
+    size_t reports = 0;
+    for (uint64_t done = 0; done < chunks && error_.empty(); done += kCall) {
+      keys.resize(std::min<uint64_t>(kCall, chunks - done));
+      for (size_t worker = 0; worker < workers.size() && error_.empty(); ++worker) {
+        for (size_t i = 0; i < keys.size(); ++i) keys[i] = keyOf(worker * chunks + done + i);
+        report(workers[worker], done + 1, keys);
+        if (++reports % kReportsPerTurn == 0) turn();
+      }
+    }
+  }
+
+  std::string close() { return store_->close(); }
+
+ private:
+  FaultAhead faulter_;
+  SystemClock clock_;
+  Silence silence_;
+  std::unique_ptr<RocksStore> store_;
+  std::optional<Registry> registry_;
+  RecoveryReport recovered_;
+  std::string error_;
+};
+
+RunResult failed(const std::string& why) {
+  RunResult result;
+  result.error = why;
+  return result;
+}
+
+std::string format(const char* pattern, double value) {
+  char text[80];
+  std::snprintf(text, sizeof(text), pattern, value);
+  return text;
+}
+
+// Of this thread.
+double processorMs() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) / 1e6;
+}
+
+RunResult ingest(const RunOptions& options) {
+  constexpr size_t kWorkers = 64;
+  const TemporaryDirectory directory;
+  Controller controller(directory.path());
+  if (!controller.error().empty()) return failed(controller.error());
+  std::vector<SessionId> workers;
+  for (uint32_t i = 0; i < kWorkers; ++i) workers.push_back(controller.addWorker("a", i));
+  controller.waitCommitted();
+  const uint64_t chunks = options.size(40 * kMillion, kWorkers * kCall) / kWorkers;
+  const Stopwatch watch;
+  controller.fill(workers, chunks);
+  controller.waitCommitted();
+  const double seconds = watch.seconds();
+  if (!controller.error().empty()) return failed(controller.error());
+  RunResult result;
+  const double operations = static_cast<double>(chunks * kWorkers);
+  result.value = operations / seconds / 1e6;
+  result.note =
+      format("%.0f folds", static_cast<double>(controller.registry().counters().foldsCommitted));
+  return result;
+}
+
+// Built once, kept for all runs: making it takes longer than what is measured.
+RunResult restart(const RunOptions& options) {
+  constexpr size_t kWorkers = 100;
+  static std::optional<TemporaryDirectory> directory;
+  const uint64_t chunks = options.size(kMillion, kCall);
+  if (!directory) {
+    directory.emplace();
+    Controller controller(directory->path());
+    if (!controller.error().empty()) return failed(controller.error());
+    std::vector<SessionId> workers;
+    for (size_t i = 0; i < kWorkers; ++i) {
+      workers.push_back(controller.addWorker("instance " + std::to_string(i), 0));
+    }
+    controller.fill(workers, chunks);
+    controller.waitCommitted();
+    if (!controller.error().empty()) return failed(controller.error());
+    if (const std::string lost = controller.close(); !lost.empty()) return failed(lost);
+  }
+  RunResult result;
+  {
+    const Stopwatch watch;
+    Controller controller(directory->path());
+    result.value = watch.seconds();
+    if (!controller.error().empty()) return failed(controller.error());
+    if (controller.recovered().chunks != kWorkers * chunks) {
+      return failed("recovered " + std::to_string(controller.recovered().chunks) + " chunks");
+    }
+  }
+  result.note =
+      format("%.1f M chunks/s", static_cast<double>(kWorkers * chunks) / 1e6 / result.value);
+  if (options.lastRun) directory.reset();
+  return result;
+}
+
+RunResult forget(const RunOptions& options) {
+  constexpr size_t kWorkers = 4;
+  const TemporaryDirectory directory;
+  Controller controller(directory.path());
+  if (!controller.error().empty()) return failed(controller.error());
+  std::vector<SessionId> workers;
+  for (uint32_t i = 0; i < kWorkers; ++i) workers.push_back(controller.addWorker("a", i));
+  controller.fill(workers, options.size(kMillion, kCall));
+  controller.waitCommitted();
+  if (!controller.error().empty()) return failed(controller.error());
+  std::vector<double> turns;
+  double processorMax = 0;  // what others on the machine do not lengthen
+  const auto timed = [&](const auto& piece) {
+    const Stopwatch watch;
+    const double before = processorMs();
+    piece();
+    processorMax = std::max(processorMax, processorMs() - before);
+    turns.push_back(watch.milliseconds());
+  };
+  timed([&] { (void)controller.registry().registration().deregister(workers[1]); });
+  bool more = true;
+  while (more || !controller.registry().committed()) {
+    timed([&] { more = controller.registry().work(); });
+    timed([&] { controller.turn(); });
+  }
+  RunResult result;
+  result.value = *std::max_element(turns.begin(), turns.end());
+  result.note = format("%.0f turns", static_cast<double>(turns.size())) +
+                format(", at most %.2f ms of processor time", processorMax);
+  return result;
+}
+
+}  // namespace
+
+std::vector<Row> storeRows() {
+  return {
+      {.name = "ingest_core",
+       .what = "durable ingest, core and store, 256 operations a report",
+       .unit = "M/s",
+       .floor = 5,
+       .aim = 10,
+       .better = Better::kHigher,
+       .run = ingest},
+      {.name = "restart",
+       .what = "restart to serving, 100 workers x 1 M chunks",
+       .unit = "s",
+       .floor = 12,
+       .aim = 5,
+       .better = Better::kLower,
+       .run = restart},
+      {.name = "forget",
+       .what = "longest turn while a worker of 1 M chunks is forgotten and swept",
+       .unit = "ms",
+       .floor = 1,
+       .aim = 0.3,
+       .better = Better::kLower,
+       .run = forget},
+  };
+}
+
+}  // namespace holdfast::bench
