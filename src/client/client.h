@@ -60,7 +60,8 @@ struct ClientOptions {
   // Operations of one location not yet sent. One more, and the numbering of that location starts
   // anew (`lost` counts): the controller must then take its content by a full sync.
   size_t queueOperations = 1'000'000;
-  // Operations of one location kept after sending, for a controller that lost a tail of them.
+  // Operations of one location kept after sending, for a controller that lost a tail of them. No
+  // more are sent ahead of its confirmations, so that its crash alone never diverges a location.
   size_t ringOperations = 65'536;
   // Reconnection: doubles from min to max, each wait drawn from its upper half. The maximum is
   // also kept below the heartbeat time-out that the controller names.

@@ -11,8 +11,8 @@ namespace holdfast {
 namespace {
 
 // A flush asks for confirmation again after this long, doubling.
-constexpr uint32_t kFlushBeatMinMs = 1;
-constexpr uint32_t kFlushBeatMaxMs = 50;
+constexpr uint32_t kHurriedBeatMinMs = 1;
+constexpr uint32_t kHurriedBeatMaxMs = 50;
 // For a controller that names none, or nonsense.
 constexpr uint32_t kHeartbeatIntervalMinMs = 10;
 constexpr uint32_t kHeartbeatTimeoutMinMs = 1'000;
@@ -62,7 +62,7 @@ struct Reporter::Live final : private kj::TaskSet::ErrorHandler {
   std::shared_ptr<Reporter*> owner;  // of the present registration's Worker capability
   kj::Own<kj::PromiseFulfiller<void>> wakePump;
   kj::Own<kj::PromiseFulfiller<void>> wakeBeat;
-  uint32_t flushBeatMs = 0;  // wait before the next heartbeat; 0: the interval
+  uint32_t hurriedBeatMs = 0;  // wait before the next heartbeat; 0: the interval
   kj::TaskSet lookups;
   // Last: they refer to the others.
   kj::Promise<void> pump = nullptr;
@@ -180,7 +180,7 @@ kj::Promise<void> Reporter::pump() {
   const uint32_t delayMs = shared_.options.batchDelayMs;
   bool wantsRegistration = false;
   bool hasReport = false;
-  bool flushable = false;
+  bool beatWanted = false;
   std::optional<uint64_t> dueMs;
   {
     const std::lock_guard lock(shared_.mutex);
@@ -197,10 +197,15 @@ kj::Promise<void> Reporter::pump() {
     wantsRegistration = machine.registrationWanted();
     hasReport = !leave_ && !wantsRegistration && machine.nextReport(nowMs, flushing, report_);
     if (const auto next = machine.nextDueMs()) dueMs = std::min(dueMs.value_or(*next), *next);
-    flushable = std::any_of(flushes_.begin(), flushes_.end(),
-                            [&](const Flush& flush) { return machine.sent(flush.position); });
+    beatWanted = machine.confirmationWanted() ||
+                 std::any_of(flushes_.begin(), flushes_.end(),
+                             [&](const Flush& flush) { return machine.sent(flush.position); });
   }
   if (leave_) return deregister();
+  if (beatWanted && live_->hurriedBeatMs == 0) {
+    live_->hurriedBeatMs = kHurriedBeatMinMs;
+    if (live_->wakeBeat) live_->wakeBeat->fulfill();
+  }
   if (wantsRegistration) {
     return registerNow().then([this] { return pump(); },
                               [this](kj::Exception&& exception) -> kj::Promise<void> {
@@ -210,10 +215,6 @@ kj::Promise<void> Reporter::pump() {
   }
   if (hasReport) {
     return makeReport(*live_->session, report_).send().then([this] { return pump(); });
-  }
-  if (flushable && live_->flushBeatMs == 0) {
-    live_->flushBeatMs = kFlushBeatMinMs;
-    if (live_->wakeBeat) live_->wakeBeat->fulfill();
   }
   return waitForWork(dueMs);
 }
@@ -242,7 +243,7 @@ kj::Promise<void> Reporter::deregister() {
 // --- heartbeats ---
 
 kj::Promise<void> Reporter::beat() {
-  const uint32_t waitMs = live_->flushBeatMs > 0 ? live_->flushBeatMs : heartbeatIntervalMs_;
+  const uint32_t waitMs = live_->hurriedBeatMs > 0 ? live_->hurriedBeatMs : heartbeatIntervalMs_;
   auto woken = kj::newPromiseAndFulfiller<void>();
   live_->wakeBeat = kj::mv(woken.fulfiller);
   return shared_.loop.timer()
@@ -281,17 +282,25 @@ kj::Promise<void> Reporter::sendHeartbeat() {
 void Reporter::heartbeatAnswered(const schema::HeartbeatRetMsg::Reader& answer) {
   const auto committed = readCommitted(answer.getCommitted());
   const auto decisions = readDecisions(answer.getDecisions());
+  bool confirmationWanted = false;
   {
     const std::lock_guard lock(shared_.mutex);
     ++shared_.heartbeats;
     shared_.machine.heartbeatAnswered(committed, decisions);
+    confirmationWanted = shared_.machine.confirmationWanted();
     std::erase_if(flushes_, [&](const Flush& flush) {
       if (!shared_.machine.committed(flush.position)) return false;
       flush.verdict->give(true);
       return true;
     });
   }
-  live_->flushBeatMs = flushes_.empty() ? 0 : std::min(live_->flushBeatMs * 2, kFlushBeatMaxMs);
+  // Whoever still waits for a confirmation asks again, less and less often; a report that waited
+  // for the window may go out now.
+  live_->hurriedBeatMs =
+      flushes_.empty() && !confirmationWanted
+          ? 0
+          : std::clamp(live_->hurriedBeatMs * 2, kHurriedBeatMinMs, kHurriedBeatMaxMs);
+  wake();
 }
 
 // --- what others ask for ---
@@ -299,7 +308,7 @@ void Reporter::heartbeatAnswered(const schema::HeartbeatRetMsg::Reader& answer) 
 void Reporter::flush(std::vector<uint64_t> position, std::shared_ptr<Verdict> verdict) {
   if (shared_.stopped) return verdict->give(false);
   flushes_.push_back({std::move(position), std::move(verdict)});
-  if (live_) live_->flushBeatMs = 0;
+  if (live_) live_->hurriedBeatMs = 0;
   wake();
 }
 

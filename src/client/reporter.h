@@ -54,7 +54,7 @@ class Reporter final : private Connector::User {
   kj::Promise<void> pump();
   kj::Promise<void> waitForWork(std::optional<uint64_t> dueMs);
   kj::Promise<void> deregister();
-  // Sends a heartbeat after the interval or when flushes need one; ends only by failing.
+  // Sends a heartbeat after the interval or when confirmations are wanted; ends only by failing.
   kj::Promise<void> beat();
   kj::Promise<void> sendHeartbeat();
   void heartbeatAnswered(const schema::HeartbeatRetMsg::Reader& answer);

@@ -213,10 +213,22 @@ bool WorkerStateMachine::mayReport(const Location& location) const {
   return phase_ == Phase::kRegistered && !pausedAll_ && !location.paused && location.stated;
 }
 
+uint64_t WorkerStateMachine::window(const Location& location) const {
+  if (location.diverged) return UINT64_MAX;
+  const uint64_t unconfirmed = location.lastSeq - location.named;
+  return options_.ringOperations - std::min<uint64_t>(options_.ringOperations, unconfirmed);
+}
+
+bool WorkerStateMachine::confirmationWanted() const {
+  return std::any_of(locations_.begin(), locations_.end(), [&](const Location& location) {
+    return mayReport(location) && window(location) <= options_.ringOperations / 2;
+  });
+}
+
 bool WorkerStateMachine::due(const Location& location, uint64_t nowMs, bool flush) const {
   if (!mayReport(location)) return false;
   if (location.cursor.seq < location.lastSeq) return true;
-  if (location.queue.empty()) return false;
+  if (location.queue.empty() || window(location) == 0) return false;
   return flush || location.queue.size() >= options_.batchOperations ||
          nowMs >= location.oldestQueuedMs + options_.batchDelayMs;
 }
@@ -261,7 +273,7 @@ void WorkerStateMachine::takeFromRing(Location& location, OutgoingReport& report
 
 void WorkerStateMachine::takeFromQueue(Location& location, OutgoingReport& report) {
   OperationBuffer& queue = location.queue;
-  const size_t n = std::min(options_.batchOperations, queue.size());
+  const size_t n = std::min<uint64_t>({options_.batchOperations, queue.size(), window(location)});
   for (size_t i = 0; i < n; ++i) {
     if (i + kPrefetchAhead < n) {
       prefetchLine(location.keys.home(queue.key(i + kPrefetchAhead)));
@@ -281,7 +293,7 @@ void WorkerStateMachine::takeFromQueue(Location& location, OutgoingReport& repor
 std::optional<uint64_t> WorkerStateMachine::nextDueMs() const {
   std::optional<uint64_t> soonest;
   for (const Location& location : locations_) {
-    if (!mayReport(location) || location.queue.empty()) continue;
+    if (!mayReport(location) || location.queue.empty() || window(location) == 0) continue;
     const uint64_t at = location.oldestQueuedMs + options_.batchDelayMs;
     if (!soonest || at < *soonest) soonest = at;
   }

@@ -140,6 +140,8 @@ class WorkerStateMachine {
 
   // The next report that is due, if any; it counts as sent. `flush`: nothing waits for company.
   bool nextReport(uint64_t nowMs, bool flush, OutgoingReport& report);
+  // Whether so much is unconfirmed that reports will soon have to wait for a heartbeat's answer.
+  bool confirmationWanted() const;
   // When a report becomes due that is not due yet. Nothing: not before another call changes it.
   std::optional<uint64_t> nextDueMs() const;
 
@@ -168,6 +170,9 @@ class WorkerStateMachine {
   void moveCursor(Location& location, uint64_t nextSeq);
   bool mayReport(const Location& location) const;
   bool due(const Location& location, uint64_t nowMs, bool flush) const;
+  // How many operations may be sent for the first time now. What the controller has not confirmed
+  // must stay in the ring, so that its crash never costs more than sending that again.
+  uint64_t window(const Location& location) const;
   void takeFromRing(Location& location, OutgoingReport& report);
   void takeFromQueue(Location& location, OutgoingReport& report);
   Location* find(std::string_view name);

@@ -213,6 +213,7 @@ LocationDecision RegistrationController::decide(Worker& worker, const LocationSt
       decision.action != ResumeAction::kInSync) {
     ++tree_.counters().decisions[static_cast<size_t>(decision.reason)];
   }
+  const bool known = location->sync == SyncState::kDiverged && location->reason == decision.reason;
   carryOut(*location, statement, decision, batch, numbering);
   location->reason = decision.reason;
   switch (location->sync) {
@@ -228,7 +229,7 @@ LocationDecision RegistrationController::decide(Worker& worker, const LocationSt
     default:
       break;
   }
-  if (location->sync == SyncState::kDiverged) {
+  if (location->sync == SyncState::kDiverged && (atRegistration || !known)) {
     events_.event(EventSink::Level::kWarning,
                   describe(worker) + " location '" + statement.location + "': DIVERGED (" +
                       std::string(reasonName(decision.reason)) + "); ours: seq " +
