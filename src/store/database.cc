@@ -24,6 +24,7 @@ namespace {
 
 constexpr size_t kBlockCacheBytes = size_t{32} << 20;
 constexpr size_t kArenaBlockBytes = size_t{16} << 10;
+constexpr size_t kManifestBytes = size_t{64} << 20;
 constexpr size_t kTableFileBytes = size_t{64} << 20;
 constexpr size_t kTableBlockBytes = size_t{32} << 10;
 
@@ -34,6 +35,7 @@ class ForwardingLogger : public rocksdb::Logger {
       : Logger(rocksdb::InfoLogLevel::ERROR_LEVEL), options_(options) {}
 
   using Logger::Logv;
+  void LogHeader(const char*, va_list) override {}
   void Logv(const char* format, va_list arguments) override {
     if (!options_.log) return;
     char line[1024];
@@ -121,6 +123,7 @@ rocksdb::DBOptions Database::dbOptions() const {
   db.write_buffer_manager = writeBuffers_;
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   db.max_total_wal_size = options_.walBytesMax;
+  db.max_manifest_file_size = kManifestBytes;
   db.max_open_files = -1;
   db.max_background_jobs = 4;
   db.paranoid_checks = paranoid_;
