@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "faulty_file_system.h"
 #include "raw_store.h"
 #include "store_fixture.h"
 
@@ -128,6 +129,33 @@ TEST_F(FoldTest, AFoldOfAReleasedOwnerTouchesNothing) {
       EXPECT_THAT(keys, testing::IsEmpty()) << family;
     }
   }
+}
+
+TEST_F(FoldTest, AFoldReleasedBeforeItBeganLeavesTheNextOwnerAlone) {
+  auto files = std::make_shared<FaultyFileSystem>();
+  StoreOptions faulty = options();
+  faulty.fileSystem = files;
+  auto store = open(faulty);
+  const OwnerId owner = addWorker(*store, "a", 0);
+  StoredLocation content;
+  ASSERT_TRUE(committed(*store, admit(*store, owner, content, numbers(0, 1000))));
+  // While the store stands still the rest queues up, to be committed as one group.
+  files->set(FaultyFileSystem::State::kBroken);
+  store->write({});
+  ASSERT_TRUE(events_->wait(*store, [&] { return !store->health().writable; }));
+  store->fold(request(owner, emptyLocation(0, "gpu", 7).live));
+  StoreBatch batch;
+  batch.steps.emplace_back(Release{owner});
+  store->write(std::move(batch));
+  const OwnerId next = addWorker(*store, "b", 0);
+  StoredLocation other;
+  admit(*store, next, other, {1, 2, 3});
+  files->set(FaultyFileSystem::State::kWell);
+  ASSERT_TRUE(events_->wait(*store, [&] { return !events_->folds.empty(); }));
+  EXPECT_FALSE(events_->folds.back().ok);
+  EXPECT_THAT(events_->folds.back().error, testing::HasSubstr("dropped"));
+  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(countTagged(rawKeys(dir_ + "/data"), 'S'), 0u);
 }
 
 TEST_F(FoldTest, AFoldSeesWhatWasQueuedBeforeIt) {

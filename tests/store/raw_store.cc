@@ -15,9 +15,10 @@ struct Raw {
     rocksdb::Options options;
     std::vector<std::string> names;
     rocksdb::DB::ListColumnFamilies(options, dataDir, &names);
+    rocksdb::ColumnFamilyOptions family;
+    family.disable_auto_compactions = true;  // looking changes nothing
     std::vector<rocksdb::ColumnFamilyDescriptor> families;
-    for (const std::string& name : names)
-      families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+    for (const std::string& name : names) families.emplace_back(name, family);
     rocksdb::DB* opened = nullptr;
     const auto status = rocksdb::DB::Open(options, dataDir, families, &handles, &opened);
     EXPECT_TRUE(status.ok()) << status.ToString();
