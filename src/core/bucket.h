@@ -3,7 +3,7 @@
 // The top 12 bits of a mixed key are those of its table, so 52 bits are stored: 32 + 16 + 4. A
 // slot is 10.5 bytes of the line, 4 of them the set id. Slots 0 .. count-1 are in use, so no key
 // is needed as the mark of an empty slot. `overflow` counts the keys that found this bucket full
-// and live in a later one: a search ends at the first bucket where it is 0, and an erase moves
+// and live in another one: a search ends at the first bucket where it is 0, and an erase moves
 // nothing. A counter that reached its maximum stays there until the table grows, which costs
 // searches time, never correctness.
 #pragma once

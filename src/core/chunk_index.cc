@@ -19,7 +19,9 @@ namespace {
 // A bucket is prefetched this many keys ahead of its use: enough to keep every line-fill buffer
 // busy, few enough to stay in the first-level cache.
 constexpr size_t kAhead = 32;
-// So many keys ahead, when the bucket has come, the next one is prefetched where it is full.
+// So many keys before that, the place in the table's list of blocks.
+constexpr size_t kAheadOfAhead = 8;
+// So many keys ahead, when the bucket has come, the second one is prefetched where it is full.
 constexpr size_t kPeek = 12;
 // Keys between two looks at the tables that want to grow.
 constexpr size_t kBatch = 256;
@@ -41,8 +43,9 @@ struct ChunkIndex::State {
       : tableBits(std::clamp(options.tableBits, kTableBitsMin, kTableBitsMax)),
         tables(size_t{1} << tableBits),
         arena(options.faulter) {
-    // Nearly every table takes its first block as soon as there are some thousand chunks.
-    arena.announce(tables.size());
+    // Every table takes its first block within some thousand chunks, and most take the second
+    // within the next two million: faster than memory can be brought.
+    arena.announce(2 * tables.size());
   }
 
   uint32_t tableBits;
@@ -55,6 +58,7 @@ struct ChunkIndex::State {
 
   std::vector<uint32_t> wantGrowth;  // tables; may repeat
   uint64_t growths = 0;
+  std::vector<Table::Displaced> displaced;  // scratch of growth
 
   // Where the sweep under way goes on.
   uint32_t sweepTable = 0;
@@ -73,14 +77,13 @@ struct ChunkIndex::State {
     const Table& t = table(mixed);
     return t.buckets() == 0 ? nullptr : t.bucket(arena, t.homeIndex(orderOf(mixed)));
   }
-  // The bucket after the home bucket.
-  Bucket* afterHome(uint64_t mixed) const {
+  // The bucket of a key that finds its home full; the table has buckets.
+  Bucket* second(uint64_t mixed) const {
     const Table& t = table(mixed);
-    return t.bucket(arena, t.nextIndex(t.homeIndex(orderOf(mixed))));
+    return t.bucket(arena, t.secondIndex(StoredKey::of(mixed)));
   }
   Table::Place findBeyond(uint64_t mixed) const {
-    const Table& t = table(mixed);
-    return t.findBeyond(arena, t.homeIndex(orderOf(mixed)), StoredKey::of(mixed));
+    return table(mixed).findBeyond(arena, StoredKey::of(mixed));
   }
 
   uint32_t bucketsFor(uint32_t table, double buckets) const;
@@ -121,7 +124,8 @@ void ChunkIndex::State::resize(uint32_t index, uint32_t buckets) {
     return static_cast<uint32_t>((stored << bits) >> 32);
   };
   if (sets.retiredHolders() == 0) {
-    table.rebuild(arena, buckets, [](SetId set) { return set; }, orderOfBits);
+    table.rebuild(
+        arena, buckets, [](SetId set) { return set; }, orderOfBits, displaced);
   } else {
     const auto strip = [this](SetId set) {
       const SetId kept = sets.stripped(set);
@@ -131,7 +135,7 @@ void ChunkIndex::State::resize(uint32_t index, uint32_t buckets) {
       }
       return kept;
     };
-    table.rebuild(arena, buckets, strip, orderOfBits);
+    table.rebuild(arena, buckets, strip, orderOfBits, displaced);
   }
   slots += table.slots();
   tableBytes += table.memoryBytes();
@@ -158,6 +162,7 @@ class ChunkIndex::State::Run {
  public:
   Run(State& state, HolderId holder, const KeyMixer& mix, std::span<const ChunkHash> keys)
       : state_(state), holder_(holder), mix_(mix), keys_(keys), growths_(state.growths) {
+    for (size_t i = 0; i < std::min(kAhead + kAheadOfAhead, keys.size()); ++i) begin(i);
     for (size_t i = 0; i < std::min(kAhead, keys.size()); ++i) prepare(i);
     for (size_t i = 0; i < std::min(kPeek, keys.size()); ++i) peek(i);
   }
@@ -166,6 +171,7 @@ class ChunkIndex::State::Run {
   void advance(size_t i) {
     if (state_.growths != growths_) [[unlikely]]
       locateAgain(i);
+    if (i + kAhead + kAheadOfAhead < keys_.size()) begin(i + kAhead + kAheadOfAhead);
     if (i + kAhead < keys_.size()) prepare(i + kAhead);
     if (i + kPeek < keys_.size()) peek(i + kPeek);
   }
@@ -214,13 +220,17 @@ class ChunkIndex::State::Run {
     bool changed = false;  // not only stripped
   };
 
-  void prepare(size_t i) {
+  void begin(size_t i) {
     mixed_[i] = mix_(keys_[i]);
+    const Table& table = state_.table(mixed_[i]);
+    if (table.buckets() > 0) table.prefetchBlock(table.homeIndex(state_.orderOf(mixed_[i])));
+  }
+  void prepare(size_t i) {
     home_[i] = state_.home(mixed_[i]);
     prefetchLine(home_[i]);
   }
   void peek(size_t i) {
-    if (home_[i] != nullptr && home_[i]->full()) prefetchLine(state_.afterHome(mixed_[i]));
+    if (home_[i] != nullptr && home_[i]->full()) prefetchLine(state_.second(mixed_[i]));
   }
   // A table was rebuilt: buckets are elsewhere.
   void locateAgain(size_t from) {
@@ -247,8 +257,8 @@ class ChunkIndex::State::Run {
       table.countInsert();
     } else {
       if (home == nullptr) state_.grow(state_.tableOf(mixed));
-      table.insertBeyond(state_.arena, table.homeIndex(state_.orderOf(mixed)), StoredKey::of(mixed),
-                         holder_);
+      table.insert(state_.arena, table.homeIndex(state_.orderOf(mixed)), StoredKey::of(mixed),
+                   holder_);
     }
     ++state_.chunks;
     if (table.wantsGrowth()) [[unlikely]]
@@ -395,7 +405,7 @@ void ChunkIndex::find(uint64_t salt, std::span<const ChunkHash> keys, std::span<
       if (slot != Bucket::kNone) {
         sets[i] = home[at]->set(slot);
       } else if (home[at]->overflowed()) {
-        prefetchLine(s.afterHome(mixed[at]));
+        prefetchLine(s.second(mixed[at]));
         beyond[beyondCount++] = {i, mixed[at]};
         if (beyondCount == kBatch) findBeyond();
       }

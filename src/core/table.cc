@@ -2,10 +2,10 @@
 
 namespace holdfast {
 
-Table::Place Table::findBeyond(const BlockArena& arena, uint32_t home, StoredKey key) const {
-  uint32_t index = nextIndex(home);
+Table::Place Table::findBeyond(const BlockArena& arena, StoredKey key) const {
+  uint32_t index = secondIndex(key);
   // Counters that stay at their maximum could otherwise send a search round and round.
-  while (index != home) {
+  for (uint32_t looked = 0; looked < buckets_; ++looked) {
     Bucket* const here = bucket(arena, index);
     const uint32_t slot = here->find(key);
     if (slot != Bucket::kNone) return {here, slot};
@@ -15,13 +15,11 @@ Table::Place Table::findBeyond(const BlockArena& arena, uint32_t home, StoredKey
   return {};
 }
 
-void Table::insertBeyond(const BlockArena& arena, uint32_t home, StoredKey key, SetId set) {
-  uint32_t index = home;
-  Bucket* here = bucket(arena, index);
-  while (here->full()) {
+void Table::insert(const BlockArena& arena, uint32_t home, StoredKey key, SetId set) {
+  HOLDFAST_CHECK(keys_ < slots(), "a table of %u buckets has no room at %u keys", buckets_, keys_);
+  Bucket* here = bucket(arena, home);
+  for (uint32_t index = secondIndex(key); here->full(); index = nextIndex(index)) {
     here->addOverflow();
-    index = nextIndex(index);
-    HOLDFAST_CHECK(index != home, "a table of %u buckets has no room at %u keys", buckets_, keys_);
     here = bucket(arena, index);
   }
   here->append(key, set);
@@ -29,11 +27,12 @@ void Table::insertBeyond(const BlockArena& arena, uint32_t home, StoredKey key, 
 }
 
 void Table::eraseBeyond(const BlockArena& arena, uint32_t home, const Place& place) {
+  const StoredKey key = StoredKey::of(place.bucket->storedBits(place.slot));
   place.bucket->erase(place.slot);
-  uint32_t index = home;
-  for (Bucket* here = bucket(arena, index); here != place.bucket;) {
+  // Every bucket that the key passed, in the same order.
+  Bucket* here = bucket(arena, home);
+  for (uint32_t index = secondIndex(key); here != place.bucket; index = nextIndex(index)) {
     here->removeOverflow();
-    index = nextIndex(index);
     here = bucket(arena, index);
   }
   --keys_;

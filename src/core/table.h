@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "core/block_arena.h"
 #include "core/bucket.h"
@@ -43,28 +44,40 @@ class Table {
     return reinterpret_cast<Bucket*>(arena.at(blocks_[index / kBlockBuckets])) +
            index % kBlockBuckets;
   }
-  uint32_t nextIndex(uint32_t index) const { return index + 1 == buckets_ ? 0 : index + 1; }
 
   struct Place {
     Bucket* bucket = nullptr;  // null: not found
     uint32_t slot = 0;
   };
+  // What bucket() will read.
+  void prefetchBlock(uint32_t index) const { prefetchLine(&blocks_[index / kBlockBuckets]); }
+  // Where a key goes that finds its home full.
+  uint32_t secondIndex(StoredKey key) const {
+    return static_cast<uint32_t>((uint64_t{key.low} * buckets_) >> 32);
+  }
   // A search beyond the home bucket, which overflowed.
-  Place findBeyond(const BlockArena& arena, uint32_t home, StoredKey key) const;
-  // Into a bucket beyond the home, which is full. The key must be absent.
-  void insertBeyond(const BlockArena& arena, uint32_t home, StoredKey key, SetId set);
+  Place findBeyond(const BlockArena& arena, StoredKey key) const;
+  // Wherever there is room. The key must be absent.
+  void insert(const BlockArena& arena, uint32_t home, StoredKey key, SetId set);
   // Takes out a slot that is not in its home bucket.
   void eraseBeyond(const BlockArena& arena, uint32_t home, const Place& place);
-  // After a change in a home bucket, which callers make themselves; the others above count.
+  // After a change that callers make in a home bucket themselves; those above count.
   void countInsert() { ++keys_; }
   void countErase() { --keys_; }
 
+  struct Displaced {
+    uint64_t bits;
+    SetId set;
+  };
   // Rebuilds the table with `newBuckets`, enough for what it holds. visit(set) gives the set to
   // keep for a slot, kEmptySet to leave it out; orderOf(bits) the order of a key's stored bits.
+  // `displaced` is scratch.
   template <typename Visit, typename OrderOf>
-  void rebuild(BlockArena& arena, uint32_t newBuckets, const Visit& visit, const OrderOf& orderOf);
+  void rebuild(BlockArena& arena, uint32_t newBuckets, const Visit& visit, const OrderOf& orderOf,
+               std::vector<Displaced>& displaced);
 
  private:
+  uint32_t nextIndex(uint32_t index) const { return index + 1 == buckets_ ? 0 : index + 1; }
   static constexpr uint32_t kNoBlock = ~0u;
   static uint32_t blocksFor(uint32_t buckets) {
     return (buckets + kBlockBuckets - 1) / kBlockBuckets;
@@ -78,15 +91,17 @@ class Table {
 
 template <typename Visit, typename OrderOf>
 void Table::rebuild(BlockArena& arena, uint32_t newBuckets, const Visit& visit,
-                    const OrderOf& orderOf) {
+                    const OrderOf& orderOf, std::vector<Displaced>& displaced) {
   Table grown;
   grown.buckets_ = newBuckets;
   grown.growAt_ = growAt(newBuckets);
   const uint32_t newBlocks = blocksFor(newBuckets);
-  uint32_t keys = 0;
   grown.blocks_ = std::make_unique<uint32_t[]>(newBlocks);
   std::fill_n(grown.blocks_.get(), newBlocks, kNoBlock);
-  // The keys come nearly in the order of their new homes: mostly the block is that of the last.
+  // First what is in its home, in the order of both tables, into the new homes. What is not, or
+  // finds its new home full, waits until every block is there.
+  displaced.clear();
+  uint32_t keys = 0;
   uint32_t lastBlock = kNoBlock;
   Bucket* lastBuckets = nullptr;
   const auto bucketAt = [&](uint32_t index) {
@@ -111,21 +126,25 @@ void Table::rebuild(BlockArena& arena, uint32_t newBuckets, const Visit& visit,
         const SetId set = visit(old[i].set(slot));
         if (set == kEmptySet) continue;
         const uint64_t bits = old[i].storedBits(slot);
-        uint32_t index = grown.homeIndex(orderOf(bits));
-        Bucket* here = bucketAt(index);
-        while (here->full()) {
-          here->addOverflow();
-          index = grown.nextIndex(index);
-          here = bucketAt(index);
-        }
-        here->append(StoredKey::of(bits), set);
+        const uint32_t order = orderOf(bits);
         ++keys;
+        if (homeIndex(order) == b * kBlockBuckets + i) {
+          Bucket* const home = bucketAt(grown.homeIndex(order));
+          if (!home->full()) {
+            home->append(StoredKey::of(bits), set);
+            continue;
+          }
+        }
+        displaced.push_back({bits, set});
       }
     }
     arena.free(blocks_[b]);
   }
   for (uint32_t b = 0; b < newBlocks; ++b) bucketAt(b * kBlockBuckets);
-  grown.keys_ = keys;
+  grown.keys_ = keys - static_cast<uint32_t>(displaced.size());
+  for (const Displaced& key : displaced) {
+    grown.insert(arena, grown.homeIndex(orderOf(key.bits)), StoredKey::of(key.bits), key.set);
+  }
   *this = std::move(grown);
 }
 
