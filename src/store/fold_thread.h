@@ -22,7 +22,7 @@ namespace holdfast {
 // A fold that the store thread has let through: everything queued before it is committed.
 class FoldJob {
  public:
-  FoldJob(FoldRequest requested, FamilyIndex of) : request(std::move(requested)), family(of) {}
+  FoldJob(FoldRequest requested, FamilyIndex of) : request(requested), family(of) {}
 
   const FoldRequest request;
   const FamilyIndex family;
