@@ -37,7 +37,7 @@ class LookupLoad {
   void ask() {
     std::vector<ChunkHash> hashes(32);
     for (size_t i = 0; i < hashes.size(); ++i) hashes[i] = splitmix64Finalise(i);
-    client_.lookup(std::move(hashes), {}, [this](Result<LookupAnswer>) {
+    client_.lookup(std::move(hashes), {}, [this](const Result<LookupAnswer>&) {
       ++answered_;
       if (stop_) {
         --lanes_;
