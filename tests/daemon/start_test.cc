@@ -40,7 +40,8 @@ class StartTest : public DaemonTest {
                              .hashing = {},
                              .locations = {{.name = "gpu", .contents = {}}}});
       std::vector<ChunkHash> keys(50'000);
-      for (size_t i = 0; i < keys.size(); ++i) keys[i] = splitmix64Finalise(i + uint64_t{worker} * 1'000'000);
+      for (size_t i = 0; i < keys.size(); ++i)
+        keys[i] = splitmix64Finalise(i + uint64_t{worker} * 1'000'000);
       client.admit(client.location("gpu"), keys);
       ASSERT_TRUE(client.flush(60'000));
     }
