@@ -14,8 +14,8 @@ namespace {
 constexpr uint64_t kHugePage = uint64_t{2} << 20;
 constexpr uint64_t kReservedBytesMin = uint64_t{256} << 20;
 constexpr uint32_t kBlocksPerPage = kHugePage / BlockArena::kBlockBytes;
-// How far the faulter is kept ahead: 8 MiB, and what every table takes first.
-constexpr uint64_t kAheadBlocks = uint64_t{4} * kBlocksPerPage;
+// How far the faulter is kept ahead: 16 MiB, beside what the index announces itself.
+constexpr uint64_t kAheadBlocks = uint64_t{8} * kBlocksPerPage;
 
 }  // namespace
 
