@@ -128,8 +128,10 @@ void Server::accepted(Listener& listener, kj::Own<kj::AsyncIoStream> stream) {
   }
   const auto connection =
       connections_.emplace(connections_.end(), services_, kj::mv(stream), std::move(peer));
-  tasks_->add(connection->onEnd().then([this, connection]() { ended(connection); },
-                                       [this, connection](kj::Exception&&) { ended(connection); }));
+  tasks_->add(connection->onEnd()
+                  .catch_([](kj::Exception&&) {})
+                  .then([this]() { return services_.crowd.myTurn(); })
+                  .then([this, connection]() { ended(connection); }));
 }
 
 void Server::ended(Connections::iterator connection) {

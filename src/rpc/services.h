@@ -44,7 +44,7 @@ struct Services {
   EventSink& events;
   LoopTurns& turns;
   CommitWaiters waiters;
-  TurnPacer crowd;  // accepting connections, registering
+  TurnPacer crowd;  // connections that come and go, registrations
   TokenHasher hasher;
   LatencyHistogram lookups;       // since the start; nanoseconds
   LatencyHistogram lookupWindow;  // since an operator began a window

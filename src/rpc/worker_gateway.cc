@@ -59,16 +59,18 @@ kj::Promise<void> WorkerGatewayService::registerNow(RegisterContext context) {
   context.releaseParams();
 
   const Ticket ticket = outcome.ticket;
-  return services_.waiters.committed(ticket).then([this, context,
-                                                   outcome = std::move(outcome)]() mutable {
-    auto results = context.getResults();
-    auto answer = results.initAnswer();
-    write(outcome.decisions, answer.initDecisions(static_cast<kj::uint>(outcome.decisions.size())));
-    write(services_.options.hashing, answer.initHashing());
-    answer.setHeartbeatIntervalMs(services_.options.heartbeatIntervalMs);
-    answer.setHeartbeatTimeoutMs(services_.options.heartbeatTimeoutMs);
-    results.setSession(kj::heap<WorkerSessionService>(services_, outcome.session));
-  });
+  return services_.waiters.committed(ticket)
+      .then([this]() { return services_.crowd.myTurn(); })
+      .then([this, context, outcome = std::move(outcome)]() mutable {
+        auto results = context.getResults();
+        auto answer = results.initAnswer();
+        write(outcome.decisions,
+              answer.initDecisions(static_cast<kj::uint>(outcome.decisions.size())));
+        write(services_.options.hashing, answer.initHashing());
+        answer.setHeartbeatIntervalMs(services_.options.heartbeatIntervalMs);
+        answer.setHeartbeatTimeoutMs(services_.options.heartbeatTimeoutMs);
+        results.setSession(kj::heap<WorkerSessionService>(services_, outcome.session));
+      });
 }
 
 }  // namespace holdfast

@@ -10,7 +10,6 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
-#include <regex>
 #include <thread>
 
 namespace holdfast::test {
@@ -76,12 +75,11 @@ bool DaemonProcess::ready() {
 }
 
 std::string DaemonProcess::address() const {
-  std::smatch found;
   const std::string text = log();
-  if (!std::regex_search(text, found, std::regex(R"(ready on .*?((127\.0\.0\.1|\[::1\]):\d+))"))) {
-    return {};
-  }
-  return found[1];
+  const size_t ready = text.find("ready on ");
+  const size_t begin = text.find("127.0.0.1:", ready);
+  if (ready == std::string::npos || begin == std::string::npos) return {};
+  return text.substr(begin, text.find_first_of(",: ", text.find(':', begin) + 1) - begin);
 }
 
 void DaemonProcess::signal(int number) const {
@@ -115,23 +113,24 @@ CommandResult ctl(const std::string& controller, const std::string& arguments) {
   return runCommand(std::string(HOLDFAST_CTL) + " --controller '" + controller + "' " + arguments);
 }
 
-uint64_t statusNumber(const std::string& controller, const std::string& key) {
-  const std::string status = ctl(controller, "status --json").output;
-  std::smatch found;
-  if (!std::regex_search(status, found, std::regex("\"" + key + "\": (\\d+)"))) {
-    ADD_FAILURE() << "no " << key << " in " << status;
-    return 0;
-  }
-  return std::stoull(found[1]);
-}
-
 std::string statusText(const std::string& controller, const std::string& key) {
   const std::string status = ctl(controller, "status --json").output;
-  std::smatch found;
-  if (!std::regex_search(status, found, std::regex("\"" + key + "\": \"?([^\"\n]*?)\"?,?\n"))) {
+  const std::string label = "\"" + key + "\": ";
+  const size_t at = status.find(label);
+  if (at == std::string::npos) {
     ADD_FAILURE() << "no " << key << " in " << status;
+    return {};
   }
-  return found[1];
+  std::string value = status.substr(at + label.size());
+  value.erase(value.find('\n'));
+  if (value.ends_with(',')) value.pop_back();
+  if (value.starts_with('"')) value = value.substr(1, value.size() - 2);
+  return value;
+}
+
+uint64_t statusNumber(const std::string& controller, const std::string& key) {
+  const std::string text = statusText(controller, key);
+  return text.empty() ? 0 : std::stoull(text);
 }
 
 DaemonTest::DaemonTest() {
