@@ -449,9 +449,11 @@ bool StoreThread::standStill(rocksdb::Status status) {
     if (failures_ == 0) log(LogLevel::kError, reason);
     completions_.health({false, reason});
     completions_.post();
-    // The first attempt is made at once: some errors are gone by then.
+    // The first attempt is made at once: some errors are gone by then. The last one, too, when this
+    // thread is to end.
     const uint32_t doublings = std::min(failures_, kBackoffDoublings + 1);
-    if (failures_++ > 0 && !pause(options_.retryInterval * (1 << (doublings - 1)))) {
+    const bool ending = failures_++ > 0 && !pause(options_.retryInterval * (1 << (doublings - 1)));
+    if (ending && std::exchange(triedLast_, true)) {
       lost_ = reason;
       return false;
     }

@@ -346,7 +346,8 @@ bool StoreDriver::waitCommitted() {
   files_->setAfter(0, FaultyFileSystem::State::kWell);
   files_->set(FaultyFileSystem::State::kWell);
   const Ticket last = history_.size() - 1;
-  if (!events_->wait(*store_, [&] { return events_->committed >= last; })) {
+  const auto done = [&] { return events_->committed >= last && store_->health().writable; };
+  if (!events_->wait(*store_, done)) {
     return fail("ticket " + std::to_string(last) + " was not committed; " +
                 store_->health().reason);
   }
