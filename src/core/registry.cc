@@ -1,12 +1,6 @@
 #include "core/registry.h"
 
 namespace holdfast {
-namespace {
-
-// A turn of the sweep: about 0.2 ms, so that a look-up never waits long behind it.
-constexpr size_t kSweepSlotsPerTurn = 32'768;
-
-}  // namespace
 
 Registry::Registry(const RegistryOptions& options, Clock& clock, RegistryStore& store,
                    EventSink& events)
@@ -31,7 +25,7 @@ void Registry::tick() {
 }
 
 bool Registry::work() {
-  if (index_.sweep(kSweepSlotsPerTurn)) {
+  if (index_.sweep(ChunkIndex::kSweepSlots)) {
     if (tree_.waitingRetirements() == 0) return false;
     tree_.retireWaiting();
   }
