@@ -12,7 +12,6 @@ namespace holdfast::test {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::Pair;
 
 class ConnectionTest : public ServerTest {

@@ -54,6 +54,7 @@ std::string DaemonProcess::start() {
       binary, "--data-dir", directory_ / "data", "--listen", "127.0.0.1:0", "--listen", address()};
   arguments.insert(arguments.end(), more_.begin(), more_.end());
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   const std::string logFile = directory_ / "log";

@@ -138,7 +138,7 @@ RunResult resent(const RunOptions& run) {
     inSync += client->counters().decisionsInSync;
   }
   // One decision when it came, one when it came back.
-  if (inSync != 2 * kWorkers) return failed("not every worker came back in sync");
+  if (inSync != uint64_t{2} * kWorkers) return failed("not every worker came back in sync");
   return {.value = static_cast<double>(bytes),
           .note = std::to_string(perWorker * kWorkers) + " memberships held",
           .error = {}};
