@@ -40,8 +40,7 @@ TEST(Ids, RefusesWhatIsNotUtf8) {
            "\xf0\x80\x80\x80",  // overlong
            "\xed\xa0\x80",      // surrogate
            "\xf4\x90\x80\x80",  // above U+10FFFF
-           "\xe2\x82"
-           "a",  // cut, then something else
+           "\xe2\x82z",         // cut, then something else
        }) {
     EXPECT_THAT(*invalidId("id", id, 256), HasSubstr("not UTF-8")) << quotedForPeople(id);
   }

@@ -5,7 +5,6 @@
 namespace holdfast::test {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 class OrchestratorTest : public ServerTest {

@@ -10,7 +10,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
-using testing::UnorderedElementsAre;
 
 using WorkerTest = ServerTest;
 
@@ -51,7 +50,7 @@ TEST_F(WorkerTest, HeartbeatConfirmsWhatIsCommitted) {
   const auto peer = connect();
   auto session = registerWorker(*peer, registration());
   report(session, "gpu", kIncarnation, 1, {10, 11}).wait(io.waitScope);
-  const auto beat = [&](uint64_t lastSeq, uint64_t count, std::vector<uint64_t> keys) {
+  const auto beat = [&](uint64_t lastSeq, uint64_t count, const std::vector<uint64_t>& keys) {
     auto request = session.heartbeatRequest();
     auto statement = request.initMessage().initLocations(1)[0];
     statement.setLocation("gpu");
