@@ -3,7 +3,7 @@
 namespace holdfast {
 
 kj::Promise<void> TurnPacer::myTurn() {
-  if (!serving_ && timer_.now() != lastTurn_) {
+  if (!serving_ && timer_.now() - lastTurn_ >= kInterval) {
     lastTurn_ = timer_.now();
     return kj::READY_NOW;
   }
@@ -16,9 +16,8 @@ kj::Promise<void> TurnPacer::myTurn() {
   return kj::mv(paf.promise);
 }
 
-// A delay of nothing is over after the next poll.
 kj::Promise<void> TurnPacer::serve() {
-  return timer_.afterDelay(0 * kj::SECONDS).then([this]() {
+  return timer_.afterDelay(kInterval).then([this]() {
     // Those whose connection has ended meanwhile take no turn.
     while (!waiting_.empty() && !waiting_.front()->isWaiting()) waiting_.pop_front();
     if (!waiting_.empty()) {

@@ -1,5 +1,5 @@
-// Work that comes in crowds and takes long enough to be felt, one piece for each turn of the event
-// loop: when hundreds of workers connect and register at once, look-ups are answered in between.
+// Work that comes in crowds and takes long enough to be felt, one piece at a time with a pause in
+// between: when hundreds of workers connect and register at once, look-ups are answered meanwhile.
 #pragma once
 
 #include <kj/async.h>
@@ -15,8 +15,11 @@ class TurnPacer {
   // `timer` is the loop's own: it stands still between two polls of the sockets.
   explicit TurnPacer(kj::Timer& timer) : timer_(timer), lastTurn_(timer.now()) {}
 
-  // Resolves when it is the caller's turn, in the order of the calls; at once if nobody else had
-  // this one.
+  // The loop belongs to others at least that long between two pieces.
+  static constexpr kj::Duration kInterval = 1 * kj::MILLISECONDS;
+
+  // Resolves when it is the caller's turn, in the order of the calls; at once if the last one was
+  // long enough ago.
   kj::Promise<void> myTurn();
 
  private:

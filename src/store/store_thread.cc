@@ -1,5 +1,8 @@
 #include "store/store_thread.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <type_traits>
@@ -140,6 +143,8 @@ void StoreThread::log(LogLevel level, const std::string& message) const {
 }
 
 void StoreThread::run() {
+  // Where processors are scarce the loop comes first: look-ups wait for nobody, commits may.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
   if (!commitLeftovers()) return;
   bool lingered = false;
   for (;;) {

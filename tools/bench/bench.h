@@ -44,6 +44,7 @@ struct Row {
 std::vector<Row> indexRows();
 std::vector<Row> storeRows();
 std::vector<Row> rpcRows();
+std::vector<Row> crowdRows();
 
 // All rows in the order of the report.
 std::vector<Row> allRows();

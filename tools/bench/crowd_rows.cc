@@ -1,0 +1,153 @@
+// Look-ups while hundreds of workers arrive at once and the store makes families for them.
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bench/bench.h"
+#include "bench/daemon_process.h"
+#include "client/client.h"
+#include "client/lookup_client.h"
+
+namespace holdfast::bench {
+namespace {
+
+constexpr uint32_t kInFlight = 64;
+constexpr size_t kChunks = 32;
+
+RunResult failed(const std::string& why) {
+  return {.value = 0, .note = {}, .error = why};
+}
+
+// Looks again and again until it is true; false after a minute.
+template <typename Condition>
+bool eventually(const Condition& condition) {
+  for (int i = 0; i < 60'000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return false;
+}
+
+// Keeps look-ups in flight until it is destroyed.
+class LookupLoad {
+ public:
+  LookupLoad(const std::string& controller, const std::vector<ChunkHash>& prompt)
+      : prompt_(prompt), client_(thread_, options(controller)) {
+    for (uint32_t i = 0; i < kInFlight; ++i) ask();
+  }
+  ~LookupLoad() {
+    stop_ = true;
+    eventually([&] { return lanes_ == 0; });
+  }
+  LookupLoad(const LookupLoad&) = delete;
+  LookupLoad& operator=(const LookupLoad&) = delete;
+
+  bool wait(uint64_t more) {
+    const uint64_t wanted = answered_ + more;
+    return eventually([&] { return answered_ >= wanted; });
+  }
+  LookupClient& client() { return client_; }
+
+ private:
+  static LookupClientOptions options(const std::string& controller) {
+    LookupClientOptions result;
+    result.controller = controller;
+    return result;
+  }
+  void ask() {
+    client_.lookup(prompt_, {}, [this](const Result<LookupAnswer>&) {
+      ++answered_;
+      if (stop_) {
+        --lanes_;
+      } else {
+        ask();
+      }
+    });
+  }
+
+  const std::vector<ChunkHash> prompt_;
+  std::atomic<bool> stop_{false};
+  std::atomic<uint32_t> lanes_{kInFlight};
+  std::atomic<uint64_t> answered_{0};
+  ClientThread thread_;
+  LookupClient client_;
+};
+
+std::unique_ptr<Client> worker(ClientThread& thread, const DaemonProcess& daemon,
+                               const std::string& instance, uint32_t rank) {
+  ClientOptions options;
+  options.controller = daemon.address();
+  options.instance = instance;
+  options.worker = rank;
+  options.locations = {{.name = "gpu", .contents = {}}};
+  return std::make_unique<Client>(thread, options);
+}
+
+// p99 of look-ups inside the daemon, in microseconds, while `crowd` workers register.
+Result<uint64_t> p99Of(const DaemonProcess& daemon, uint32_t crowd, uint64_t lookups) {
+  // In a fleet the workers and routers run on other machines: here they give way to the daemon.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 15);
+  std::vector<ChunkHash> prompt(kChunks);
+  for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = splitmix64Finalise(i);
+  ClientThread thread;
+  const auto holder = worker(thread, daemon, "holder", 0);
+  holder->admit(LocationHandle{0}, prompt);
+  if (!holder->flush(60'000)) return Error{{}, "the controller did not confirm everything"};
+  std::vector<std::unique_ptr<Client>> workers;
+  LookupLoad load(daemon.address(), prompt);
+  for (uint32_t rank = 0; rank < crowd; ++rank) {
+    workers.push_back(worker(thread, daemon, "crowd", rank));
+  }
+  const bool arrived = eventually([&] {
+    return std::all_of(workers.begin(), workers.end(), [](const auto& client) {
+      return client->state() == ClientState::kRegistered;
+    });
+  });
+  if (!arrived) return Error{{}, "the workers did not register"};
+  if (!load.wait(lookups)) return Error{{}, "look-ups were not answered"};
+  const auto status = load.client().status();
+  if (!status.ok()) return status.error();
+  return status.value().lookupP99Us;
+}
+
+Result<uint64_t> p99With(uint32_t crowd, uint64_t lookups) {
+  DaemonProcess daemon;
+  if (const std::string error = daemon.start(); !error.empty()) return Error{{}, error};
+  Result<uint64_t> result = uint64_t{0};
+  std::thread([&] { result = p99Of(daemon, crowd, lookups); }).join();
+  return result;
+}
+
+RunResult lookupCrowd(const RunOptions& run) {
+  const uint64_t lookups = run.size(20'000, 1'000);
+  const auto crowd = static_cast<uint32_t>(run.size(500, 10));
+  const auto idle = p99With(0, lookups);
+  if (!idle.ok()) return failed(idle.error().message);
+  const auto crowded = p99With(crowd, lookups / 4);
+  if (!crowded.ok()) return failed(crowded.error().message);
+  return {.value = static_cast<double>(crowded.value()) / static_cast<double>(idle.value()),
+          .note = std::to_string(idle.value()) + " us, " + std::to_string(crowded.value()) +
+                  " us while " + std::to_string(crowd) + " workers register",
+          .error = {}};
+}
+
+}  // namespace
+
+std::vector<Row> crowdRows() {
+  return {{.name = "lookup_crowd",
+           .what = "look-up p99 inside the daemon while 500 workers register, over the idle one",
+           .unit = "x",
+           .floor = 2,
+           .aim = 1.5,
+           .better = Better::kLower,
+           .run = lookupCrowd}};
+}
+
+}  // namespace holdfast::bench
