@@ -21,7 +21,7 @@ class DamageTest : public StoreFixture {
     for (uint32_t i = 0; i < workers; ++i) {
       const OwnerId owner = addWorker(*store, "a", i);
       StoredLocation content;
-      admit(*store, owner, content, numbers(i * 1000, 1000));
+      admit(*store, owner, content, numbers(uint64_t{i} * 1000, 1000));
     }
     ASSERT_EQ(store->close(), "");
     // A start brings what is in the log to table files.

@@ -166,7 +166,7 @@ void StoreDriver::addWorker() {
   worker.owner = store_->claim();
   StoreBatch batch;
   batch.steps.emplace_back(PutWorker{worker.owner, worker.record});
-  for (uint16_t id = 0; id < below(kLocationsMax + 1); ++id) {
+  for (uint16_t id = 0; id < static_cast<uint16_t>(below(kLocationsMax + 1)); ++id) {
     LiveLocation& location = worker.locations[id];
     location.record = emptyLocation(id, "tier" + std::to_string(id), random_());
     location.life = nextLife_++;
