@@ -1,9 +1,14 @@
 #include "store/compaction_gate.h"
 
+#include <rocksdb/file_system.h>
+
 #include <utility>
 
 namespace holdfast {
 namespace {
+
+// Below this the rest of the disk is for the log and for what is flushed.
+constexpr uint64_t kReserveBytes = uint64_t{16} << 20;
 
 std::shared_ptr<rocksdb::Env> baseEnv(const std::shared_ptr<rocksdb::FileSystem>& fileSystem) {
   // Not owned: the default Env lives as long as the process.
@@ -13,20 +18,35 @@ std::shared_ptr<rocksdb::Env> baseEnv(const std::shared_ptr<rocksdb::FileSystem>
 
 }  // namespace
 
-CompactionGate::CompactionGate(const std::shared_ptr<rocksdb::FileSystem>& fileSystem)
-    : EnvWrapper(baseEnv(fileSystem)) {
+CompactionGate::CompactionGate(const std::shared_ptr<rocksdb::FileSystem>& fileSystem,
+                               std::string dataDir)
+    : EnvWrapper(baseEnv(fileSystem)), dataDir_(std::move(dataDir)) {
   // Without this RocksDB would reach the files through an adapter that loses what its error
   // handling needs to know.
   file_system_ = target()->GetFileSystem();
   system_clock_ = target()->GetSystemClock();
 }
 
+bool CompactionGate::full() const {
+  uint64_t bytes = 0;
+  return file_system_->GetFreeSpace(dataDir_, rocksdb::IOOptions(), &bytes, nullptr).ok() &&
+         bytes < kReserveBytes;
+}
+
 void CompactionGate::open() {
-  std::vector<Job> jobs;
   {
     const std::lock_guard lock(mutex_);
     open_ = true;
-    jobs = std::exchange(held_, {});
+  }
+  letThrough();
+}
+
+void CompactionGate::letThrough() {
+  if (full()) return;
+  std::vector<Job> jobs;
+  {
+    const std::lock_guard lock(mutex_);
+    if (open_) jobs = std::exchange(held_, {});
   }
   for (const Job& job : jobs) {
     target()->Schedule(job.function, job.argument, job.priority, job.tag, job.unschedule);
@@ -36,8 +56,9 @@ void CompactionGate::open() {
 void CompactionGate::Schedule(void (*function)(void*), void* argument, Priority priority, void* tag,
                               void (*unschedule)(void*)) {
   if (priority == Priority::LOW || priority == Priority::BOTTOM) {
+    const bool noSpace = full();
     const std::lock_guard lock(mutex_);
-    if (!open_) {
+    if (!open_ || noSpace) {
       held_.push_back({function, argument, priority, tag, unschedule});
       return;
     }

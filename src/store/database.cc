@@ -97,7 +97,7 @@ class Database::Listener : public rocksdb::EventListener {
 
 Database::Database(const StoreOptions& options)
     : options_(options),
-      gate_(options.fileSystem),
+      gate_(options.fileSystem, options.dataDir),
       listener_(std::make_shared<Listener>()),
       logger_(std::make_shared<ForwardingLogger>(options)),
       writeBuffers_(std::make_shared<rocksdb::WriteBufferManager>(options.writeBufferBytes)) {

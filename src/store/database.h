@@ -50,6 +50,8 @@ class Database {
 
   // Lets compactions run: recovery knows the damaged families.
   void recovered() { gate_.open(); }
+  // Lets those run that waited for space on the disk. Under a lease, every few seconds.
+  void resumeCompactions() { gate_.letThrough(); }
 
   rocksdb::DB* db() const { return db_.get(); }
   rocksdb::ColumnFamilyHandle* handle(FamilyIndex family) const { return families_[family].handle; }

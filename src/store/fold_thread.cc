@@ -1,6 +1,8 @@
 #include "store/fold_thread.h"
 
 #include <rocksdb/snapshot.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -127,6 +129,8 @@ void FoldThread::written() {
 }
 
 void FoldThread::run() {
+  // Folds have time; look-ups and commits have not.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 15);
   for (;;) {
     std::shared_ptr<FoldJob> job;
     {

@@ -70,7 +70,10 @@ void WalSyncer::run() {
       const rocksdb::Status status = sync();
       if (!status.ok()) failed_(status);
     }
-    if (Clock::now() >= nextMeasure_) measure();
+    if (Clock::now() >= nextMeasure_) {
+      measure();
+      if (const auto lease = database_.lease()) database_.resumeCompactions();
+    }
     lock.lock();
   }
 }
