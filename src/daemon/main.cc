@@ -99,7 +99,8 @@ ServerOptions serverOptions(const Configuration& configuration) {
   return {.hashing = configuration.hashing,
           .heartbeatIntervalMs = configuration.heartbeatIntervalMs,
           .heartbeatTimeoutMs = configuration.heartbeatTimeoutMs,
-          .connectionsMax = configuration.connectionsMax};
+          .connectionsMax = configuration.connectionsMax,
+          .crowdIntervalUs = ServerOptions().crowdIntervalUs};
 }
 
 ExitCode run(const Configuration& configuration) {

@@ -65,7 +65,7 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Registry& regis
                 .events = events,
                 .turns = turns,
                 .waiters = CommitWaiters(registry, store),
-                .crowd = TurnPacer(io.getTimer()),
+                .crowd = TurnPacer(io.getTimer(), options.crowdIntervalUs * kj::MICROSECONDS),
                 .hasher = TokenHasher(options.hashing),
                 .lookups = {},
                 .lookupWindow = {}},

@@ -20,6 +20,8 @@ struct ServerOptions {
   uint32_t heartbeatIntervalMs = 5'000;
   uint32_t heartbeatTimeoutMs = 30'000;  // as the registry's
   size_t connectionsMax = kConnectionsMaxDefault;
+  // Between two pieces of what comes in crowds (turn_pacer.h).
+  uint32_t crowdIntervalUs = 1'000;
 };
 
 // What `status` says beyond the registry; filled by whoever runs the server.

@@ -1,4 +1,4 @@
-// Work that comes in crowds and takes long enough to be felt, one piece at a time with a pause in
+// Work that comes in crowds and takes long enough to be felt, piece by piece with a pause in
 // between: when hundreds of workers connect and register at once, look-ups are answered meanwhile.
 #pragma once
 
@@ -12,20 +12,25 @@ namespace holdfast {
 // On the loop's thread.
 class TurnPacer {
  public:
-  // `timer` is the loop's own: it stands still between two polls of the sockets.
-  explicit TurnPacer(kj::Timer& timer) : timer_(timer), lastTurn_(timer.now()) {}
-
-  // The loop belongs to others at least that long between two pieces.
-  static constexpr kj::Duration kInterval = 1 * kj::MILLISECONDS;
+  // `timer` is the loop's own: it stands still between two polls of the sockets. A piece each
+  // `interval`; 0: no pauses.
+  TurnPacer(kj::Timer& timer, kj::Duration interval)
+      : timer_(timer), interval_(interval), lastTurn_(timer.now()) {}
 
   // Resolves when it is the caller's turn, in the order of the calls; at once if the last one was
   // long enough ago.
   kj::Promise<void> myTurn();
 
  private:
+  // Where the loop's own turns are longer than the interval, a few pieces follow each other, so
+  // that a crowd is served in time all the same.
+  static constexpr int64_t kPiecesAtOnceMax = 16;
+
   kj::Promise<void> serve();
+  void release();
 
   kj::Timer& timer_;
+  const kj::Duration interval_;
   kj::TimePoint lastTurn_;  // that somebody had
   std::deque<kj::Own<kj::PromiseFulfiller<void>>> waiting_;
   bool serving_ = false;

@@ -80,7 +80,10 @@ ServerTest::ServerTest(const ServerOptions& options)
                      .residentBytes = {},
                      .diskBytes = {},
                      .storeQueueBytes = {}};
-  server = std::make_unique<Server>(options, std::move(facts), registry, store, events, turns,
+  // Time does not pass while a test drives the loop, so nobody may wait for it.
+  ServerOptions unpaced = options;
+  unpaced.crowdIntervalUs = 0;
+  server = std::make_unique<Server>(unpaced, std::move(facts), registry, store, events, turns,
                                     *io.lowLevelProvider);
   const auto names = server->listen(address);
   EXPECT_TRUE(names.ok());
