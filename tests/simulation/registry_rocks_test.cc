@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <thread>
 
@@ -31,7 +32,7 @@ class RocksStoreUnderTest : public StoreUnderTest {
   Ticket crash(Random&, Ticket written) override {
     releaseAll(written);
     const fs::path next = scratch_.path() / std::to_string(++generation_);
-    fs::copy(directory_, next, fs::copy_options::recursive);
+    copyTo(next);
     store_.reset();
     fs::remove_all(directory_);
     open();
@@ -39,6 +40,25 @@ class RocksStoreUnderTest : public StoreUnderTest {
   }
 
  private:
+  // Names and sizes of the files: the same before and after a copy, so it is of one moment.
+  std::map<std::string, uintmax_t> files() const {
+    std::map<std::string, uintmax_t> result;
+    for (const auto& entry : fs::directory_iterator(directory_)) {
+      std::error_code gone;
+      result[entry.path().filename().string()] = entry.file_size(gone);
+    }
+    return result;
+  }
+  void copyTo(const fs::path& next) {
+    for (;;) {
+      const auto before = files();
+      std::error_code gone;
+      fs::copy(directory_, next, fs::copy_options::recursive, gone);
+      if (!gone && files() == before) return;
+      fs::remove_all(next);
+    }
+  }
+
   void open() {
     directory_ = scratch_.path() / std::to_string(generation_);
     StoreOptions options;
