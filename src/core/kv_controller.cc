@@ -96,10 +96,9 @@ ReportOutcome KvController::gap(Location& location, uint64_t firstSeq) {
     ++tree_.counters().decisions[static_cast<size_t>(Reason::kLiveGap)];
     Worker& worker = *location.worker;
     events_.event(EventSink::Level::kWarning,
-                  "instance '" + worker.record.instance + "' worker " +
-                      std::to_string(worker.record.worker) + " location '" + location.record.name +
-                      "': expected seq " + std::to_string(location.lastSeq + 1) + ", got " +
-                      std::to_string(firstSeq) + "; asked to register again");
+                  describe(worker) + " location '" + location.record.name + "': expected seq " +
+                      std::to_string(location.lastSeq + 1) + ", got " + std::to_string(firstSeq) +
+                      "; asked to register again");
     // A registration states how far back the worker can go, and its answer where to go on.
     worker.flow = Flow::kResuming;
     worker.link->resume();
@@ -230,7 +229,7 @@ Result<std::span<const PeerMatch>> KvController::batchedP2pLookup(
   if (auto bad = invalidHashes(hashes)) return Error{ErrorCode::kInvalid, *bad};
   Worker* worker = tree_.bySession(session);
   if (worker == nullptr) {
-    return Error{ErrorCode::kSuperseded, "this session is no longer in force; register again"};
+    return sessionNotInForce();
   }
   ++tree_.counters().p2pLookups;
   worker->lastHeardMs = clock_.steadyMs();

@@ -11,10 +11,6 @@ namespace {
 
 constexpr uint64_t kSupersessionWarningMs = 60'000;
 
-std::string describe(const Worker& worker) {
-  return "instance '" + worker.record.instance + "' worker " + std::to_string(worker.record.worker);
-}
-
 std::optional<std::string> invalidStatements(const std::vector<LocationStatement>& statements) {
   if (statements.size() > kLocationsPerWorkerMax) {
     return "a worker may have " + std::to_string(kLocationsPerWorkerMax) + " locations, not " +
@@ -320,7 +316,7 @@ Result<HeartbeatOutcome> RegistrationController::heartbeat(
     SessionId session, const std::vector<LocationStatement>& statements) {
   Worker* worker = tree_.bySession(session);
   if (worker == nullptr) {
-    return Error{ErrorCode::kSuperseded, "this session is no longer in force; register again"};
+    return sessionNotInForce();
   }
   if (auto bad = invalidStatements(statements)) return Error{ErrorCode::kInvalid, *bad};
   for (const LocationStatement& statement : statements) {

@@ -11,7 +11,7 @@ RegistryLoader::RegistryLoader(RegistryTree& tree, ChunkIndex& index, EventSink&
     : tree_(tree), index_(index), events_(events), nowMs_(nowMs) {}
 
 void RegistryLoader::begin(const RecoverySummary& summary) {
-  distinctEstimate_ = summary.distinctEstimate;
+  index_.reserve(summary.distinctEstimate);
 }
 
 void RegistryLoader::instance(OwnerId owner, const InstanceRecord& record) {
@@ -46,25 +46,7 @@ void RegistryLoader::worker(OwnerId owner, const WorkerRecord& record,
   }
 }
 
-// Ranks of one instance hold the same chunks, so an instance has about as many as its largest rank.
-void RegistryLoader::reserveIndex() {
-  reserved_ = true;
-  uint64_t chunks = 0;
-  for (const auto& [name, instance] : tree_.instances()) {
-    uint64_t largest = 0;
-    for (const auto& [id, worker] : instance->workers) {
-      uint64_t held = 0;
-      for (const auto& location : worker->locations) held += location->record.live.baseCount;
-      largest = std::max(largest, held);
-    }
-    chunks += largest;
-  }
-  // The store's estimate knows the journals, too.
-  index_.reserve(std::max(chunks, distinctEstimate_));
-}
-
 RegistryLoader::Loading* RegistryLoader::find(OwnerId owner, uint16_t location) {
-  if (!reserved_) reserveIndex();
   Family& family = families_[owner];
   if (!family.damage.empty()) return nullptr;
   for (Loading& loading : family.locations) {
@@ -143,7 +125,6 @@ void RegistryLoader::journal(OwnerId owner, uint16_t id, const JournalEntry& ent
 }
 
 void RegistryLoader::finish(OwnerId owner) {
-  if (!reserved_) reserveIndex();
   Family& family = families_[owner];
   for (Loading& loading : family.locations) {
     if (!family.damage.empty()) break;

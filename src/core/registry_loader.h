@@ -55,7 +55,6 @@ class RegistryLoader : public RecoverySink {
     std::vector<Loading> locations;
   };
 
-  void reserveIndex();
   Loading* find(OwnerId owner, uint16_t location);
   bool checkBase(Loading& loading, Family& family);
   void apply(Loading& loading, const Operations& operations);
@@ -65,8 +64,6 @@ class RegistryLoader : public RecoverySink {
   ChunkIndex& index_;
   EventSink& events_;
   const uint64_t nowMs_;
-  uint64_t distinctEstimate_ = 0;  // 0: the store has none
-  bool reserved_ = false;
   std::unordered_map<OwnerId, Family> families_;
   std::vector<OwnerId> damagedInstances_;
   RecoveryReport report_;

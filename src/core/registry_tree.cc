@@ -14,6 +14,14 @@ Location* Worker::find(std::string_view name) const {
   return nullptr;
 }
 
+std::string describe(const Worker& worker) {
+  return "instance '" + worker.record.instance + "' worker " + std::to_string(worker.record.worker);
+}
+
+Error sessionNotInForce() {
+  return {ErrorCode::kSuperseded, "this session is no longer in force; register again"};
+}
+
 RegistryTree::RegistryTree(ChunkIndex& index, std::string defaultModel)
     : index_(index), defaultModel_(std::move(defaultModel)) {}
 

@@ -18,6 +18,7 @@
 #include "core/prefix_match.h"
 #include "core/records.h"
 #include "core/registry_store.h"
+#include "core/result.h"
 
 namespace holdfast {
 
@@ -80,6 +81,11 @@ struct Worker {
   // nullptr if not declared.
   Location* find(std::string_view name) const;
 };
+
+// "instance 'a' worker 3", for errors and logs.
+std::string describe(const Worker& worker);
+// What a message of a session that bySession() does not know is answered with.
+Error sessionNotInForce();
 
 struct Instance {
   uint32_t slot = 0;

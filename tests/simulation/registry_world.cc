@@ -495,7 +495,6 @@ void RegistryWorld::crash() {
   for (auto& [id, worker] : model_) {
     worker.session = kNoSession;
     worker.open = true;
-    worker.superseded.clear();
     worker.heardMs = clock_.nowMs;
     if (worker.state == WorkerState::kActive) worker.state = WorkerState::kRecovered;
   }

@@ -76,11 +76,10 @@ class RegistryWorld {
     Keys at(uint64_t seq) const;
   };
   struct Link : WorkerLink {
-    void pause(const std::string&) override { ++paused; }
-    void resume() override { ++resumed; }
-    void superseded(const std::string&) override { ++supersededCalls; }
+    void pause(const std::string&) override {}
+    void resume() override {}
+    void superseded(const std::string&) override {}
     void closed(const std::string&) override {}
-    int paused = 0, resumed = 0, supersededCalls = 0;
   };
   struct Process {
     WorkerId id;
@@ -109,7 +108,6 @@ class RegistryWorld {
     SessionId session = kNoSession;
     bool open = true;  // reports are taken
     uint64_t heardMs = 0;
-    std::vector<uint64_t> superseded;
   };
   using Model = std::map<WorkerId, ModelWorker>;
 

@@ -24,6 +24,11 @@ struct RunResult {
   std::string error;  // why there is no value, empty if there is one
 };
 
+// A run that came to nothing.
+inline RunResult failed(const std::string& why) {
+  return {.value = 0, .note = {}, .error = why};
+}
+
 enum class Better { kHigher, kLower };
 
 struct Row {

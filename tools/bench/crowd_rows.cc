@@ -21,10 +21,6 @@ namespace {
 constexpr uint32_t kInFlight = 64;
 constexpr size_t kChunks = 32;
 
-RunResult failed(const std::string& why) {
-  return {.value = 0, .note = {}, .error = why};
-}
-
 // Looks again and again until it is true; false after a minute.
 template <typename Condition>
 bool eventually(const Condition& condition) {

@@ -34,10 +34,6 @@ std::vector<ChunkHash> keysOf(uint32_t rank, uint64_t count) {
   return keys;
 }
 
-RunResult failed(const std::string& why) {
-  return {.value = 0, .note = {}, .error = why};
-}
-
 bool allRegistered(const std::vector<std::unique_ptr<Client>>& clients, uint64_t registrations) {
   for (int i = 0; i < 6'000; ++i) {
     if (std::all_of(clients.begin(), clients.end(), [&](const auto& client) {

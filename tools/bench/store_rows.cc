@@ -168,12 +168,6 @@ class Controller {
   std::string error_;
 };
 
-RunResult failed(const std::string& why) {
-  RunResult result;
-  result.error = why;
-  return result;
-}
-
 std::string format(const char* pattern, double value) {
   char text[80];
   std::snprintf(text, sizeof(text), pattern, value);
