@@ -29,6 +29,14 @@ interface WorkerSession {
             -> (answer :Messages.BatchedP2PLookupRetMsg);
   deregister @3 () -> ();
   # Answered when the removal is committed.
+  fullSyncStart @4 (message :Messages.FullSyncStartMsg) -> (answer :Messages.FullSyncStartRetMsg);
+  # Answered when the start is on stable storage.
+  fullSyncBatch @5 (message :Messages.FullSyncBatchMsg) -> stream;
+  # Never fails for reasons of state: a batch of no running sync is dropped.
+  fullSyncEnd @6 (message :Messages.FullSyncEndMsg) -> (answer :Messages.FullSyncStatusRetMsg);
+  # Asks for the switch; what was sent meanwhile is still being applied: ask for the status.
+  fullSyncStatus @7 (message :Messages.FullSyncStatusMsg)
+                 -> (answer :Messages.FullSyncStatusRetMsg);
 }
 
 interface Worker {
@@ -40,6 +48,13 @@ interface Worker {
   # Register again, on this connection: the answer says where to go on.
   superseded @2 (reason :Text) -> ();
   # Another process registered as this worker. Do not come back.
+  replay @3 (location :Text, incarnation :UInt64, fromSeq :UInt64, toSeq :UInt64)
+         -> (accepted :Bool, replayableFrom :UInt64);
+  # Report these operations again, before anything that is new. Not accepted: they cannot be sent
+  # any more (replayableFrom says from where), or the incarnation is another one.
+  startFullSync @4 (location :Text, reason :Text, continueSyncId :UInt64) -> ();
+  # Begin a full sync of this location; with continueSyncId not 0, go on with that one: send its
+  # start again.
 }
 
 interface Orchestrator {
@@ -52,4 +67,6 @@ interface Orchestrator {
 interface Operator {
   status @0 (message :Messages.StatusMsg) -> (answer :Messages.StatusRetMsg);
   diverged @1 () -> (answer :Messages.DivergedRetMsg);
+  forceSync @2 (message :Messages.ForceSyncMsg) -> (locations :UInt32);
+  # Queues a full sync whatever the state is; how many locations will be synced.
 }

@@ -19,6 +19,7 @@ struct LocationStatement {
   count @4 :UInt64;              # distinct keys held
   digest @5 :Types.KeyDigest;    # of those keys
   replayableFrom @6 :UInt64;     # oldest seq that can be sent again; lastSeq + 1: none
+  syncId @7 :UInt64;             # of the full sync of this location under way; 0: none
 }
 
 struct RegisterMsg {
@@ -39,7 +40,8 @@ struct RegisterMsg {
 enum DecisionKind {
   inSync @0;      # nothing to do: continue with nextSeq
   replay @1;      # send again from nextSeq on
-  diverged @2;    # a full sync is needed; reports of this incarnation go on from nextSeq
+  diverged @2;    # a full sync is needed and will be asked for; reports go on from nextSeq
+  syncing @3;     # the full sync that the statement named goes on; reports go on from nextSeq
 }
 
 struct LocationDecision {
@@ -71,6 +73,7 @@ struct HeartbeatMsg {
 struct HeartbeatRetMsg {
   committed @0 :List(Committed);           # confirms reports: they need not be kept for a replay
   decisions @1 :List(LocationDecision);    # only of locations not in sync
+  commands @2 :List(FullSyncCommand);      # for legacy clients: which locations to sync
 
   struct Committed {
     location @0 :Text;
@@ -86,6 +89,65 @@ struct BatchedKVOperationMsg {
   firstSeq @2 :UInt64;           # of keys[0]; from 1
   keys @3 :List(UInt64);         # 1 to 65,536 chunk hashes in the order the operations happened
   evicts @4 :Data;               # bit i, least significant first: keys[i] was evicted; empty: none
+}
+
+struct FullSyncCommand {
+  location @0 :Text;
+  reason @1 :Text;               # for people
+}
+
+struct FullSyncStartMsg {
+  # A full sync of one location is named by (incarnation, syncId). Set by the worker; the same start
+  # may be sent again. The keys are those held at baseSeq, cut into batches; operations after it
+  # keep being reported meanwhile.
+  location @0 :Text;
+  incarnation @1 :UInt64;
+  syncId @2 :UInt64;             # random, not 0
+  totalKeys @3 :UInt64;          # distinct keys of all batches
+  batchCount @4 :UInt32;         # 0 where there are no keys; at most 1,048,576
+  baseSeq @5 :UInt64;            # last operation that the keys include
+  digest @6 :Types.KeyDigest;    # of the keys
+  lastSeq @7 :UInt64;            # last operation numbered so far; not below baseSeq
+}
+
+struct FullSyncStartRetMsg {
+  # Set by the controller; sent when the start is on stable storage.
+  syncId @0 :UInt64;
+  accepted @1 :Bool;
+  errorMsg @2 :Text;             # why not
+  missingBatches @3 :List(UInt32);  # where the sync goes on: batches that are not stored yet
+}
+
+struct FullSyncBatchMsg {
+  # In any order, and again where in doubt: the first stored copy of a batch counts.
+  location @0 :Text;
+  incarnation @1 :UInt64;
+  syncId @2 :UInt64;
+  batchId @3 :UInt32;            # 0 to batchCount - 1
+  keys @4 :List(UInt64);         # 1 to 65,536
+}
+
+struct FullSyncEndMsg {
+  location @0 :Text;
+  incarnation @1 :UInt64;
+  syncId @2 :UInt64;
+  actualTotalKeys @3 :UInt64;    # as in the start
+}
+
+struct FullSyncStatusMsg {
+  location @0 :Text;
+  incarnation @1 :UInt64;
+  syncId @2 :UInt64;
+}
+
+struct FullSyncStatusRetMsg {
+  # Set by the controller.
+  syncId @0 :UInt64;
+  isComplete @1 :Bool;           # what was sent is what look-ups see, and on stable storage
+  globalProgress @2 :Float64;    # workers without a sync to do, of the ACTIVE ones; 0 to 1
+  canExitFreeze @3 :Bool;        # for engines that froze their caches
+  missingBatches @4 :List(UInt32);  # empty where all are stored
+  isKnown @5 :Bool;              # false: no such sync (any more); start another when asked to
 }
 
 struct BatchedP2PLookupMsg {
@@ -161,6 +223,28 @@ struct LocationInfo {
   digest @7 :Types.KeyDigest;
   hidden @8 :Bool;               # kept, but not looked up
   journalOperations @9 :UInt64;  # since the last fold
+  heldOperations @10 :UInt64;    # behind a gap
+  fullSync @11 :FullSyncInfo;
+}
+
+struct FullSyncInfo {
+  phase @0 :Phase;
+  queuePosition @1 :UInt32;      # queued: 0 is next
+  batchCount @2 :UInt32;         # running
+  batchesStored @3 :UInt32;
+  totalKeys @4 :UInt64;
+  keysStored @5 :UInt64;
+  runningMs @6 :UInt64;          # since its start
+  remainingMs @7 :UInt64;        # an estimate; 0: none yet
+  failures @8 :UInt32;           # in a row
+
+  enum Phase {
+    none @0;
+    queued @1;      # waits for a slot
+    asked @2;       # the worker was told to start
+    running @3;
+    backingOff @4;  # failed some times in a row
+  }
 }
 
 struct WorkerInfo {
@@ -232,6 +316,11 @@ struct StatusRetMsg {
   recoveredChunks @28 :UInt64;   # memberships found at start
   connections @29 :UInt64;
   lookupWindow @30 :Latency;     # since the last resetLookupWindow, or the start
+  locationsReplaying @31 :UInt64;
+  locationsSyncing @32 :UInt64;
+  fullSyncsRunning @33 :UInt32;  # asked for or running: these have a slot
+  fullSyncsQueued @34 :UInt32;
+  globalProgress @35 :Float64;   # as in FullSyncStatusRetMsg
 
   struct Counter {
     name @0 :Text;
@@ -239,7 +328,15 @@ struct StatusRetMsg {
   }
 }
 
+struct ForceSyncMsg {
+  instanceId @0 :Text;
+  workerId @1 :UInt32;
+  location @2 :Text;             # empty: all of the worker's
+}
+
 struct DivergedRetMsg {
+  # Every location that is not in sync.
+
   locations @0 :List(Diverged);
 
   struct Diverged {

@@ -60,10 +60,29 @@ struct LocationRecord {
   name @1 :Text;
   nextGeneration @2 :UInt32;
   live @3 :LivePart;
+  building @4 :BuildingPart;  # absent: no full sync is under way
+}
+
+struct BuildingPart {
+  # A generation that a full sync builds beside the live one.
+  generation @0 :UInt32;
+  incarnation @1 :UInt64;
+  syncId @2 :UInt64;
+  baseSeq @3 :UInt64;
+  batchCount @4 :UInt32;
+  totalKeys @5 :UInt64;
+  digest @6 :Types.KeyDigest;
+  lastSeq @7 :UInt64;        # as the start stated it
 }
 
 struct SegmentRecord {
   hashes @0 :List(UInt64);  # sorted, distinct, at most 65,536
+}
+
+struct BatchRecord {
+  # One batch of the full sync that built (or builds) a generation. Until that generation is folded
+  # for the first time its batches are its segments.
+  hashes @0 :List(UInt64);   # as they came, distinct, at most 65,536
 }
 
 struct JournalRecord {
@@ -72,4 +91,5 @@ struct JournalRecord {
   evicts @1 :Data;             # bit i (least significant first): keys[i] is an evict; empty: none
   countAfter @2 :UInt64;       # distinct keys of the location after it
   digestAfter @3 :Types.KeyDigest;
+  uncounted @4 :Bool;          # came while its generation was built: count and digest are not known
 }

@@ -34,7 +34,8 @@ enum SyncState {
   inSync @0;    # incarnation, seq, count and digest were compared equal
   caughtUp @1;  # nothing known to be missing, not compared since
   diverged @2;  # needs a repair; see the reason
-  replaying @3; # the worker was told to send again what is missing
+  replaying @3; # the worker was asked to send again what is missing
+  syncing @4;   # a full sync is under way
 }
 
 enum Reason {
@@ -55,4 +56,9 @@ enum Reason {
   quarantined @13;      # its stored records are damaged
   refused @14;          # reports were refused while the store could not take them
   notStated @15;        # the worker no longer states the location
+  heldOverflow @16;     # more operations behind a gap than can be held
+  replayTimedOut @17;   # what was missing was asked for and did not come
+  forced @18;           # an operator asked for a full sync
+  legacy @19;           # a client without incarnations registered, or numbered operations anew
+  syncContinues @20;    # the full sync that the worker named goes on
 }

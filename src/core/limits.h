@@ -17,6 +17,12 @@ inline constexpr size_t kWorkerIdsPerQueryMax = 65536;
 inline constexpr size_t kWorkersMaxDefault = 4096;
 inline constexpr size_t kLocationsPerWorkerMax = 64;
 inline constexpr size_t kOperationsPerReportMax = 65536;
+inline constexpr size_t kKeysPerSyncBatchMax = 65536;
+inline constexpr uint32_t kBatchesPerSyncMax = 1u << 20;
+// Reports that cannot be applied yet, because something before them is missing: of one location,
+// and of all together.
+inline constexpr uint64_t kHeldOperationsMax = 1u << 20;
+inline constexpr uint64_t kHeldBytesMax = uint64_t{256} << 20;
 inline constexpr size_t kHashesPerLookupMax = 65536;
 inline constexpr size_t kTokensPerLookupMax = 4194304;
 inline constexpr size_t kMessageBytesMax = size_t{64} << 20;

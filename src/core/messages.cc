@@ -36,6 +36,16 @@ std::string_view reasonName(Reason reason) {
       return "reports refused";
     case Reason::kNotStated:
       return "no longer stated";
+    case Reason::kHeldOverflow:
+      return "too much behind a gap";
+    case Reason::kReplayTimedOut:
+      return "the replay did not come";
+    case Reason::kForced:
+      return "an operator asked for it";
+    case Reason::kLegacy:
+      return "legacy client";
+    case Reason::kSyncContinues:
+      return "full sync goes on";
   }
   return "?";
 }
@@ -50,6 +60,8 @@ std::string_view syncStateName(SyncState state) {
       return "diverged";
     case SyncState::kReplaying:
       return "replaying";
+    case SyncState::kSyncing:
+      return "syncing";
   }
   return "?";
 }

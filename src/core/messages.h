@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/records.h"
@@ -21,7 +23,8 @@ enum class SyncState : uint8_t {
   kInSync,     // incarnation, seq, count and digest were compared equal
   kCaughtUp,   // nothing known to be missing, not compared since
   kDiverged,   // needs a repair
-  kReplaying,  // the worker was told to send again from our next seq
+  kReplaying,  // the worker was asked to send again what is missing
+  kSyncing,    // a full sync is under way
 };
 
 // As in schema/types.capnp, same order.
@@ -42,8 +45,13 @@ enum class Reason : uint8_t {
   kQuarantined,
   kRefused,
   kNotStated,
+  kHeldOverflow,
+  kReplayTimedOut,
+  kForced,
+  kLegacy,
+  kSyncContinues,
 };
-inline constexpr size_t kReasons = 16;
+inline constexpr size_t kReasons = 21;
 std::string_view reasonName(Reason reason);           // "content differs", for people
 std::string_view syncStateName(SyncState state);      // "in sync"
 std::string_view workerStateName(WorkerState state);  // "ACTIVE"
@@ -56,6 +64,7 @@ struct LocationStatement {
   uint64_t count = 0;
   KeyDigest digest;
   uint64_t replayableFrom = 1;
+  uint64_t syncId = 0;  // of the full sync of this location under way; 0: none
 };
 
 struct Registration {
@@ -71,7 +80,7 @@ struct Registration {
   std::vector<LocationStatement> locations;
 };
 
-enum class DecisionKind : uint8_t { kInSync, kReplay, kDiverged };
+enum class DecisionKind : uint8_t { kInSync, kReplay, kDiverged, kSyncing };
 
 struct LocationDecision {
   std::string location;
@@ -95,6 +104,50 @@ struct CommittedSeq {
 struct HeartbeatOutcome {
   std::vector<CommittedSeq> committed;
   std::vector<LocationDecision> decisions;
+  // Of legacy clients: (location, reason) of the full syncs that they are to begin.
+  std::vector<std::pair<std::string, Reason>> commands;
+};
+
+struct FullSyncStart {
+  std::string location;
+  uint64_t incarnation = 0;
+  uint64_t syncId = 0;
+  uint64_t totalKeys = 0;
+  uint32_t batchCount = 0;
+  uint64_t baseSeq = 0;
+  KeyDigest digest;
+  uint64_t lastSeq = 0;
+};
+
+struct FullSyncStartOutcome {
+  bool accepted = false;
+  std::string error;                  // why not
+  std::vector<uint32_t> missing;      // batches not stored yet
+  Ticket ticket = 0;                  // answer the worker when this is committed
+};
+
+// Does not own.
+struct FullSyncBatch {
+  std::string_view location;
+  uint64_t incarnation = 0;
+  uint64_t syncId = 0;
+  uint32_t number = 0;
+  std::span<const ChunkHash> keys;
+};
+
+struct FullSyncEnd {
+  std::string location;
+  uint64_t incarnation = 0;
+  uint64_t syncId = 0;
+  uint64_t actualTotalKeys = 0;
+};
+
+struct FullSyncStatus {
+  bool known = false;            // false: no such sync (any more)
+  bool complete = false;         // switched, and the switch is on stable storage
+  double globalProgress = 1;     // workers without a sync to do, of the ACTIVE ones
+  bool canExitFreeze = true;     // globalProgress has reached the threshold
+  std::vector<uint32_t> missing;  // batches not stored yet
 };
 
 // BatchedKVOperationMsg. Does not own.
@@ -109,7 +162,8 @@ enum class ReportOutcome : uint8_t {
   kApplied,
   kRetransmission,  // wholly before the expected seq: ignored
   kDropped,         // location not declared, another incarnation, or session not in force
-  kGap,             // starts after the expected seq: dropped, the location is DIVERGED
+  kHeld,            // starts after the expected seq: kept until what is missing has come
+  kGap,             // starts after the expected seq and is dropped: a repair is under way
   kRefused,         // the store cannot take it: dropped, the worker is paused
 };
 
@@ -139,6 +193,13 @@ class WorkerLink {
   virtual void pause(const std::string& reason) = 0;
   // Register again on this connection.
   virtual void resume() = 0;
+  // Report the operations `from` to `to` of this incarnation again. A worker that cannot says so
+  // through KvController::replayRefused.
+  virtual void replay(const std::string& location, uint64_t incarnation, uint64_t from,
+                      uint64_t to) = 0;
+  // Begin a full sync of the location; continueSyncId not 0: go on with that one.
+  virtual void startFullSync(const std::string& location, Reason reason,
+                             uint64_t continueSyncId) = 0;
   // Another process registered as this worker; the session is over.
   virtual void superseded(const std::string& reason) = 0;
   // The controller gave the session up (silent for too long, or forgotten); close the connection.
@@ -164,10 +225,21 @@ struct Counters {
   uint64_t operations = 0;  // applied
   uint64_t reportsRetransmitted = 0;
   uint64_t reportsDropped = 0;
+  uint64_t reportsHeld = 0;
   uint64_t reportsGap = 0;
   uint64_t reportsRefused = 0;
   uint64_t lookups = 0;
   uint64_t p2pLookups = 0;
+  uint64_t replays = 0;             // asked for
+  uint64_t replayedOperations = 0;  // that filled gaps
+  uint64_t replaysFailed = 0;       // refused, or not come in time
+  uint64_t fullSyncsAsked = 0;
+  uint64_t fullSyncsStarted = 0;
+  uint64_t fullSyncsResumed = 0;
+  uint64_t fullSyncsCompleted = 0;
+  uint64_t fullSyncsFailed = 0;
+  uint64_t fullSyncsAbandoned = 0;
+  uint64_t resyncedKeys = 0;  // stored by batches, each counted once
   uint64_t foldsStarted = 0;
   uint64_t foldsCommitted = 0;
   uint64_t foldsAbandoned = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/types.h"
@@ -39,10 +40,11 @@ struct WorkerRecord {
 
 // The content that look-ups see. (stream, baseSeq) is the point whose content is known whole:
 // the segments of `fold` and the journals of streams below `stream`; its size and digest are
-// baseCount and baseDigest. The journal of `stream` continues at baseSeq + 1.
+// baseCount and baseDigest. The journal of `stream` continues at baseSeq + 1. The segments of
+// fold 0 are the batches of the full sync that built the generation, if one did.
 struct LivePart {
   uint32_t generation = 0;   // never reused within a location
-  uint32_t fold = 0;         // which segments; 0: none written yet
+  uint32_t fold = 0;         // which segments; 0: not folded yet
   uint32_t stream = 0;       // rises when another incarnation is adopted into the generation
   uint64_t incarnation = 0;  // whose numbering the seqs are in; 0: legacy client
   uint64_t baseSeq = 0;
@@ -53,11 +55,27 @@ struct LivePart {
   friend bool operator==(const LivePart&, const LivePart&) = default;
 };
 
+// A generation that a full sync builds beside the live one: batches, and the journal of what the
+// worker reported since the sync's cut (stream 0). Nothing of it is looked up before the switch.
+struct BuildingPart {
+  uint32_t generation = 0;
+  uint64_t incarnation = 0;
+  uint64_t syncId = 0;      // with the incarnation, names the sync
+  uint64_t baseSeq = 0;     // last operation that the batches include
+  uint32_t batchCount = 0;  // batches that make it whole
+  uint64_t totalKeys = 0;   // keys of all batches, distinct
+  KeyDigest digest;         // of those
+  uint64_t lastSeq = 0;     // last operation that the worker had numbered at the start
+
+  friend bool operator==(const BuildingPart&, const BuildingPart&) = default;
+};
+
 struct LocationRecord {
   uint16_t id = 0;  // dense within the worker; the smallest free one is taken
   std::string name;
   uint32_t nextGeneration = 1;
   LivePart live;
+  std::optional<BuildingPart> building;
 };
 
 }  // namespace holdfast

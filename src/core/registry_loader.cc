@@ -124,6 +124,10 @@ void RegistryLoader::journal(OwnerId owner, uint16_t id, const JournalEntry& ent
   }
 }
 
+void RegistryLoader::batch(OwnerId, uint16_t, uint32_t, std::span<const ChunkHash>) {}
+
+void RegistryLoader::buildingJournal(OwnerId, uint16_t, const JournalEntry&) {}
+
 void RegistryLoader::finish(OwnerId owner) {
   Family& family = families_[owner];
   for (Loading& loading : family.locations) {

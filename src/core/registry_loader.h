@@ -33,6 +33,9 @@ class RegistryLoader : public RecoverySink {
               const std::vector<LocationRecord>& locations) override;
   void segment(OwnerId owner, uint16_t location, std::span<const ChunkHash> keys) override;
   void journal(OwnerId owner, uint16_t location, const JournalEntry& entry) override;
+  void batch(OwnerId owner, uint16_t location, uint32_t number,
+             std::span<const ChunkHash> keys) override;
+  void buildingJournal(OwnerId owner, uint16_t location, const JournalEntry& entry) override;
   void finish(OwnerId owner) override;
   void damaged(OwnerId owner, const std::string& instance, bool isWorker, uint32_t worker,
                const std::string& reason) override;

@@ -37,6 +37,18 @@ struct ReportRecord {
   Operations operations;  // not empty
   uint64_t countAfter = 0;
   KeyDigest digestAfter;
+  // False while the generation is built: what the operations lead to is not known before all
+  // batches are there, so countAfter and digestAfter are not.
+  bool counted = true;
+};
+
+// One batch of the full sync that builds a generation. Does not own.
+struct BatchRecord {
+  OwnerId owner = kNoOwner;
+  uint16_t location = 0;
+  uint32_t generation = 0;
+  uint32_t number = 0;              // from 0; each number is written once
+  std::span<const ChunkHash> keys;  // 1 to kKeysPerSyncBatchMax
 };
 
 // The steps of a StoreBatch. A Put* of an owner not yet bound binds it to a free family.
@@ -52,7 +64,7 @@ struct PutLocation {
   OwnerId owner;
   LocationRecord record;
 };
-// Segments and journals of one generation.
+// Segments, batches and journals of one generation.
 struct DropGeneration {
   OwnerId owner;
   uint16_t location;
@@ -63,7 +75,7 @@ struct DropLocation {
   OwnerId owner;
   uint16_t location;
 };
-// Segments of one fold.
+// Segments of one fold; of fold 0: the generation's batches.
 struct DropFold {
   OwnerId owner;
   uint16_t location;
@@ -131,6 +143,7 @@ struct JournalEntry {
   Operations operations;
   uint64_t countAfter = 0;
   KeyDigest digestAfter;
+  bool counted = true;  // false: countAfter and digestAfter are not known, see ReportRecord
 };
 
 struct RecoverySummary {
@@ -144,8 +157,9 @@ struct RecoverySummary {
 
 // Receives what a store holds, on the thread that called recover(). Order: begin; all instances;
 // all workers with their locations; then the contents, worker by worker (different workers may
-// interleave): of each location its segments in key order, then its journal by (stream, seq);
-// finish once per worker. The sink checks continuity, counts and digests.
+// interleave): of each location the segments of its live part (in key order; batches as they came),
+// then its journal by (stream, seq), then the batches of its building part by number, then that
+// one's journal; finish once per worker. The sink checks continuity, counts and digests.
 class RecoverySink {
  public:
   virtual ~RecoverySink() = default;
@@ -155,6 +169,10 @@ class RecoverySink {
                       const std::vector<LocationRecord>& locations) = 0;
   virtual void segment(OwnerId owner, uint16_t location, std::span<const ChunkHash> keys) = 0;
   virtual void journal(OwnerId owner, uint16_t location, const JournalEntry& entry) = 0;
+  // Of the location's building part.
+  virtual void batch(OwnerId owner, uint16_t location, uint32_t number,
+                     std::span<const ChunkHash> keys) = 0;
+  virtual void buildingJournal(OwnerId owner, uint16_t location, const JournalEntry& entry) = 0;
   virtual void finish(OwnerId owner) = 0;
   // The family of this worker or instance cannot be read. Comes instead of finish(), possibly
   // after some of its contents, possibly without worker() having been called. For a worker,
@@ -170,11 +188,12 @@ class RegistryStore {
   // A fresh owner id; costs nothing until something is written for it.
   virtual OwnerId claim() = 0;
 
-  // Room for a write of this many bytes in the queue (64 MiB by default)? Reports must ask first;
-  // batches are always taken.
+  // Room for a write of this many bytes in the queue (64 MiB by default)? Reports and batches of
+  // full syncs must ask first; a StoreBatch is always taken.
   virtual bool hasRoom(size_t bytes) const = 0;
 
   virtual Ticket append(const ReportRecord& report) = 0;
+  virtual Ticket append(const BatchRecord& batch) = 0;
   virtual Ticket write(StoreBatch batch) = 0;
 
   // Begins a fold in the background; answered by onFolded. If the owner is released meanwhile,

@@ -133,6 +133,10 @@ void WorkerCapabilityLink::superseded(const std::string& reason) {
   swallow(request.send().ignoreResult());
 }
 
+void WorkerCapabilityLink::replay(const std::string&, uint64_t, uint64_t, uint64_t) {}
+
+void WorkerCapabilityLink::startFullSync(const std::string&, Reason, uint64_t) {}
+
 void WorkerCapabilityLink::closed(const std::string& reason) {
   connection_.endSoon(reason);
 }

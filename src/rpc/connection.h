@@ -81,6 +81,9 @@ class WorkerCapabilityLink final : public WorkerLink {
   void pause(const std::string& reason) override;
   void resume() override;
   void superseded(const std::string& reason) override;
+  void replay(const std::string& location, uint64_t incarnation, uint64_t from,
+              uint64_t to) override;
+  void startFullSync(const std::string& location, Reason reason, uint64_t continueSyncId) override;
   void closed(const std::string& reason) override;
 
  private:
