@@ -34,7 +34,25 @@ class CountingLink : public WorkerLink {
   void pause(const std::string& reason) override { pauses.push_back(reason); }
   void resume() override { ++resumes; }
   void superseded(const std::string&) override { ++supersessions; }
+  void replay(const std::string& location, uint64_t incarnation, uint64_t from,
+              uint64_t to) override {
+    replays.push_back({location, incarnation, from, to});
+  }
+  void startFullSync(const std::string& location, Reason reason, uint64_t syncId) override {
+    syncs.push_back({location, reason, syncId});
+  }
   void closed(const std::string&) override { ++closures; }
+  struct Replay {
+    std::string location;
+    uint64_t incarnation, from, to;
+  };
+  struct Sync {
+    std::string location;
+    Reason reason;
+    uint64_t continueSyncId;
+  };
+  std::vector<Replay> replays;
+  std::vector<Sync> syncs;
   std::vector<std::string> pauses;
   int resumes = 0, supersessions = 0, closures = 0;
 };
