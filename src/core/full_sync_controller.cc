@@ -165,10 +165,9 @@ Result<FullSyncStatus> FullSyncController::end(Worker& worker, const FullSyncEnd
   }
   const BuildingPart& part = *location->record.building;
   if (m.actualTotalKeys != part.totalKeys) {
-    return Error{ErrorCode::kInvalid, "the end of a full sync says " +
-                                          std::to_string(m.actualTotalKeys) +
-                                          " keys, its start said " +
-                                          std::to_string(part.totalKeys)};
+    return Error{ErrorCode::kInvalid,
+                 "the end of a full sync says " + std::to_string(m.actualTotalKeys) +
+                     " keys, its start said " + std::to_string(part.totalKeys)};
   }
   repair_.active(*location);
   location->building->ended = true;
@@ -293,9 +292,9 @@ void FullSyncController::finishIfDone(Location& location) {
   if (!building.ended || !building.whole()) return;
   // A legacy client states no digest, and may send a key twice.
   const bool legacy = part.incarnation == kLegacyIncarnation;
-  const bool asStated = building.keysStored == part.totalKeys &&
-                        (legacy || (building.cutCount == part.totalKeys &&
-                                    building.cutDigest == part.digest));
+  const bool asStated =
+      building.keysStored == part.totalKeys &&
+      (legacy || (building.cutCount == part.totalKeys && building.cutDigest == part.digest));
   if (!asStated) {
     repair_.fail(location, std::to_string(building.keysStored) + " keys came, " +
                                std::to_string(building.cutCount) +
@@ -305,7 +304,8 @@ void FullSyncController::finishIfDone(Location& location) {
     return;
   }
   // What is still to be applied has a turn coming; what is missing will bring one.
-  if (!building.pending.empty() || !building.gap.held.empty() || building.gap.replay.to != 0) return;
+  if (!building.pending.empty() || !building.gap.held.empty() || building.gap.replay.to != 0)
+    return;
   switchOver(location);
 }
 
@@ -338,10 +338,10 @@ void FullSyncController::switchOver(Location& location) {
   location.reason = Reason::kNone;
   tree_.refreshVisibility(*location.worker);
   repair_.settle(location);
-  events_.event(EventSink::Level::kInfo,
-                describe(location) + ": full sync done, " + std::to_string(location.count) +
-                    " chunks at seq " + std::to_string(lastSeq) + ", took " +
-                    std::to_string(tookMs) + " ms");
+  events_.event(EventSink::Level::kInfo, describe(location) + ": full sync done, " +
+                                             std::to_string(location.count) + " chunks at seq " +
+                                             std::to_string(lastSeq) + ", took " +
+                                             std::to_string(tookMs) + " ms");
   onSwitch_(location);
   repair_.askNext();
 }

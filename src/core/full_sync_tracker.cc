@@ -70,8 +70,8 @@ uint32_t FullSyncTracker::failed(uint64_t serial, uint64_t nowMs) {
   return sync.failures;
 }
 
-std::optional<uint64_t> FullSyncTracker::next(
-    uint64_t nowMs, const std::function<bool(uint64_t)>& mayAsk) {
+std::optional<uint64_t> FullSyncTracker::next(uint64_t nowMs,
+                                              const std::function<bool(uint64_t)>& mayAsk) {
   if (slotsUsed_ >= options_.slots) return std::nullopt;
   const auto at = std::find_if(queue_.begin(), queue_.end(), mayAsk);
   if (at == queue_.end()) return std::nullopt;

@@ -123,9 +123,9 @@ ReportOutcome KvController::beyondGap(Location& location, const Report& report) 
     location.sync = SyncState::kDiverged;
     location.reason = Reason::kHeldOverflow;
     ++tree_.counters().decisions[static_cast<size_t>(Reason::kHeldOverflow)];
-    events_.event(EventSink::Level::kWarning,
-                  describe(location) + ": DIVERGED (" +
-                      std::string(reasonName(Reason::kHeldOverflow)) + "), needs a full sync");
+    events_.event(EventSink::Level::kWarning, describe(location) + ": DIVERGED (" +
+                                                  std::string(reasonName(Reason::kHeldOverflow)) +
+                                                  "), needs a full sync");
     repair_.want(location, Reason::kHeldOverflow);
     return ReportOutcome::kGap;
   }
@@ -141,7 +141,8 @@ ReportOutcome KvController::beyondGap(Location& location, const Report& report) 
 }
 
 // A legacy client's numbers are compared with its own last one only, and its operations numbered
-// by us: gaps are counted and go unrepaired, numbers below the expected one mean that it began anew.
+// by us: gaps are counted and go unrepaired, numbers below the expected one mean that it began
+// anew.
 ReportOutcome KvController::takeLegacy(Location& location, const Report& report) {
   const bool first = location.legacySeq == 0;
   if (!first && report.firstSeq <= location.legacySeq) {

@@ -249,13 +249,13 @@ LocationDecision RegistrationController::decide(Worker& worker, const LocationSt
       break;
   }
   if (location->sync == SyncState::kDiverged) {
-    events_.event(
-        EventSink::Level::kWarning,
-        holdfast::describe(*location) + ": DIVERGED (" + std::string(reasonName(decision.reason)) +
-            "); ours: " + describe(held.value_or(HeldState{})) + "; the worker's: " +
-            describe({statement.incarnation, statement.lastSeq, statement.count,
-                      statement.digest}) +
-            "; needs a full sync");
+    events_.event(EventSink::Level::kWarning,
+                  holdfast::describe(*location) + ": DIVERGED (" +
+                      std::string(reasonName(decision.reason)) +
+                      "); ours: " + describe(held.value_or(HeldState{})) + "; the worker's: " +
+                      describe({statement.incarnation, statement.lastSeq, statement.count,
+                                statement.digest}) +
+                      "; needs a full sync");
   }
   return answer;
 }
@@ -382,8 +382,8 @@ Result<HeartbeatOutcome> RegistrationController::heartbeat(
     for (const LocationStatement& statement : statements) {
       const Location& location = *worker->find(statement.location);
       // What is under way is not decided again before its time-out.
-      const bool underWay = repair_.wanted(location) || location.gap.replay.to != 0 ||
-                            !location.gap.held.empty();
+      const bool underWay =
+          repair_.wanted(location) || location.gap.replay.to != 0 || !location.gap.held.empty();
       if (!underWay) decide(*worker, statement, false, batch, numbering);
     }
     if (!batch.steps.empty()) {
@@ -430,9 +430,9 @@ Result<uint32_t> RegistrationController::forceSync(std::string_view instance, ui
                                           " of instance '" + std::string(instance) + "'"};
   }
   if (worker->session == kNoSession) {
-    return Error{ErrorCode::kUnavailable,
-                 describe(*worker) + " is " + std::string(workerStateName(worker->record.state)) +
-                     ": it is compared when it registers again"};
+    return Error{ErrorCode::kUnavailable, describe(*worker) + " is " +
+                                              std::string(workerStateName(worker->record.state)) +
+                                              ": it is compared when it registers again"};
   }
   if (!name.empty() && worker->find(name) == nullptr) {
     return Error{ErrorCode::kInvalid,

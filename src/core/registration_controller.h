@@ -51,8 +51,7 @@ class RegistrationController {
 
   // An operator wants a full sync of these locations whatever their state; an empty name means all
   // of the worker's. How many there will be; an error: no such worker or location, or it is LOST.
-  Result<uint32_t> forceSync(std::string_view instance, uint32_t worker,
-                             std::string_view location);
+  Result<uint32_t> forceSync(std::string_view instance, uint32_t worker, std::string_view location);
 
   // query_instance: the instance of a worker registered with this ip; empty: none.
   std::string_view queryInstance(std::string_view ip) const;

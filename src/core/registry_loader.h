@@ -47,10 +47,10 @@ class RegistryLoader : public RecoverySink {
  private:
   struct Loading {
     Location* location = nullptr;
-    uint32_t stream = 0;    // of the newest journal record
-    uint64_t nextSeq = 0;   // within it
-    bool inStream = false;  // a record of `stream` came
-    bool baseSeen = false;  // count and digest were compared at the base
+    uint32_t stream = 0;       // of the newest journal record
+    uint64_t nextSeq = 0;      // within it
+    bool inStream = false;     // a record of `stream` came
+    bool baseSeen = false;     // count and digest were compared at the base
     bool tooMuchHeld = false;  // more reports of a full sync than can be held
   };
   struct Family {

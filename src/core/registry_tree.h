@@ -52,7 +52,8 @@ struct Gap {
 
 // In memory, of a location's building part (LocationRecord::building, always there with it).
 struct Building {
-  Building(HeldBudget& budget, HolderId itsHolder) : holder(itsHolder), pending(budget), gap(budget) {}
+  Building(HeldBudget& budget, HolderId itsHolder)
+      : holder(itsHolder), pending(budget), gap(budget) {}
 
   HolderId holder;           // never visible
   std::vector<bool> stored;  // by batch number

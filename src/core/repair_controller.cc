@@ -76,8 +76,7 @@ void RepairController::advanced(Gap& gap, uint64_t seq) {
   }
 }
 
-bool RepairController::hold(Location& location, Gap& gap, uint64_t expected,
-                            const Report& report) {
+bool RepairController::hold(Location& location, Gap& gap, uint64_t expected, const Report& report) {
   if (!gap.held.hold(report.firstSeq, report.operations)) return false;
   ++tree_.counters().reportsHeld;
   const uint64_t first = gap.held.firstSeq();
@@ -103,7 +102,8 @@ void RepairController::replayFailed(Location& location, bool ofBuilding, Reason 
     return;
   }
   location.gap.clear();
-  events_.event(EventSink::Level::kWarning, describe(location) + ": " + why + "; needs a full sync");
+  events_.event(EventSink::Level::kWarning,
+                describe(location) + ": " + why + "; needs a full sync");
   location.sync = SyncState::kDiverged;
   location.reason = reason;
   ++tree_.counters().decisions[static_cast<size_t>(reason)];
@@ -179,8 +179,8 @@ void RepairController::checkReplays(Worker& worker, uint64_t nowMs) {
     const auto late = [nowMs](const Gap& gap) {
       return gap.replay.to != 0 && nowMs >= gap.replay.deadlineMs;
     };
-    const std::string why = "what was missing did not come within " +
-                            std::to_string(options_.replayTimeoutMs) + " ms";
+    const std::string why =
+        "what was missing did not come within " + std::to_string(options_.replayTimeoutMs) + " ms";
     if (location->building != nullptr && late(location->building->gap)) {
       replayFailed(*location, true, Reason::kReplayTimedOut, why);
     }

@@ -86,7 +86,8 @@ std::string describe(const Location& location);
 // Drops the building part; the batch records it.
 void abandonBuilding(RegistryTree& tree, Location& location, StoreBatch& batch);
 // Begins a generation without content, numbered from `seq` on, in place of the live one and of what
-// is built; the batch records it, and RegistryTree::restartNumbering is to follow when it is queued.
+// is built; the batch records it, and RegistryTree::restartNumbering is to follow when it is
+// queued.
 void beginGeneration(RegistryTree& tree, Location& location, uint64_t incarnation, uint64_t seq,
                      StoreBatch& batch);
 // The same for a client without incarnations: our own numbering begins, at seq 0.

@@ -106,8 +106,7 @@ std::string Connection::endReason() const {
 }
 
 std::unique_ptr<WorkerCapabilityLink> Connection::link(schema::Worker::Client worker) {
-  return std::make_unique<WorkerCapabilityLink>(*this, handle_, services_.registry,
-                                                kj::mv(worker));
+  return std::make_unique<WorkerCapabilityLink>(*this, handle_, services_.registry, kj::mv(worker));
 }
 
 void Connection::add(SessionId session, std::unique_ptr<WorkerCapabilityLink> link) {

@@ -153,8 +153,7 @@ kj::Promise<void> OperatorService::diverged(DivergedContext context) {
   for (kj::uint i = 0; i < list.size(); ++i) {
     list[i].setInstanceId(textOf(found[i]->worker->record.instance));
     list[i].setWorkerId(found[i]->worker->record.worker);
-    holdfast::write(services_.registry, *found[i], services_.registry.nowMs(),
-                    list[i].initInfo());
+    holdfast::write(services_.registry, *found[i], services_.registry.nowMs(), list[i].initInfo());
   }
   return kj::READY_NOW;
 }

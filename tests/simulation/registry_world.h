@@ -99,7 +99,8 @@ class RegistryWorld {
     uint64_t seq = 0;
     Keys keys;
     bool hidden = false;
-    std::map<uint64_t, std::vector<Operation>> held = {};  // behind a gap, by first seq; not persisted
+    std::map<uint64_t, std::vector<Operation>> held =
+        {};  // behind a gap, by first seq; not persisted
   };
   struct ModelWorker {
     uint64_t run = 0;
@@ -135,7 +136,8 @@ class RegistryWorld {
               bool atRegistration);
   void modelTick();
   // Operations that go on where the location is.
-  static void apply(ModelLocation& ours, uint64_t firstSeq, const std::vector<Operation>& operations);
+  static void apply(ModelLocation& ours, uint64_t firstSeq,
+                    const std::vector<Operation>& operations);
   // Lets the registry apply what a report made continuous; each held one is a write of its own.
   void drainHeld(ModelLocation& ours);
   void forgetHeld();

@@ -230,8 +230,8 @@ std::string repairText(schema::LocationInfo::Reader location) {
       text = "full sync asked for";
       break;
     case schema::FullSyncInfo::Phase::RUNNING:
-      text = "full sync: " + grouped(sync.getKeysStored()) + " of " +
-             grouped(sync.getTotalKeys()) + " keys";
+      text = "full sync: " + grouped(sync.getKeysStored()) + " of " + grouped(sync.getTotalKeys()) +
+             " keys";
       if (sync.getRemainingMs() != 0) {
         text += ", " + durationText(sync.getRemainingMs()) + " remain";
       }
