@@ -19,7 +19,7 @@ std::string describe(const Worker& worker) {
 }
 
 Error sessionNotInForce() {
-  return {ErrorCode::kSuperseded, "this session is no longer in force; register again"};
+  return {ErrorCode::kUnavailable, "this session is no longer in force; register again"};
 }
 
 RegistryTree::RegistryTree(ChunkIndex& index, std::string defaultModel)
