@@ -248,6 +248,9 @@ void ConvergenceWorld::registerOn(Worker& worker) {
       return;
     }
     const RegisterOutcome outcome = std::move(result.value());
+    uint64_t& newest = attempts_[message.run];
+    EXPECT_GT(message.attempt, newest) << "a stale registration was accepted";
+    newest = message.attempt;
     link->setSession(outcome.session);
     connection->sessions.push_back(outcome.session);
     connection->links.push_back(std::move(link));
@@ -376,6 +379,7 @@ void ConvergenceWorld::startController() {
 void ConvergenceWorld::crashController() {
   registry_.reset();
   answers_.clear();
+  whole_.clear();  // a power loss may lead back to before
   for (const auto& connection : connections_) {
     connection->openAtController = false;
     if (connection->openAtWorker) {
@@ -469,17 +473,29 @@ Location* ConvergenceWorld::find(const Worker& worker, size_t location) const {
 void ConvergenceWorld::check() {
   if (registry_ == nullptr) return;
   for (const auto& worker : workers_) {
-    for (size_t i = 0; i < kLocations.size(); ++i) {
-      const Location* location = find(*worker, i);
-      if (location == nullptr || location->sync != SyncState::kInSync) continue;
-      const uint64_t incarnation = location->record.live.incarnation;
-      ASSERT_TRUE(worker->truths[i].reached(incarnation, location->lastSeq));
-      const WorkerTruth::State truth = worker->truths[i].at(incarnation, location->lastSeq);
-      ASSERT_EQ(location->count, truth.count) << "called in sync and is not";
-      ASSERT_EQ(location->digest, truth.digest) << "called in sync and is not";
-    }
+    for (size_t i = 0; i < kLocations.size(); ++i) checkLocation(*worker, i);
   }
   checkIndex();
+}
+
+void ConvergenceWorld::checkLocation(const Worker& worker, size_t i) {
+  const Location* location = find(worker, i);
+  if (location == nullptr) return;
+  const LivePart& live = location->record.live;
+  if (location->sync == SyncState::kInSync) {
+    ASSERT_TRUE(worker.truths[i].reached(live.incarnation, location->lastSeq));
+    const WorkerTruth::State truth = worker.truths[i].at(live.incarnation, location->lastSeq);
+    ASSERT_EQ(location->count, truth.count) << "called in sync and is not";
+    ASSERT_EQ(location->digest, truth.digest) << "called in sync and is not";
+    whole_[{&worker, i}] = {live.incarnation, live.generation};
+    return;
+  }
+  // Nothing here corrupts content, so once it was right it can only be behind.
+  const auto whole = whole_.find({&worker, i});
+  const bool wasWhole = whole != whole_.end() && whole->second.incarnation == live.incarnation &&
+                        whole->second.generation == live.generation;
+  ASSERT_FALSE(wasWhole && location->reason == Reason::kContentDiffers)
+      << "content went wrong by itself";
 }
 
 // The index holds what the tree says, for locations that exist; what look-ups may see was held by

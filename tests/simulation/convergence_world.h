@@ -47,6 +47,11 @@ class ConvergenceWorld {
     uint64_t incarnation = 0;
     uint64_t baseSeq = 0;
   };
+  // Where the registry was once seen to equal the worker, content may be behind but not wrong.
+  struct Whole {
+    uint64_t incarnation = 0;
+    uint64_t generation = 0;
+  };
   struct Message {
     uint64_t atMs;
     uint64_t order;
@@ -93,6 +98,7 @@ class ConvergenceWorld {
 
   // --- What must hold ---
   void check();
+  void checkLocation(const Worker& worker, size_t location);
   void checkIndex();
   void checkPromises();
   bool converged() const;
@@ -111,6 +117,8 @@ class ConvergenceWorld {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::shared_ptr<Connection>> connections_;
   std::map<std::pair<const Worker*, size_t>, Promise> promises_;
+  std::map<std::pair<const Worker*, size_t>, Whole> whole_;
+  std::map<uint64_t, uint64_t> attempts_;  // newest accepted, by run
 
   std::unique_ptr<MemoryStore> store_;
   std::unique_ptr<Registry> registry_;  // null while it is down
