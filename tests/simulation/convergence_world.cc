@@ -248,8 +248,10 @@ void ConvergenceWorld::registerOn(Worker& worker) {
       return;
     }
     const RegisterOutcome outcome = std::move(result.value());
-    uint64_t& newest = attempts_[message.run];
-    EXPECT_GT(message.attempt, newest) << "a stale registration was accepted";
+    auto& [run, newest] = connection->worker->accepted;
+    EXPECT_TRUE(message.run != run || message.attempt > newest)
+        << "a stale registration was accepted";
+    run = message.run;
     newest = message.attempt;
     link->setSession(outcome.session);
     connection->sessions.push_back(outcome.session);
@@ -379,7 +381,9 @@ void ConvergenceWorld::startController() {
 void ConvergenceWorld::crashController() {
   registry_.reset();
   answers_.clear();
-  whole_.clear();  // a power loss may lead back to before
+  // A power loss may lead back to before.
+  whole_.clear();
+  for (const auto& worker : workers_) worker->accepted = {};
   for (const auto& connection : connections_) {
     connection->openAtController = false;
     if (connection->openAtWorker) {
