@@ -95,6 +95,7 @@ std::vector<LocationDecision> ModelController::registerWorker(
       case ResumeAction::kReplay:
         kind = DecisionKind::kReplay;
         break;
+      case ResumeAction::kForgetLegacy:
       case ResumeAction::kCreateUnknown:
       case ResumeAction::kHide:
       case ResumeAction::kFullSync:
