@@ -85,6 +85,8 @@ class ConvergenceWorld {
   void connect(Worker& worker);
   void registerOn(Worker& worker);
   void sendReports(Worker& worker);
+  static void joinToLast(const Connection& connection, size_t location,
+                         WorkerStateMachine::OutgoingReport& report);
   void sendSync(Worker& worker, const FullSyncMessage& message);
   void sendHeartbeat(Worker& worker);
   // Calls `handle` with the machine, where the answer still means something.
