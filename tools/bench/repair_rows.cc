@@ -51,51 +51,52 @@ RunResult fullSync(const RunOptions& run) {
           .error = {}};
 }
 
+std::vector<ChunkHash> prompt() {
+  std::vector<ChunkHash> chunks(kPromptChunks);
+  for (size_t i = 0; i < chunks.size(); ++i) chunks[i] = splitmix64Finalise(i);
+  return chunks;
+}
+
+// Holds the prompt that look-ups ask for.
+ClientOptions holder(const DaemonProcess& daemon) {
+  ClientOptions options = survivor(daemon, 0, 0);
+  options.instance = "holder";
+  options.backoffMaxMs = 100;
+  return options;
+}
+
 struct Crowd {
   std::string error;
-  uint64_t idleP99Us = 0;
-  uint64_t busyP99Us = 0;
+  uint64_t p99Us = 0;
   double seconds = 0;
   uint64_t runningMax = 0;
   uint64_t residentMaxBytes = 0;
 };
 
-Crowd syncAll(const DaemonProcess& daemon, uint32_t workers, uint64_t keys, uint64_t lookups) {
+// Look-ups while `workers` workers, who all come in the same moment, must send all they have.
+Crowd measureCrowd(uint32_t workers, uint64_t keys, uint64_t lookups) {
   // In a fleet the workers and routers run on other machines: here they give way to the daemon.
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 15);
-  Crowd crowd;
+  DaemonProcess daemon;
   ClientThread thread;
-  ClientOptions holderOptions = survivor(daemon, 0, 0);
-  holderOptions.instance = "holder";
-  Client holder(thread, holderOptions);
-  std::vector<ChunkHash> prompt(kPromptChunks);
-  for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = splitmix64Finalise(i);
-  holder.admit(LocationHandle{0}, prompt);
-  const auto failure = [&](const std::string& why) {
-    crowd.error = why;
-    return crowd;
-  };
-  if (!holder.flush(60'000)) return failure("the controller did not confirm everything");
-  SteadyLookups load(daemon.address(), prompt);
-  load.wait(lookups);
-  const auto idle = load.client().status();
-  if (!idle.ok()) return failure(idle.error().message);
-  crowd.idleP99Us = idle.value().lookupP99Us;
-
   std::vector<std::unique_ptr<Client>> clients;
   for (uint32_t rank = 0; rank < workers; ++rank) {
-    clients.push_back(std::make_unique<Client>(thread, survivor(daemon, rank, keys)));
+    ClientOptions options = survivor(daemon, rank, keys);
+    options.backoffMaxMs = 100;
+    clients.push_back(std::make_unique<Client>(thread, std::move(options)));
   }
-  if (const auto reset = load.client().status(true); !reset.ok()) {
-    return failure(reset.error().message);
-  }
+  Crowd crowd;
+  crowd.error = daemon.start();
+  if (!crowd.error.empty()) return crowd;
   const Stopwatch watch;
+  Client first(thread, holder(daemon));
+  first.admit(LocationHandle{0}, prompt());
+  SteadyLookups load(daemon.address(), prompt());
   const bool inSync = eventually([&] {
     const auto status = load.client().status();
     if (!status.ok()) return false;
     crowd.runningMax = std::max(crowd.runningMax, status.value().fullSyncsRunning);
     crowd.residentMaxBytes = std::max(crowd.residentMaxBytes, status.value().residentBytes);
-    crowd.busyP99Us = status.value().lookupWindowP99Us;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     return std::all_of(clients.begin(), clients.end(), [](const auto& client) {
       return client->counters().fullSyncsCompleted == 1;
@@ -103,24 +104,31 @@ Crowd syncAll(const DaemonProcess& daemon, uint32_t workers, uint64_t keys, uint
   });
   crowd.seconds = watch.seconds();
   if (!inSync) crowd.error = "the full syncs did not end";
+  if (workers == 0) load.wait(lookups);
+  const auto status = load.client().status();
+  if (!status.ok()) {
+    crowd.error = status.error().message;
+  } else {
+    crowd.p99Us = status.value().lookupP99Us;
+  }
   return crowd;
 }
 
 RunResult syncCrowd(const RunOptions& run) {
-  DaemonProcess daemon;
-  if (const std::string error = daemon.start(); !error.empty()) return failed(error);
   const auto workers = static_cast<uint32_t>(run.size(100, 10));
-  const uint64_t keys = run.size(1'000'000, 10'000);
-  Crowd crowd;
-  std::thread([&] { crowd = syncAll(daemon, workers, keys, run.size(20'000, 1'000)); }).join();
-  if (!crowd.error.empty()) return failed(crowd.error);
+  Crowd idle;
+  Crowd busy;
+  std::thread([&] { idle = measureCrowd(0, 0, run.size(20'000, 1'000)); }).join();
+  if (!idle.error.empty()) return failed(idle.error);
+  std::thread([&] { busy = measureCrowd(workers, run.size(1'000'000, 10'000), 0); }).join();
+  if (!busy.error.empty()) return failed(busy.error);
   char note[160];
   std::snprintf(
       note, sizeof note,
       "%lu us, %lu us while %u workers sync in %.1f s, at most %lu at a time, peak %.1f GiB",
-      crowd.idleP99Us, crowd.busyP99Us, workers, crowd.seconds, crowd.runningMax,
-      static_cast<double>(crowd.residentMaxBytes) / (1 << 30));
-  return {.value = static_cast<double>(crowd.busyP99Us) / static_cast<double>(crowd.idleP99Us),
+      idle.p99Us, busy.p99Us, workers, busy.seconds, busy.runningMax,
+      static_cast<double>(busy.residentMaxBytes) / (1 << 30));
+  return {.value = static_cast<double>(busy.p99Us) / static_cast<double>(idle.p99Us),
           .note = note,
           .error = {}};
 }
