@@ -1,5 +1,7 @@
 #include "fleet/fault_gate.h"
 
+#include <utility>
+
 namespace holdfast::fleet {
 
 ReportGate::Passage FaultGate::pass(Report report) {

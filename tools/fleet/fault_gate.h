@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "client/report_gate.h"
@@ -13,7 +12,7 @@ namespace holdfast::fleet {
 
 class FaultGate final : public ReportGate {
  public:
-  explicit FaultGate(ReportFates fates) : fates_(std::move(fates)) {}
+  explicit FaultGate(const ReportFates& fates) : fates_(fates) {}
 
   // From any thread. The next report is not sent but breaks the connection.
   void cut() { cut_ = true; }

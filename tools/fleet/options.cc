@@ -33,7 +33,7 @@ constexpr const char* kDescription =
 constexpr const char* kFooter =
     "Exit codes:\n"
     "  0  the digests are equal\n"
-    "  1  they differ, or could not be compared\n"
+    "  1  they differ, or could not be compared, or the fleet did not converge in time\n"
     "  2  wrong options or an unreadable trace\n"
     "  3  the controller could not be reached, or does not accept the workers\n"
     "\n"
@@ -84,21 +84,22 @@ std::string problemOf(const Options& options) {
 }
 
 void addFaultOptions(CLI::App& app, FaultOptions& faults) {
-  const auto add = [&](const char* name, double& value, const char* unit, double max,
+  const auto add = [&](const char* name, double& value, const char* unit, double min, double max,
                        const char* what) {
     app.add_option(name, value, what)
         ->type_name(unit)
-        ->check(CLI::Range(0.0, max))
+        ->check(CLI::Range(min, max))
         ->group("Faults");
   };
-  add("--drop", faults.drop, "SHARE", 1, "share of reports, 0 to 1, that get lost");
-  add("--duplicate", faults.duplicate, "SHARE", 1, "that come twice");
-  add("--reorder", faults.reorder, "SHARE", 1, "that come after the next one");
-  add("--delay", faults.delay, "SHARE", 1, "that come after 2 to 20 others");
-  add("--restart-every", faults.restartEvery, "SECONDS", 86'400,
+  add("--drop", faults.drop, "SHARE", 0, 1, "share of reports, 0 to 1, that get lost");
+  add("--duplicate", faults.duplicate, "SHARE", 0, 1, "that come twice");
+  add("--reorder", faults.reorder, "SHARE", 0, 1, "that come after the next one");
+  add("--delay", faults.delay, "SHARE", 0, 1, "that come after 2 to 20 others");
+  add("--restart-every", faults.restartEvery, "SECONDS", 0.01, 86'400,
       "a random worker's process is restarted, its memory empty, its disk as it was or empty");
-  add("--cut-every", faults.cutEvery, "SECONDS", 86'400, "a random worker's connection is cut");
-  add("--corrupt-every", faults.corruptEvery, "SECONDS", 86'400,
+  add("--cut-every", faults.cutEvery, "SECONDS", 0.01, 86'400,
+      "a random worker's connection is cut");
+  add("--corrupt-every", faults.corruptEvery, "SECONDS", 0.01, 86'400,
       "a random worker's next report names a wrong chunk");
   app.add_option("--settle", faults.settleSeconds,
                  "how long the fleet may take to converge when the faults have stopped")
