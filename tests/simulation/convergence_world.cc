@@ -24,6 +24,7 @@ RegistryOptions registryOptions() {
   RegistryOptions options;
   options.lifeCycle.heartbeatTimeoutMs = 1'000;
   options.lifeCycle.lostGraceMs = 20'000;
+  options.repair.replayAgainMs = 100;
   options.repair.replayTimeoutMs = 400;
   options.repair.fullSync = {.slots = 2,
                              .startTimeoutMs = 400,
@@ -74,11 +75,11 @@ class ConvergenceWorld::Link : public WorkerLink {
     world_.answer(connection_, [&world = world_, connection = connection_, session = session_,
                                 location, incarnation, from,
                                 to](Worker&, WorkerStateMachine& machine) {
-      // Only what was sent on this session can have got lost on it.
+      // Only what has a number can have got lost.
       const WorkerStateMachine::Location& asked =
           machine.locations()[location == kLocations[0] ? 0 : 1];
       if (connection->session == session && asked.incarnation == incarnation) {
-        EXPECT_LE(to, asked.cursor.seq) << "asked again for what was never sent";
+        EXPECT_LE(to, asked.lastSeq) << "asked again for what was never numbered";
       }
       if (machine.replay(location, incarnation, from, to).accepted) return;
       world.send(connection, Direction::kToController, [&world, session, location, incarnation] {
