@@ -268,8 +268,10 @@ void ConvergenceWorld::registerOn(Worker& worker) {
              });
     });
     for (size_t i = 0; i < kLocations.size(); ++i) {
-      const DecisionKind kind = outcome.decisions[i].kind;
-      if (kind == DecisionKind::kDiverged) promises_.erase({connection->worker, i});
+      const Reason reason = outcome.decisions[i].reason;
+      if (reason != Reason::kEqual && reason != Reason::kBehind) {
+        promises_.erase({connection->worker, i});
+      }
     }
   });
 }
@@ -280,6 +282,7 @@ void ConvergenceWorld::sendReports(Worker& worker) {
     auto report = std::make_shared<WorkerStateMachine::OutgoingReport>();
     if (worker.machine->nextReport(clock_.nowMs, !faults_, *report)) {
       const size_t location = report->location == kLocations[0] ? 0 : 1;
+      report->location = kLocations[location];  // outlives the machine, as the message may
       worker.truths[location].sent(*report);
       if (faulty(10)) joinToLast(*connection, location, *report);
       connection->last[location] = *report;
@@ -351,7 +354,7 @@ void ConvergenceWorld::sendSync(Worker& worker, const FullSyncMessage& message) 
     if (status.value().complete) {
       const size_t i = location == kLocations[0] ? 0 : 1;
       const Location* held = find(*connection->worker, i);
-      promises_[{connection->worker, i}] = {incarnation, held->record.live.baseSeq};
+      promises_[{connection->worker, i}] = {incarnation, held->record.live.generation};
     }
     answer(connection,
            [this, location, syncId, status = status.value()](Worker&, WorkerStateMachine& machine) {
@@ -570,7 +573,7 @@ void ConvergenceWorld::checkPromises() {
     const Location* location = find(*of.first, of.second);
     ASSERT_NE(location, nullptr);
     EXPECT_EQ(location->record.live.incarnation, promise.incarnation);
-    EXPECT_GE(location->record.live.baseSeq, promise.baseSeq);
+    EXPECT_GE(location->record.live.generation, promise.generation);
   }
 }
 
