@@ -1,8 +1,8 @@
-#include "json_writer.h"
+#include "text/json_writer.h"
 
 #include <cstdio>
 
-namespace holdfast::ctl {
+namespace holdfast::text {
 
 void JsonWriter::next(std::string_view key) {
   if (!hasMembers_.empty()) {
@@ -58,4 +58,4 @@ void JsonWriter::boolean(std::string_view key, bool value) {
   out_ << (value ? "true" : "false");
 }
 
-}  // namespace holdfast::ctl
+}  // namespace holdfast::text

@@ -1,11 +1,12 @@
 // Columns for people.
 #pragma once
 
+#include <cstdint>
 #include <ostream>
 #include <string>
 #include <vector>
 
-namespace holdfast::ctl {
+namespace holdfast::text {
 
 class Table {
  public:
@@ -32,5 +33,9 @@ std::string grouped(uint64_t number);
 std::string bytesText(uint64_t bytes);
 // "3 d 4 h", "12 min 3 s", "1.25 s"
 std::string durationText(uint64_t milliseconds);
+// How long this moment is past: "12 min 3 s ago"; "never" for 0. Milliseconds since 1970, UTC.
+std::string agoText(uint64_t wallMs);
+// 16 digits.
+std::string hexText(uint64_t number);
 
-}  // namespace holdfast::ctl
+}  // namespace holdfast::text

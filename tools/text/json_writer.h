@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace holdfast::ctl {
+namespace holdfast::text {
 
 class JsonWriter {
  public:
@@ -36,4 +36,4 @@ class JsonWriter {
   std::vector<bool> hasMembers_;  // of each open object and list
 };
 
-}  // namespace holdfast::ctl
+}  // namespace holdfast::text
