@@ -41,7 +41,7 @@ class Silent : public rocksdb::Logger {
 bool lockedByAnother(const std::string& dataDir) {
   const int file = ::open((dataDir + "/LOCK").c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return false;
-  struct flock lock {};
+  struct flock lock = {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   const bool asked = fcntl(file, F_GETLK, &lock) == 0;
@@ -123,14 +123,14 @@ void StoreReader::Parts::close() {
 }
 
 rocksdb::DBOptions StoreReader::Parts::options(bool strict) const {
-  rocksdb::DBOptions db;
-  db.info_log = std::make_shared<Silent>();
-  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  db.max_open_files = -1;
-  db.paranoid_checks = strict;
-  db.stats_dump_period_sec = 0;
-  db.stats_persist_period_sec = 0;
-  return db;
+  rocksdb::DBOptions result;
+  result.info_log = std::make_shared<Silent>();
+  result.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  result.max_open_files = -1;
+  result.paranoid_checks = strict;
+  result.stats_dump_period_sec = 0;
+  result.stats_persist_period_sec = 0;
+  return result;
 }
 
 // Everything but the owners. Beside a writer where `besideWriter` says so.
@@ -242,8 +242,9 @@ Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& dataDi
     if (parts->besideWriter) {
       parts->scratch.emplace();
       if (parts->scratch->path().empty()) {
-        return cannotOpen(dataDir, "reading beside a running controller needs a directory for "
-                                   "temporary files; set TMPDIR to one that can be written");
+        return cannotOpen(dataDir,
+                          "reading beside a running controller needs a directory for "
+                          "temporary files; set TMPDIR to one that can be written");
       }
     }
     status = parts->openFiles(true);
@@ -263,9 +264,9 @@ Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& dataDi
     if (!status.ok()) break;
     return std::unique_ptr<StoreReader>(new StoreReader(std::move(parts)));
   }
-  return cannotOpen(dataDir, status.ToString() +
-                                 (status.IsIOError() ? "; check its owner and permissions"
-                                                     : "; try again, or restore a backup"));
+  return cannotOpen(dataDir,
+                    status.ToString() + (status.IsIOError() ? "; check its owner and permissions"
+                                                            : "; try again, or restore a backup"));
 }
 
 const std::string& StoreReader::dataDir() const {
@@ -299,8 +300,8 @@ std::vector<StoreReader::TableFile> StoreReader::tableFiles() const {
   std::vector<TableFile> tables;
   tables.reserve(files.size());
   for (const rocksdb::LiveFileMetaData& file : files) {
-    tables.push_back({parts_->dataDir + "/" + file.relative_filename, file.column_family_name,
-                      file.size});
+    tables.push_back(
+        {parts_->dataDir + "/" + file.relative_filename, file.column_family_name, file.size});
   }
   return tables;
 }
