@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "migrations/migrations.h"
 #include "store/file_limit.h"
 
 namespace holdfast {
@@ -43,6 +44,7 @@ rocksdb::WriteOptions unlogged() {
 
 struct StoreWriter::Parts {
   std::string dataDir;
+  FormatRecord format;
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families;
   size_t used = 0;  // the last of them is the current one
@@ -62,7 +64,14 @@ struct StoreWriter::Parts {
 StoreWriter::StoreWriter(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 StoreWriter::~StoreWriter() = default;
 
-Result<std::unique_ptr<StoreWriter>> StoreWriter::create(const std::string& dataDir) {
+Result<std::unique_ptr<StoreWriter>> StoreWriter::create(const std::string& dataDir,
+                                                         const FormatRecord& format) {
+  if (format.version == 0 || format.version > newestFormat()) {
+    return Error{ErrorCode::kRefused, "records of format " + std::to_string(format.version) +
+                                          ": this program knows formats up to " +
+                                          std::to_string(newestFormat()) +
+                                          "; use the program that wrote them or a newer one"};
+  }
   std::error_code error;
   if (fs::exists(dataDir, error) && !fs::is_empty(dataDir, error)) {
     return Error{ErrorCode::kRefused,
@@ -85,6 +94,7 @@ Result<std::unique_ptr<StoreWriter>> StoreWriter::create(const std::string& data
   options.info_log_level = rocksdb::InfoLogLevel::ERROR_LEVEL;
   auto parts = std::make_unique<Parts>();
   parts->dataDir = dataDir;
+  parts->format = format;
   rocksdb::DB* opened = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, dataDir, &opened);
   if (!status.ok()) return Error{ErrorCode::kUnavailable, parts->failed(status)};
@@ -116,7 +126,7 @@ std::string StoreWriter::put(const StoreKey& key, std::string_view value) {
   return status.ok() ? "" : p.failed(status);
 }
 
-std::string StoreWriter::finish(const FormatRecord& format) {
+std::string StoreWriter::finish() {
   Parts& p = *parts_;
   std::vector<rocksdb::ColumnFamilyHandle*> all = p.families;
   all.push_back(p.db->DefaultColumnFamily());
@@ -124,7 +134,7 @@ std::string StoreWriter::finish(const FormatRecord& format) {
   if (status.ok()) {
     rocksdb::WriteOptions synced;
     synced.sync = true;
-    status = p.db->Put(synced, std::string(kFormatKey), encodeRecord(format));
+    status = p.db->Put(synced, std::string(kFormatKey), encodeRecord(p.format));
   }
   return status.ok() ? "" : p.failed(status);
 }

@@ -15,7 +15,8 @@ namespace holdfast {
 class StoreWriter {
  public:
   // The directory must not exist or be empty. The error says what is wrong and what to do.
-  static Result<std::unique_ptr<StoreWriter>> create(const std::string& dataDir);
+  static Result<std::unique_ptr<StoreWriter>> create(const std::string& dataDir,
+                                                     const FormatRecord& format);
   ~StoreWriter();
   StoreWriter(const StoreWriter&) = delete;
   StoreWriter& operator=(const StoreWriter&) = delete;
@@ -25,7 +26,7 @@ class StoreWriter {
   std::string beginFamily(const OwnerRecord& owner);
   std::string put(const StoreKey& key, std::string_view value);
   // Makes it a store, on stable storage. The last call.
-  std::string finish(const FormatRecord& format);
+  std::string finish();
 
  private:
   struct Parts;

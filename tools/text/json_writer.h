@@ -9,6 +9,9 @@
 
 namespace holdfast::text {
 
+// In quotes, escaped.
+void writeQuoted(std::ostream& out, std::string_view text);
+
 class JsonWriter {
  public:
   explicit JsonWriter(std::ostream& out) : out_(out) {}
@@ -30,7 +33,6 @@ class JsonWriter {
   void next(std::string_view key);
   void open(std::string_view key, char bracket);
   void close(char bracket);
-  void quoted(std::string_view value);
 
   std::ostream& out_;
   std::vector<bool> hasMembers_;  // of each open object and list
