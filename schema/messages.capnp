@@ -335,7 +335,7 @@ struct ForceSyncMsg {
 }
 
 struct DivergedRetMsg {
-  # Every location that is not in sync.
+  # Every location that is being repaired or waits for it.
 
   locations @0 :List(Diverged);
 

@@ -30,6 +30,7 @@ WorkerStateMachine::Options machineOptions(const ClientOptions& options) {
   machine.batchDelayMs = options.batchDelayMs;
   machine.queueOperations = options.queueOperations;
   machine.ringOperations = options.ringOperations;
+  machine.syncBatchKeys = options.syncBatchKeys;
   return machine;
 }
 
@@ -67,7 +68,8 @@ std::string ClientOptions::validate() const {
         {"queueOperations", queueOperations, size_t{1}, kAny},
         {"ringOperations", ringOperations, size_t{1}, kAny},
         {"backoffMinMs", size_t{backoffMinMs}, size_t{1}, size_t{backoffMaxMs}},
-        {"callTimeoutMs", size_t{callTimeoutMs}, size_t{1}, kAny}}) {
+        {"callTimeoutMs", size_t{callTimeoutMs}, size_t{1}, kAny},
+        {"syncBatchKeys", syncBatchKeys, size_t{1}, kKeysPerSyncBatchMax}}) {
     if (auto wrong = outOfRange(what, value, min, max); !wrong.empty()) return wrong;
   }
   return {};
@@ -242,6 +244,7 @@ ClientCounters Client::counters() const {
   counters.decisionsInSync = from.decisionsInSync;
   counters.decisionsReplay = from.decisionsReplay;
   counters.decisionsDiverged = from.decisionsDiverged;
+  counters.decisionsSyncing = from.decisionsSyncing;
   counters.decisionsByReason = std::to_array(from.decisionsByReason);
   counters.pauses = from.pauses;
   counters.operationsAccepted = from.accepted + shared_->inbox.waiting().operations;
@@ -251,6 +254,13 @@ ClientCounters Client::counters() const {
   counters.losses = from.losses;
   counters.reports = from.reports;
   counters.heartbeats = shared_->heartbeats;
+  counters.replays = from.replays;
+  counters.replaysRefused = from.replaysRefused;
+  counters.replayedOperations = from.replayedOperations;
+  counters.fullSyncs = from.fullSyncs;
+  counters.fullSyncsCompleted = from.fullSyncsCompleted;
+  counters.fullSyncBatches = from.fullSyncBatches;
+  counters.fullSyncKeys = from.fullSyncKeys;
   return counters;
 }
 
@@ -267,7 +277,9 @@ std::vector<ClientLocationStatus> Client::locations() const {
                    .digest = location.digest,
                    .decided = location.decided,
                    .decision = location.decision,
-                   .reason = location.reason});
+                   .reason = location.reason,
+                   .syncId = location.sync ? location.sync->id() : 0,
+                   .syncRefusal = location.syncRefusal});
   }
   return all;
 }

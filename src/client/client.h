@@ -28,6 +28,8 @@
 
 namespace holdfast {
 
+class ReportGate;  // report_gate.h
+
 struct ClientLocation {
   std::string name;                 // 1 to 128 bytes of UTF-8, each name once
   std::vector<ChunkHash> contents;  // what it holds at start (a disk tier that survived)
@@ -68,6 +70,18 @@ struct ClientOptions {
   uint32_t backoffMinMs = 50;
   uint32_t backoffMaxMs = 5'000;
   uint32_t callTimeoutMs = 10'000;  // connecting, registering: then the attempt has failed
+  size_t syncBatchKeys = 4'096;     // 1 to 65,536; of one batch of a full sync
+
+  // For engines that want to keep their caches as they are during a full sync; correctness needs no
+  // such thing. Called with true when the controller asks for a full sync, before its keys are
+  // copied, and with false as soon as the controller allows it (enough workers are in sync) or the
+  // sync has ended, for whatever reason, a lost connection included; a sync that goes on after that
+  // does not freeze again. In turns for each location, on the client's thread, under the rules of
+  // Client::StateCallback.
+  std::function<void(std::string_view location, bool freeze)> onFreeze;
+  // For tests and simulations: what becomes of reports on their way. See report_gate.h. Null: all
+  // are sent as they are.
+  std::shared_ptr<ReportGate> reportGate;
 
   // What is wrong, as a sentence; empty if valid.
   std::string validate() const;
@@ -93,6 +107,7 @@ struct ClientCounters {
   uint64_t decisionsInSync = 0;
   uint64_t decisionsReplay = 0;
   uint64_t decisionsDiverged = 0;
+  uint64_t decisionsSyncing = 0;
   std::array<uint64_t, kReasons> decisionsByReason{};
   uint64_t pauses = 0;
   uint64_t operationsAccepted = 0;  // by admit and evict
@@ -104,7 +119,14 @@ struct ClientCounters {
   uint64_t losses = 0;          // how often a location's numbering started anew for that
   uint64_t reports = 0;
   uint64_t heartbeats = 0;  // answered
-  uint64_t fullSyncKeys = 0;
+  // What the controller asked for meanwhile.
+  uint64_t replays = 0;             // of ranges of operations
+  uint64_t replaysRefused = 0;      // of those: what was asked for could not be sent any more
+  uint64_t replayedOperations = 0;  // of operationsSent
+  uint64_t fullSyncs = 0;           // begun
+  uint64_t fullSyncsCompleted = 0;
+  uint64_t fullSyncBatches = 0;  // sent, again too
+  uint64_t fullSyncKeys = 0;     // in those
 
   uint64_t keysResent() const { return operationsResent + fullSyncKeys; }
 };
@@ -121,6 +143,8 @@ struct ClientLocationStatus {
   bool decided = false;       // whether a controller ever decided; then its last decision:
   DecisionKind decision = DecisionKind::kInSync;
   Reason reason = Reason::kNone;
+  uint64_t syncId = 0;      // of the full sync under way; 0: none
+  std::string syncRefusal;  // why the controller refused the last start of one; empty: it did not
 };
 
 // Index into ClientOptions::locations.
@@ -152,7 +176,8 @@ class Client {
   void evict(LocationHandle location, std::span<const ChunkHash> keys);
 
   // Waits until everything accepted before the call is committed by the controller; false if that
-  // did not come about in time (as long as a location is diverged, it does not).
+  // did not come about in time (as long as a location is diverged, it does not: its full sync is
+  // waited for).
   bool flush(uint32_t timeoutMs);
 
   struct Peer {

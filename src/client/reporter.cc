@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "client/one_answer.h"
+#include "client/report_gate.h"
+#include "client/reporter_live.h"
 #include "client/rpc_error.h"
 #include "client/wire.h"
 
@@ -18,56 +19,6 @@ constexpr uint32_t kHeartbeatIntervalMinMs = 10;
 constexpr uint32_t kHeartbeatTimeoutMinMs = 1'000;
 
 }  // namespace
-
-// What the controller calls. Only the capability of the present registration has an owner: calls
-// to an older one speak of a session that is over.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"  // as Cap'n Proto generates its base
-class Reporter::WorkerServer final : public schema::Worker::Server {
- public:
-  explicit WorkerServer(std::shared_ptr<Reporter*> owner) : owner_(std::move(owner)) {}
-
-  kj::Promise<void> pause(PauseContext context) override {
-    const auto params = context.getParams();
-    if (*owner_) (*owner_)->paused(toString(params.getLocation()), toString(params.getReason()));
-    return kj::READY_NOW;
-  }
-  kj::Promise<void> resume(ResumeContext) override {
-    if (*owner_) (*owner_)->resumed();
-    return kj::READY_NOW;
-  }
-  kj::Promise<void> superseded(SupersededContext context) override {
-    if (*owner_) {
-      (*owner_)->stopForGood(ClientState::kSuperseded, toString(context.getParams().getReason()));
-    }
-    return kj::READY_NOW;
-  }
-
- private:
-  const std::shared_ptr<Reporter*> owner_;
-};
-#pragma GCC diagnostic pop
-
-struct Reporter::Live final : private kj::TaskSet::ErrorHandler {
-  explicit Live(schema::WorkerGateway::Client grantedGateway)
-      : gateway(kj::mv(grantedGateway)), lookups(*this) {}
-  ~Live() {
-    if (owner) *owner = nullptr;
-  }
-  void taskFailed(kj::Exception&&) override {}
-
-  schema::WorkerGateway::Client gateway;
-  std::optional<schema::WorkerSession::Client> session;
-  uint64_t registrations = 0;        // begun
-  std::shared_ptr<Reporter*> owner;  // of the present registration's Worker capability
-  kj::Own<kj::PromiseFulfiller<void>> wakePump;
-  kj::Own<kj::PromiseFulfiller<void>> wakeBeat;
-  uint32_t hurriedBeatMs = 0;  // wait before the next heartbeat; 0: the interval
-  kj::TaskSet lookups;
-  // Last: they refer to the others.
-  kj::Promise<void> pump = nullptr;
-  kj::Promise<void> beat = nullptr;
-};
 
 Reporter::Reporter(ClientShared& shared)
     : shared_(shared),
@@ -90,7 +41,7 @@ kj::Promise<void> Reporter::establish(Connector::Grants grants) {
   if (!grants.hasWorker()) {
     return failure("refused: this token does not grant the role of a worker");
   }
-  live_ = std::make_unique<Live>(grants.getWorker());
+  live_ = std::make_unique<Live>(grants.getWorker(), shared_.options.onFreeze);
   bool again = false;
   {
     const std::lock_guard lock(shared_.mutex);
@@ -113,6 +64,7 @@ kj::Promise<void> Reporter::establish(Connector::Grants grants) {
 kj::Promise<void> Reporter::registerNow() {
   Live& live = *live_;
   ++live.registrations;
+  live.fullSyncs = nullptr;
   if (live.owner) *live.owner = nullptr;
   live.owner = std::make_shared<Reporter*>(this);
   auto request = live.gateway.registerRequest();
@@ -123,7 +75,7 @@ kj::Promise<void> Reporter::registerNow() {
     attempt = registration.attempt;
     writeRegistration(shared_.options, registration, request.initInfo());
   }
-  request.setWorker(kj::heap<WorkerServer>(live.owner));
+  request.setWorker(capability(live.owner));
   return shared_.loop.timer().timeoutAfter(shared_.options.callTimeoutMs * kj::MILLISECONDS,
                                            request.send().then([this, attempt](auto&& results) {
                                              registrationAnswered(results, attempt);
@@ -137,6 +89,9 @@ void Reporter::registrationAnswered(const schema::WorkerGateway::RegisterResults
   heartbeatTimeoutMs_ = std::max(answer.getHeartbeatTimeoutMs(), kHeartbeatTimeoutMinMs);
   connector_.limitBackoff(heartbeatTimeoutMs_ / 2);
   live_->session = results.getSession();
+  live_->fullSyncs = std::make_unique<FullSyncSender>(
+      shared_, static_cast<FullSyncSender::User&>(*this), *live_->session);
+  if (shared_.options.reportGate) shared_.options.reportGate->sessionBegan();
   std::string wrong;
   bool isPaused = false;
   {
@@ -168,7 +123,7 @@ void Reporter::sessionFailed(const Error& error) {
   connector_.fail({final ? error.code : ErrorCode::kUnavailable, error.message});
 }
 
-// --- reports ---
+// --- reports and full syncs ---
 
 void Reporter::wake() {
   if (live_ && live_->wakePump) live_->wakePump->fulfill();
@@ -202,10 +157,8 @@ kj::Promise<void> Reporter::pump() {
                              [&](const Flush& flush) { return machine.sent(flush.position); });
   }
   if (leave_) return deregister();
-  if (beatWanted && live_->hurriedBeatMs == 0) {
-    live_->hurriedBeatMs = kHurriedBeatMinMs;
-    if (live_->wakeBeat) live_->wakeBeat->fulfill();
-  }
+  thawWhatEnded();
+  if (beatWanted) hurryBeat();
   if (wantsRegistration) {
     return registerNow().then([this] { return pump(); },
                               [this](kj::Exception&& exception) -> kj::Promise<void> {
@@ -213,10 +166,30 @@ kj::Promise<void> Reporter::pump() {
                                 return kj::NEVER_DONE;
                               });
   }
-  if (hasReport) {
-    return makeReport(*live_->session, report_).send().then([this] { return pump(); });
+  kj::Vector<kj::Promise<void>> sent;
+  if (hasReport && !sendReport(sent)) return kj::NEVER_DONE;
+  if (auto syncSent = live_->fullSyncs->sendNext(nowMs)) sent.add(*kj::mv(syncSent));
+  if (sent.empty()) return waitForWork(dueMs);
+  return kj::joinPromises(sent.releaseAsArray()).then([this] { return pump(); });
+}
+
+bool Reporter::sendReport(kj::Vector<kj::Promise<void>>& sent) {
+  ReportGate* const gate = shared_.options.reportGate.get();
+  if (gate == nullptr) {
+    sent.add(makeReport(*live_->session, report_).send());
+    return true;
   }
-  return waitForWork(dueMs);
+  const ReportGate::Passage passage = gate->pass(std::exchange(report_, {}));
+  if (passage.cut) {
+    sessionFailed({ErrorCode::kUnavailable, "the connection was cut by the report gate"});
+    return false;
+  }
+  for (const ReportGate::Report& report : passage.reports) {
+    sent.add(makeReport(*live_->session, report).send());
+  }
+  // What came to nothing is sent all the same: the pump goes on.
+  sent.add(kj::READY_NOW);
+  return true;
 }
 
 kj::Promise<void> Reporter::waitForWork(std::optional<uint64_t> dueMs) {
@@ -303,69 +276,13 @@ void Reporter::heartbeatAnswered(const schema::HeartbeatRetMsg::Reader& answer) 
   wake();
 }
 
-// --- what others ask for ---
-
-void Reporter::flush(std::vector<uint64_t> position, std::shared_ptr<Verdict> verdict) {
-  if (shared_.stopped) return verdict->give(false);
-  flushes_.push_back({std::move(position), std::move(verdict)});
-  if (live_) live_->hurriedBeatMs = 0;
-  wake();
-}
-
-void Reporter::cancelFlush(const std::shared_ptr<Verdict>& verdict) {
-  std::erase_if(flushes_, [&](const Flush& flush) { return flush.verdict == verdict; });
-}
-
-void Reporter::leave(std::shared_ptr<Verdict> verdict) {
-  if (shared_.stopped) return verdict->give(false);
-  leaving_ = std::move(verdict);
-  leave_ = true;
-  wake();
-}
-
-void Reporter::abandonLeave() {
-  if (!shared_.stopped) stopForGood(ClientState::kLeft, "the controller could not be told");
-}
-
-void Reporter::p2pLookup(const std::vector<ChunkHash>& hashes,
-                         std::function<void(Result<std::vector<Client::Peer>>)> callback) {
-  auto answer = std::make_shared<OneAnswer<std::vector<Client::Peer>>>(std::move(callback));
-  if (!live_ || !live_->session) return;  // the answer is dropped
-  auto request = live_->session->p2pLookupRequest();
-  auto list = request.initMessage().initHashes(static_cast<unsigned>(hashes.size()));
-  for (unsigned i = 0; i < hashes.size(); ++i) list.set(i, hashes[i]);
-  live_->lookups.add(
-      shared_.loop.timer()
-          .timeoutAfter(shared_.options.callTimeoutMs * kj::MILLISECONDS,
-                        request.send().then([answer](auto&& results) {
-                          std::vector<Client::Peer> peers;
-                          for (const auto peer : results.getAnswer().getLayoutInfo()) {
-                            peers.push_back({toString(peer.getInstanceId()),
-                                             toString(peer.getLocation()), peer.getNumHitChunks(),
-                                             toString(peer.getPeerInitUrl())});
-                          }
-                          answer->give(std::move(peers));
-                        }))
-          .catch_([answer](kj::Exception&& exception) { answer->give(toError(exception)); }));
+void Reporter::hurryBeat() {
+  if (live_->hurriedBeatMs != 0) return;
+  live_->hurriedBeatMs = kHurriedBeatMinMs;
+  if (live_->wakeBeat) live_->wakeBeat->fulfill();
 }
 
 // --- state ---
-
-void Reporter::paused(const std::string& location, const std::string& reason) {
-  {
-    const std::lock_guard lock(shared_.mutex);
-    shared_.machine.pause(location);
-  }
-  setState(ClientState::kPaused, reason);
-}
-
-void Reporter::resumed() {
-  {
-    const std::lock_guard lock(shared_.mutex);
-    shared_.machine.resume();
-  }
-  wake();
-}
 
 void Reporter::stopForGood(ClientState state, const std::string& reason) {
   if (shared_.stopped.exchange(true)) return;

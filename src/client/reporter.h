@@ -1,6 +1,6 @@
-// The worker's side of the protocol on one client thread: registers, pumps reports out as they
-// become due, sends heartbeats, answers the controller's calls. What is sent when is decided by
-// the state machine; this drives it.
+// The worker's side of the protocol on one client thread: registers, pumps reports and full syncs
+// out as they become due, sends heartbeats, answers the controller's calls. What is sent when is
+// decided by the state machine; this drives it.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +12,12 @@
 
 #include "client/client_shared.h"
 #include "client/connector.h"
+#include "client/full_sync_sender.h"
 #include "schema/controller.capnp.h"
 
 namespace holdfast {
 
-class Reporter final : private Connector::User {
+class Reporter final : private Connector::User, private FullSyncSender::User {
  public:
   explicit Reporter(ClientShared& shared);
   ~Reporter();
@@ -48,20 +49,33 @@ class Reporter final : private Connector::User {
   void lost(const Error& error) override;
 
   kj::Promise<void> registerNow();
+  // What the controller calls as long as *owner is not null.
+  static schema::Worker::Client capability(const std::shared_ptr<Reporter*>& owner);
   void registrationAnswered(const schema::WorkerGateway::RegisterResults::Reader& results,
                             uint64_t attempt);
-  // Sends what is due, then waits for more; ends only by failing.
+  // Sends what is due, a report and a message of a full sync in turn, then waits for more; ends
+  // only by failing.
   kj::Promise<void> pump();
+  // Adds what is to be waited for before more is sent. False: the connection is given up.
+  bool sendReport(kj::Vector<kj::Promise<void>>& sent);
   kj::Promise<void> waitForWork(std::optional<uint64_t> dueMs);
   kj::Promise<void> deregister();
   // Sends a heartbeat after the interval or when confirmations are wanted; ends only by failing.
   kj::Promise<void> beat();
   kj::Promise<void> sendHeartbeat();
   void heartbeatAnswered(const schema::HeartbeatRetMsg::Reader& answer);
+  // Sends the next heartbeat now, unless one is hurried already.
+  void hurryBeat();
 
   void paused(const std::string& location, const std::string& reason);
   void resumed();
-  void sessionFailed(const Error& error);
+  WorkerStateMachine::ReplayAnswer replayAsked(const std::string& location, uint64_t incarnation,
+                                               uint64_t from, uint64_t to);
+  void fullSyncAsked(const std::string& location, uint64_t continueSyncId);
+  void fullSyncAdvanced(bool complete) override;
+  void freezeMayEnd(const std::string& location) override;
+  void thawWhatEnded();
+  void sessionFailed(const Error& error) override;
   void stopForGood(ClientState state, const std::string& reason);
   void setState(ClientState state, const std::string& reason);
 

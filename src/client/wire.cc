@@ -1,14 +1,32 @@
 #include "client/wire.h"
 
+#include <span>
+
 namespace holdfast {
 namespace {
 
-// Words of a report beside its keys: the call, the structs, name and bitmap.
-constexpr uint64_t kReportOverheadWords = 64;
+// Words of a report or a batch beside keys and bitmap: the call, the structs and the name.
+constexpr uint64_t kOverheadWords = 64;
 
-static_assert(static_cast<int>(Reason::kNotStated) == static_cast<int>(schema::Reason::NOT_STATED));
-static_assert(static_cast<int>(DecisionKind::kDiverged) ==
-              static_cast<int>(schema::DecisionKind::DIVERGED));
+static_assert(static_cast<int>(Reason::kSyncContinues) ==
+              static_cast<int>(schema::Reason::SYNC_CONTINUES));
+static_assert(static_cast<int>(DecisionKind::kSyncing) ==
+              static_cast<int>(schema::DecisionKind::SYNCING));
+
+capnp::MessageSize sizeOf(size_t bytes) {
+  return {bytes / sizeof(capnp::word) + kOverheadWords, 0};
+}
+
+void writeKeys(std::span<const ChunkHash> keys, capnp::List<uint64_t>::Builder to) {
+  for (unsigned i = 0; i < keys.size(); ++i) to.set(i, keys[i]);
+}
+
+std::vector<uint32_t> readNumbers(capnp::List<uint32_t>::Reader from) {
+  std::vector<uint32_t> numbers;
+  numbers.reserve(from.size());
+  for (const uint32_t number : from) numbers.push_back(number);
+  return numbers;
+}
 
 }  // namespace
 
@@ -25,6 +43,7 @@ void writeStatements(const std::vector<LocationStatement>& statements,
     out.getDigest().setA(statement.digest.a);
     out.getDigest().setB(statement.digest.b);
     out.setReplayableFrom(statement.replayableFrom);
+    out.setSyncId(statement.syncId);
   }
 }
 
@@ -72,20 +91,71 @@ std::vector<CommittedSeq> readCommitted(
   return committed;
 }
 
+FullSyncStartOutcome readFullSyncStart(schema::FullSyncStartRetMsg::Reader from) {
+  FullSyncStartOutcome outcome;
+  outcome.accepted = from.getAccepted();
+  outcome.error = toString(from.getErrorMsg());
+  outcome.missing = readNumbers(from.getMissingBatches());
+  return outcome;
+}
+
+FullSyncStatus readFullSyncStatus(schema::FullSyncStatusRetMsg::Reader from) {
+  return {.known = from.getIsKnown(),
+          .complete = from.getIsComplete(),
+          .globalProgress = from.getGlobalProgress(),
+          .canExitFreeze = from.getCanExitFreeze(),
+          .missing = readNumbers(from.getMissingBatches())};
+}
+
+void writeFullSyncStart(const FullSyncStart& start, schema::FullSyncStartMsg::Builder to) {
+  to.setLocation(toText(start.location));
+  to.setIncarnation(start.incarnation);
+  to.setSyncId(start.syncId);
+  to.setTotalKeys(start.totalKeys);
+  to.setBatchCount(start.batchCount);
+  to.setBaseSeq(start.baseSeq);
+  to.getDigest().setA(start.digest.a);
+  to.getDigest().setB(start.digest.b);
+  to.setLastSeq(start.lastSeq);
+}
+
+void writeFullSyncEnd(const FullSyncEnd& end, schema::FullSyncEndMsg::Builder to) {
+  to.setLocation(toText(end.location));
+  to.setIncarnation(end.incarnation);
+  to.setSyncId(end.syncId);
+  to.setActualTotalKeys(end.actualTotalKeys);
+}
+
+void writeFullSyncPoll(const FullSyncPoll& poll, schema::FullSyncStatusMsg::Builder to) {
+  to.setLocation(toText(poll.location));
+  to.setIncarnation(poll.incarnation);
+  to.setSyncId(poll.syncId);
+}
+
 capnp::StreamingRequest<schema::WorkerSession::ReportParams> makeReport(
     schema::WorkerSession::Client& session, const WorkerStateMachine::OutgoingReport& report) {
-  const size_t bytes = report.keys.size() * sizeof(ChunkHash) + report.evicts.size();
-  auto request = session.reportRequest(
-      capnp::MessageSize{bytes / sizeof(capnp::word) + kReportOverheadWords, 0});
+  auto request =
+      session.reportRequest(sizeOf(report.keys.size() * sizeof(ChunkHash) + report.evicts.size()));
   auto message = request.initMessage();
   message.setLocation(toText(report.location));
   message.setIncarnation(report.incarnation);
   message.setFirstSeq(report.firstSeq);
-  auto keys = message.initKeys(static_cast<unsigned>(report.keys.size()));
-  for (unsigned i = 0; i < report.keys.size(); ++i) keys.set(i, report.keys[i]);
+  writeKeys(report.keys, message.initKeys(static_cast<unsigned>(report.keys.size())));
   if (!report.evicts.empty()) {
     message.setEvicts(capnp::Data::Reader(report.evicts.data(), report.evicts.size()));
   }
+  return request;
+}
+
+capnp::StreamingRequest<schema::WorkerSession::FullSyncBatchParams> makeFullSyncBatch(
+    schema::WorkerSession::Client& session, const FullSyncBatch& batch) {
+  auto request = session.fullSyncBatchRequest(sizeOf(batch.keys.size_bytes()));
+  auto message = request.initMessage();
+  message.setLocation(toText(batch.location));
+  message.setIncarnation(batch.incarnation);
+  message.setSyncId(batch.syncId);
+  message.setBatchId(batch.number);
+  writeKeys(batch.keys, message.initKeys(static_cast<unsigned>(batch.keys.size())));
   return request;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "client/client.h"
+#include "client/full_sync_state.h"
 #include "client/worker_state.h"
 #include "schema/controller.capnp.h"
 #include "schema/messages.capnp.h"
@@ -28,8 +29,17 @@ std::vector<LocationDecision> readDecisions(capnp::List<schema::LocationDecision
 std::vector<CommittedSeq> readCommitted(
     capnp::List<schema::HeartbeatRetMsg::Committed>::Reader from);
 
-// A call that carries the report, built but not sent.
+FullSyncStartOutcome readFullSyncStart(schema::FullSyncStartRetMsg::Reader from);
+FullSyncStatus readFullSyncStatus(schema::FullSyncStatusRetMsg::Reader from);
+
+void writeFullSyncStart(const FullSyncStart& start, schema::FullSyncStartMsg::Builder to);
+void writeFullSyncEnd(const FullSyncEnd& end, schema::FullSyncEndMsg::Builder to);
+void writeFullSyncPoll(const FullSyncPoll& poll, schema::FullSyncStatusMsg::Builder to);
+
+// Calls that carry the report or the batch, built but not sent.
 capnp::StreamingRequest<schema::WorkerSession::ReportParams> makeReport(
     schema::WorkerSession::Client& session, const WorkerStateMachine::OutgoingReport& report);
+capnp::StreamingRequest<schema::WorkerSession::FullSyncBatchParams> makeFullSyncBatch(
+    schema::WorkerSession::Client& session, const FullSyncBatch& batch);
 
 }  // namespace holdfast

@@ -33,18 +33,22 @@ void applyTo(WorkerStateMachine::Location::Cut& cut, ChunkHash key, uint8_t flag
   }
 }
 
-void append(WorkerStateMachine::OutgoingReport& report, ChunkHash key, bool evict) {
-  const size_t i = report.keys.size();
-  report.keys.push_back(key);
-  if (!evict) return;
-  report.evicts.resize(i / 8 + 1);
-  report.evicts[i / 8] = static_cast<uint8_t>(report.evicts[i / 8] | (1u << (i % 8)));
-}
-
 }  // namespace
 
 Report WorkerStateMachine::OutgoingReport::view() const {
   return {location, incarnation, firstSeq, {keys, {evicts.empty() ? nullptr : evicts.data(), 0}}};
+}
+
+void WorkerStateMachine::OutgoingReport::append(ChunkHash key, bool evict) {
+  const size_t i = keys.size();
+  keys.push_back(key);
+  if (!evict) return;
+  evicts.resize(i / 8 + 1);
+  evicts[i / 8] = static_cast<uint8_t>(evicts[i / 8] | (1u << (i % 8)));
+}
+
+void WorkerStateMachine::OutgoingReport::trimEvicts() {
+  if (!evicts.empty()) evicts.resize((keys.size() + 7) / 8);
 }
 
 WorkerStateMachine::WorkerStateMachine(Options options, Random random)
@@ -53,6 +57,8 @@ WorkerStateMachine::WorkerStateMachine(Options options, Random random)
   HOLDFAST_CHECK(
       options_.batchOperations > 0 && options_.batchOperations <= kOperationsPerReportMax,
       "%zu operations a report", options_.batchOperations);
+  HOLDFAST_CHECK(options_.syncBatchKeys > 0 && options_.syncBatchKeys <= kKeysPerSyncBatchMax,
+                 "%zu keys a batch", options_.syncBatchKeys);
   locations_.resize(options_.locations.size());
   for (size_t i = 0; i < locations_.size(); ++i) {
     Location& location = locations_[i];
@@ -106,6 +112,9 @@ void WorkerStateMachine::restartNumbering(Location& location) {
   location.lastSeq = 0;
   location.cursor = {0, location.keys.size(), location.digest};
   location.stated = false;
+  location.replays.clear();
+  location.sync.reset();
+  location.syncCommand.reset();
   location.named = location.committed = 0;
   location.origin = location.accepted;
   registrationWanted_ = true;
@@ -119,13 +128,15 @@ WorkerStateMachine::RegistrationRequest WorkerStateMachine::beginRegistration() 
   for (Location& location : locations_) {
     location.paused = false;
     location.stated = true;
+    endSession(location);
     request.statements.push_back({.location = location.name,
                                   .incarnation = location.incarnation,
                                   .beganEmpty = location.beganEmpty,
                                   .lastSeq = location.lastSeq,
                                   .count = location.keys.size(),
                                   .digest = location.digest,
-                                  .replayableFrom = location.ringFirst()});
+                                  .replayableFrom = location.ringFirst(),
+                                  .syncId = location.sync ? location.sync->id() : 0});
   }
   return request;
 }
@@ -146,10 +157,8 @@ std::string WorkerStateMachine::registered(uint64_t attempt,
     Location* location = find(decision.location);
     // Numbering that started anew since the statement: the next registration settles it.
     if (location == nullptr || !location->stated) continue;
-    location->decided = true;
-    location->decision = decision.kind;
-    location->reason = decision.reason;
-    location->diverged = decision.kind == DecisionKind::kDiverged;
+    decide(*location, decision);
+    if (decision.kind != DecisionKind::kSyncing) location->sync.reset();
     allInSync = allInSync && decision.kind == DecisionKind::kInSync;
     switch (decision.kind) {
       case DecisionKind::kInSync:
@@ -161,6 +170,9 @@ std::string WorkerStateMachine::registered(uint64_t attempt,
       case DecisionKind::kDiverged:
         ++counters_.decisionsDiverged;
         break;
+      case DecisionKind::kSyncing:
+        ++counters_.decisionsSyncing;
+        break;
     }
     if (static_cast<size_t>(decision.reason) < kReasons) {
       ++counters_.decisionsByReason[static_cast<size_t>(decision.reason)];
@@ -169,6 +181,14 @@ std::string WorkerStateMachine::registered(uint64_t attempt,
   }
   if (allInSync) ++counters_.registrationsInSync;
   return {};
+}
+
+void WorkerStateMachine::decide(Location& location, const LocationDecision& decision) {
+  location.decided = true;
+  location.decision = decision.kind;
+  location.reason = decision.reason;
+  location.diverged =
+      decision.kind == DecisionKind::kDiverged || decision.kind == DecisionKind::kSyncing;
 }
 
 // The controller has everything before nextSeq. What it misses and the ring no longer has can only
@@ -185,6 +205,15 @@ void WorkerStateMachine::moveCursor(Location& location, uint64_t nextSeq) {
 
 void WorkerStateMachine::disconnected() {
   if (phase_ != Phase::kStopped) phase_ = Phase::kDisconnected;
+  for (Location& location : locations_) endSession(location);
+}
+
+// What the controller asked for on a session is over with it, and what it has of a full sync must
+// be learned anew.
+void WorkerStateMachine::endSession(Location& location) {
+  location.replays.clear();
+  location.syncCommand.reset();
+  if (location.sync) location.sync->park();
 }
 
 void WorkerStateMachine::stop() {
@@ -192,6 +221,9 @@ void WorkerStateMachine::stop() {
   for (Location& location : locations_) {
     location.queue.clear();
     location.ring.clear();
+    location.replays.clear();
+    location.sync.reset();
+    location.syncCommand.reset();
   }
 }
 
@@ -214,7 +246,8 @@ bool WorkerStateMachine::mayReport(const Location& location) const {
 }
 
 uint64_t WorkerStateMachine::window(const Location& location) const {
-  if (location.diverged) return UINT64_MAX;
+  // Confirmations are of what look-ups see, so none come before the sync is complete.
+  if (location.diverged || location.sync) return UINT64_MAX;
   const uint64_t unconfirmed = location.lastSeq - location.named;
   return options_.ringOperations - std::min<uint64_t>(options_.ringOperations, unconfirmed);
 }
@@ -227,7 +260,7 @@ bool WorkerStateMachine::confirmationWanted() const {
 
 bool WorkerStateMachine::due(const Location& location, uint64_t nowMs, bool flush) const {
   if (!mayReport(location)) return false;
-  if (location.cursor.seq < location.lastSeq) return true;
+  if (!location.replays.empty() || location.cursor.seq < location.lastSeq) return true;
   if (location.queue.empty() || window(location) == 0) return false;
   return flush || location.queue.size() >= options_.batchOperations ||
          nowMs >= location.oldestQueuedMs + options_.batchDelayMs;
@@ -243,12 +276,16 @@ bool WorkerStateMachine::nextReport(uint64_t nowMs, bool flush, OutgoingReport& 
     report.firstSeq = location.cursor.seq + 1;
     report.keys.clear();
     report.evicts.clear();
-    if (location.cursor.seq < location.lastSeq) {
+    // In this order: nothing is numbered, so nothing leaves the ring, while any of it is waited
+    // for.
+    if (!location.replays.empty()) {
+      takeReplay(location, report);
+    } else if (location.cursor.seq < location.lastSeq) {
       takeFromRing(location, report);
     } else {
       takeFromQueue(location, report);
     }
-    if (!report.evicts.empty()) report.evicts.resize((report.keys.size() + 7) / 8);
+    report.trimEvicts();
     counters_.sent += report.keys.size();
     ++counters_.reports;
     if (report.firstSeq <= location.named) {
@@ -266,7 +303,7 @@ void WorkerStateMachine::takeFromRing(Location& location, OutgoingReport& report
   const size_t first = location.cursor.seq + 1 - location.ringFirst();
   for (size_t i = first; i < first + n; ++i) {
     const uint8_t flags = location.ring.flags(i);
-    append(report, location.ring.key(i), (flags & OperationBuffer::kEvict) != 0);
+    report.append(location.ring.key(i), (flags & OperationBuffer::kEvict) != 0);
     applyTo(location.cursor, location.ring.key(i), flags, true);
   }
 }
@@ -280,7 +317,7 @@ void WorkerStateMachine::takeFromQueue(Location& location, OutgoingReport& repor
     }
     const ChunkHash key = queue.key(i);
     uint8_t flags = queue.flags(i);
-    append(report, key, (flags & OperationBuffer::kEvict) != 0);
+    report.append(key, (flags & OperationBuffer::kEvict) != 0);
     applyTo(location.keys, location.digest, key, flags);
     if (location.ring.size() == options_.ringOperations) location.ring.pop(1);
     location.ring.push(key, flags);
@@ -292,10 +329,12 @@ void WorkerStateMachine::takeFromQueue(Location& location, OutgoingReport& repor
 
 std::optional<uint64_t> WorkerStateMachine::nextDueMs() const {
   std::optional<uint64_t> soonest;
+  const auto consider = [&](uint64_t at) { soonest = std::min(soonest.value_or(at), at); };
   for (const Location& location : locations_) {
-    if (!mayReport(location) || location.queue.empty() || window(location) == 0) continue;
-    const uint64_t at = location.oldestQueuedMs + options_.batchDelayMs;
-    if (!soonest || at < *soonest) soonest = at;
+    if (!mayReport(location)) continue;
+    if (location.sync && location.sync->dueMs()) consider(*location.sync->dueMs());
+    if (location.queue.empty() || window(location) == 0) continue;
+    consider(location.oldestQueuedMs + options_.batchDelayMs);
   }
   return soonest;
 }
@@ -303,14 +342,14 @@ std::optional<uint64_t> WorkerStateMachine::nextDueMs() const {
 std::vector<LocationStatement> WorkerStateMachine::heartbeat() const {
   std::vector<LocationStatement> statements;
   for (const Location& location : locations_) {
-    statements.push_back(
-        {.location = location.name,
-         .incarnation = location.incarnation,
-         .beganEmpty = location.beganEmpty,
-         .lastSeq = location.cursor.seq,
-         .count = location.cursor.count,
-         .digest = location.cursor.digest,
-         .replayableFrom = std::min(location.ringFirst(), location.cursor.seq + 1)});
+    statements.push_back({.location = location.name,
+                          .incarnation = location.incarnation,
+                          .beganEmpty = location.beganEmpty,
+                          .lastSeq = location.cursor.seq,
+                          .count = location.cursor.count,
+                          .digest = location.cursor.digest,
+                          .replayableFrom = std::min(location.ringFirst(), location.cursor.seq + 1),
+                          .syncId = location.sync ? location.sync->id() : 0});
   }
   return statements;
 }
@@ -332,11 +371,12 @@ void WorkerStateMachine::heartbeatAnswered(std::span<const CommittedSeq> committ
   }
   for (const LocationDecision& decision : decisions) {
     Location* location = find(decision.location);
-    if (location == nullptr) continue;
-    location->decided = true;
-    location->decision = decision.kind;
-    location->reason = decision.reason;
-    location->diverged = decision.kind == DecisionKind::kDiverged;
+    if (location != nullptr) decide(*location, decision);
+  }
+  // In sync by other means: nobody will ask for the rest.
+  for (Location& location : locations_) {
+    const bool inSync = location.decided && location.decision == DecisionKind::kInSync;
+    if (inSync && location.sync && location.sync->parked()) location.sync.reset();
   }
 }
 
@@ -350,7 +390,8 @@ bool WorkerStateMachine::committed(std::span<const uint64_t> position) const {
   if (phase_ != Phase::kRegistered) return false;
   for (size_t i = 0; i < locations_.size(); ++i) {
     const Location& location = locations_[i];
-    if (!location.stated || location.diverged) return false;
+    if (!location.stated || location.diverged || location.sync || location.syncCommand)
+      return false;
     if (location.origin + location.committed < position[i]) return false;
   }
   return true;
@@ -365,11 +406,15 @@ bool WorkerStateMachine::sent(std::span<const uint64_t> position) const {
   return true;
 }
 
-WorkerStateMachine::Location* WorkerStateMachine::find(std::string_view name) {
-  for (Location& location : locations_) {
+const WorkerStateMachine::Location* WorkerStateMachine::find(std::string_view name) const {
+  for (const Location& location : locations_) {
     if (location.name == name) return &location;
   }
   return nullptr;
+}
+
+WorkerStateMachine::Location* WorkerStateMachine::find(std::string_view name) {
+  return const_cast<Location*>(std::as_const(*this).find(name));
 }
 
 }  // namespace holdfast

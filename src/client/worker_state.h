@@ -7,7 +7,13 @@
 //
 //   engine ---> queue ---> numbered: key set, ring ---> report
 //                                                  ^--- again, from the seq that a registration's
-//                                                       answer names (the cursor goes back)
+//                                                       answer names (the cursor goes back), or a
+//                                                       range that the controller asks for
+//
+// A full sync. Its cut is taken in the moment its start is sent: a copy of the key set, which is
+// that of lastSeq. What was numbered but not sent is part of it, so the cursor jumps there; what
+// comes later is reported as ever, after the start. The copy is kept until the sync ends; a lost
+// connection does not end it, another incarnation does.
 //
 // A full queue. The location's numbering starts anew: everything queued is applied to the key set
 // at once, which is thereby the true one again, and a new incarnation is drawn that begins with
@@ -24,8 +30,10 @@
 #include <string_view>
 #include <vector>
 
+#include "client/full_sync_state.h"
 #include "client/key_set.h"
 #include "client/operation_buffer.h"
+#include "client/replay_ranges.h"
 #include "core/messages.h"
 #include "core/types.h"
 
@@ -43,6 +51,7 @@ class WorkerStateMachine {
     uint32_t batchDelayMs = 5;       // how long an operation may wait for its report to fill
     size_t queueOperations = 1'000'000;
     size_t ringOperations = 65'536;  // at least 1
+    size_t syncBatchKeys = 4'096;    // 1 to kKeysPerSyncBatchMax
   };
   // Uniform over all values.
   using Random = std::function<uint64_t()>;
@@ -63,6 +72,9 @@ class WorkerStateMachine {
     std::vector<uint8_t> evicts;  // bitmap, least significant bit first; empty: all admits
 
     Report view() const;
+    // For whoever fills it; ends with trimEvicts().
+    void append(ChunkHash key, bool evict);
+    void trimEvicts();
   };
 
   struct Counters {
@@ -78,7 +90,15 @@ class WorkerStateMachine {
     uint64_t decisionsInSync = 0;
     uint64_t decisionsReplay = 0;
     uint64_t decisionsDiverged = 0;
+    uint64_t decisionsSyncing = 0;
     uint64_t decisionsByReason[kReasons] = {};
+    uint64_t replays = 0;             // asked for
+    uint64_t replaysRefused = 0;      // of those
+    uint64_t replayedOperations = 0;  // of `sent`
+    uint64_t fullSyncs = 0;           // cuts taken
+    uint64_t fullSyncsCompleted = 0;
+    uint64_t fullSyncBatches = 0;  // sent, again too
+    uint64_t fullSyncKeys = 0;     // in those
   };
 
   // What is known of one location. References stay valid as long as the state machine.
@@ -111,7 +131,12 @@ class WorkerStateMachine {
     bool decided = false;
     DecisionKind decision = DecisionKind::kInSync;
     Reason reason = Reason::kNone;
-    bool diverged = false;  // as of the last answer of any kind
+    bool diverged = false;  // or syncing; as of the last answer of any kind
+
+    ReplayRanges replays;                 // asked for and not sent; within the ring and the cursor
+    std::optional<FullSyncState> sync;    // under way
+    std::optional<uint64_t> syncCommand;  // not begun yet: the id to go on with; 0: a new one
+    std::string syncRefusal;              // why the last start was refused; empty: it was not
 
     uint64_t ringFirst() const { return lastSeq - ring.size() + 1; }
   };
@@ -135,6 +160,33 @@ class WorkerStateMachine {
   // Hold back the reports of one location, or of all (empty), until the next registration.
   void pause(std::string_view location);
   void resume() { registrationWanted_ = true; }
+
+  // --- repair ---
+  struct ReplayAnswer {
+    bool accepted = false;
+    uint64_t replayableFrom = 0;  // of the present incarnation; 0: no such location
+  };
+  // The controller asks for the operations `from` to `to` again. Accepted: they are the next that
+  // is reported of the location, each once; those that the present session has not sent at all come
+  // in their turn. A registration drops what waits.
+  ReplayAnswer replay(std::string_view location, uint64_t incarnation, uint64_t from, uint64_t to);
+  // The controller asks for a full sync, or to go on with this one. Returns whether a cut will be
+  // taken, by a later nextSync(). One that comes before the registration's answer waits for it;
+  // one of a location that needs a registration first is ignored.
+  bool startFullSync(std::string_view location, uint64_t continueSyncId);
+  // The next message of a full sync that is due, if any; it counts as sent. To be sent in order
+  // with the reports. A batch is valid until the state machine is used again.
+  std::optional<FullSyncMessage> nextSync(uint64_t nowMs);
+  // The answers. To a sync that is not under way, or not asked for: ignored.
+  void fullSyncStarted(std::string_view location, uint64_t syncId,
+                       const FullSyncStartOutcome& answer);
+  // The answer to an end or to a question for the status. Returns whether the sync is complete:
+  // then the next heartbeat has the location compared.
+  bool fullSyncAnswered(std::string_view location, uint64_t syncId, const FullSyncStatus& answer,
+                        uint64_t nowMs);
+  // Whether a full sync of the location is under way or asked for.
+  bool syncing(std::string_view location) const;
+
   // Registered, but something can be settled only by registering again.
   bool registrationWanted() const { return phase_ == Phase::kRegistered && registrationWanted_; }
 
@@ -142,7 +194,8 @@ class WorkerStateMachine {
   bool nextReport(uint64_t nowMs, bool flush, OutgoingReport& report);
   // Whether so much is unconfirmed that reports will soon have to wait for a heartbeat's answer.
   bool confirmationWanted() const;
-  // When a report becomes due that is not due yet. Nothing: not before another call changes it.
+  // When a report, or a message of a full sync, becomes due that is not due yet. Nothing: not
+  // before another call changes it.
   std::optional<uint64_t> nextDueMs() const;
 
   // To be called, and sent, in order with the reports; not while registrationWanted().
@@ -168,14 +221,20 @@ class WorkerStateMachine {
   uint64_t randomId(uint64_t other) const;
   void restartNumbering(Location& location);
   void moveCursor(Location& location, uint64_t nextSeq);
+  static void endSession(Location& location);
   bool mayReport(const Location& location) const;
   bool due(const Location& location, uint64_t nowMs, bool flush) const;
   // How many operations may be sent for the first time now. What the controller has not confirmed
   // must stay in the ring, so that its crash never costs more than sending that again.
   uint64_t window(const Location& location) const;
+  void takeReplay(Location& location, OutgoingReport& report);
   void takeFromRing(Location& location, OutgoingReport& report);
   void takeFromQueue(Location& location, OutgoingReport& report);
+  void decide(Location& location, const LocationDecision& decision);
+  void takeCut(Location& location);
   Location* find(std::string_view name);
+  const Location* find(std::string_view name) const;
+  Location* findSync(std::string_view name, uint64_t syncId);
 
   const Options options_;
   const Random random_;
@@ -184,7 +243,8 @@ class WorkerStateMachine {
   Phase phase_ = Phase::kDisconnected;
   bool pausedAll_ = false;
   bool registrationWanted_ = false;
-  size_t turn_ = 0;  // the location that is asked first for the next report
+  size_t turn_ = 0;      // the location that is asked first for the next report
+  size_t syncTurn_ = 0;  // and for the next message of a full sync
   std::vector<Location> locations_;
   Counters counters_;
 };

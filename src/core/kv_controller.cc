@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "core/check.h"
 #include "core/ids.h"
+#include "core/resume_policy.h"
 
 namespace holdfast {
 namespace {
@@ -38,72 +40,191 @@ std::optional<std::string> invalidHashes(std::span<const ChunkHash> hashes) {
 }  // namespace
 
 KvController::KvController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store,
-                           Clock& clock, EventSink& events, uint64_t foldFloorOperations)
+                           Clock& clock, EventSink& events, RepairController& repair,
+                           FullSyncController& fullSyncs, uint64_t foldFloorOperations)
     : tree_(tree),
       index_(index),
       store_(store),
       clock_(clock),
       events_(events),
+      repair_(repair),
+      fullSyncs_(fullSyncs),
       foldFloor_(foldFloorOperations),
-      matcher_(index, tree.directory()) {}
+      matcher_(index, tree.directory()) {
+  fullSyncs_.onSwitch([this](Location& location) { queueFold(location); });
+}
+
+// Any message is a sign of life.
+Worker* KvController::heard(SessionId session) {
+  Worker* worker = tree_.bySession(session);
+  if (worker != nullptr) worker->heard(clock_);
+  return worker;
+}
 
 Result<ReportOutcome> KvController::handleBatchedKvOperations(SessionId session,
                                                               const Report& report) {
   if (auto bad = invalidReport(report)) return Error{ErrorCode::kInvalid, *bad};
   Counters& counters = tree_.counters();
   ++counters.reports;
-  Worker* worker = tree_.bySession(session);
-  if (worker == nullptr) {
+  Worker* worker = heard(session);
+  Location* location = worker == nullptr ? nullptr : worker->find(report.location);
+  if (location == nullptr) {
     ++counters.reportsDropped;
     return ReportOutcome::kDropped;
   }
-  worker->lastHeardMs = clock_.steadyMs();
-  Location* location = worker->find(report.location);
-  if (location == nullptr || location->record.live.incarnation != report.incarnation) {
+  const LocationRecord& record = location->record;
+  const bool ofBuilding = record.building && record.building->incarnation == report.incarnation;
+  if (!ofBuilding && record.live.incarnation != report.incarnation) {
     ++counters.reportsDropped;
     return ReportOutcome::kDropped;
   }
   if (worker->flow != Flow::kOpen || !store_.health().writable ||
       !store_.hasRoom(queuedBytes(report.operations))) {
-    return refuse(*worker);
+    ++counters.reportsRefused;
+    refuse(*worker);
+    return ReportOutcome::kRefused;
   }
-  const uint64_t expected = location->lastSeq + 1;
-  if (report.firstSeq > expected) return gap(*location, report.firstSeq);
-  const uint64_t known = expected - report.firstSeq;
-  if (known >= report.operations.size()) {
-    ++counters.reportsRetransmitted;
-    return ReportOutcome::kRetransmission;
-  }
-  apply(*location, report.operations.dropFirst(known));
-  return ReportOutcome::kApplied;
+  const ReportOutcome outcome = report.incarnation == kLegacyIncarnation
+                                    ? takeLegacy(*location, report)
+                                    : take(*location, report);
+  if (outcome == ReportOutcome::kRetransmission) ++counters.reportsRetransmitted;
+  if (outcome == ReportOutcome::kGap) ++counters.reportsGap;
+  return outcome;
 }
 
-ReportOutcome KvController::refuse(Worker& worker) {
-  ++tree_.counters().reportsRefused;
-  if (worker.flow == Flow::kOpen) {
-    worker.flow = Flow::kPaused;
-    const StoreHealth health = store_.health();
-    worker.link->pause(health.writable ? "the store's queue is full" : health.reason);
-  }
-  return ReportOutcome::kRefused;
+void KvController::refuse(Worker& worker) {
+  if (worker.flow != Flow::kOpen) return;
+  worker.flow = Flow::kPaused;
+  const StoreHealth health = store_.health();
+  worker.link->pause(health.writable ? "the store's queue is full" : health.reason);
 }
 
-ReportOutcome KvController::gap(Location& location, uint64_t firstSeq) {
-  ++tree_.counters().reportsGap;
-  if (location.sync != SyncState::kDiverged) {
+// While a generation is built, what is reported goes into it. The live one of the same incarnation
+// takes it too where it continues what it has, so that look-ups do not fall behind; what it misses
+// comes with the switch.
+ReportOutcome KvController::take(Location& location, const Report& report) {
+  const LocationRecord& record = location.record;
+  const bool ofBuilding = record.building && record.building->incarnation == report.incarnation;
+  const bool ofLive = record.live.incarnation == report.incarnation;
+  const uint64_t expected = location.lastSeq + 1;
+  if (ofLive && report.firstSeq <= expected) {
+    const uint64_t known = expected - report.firstSeq;
+    const bool isNew = known < report.operations.size();
+    if (isNew) apply(location, report.operations.dropFirst(known));
+    if (!ofBuilding) return isNew ? ReportOutcome::kApplied : ReportOutcome::kRetransmission;
+  }
+  return ofBuilding ? fullSyncs_.report(location, report) : beyondGap(location, report);
+}
+
+ReportOutcome KvController::beyondGap(Location& location, const Report& report) {
+  if (repair_.wanted(location)) return ReportOutcome::kGap;
+  if (!repair_.hold(location, location.gap, location.lastSeq + 1, report)) {
+    location.gap.clear();
     location.sync = SyncState::kDiverged;
+    location.reason = Reason::kHeldOverflow;
+    ++tree_.counters().decisions[static_cast<size_t>(Reason::kHeldOverflow)];
+    events_.event(EventSink::Level::kWarning, describe(location) + ": DIVERGED (" +
+                                                  std::string(reasonName(Reason::kHeldOverflow)) +
+                                                  "), needs a full sync");
+    repair_.want(location, Reason::kHeldOverflow);
+    return ReportOutcome::kGap;
+  }
+  if (location.sync != SyncState::kReplaying) {
+    location.sync = SyncState::kReplaying;
     location.reason = Reason::kLiveGap;
     ++tree_.counters().decisions[static_cast<size_t>(Reason::kLiveGap)];
-    Worker& worker = *location.worker;
-    events_.event(EventSink::Level::kWarning,
-                  describe(worker) + " location '" + location.record.name + "': expected seq " +
-                      std::to_string(location.lastSeq + 1) + ", got " + std::to_string(firstSeq) +
-                      "; asked to register again");
-    // A registration states how far back the worker can go, and its answer where to go on.
-    worker.flow = Flow::kResuming;
-    worker.link->resume();
+    events_.event(EventSink::Level::kInfo,
+                  describe(location) + ": expected seq " + std::to_string(location.lastSeq + 1) +
+                      ", got " + std::to_string(report.firstSeq) + "; asked for what is missing");
   }
-  return ReportOutcome::kGap;
+  return ReportOutcome::kHeld;
+}
+
+// A legacy client's numbers are compared with its own last one only, and its operations numbered
+// by us: gaps are counted and go unrepaired, numbers below the expected one mean that it began
+// anew.
+ReportOutcome KvController::takeLegacy(Location& location, const Report& report) {
+  const bool first = location.legacySeq == 0;
+  if (!first && report.firstSeq <= location.legacySeq) {
+    StoreBatch batch;
+    repair_.settle(location);
+    forgetLegacy(tree_, location, batch);
+    const Ticket ticket = store_.write(std::move(batch));
+    tree_.restartNumbering(location, 0, ticket);
+    tree_.refreshVisibility(*location.worker);
+    repair_.want(location, Reason::kLegacy);
+  } else if (!first && report.firstSeq > location.legacySeq + 1) {
+    ++tree_.counters().reportsGap;
+  }
+  location.legacySeq = report.firstSeq + report.operations.size() - 1;
+  apply(location, report.operations);
+  if (location.building == nullptr) return ReportOutcome::kApplied;
+  Report ours = report;
+  ours.firstSeq = location.building->lastSeq + 1;
+  return fullSyncs_.report(location, ours);
+}
+
+void KvController::turn(Location& location) {
+  size_t done = 0;
+  while (done < FullSyncController::kTurnOperations) {
+    const auto held = location.gap.held.take(location.lastSeq + 1);
+    if (!held) break;
+    done += held->operations().size();
+    apply(location, held->operations());
+  }
+  if (location.gap.held.empty()) return;
+  const uint64_t first = location.gap.held.firstSeq();
+  if (first > location.lastSeq + 1 && location.gap.replay.to == 0) {
+    repair_.askReplay(location, location.gap, location.lastSeq + 1, first - 1);
+  }
+}
+
+bool KvController::work() {
+  const bool syncs = fullSyncs_.work();
+  if (turns_.empty()) return syncs;
+  Location* location = tree_.byRef(turns_.front());
+  turns_.pop_front();
+  if (location != nullptr) {
+    location->turnQueued = false;
+    turn(*location);
+  }
+  return syncs || !turns_.empty();
+}
+
+Result<FullSyncStartOutcome> KvController::handleFullSyncStart(SessionId session,
+                                                               const FullSyncStart& message) {
+  Worker* worker = heard(session);
+  if (worker == nullptr) return sessionNotInForce();
+  return fullSyncs_.start(*worker, message);
+}
+
+Result<bool> KvController::handleFullSyncBatch(SessionId session, const FullSyncBatch& message) {
+  Worker* worker = heard(session);
+  if (worker == nullptr) return false;
+  auto taken = fullSyncs_.batch(*worker, message);
+  if (taken.ok() && !taken.value()) refuse(*worker);
+  return taken;
+}
+
+Result<FullSyncStatus> KvController::handleFullSyncEnd(SessionId session,
+                                                       const FullSyncEnd& message) {
+  Worker* worker = heard(session);
+  if (worker == nullptr) return sessionNotInForce();
+  return fullSyncs_.end(*worker, message);
+}
+
+Result<FullSyncStatus> KvController::handleFullSyncStatus(SessionId session,
+                                                          std::string_view location,
+                                                          uint64_t incarnation, uint64_t syncId) {
+  Worker* worker = heard(session);
+  if (worker == nullptr) return sessionNotInForce();
+  return fullSyncs_.status(*worker, location, incarnation, syncId);
+}
+
+void KvController::replayRefused(SessionId session, std::string_view name, uint64_t incarnation) {
+  Worker* worker = heard(session);
+  Location* location = worker == nullptr ? nullptr : worker->find(name);
+  if (location != nullptr) repair_.replayRefused(*location, incarnation);
 }
 
 void KvController::apply(Location& location, const Operations& operations) {
@@ -121,9 +242,17 @@ void KvController::apply(Location& location, const Operations& operations) {
                      operations, location.count, location.digest});
   tree_.wrote(location, firstSeq + operations.size() - 1, ticket);
   location.journalOperations += operations.size();
-  if (location.sync == SyncState::kInSync ||
-      (location.sync == SyncState::kReplaying && location.lastSeq >= location.replayTo)) {
+  Gap& gap = location.gap;
+  if (gap.replay.to != 0) {
+    tree_.counters().replayedOperations += operations.size();
+    repair_.advanced(gap, location.lastSeq);
+  }
+  const bool waits = gap.replay.to != 0 || !gap.held.empty();
+  if (location.sync == SyncState::kInSync || (location.sync == SyncState::kReplaying && !waits)) {
     location.sync = SyncState::kCaughtUp;
+  }
+  if (!gap.held.empty() && !std::exchange(location.turnQueued, true)) {
+    turns_.push_back({location.serial});
   }
   queueFold(location);
 }
@@ -227,12 +356,9 @@ Result<std::span<const LookupMatch>> KvController::lookup(std::string_view model
 Result<std::span<const PeerMatch>> KvController::batchedP2pLookup(
     SessionId session, std::span<const ChunkHash> hashes) {
   if (auto bad = invalidHashes(hashes)) return Error{ErrorCode::kInvalid, *bad};
-  Worker* worker = tree_.bySession(session);
-  if (worker == nullptr) {
-    return sessionNotInForce();
-  }
+  Worker* worker = heard(session);
+  if (worker == nullptr) return sessionNotInForce();
   ++tree_.counters().p2pLookups;
-  worker->lastHeardMs = clock_.steadyMs();
   matcher_.matchPeers(worker->modelSalt, hashes, worker->instance->slot, worker->record.worker,
                       instanceMatches_);
   peerMatches_.clear();

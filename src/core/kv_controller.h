@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/full_sync_controller.h"
 #include "core/messages.h"
 #include "core/prefix_match.h"
 #include "core/registry_tree.h"
+#include "core/repair_controller.h"
 #include "core/result.h"
 
 namespace holdfast {
@@ -19,10 +21,21 @@ namespace holdfast {
 class KvController {
  public:
   KvController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store, Clock& clock,
-               EventSink& events, uint64_t foldFloorOperations);
+               EventSink& events, RepairController& repair, FullSyncController& fullSyncs,
+               uint64_t foldFloorOperations);
 
   // handle_batched_kv_operations. An error (malformed, over a limit) changes nothing.
   Result<ReportOutcome> handleBatchedKvOperations(SessionId session, const Report& report);
+
+  // handle_full_sync_start, _batch, _end, _status. Errors (malformed, unknown location, session not
+  // in force) change nothing.
+  Result<FullSyncStartOutcome> handleFullSyncStart(SessionId session, const FullSyncStart& message);
+  Result<bool> handleFullSyncBatch(SessionId session, const FullSyncBatch& message);
+  Result<FullSyncStatus> handleFullSyncEnd(SessionId session, const FullSyncEnd& message);
+  Result<FullSyncStatus> handleFullSyncStatus(SessionId session, std::string_view location,
+                                              uint64_t incarnation, uint64_t syncId);
+  // The worker cannot send again what WorkerLink::replay asked for.
+  void replayRefused(SessionId session, std::string_view location, uint64_t incarnation);
 
   // lookup: every instance of which some rank holds the first chunk, best first. The answer is
   // valid until the next call or change. An empty model is the default one.
@@ -34,13 +47,21 @@ class KvController {
   Result<std::span<const PeerMatch>> batchedP2pLookup(SessionId session,
                                                       std::span<const ChunkHash> hashes);
 
+  // One bounded piece of what waits: reports that were held back by a gap, and full syncs. False
+  // when nothing is left.
+  bool work();
+
   // Starts folds that are due, as many as may run at once.
   void startFolds();
   void onFolded(const FoldResult& result);
 
  private:
-  ReportOutcome refuse(Worker& worker);
-  ReportOutcome gap(Location& location, uint64_t firstSeq);
+  void refuse(Worker& worker);
+  ReportOutcome take(Location& location, const Report& report);
+  ReportOutcome takeLegacy(Location& location, const Report& report);
+  ReportOutcome beyondGap(Location& location, const Report& report);
+  void turn(Location& location);
+  Worker* heard(SessionId session);
   // Operations that begin at the location's lastSeq + 1: into the index and the store's queue.
   void apply(Location& location, const Operations& operations);
   void queueFold(Location& location);
@@ -51,6 +72,8 @@ class KvController {
   RegistryStore& store_;
   Clock& clock_;
   EventSink& events_;
+  RepairController& repair_;
+  FullSyncController& fullSyncs_;
   const uint64_t foldFloor_;
   PrefixMatcher matcher_;
   std::vector<InstanceMatch> instanceMatches_;
@@ -65,6 +88,7 @@ class KvController {
   std::unordered_map<uint64_t, Fold> folds_;  // running, by request id
   uint64_t nextFold_ = 1;
   std::deque<LocationRef> foldsDue_;
+  std::deque<LocationRef> turns_;  // locations whose held reports go on
 };
 
 }  // namespace holdfast

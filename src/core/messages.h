@@ -121,9 +121,9 @@ struct FullSyncStart {
 
 struct FullSyncStartOutcome {
   bool accepted = false;
-  std::string error;                  // why not
-  std::vector<uint32_t> missing;      // batches not stored yet
-  Ticket ticket = 0;                  // answer the worker when this is committed
+  std::string error;              // why not
+  std::vector<uint32_t> missing;  // batches not stored yet
+  Ticket ticket = 0;              // answer the worker when this is committed
 };
 
 // Does not own.
@@ -143,10 +143,10 @@ struct FullSyncEnd {
 };
 
 struct FullSyncStatus {
-  bool known = false;            // false: no such sync (any more)
-  bool complete = false;         // switched, and the switch is on stable storage
-  double globalProgress = 1;     // workers without a sync to do, of the ACTIVE ones
-  bool canExitFreeze = true;     // globalProgress has reached the threshold
+  bool known = false;             // false: no such sync (any more)
+  bool complete = false;          // switched, and the switch is on stable storage
+  double globalProgress = 1;      // workers without a sync to do, of the ACTIVE ones
+  bool canExitFreeze = true;      // globalProgress has reached the threshold
   std::vector<uint32_t> missing;  // batches not stored yet
 };
 

@@ -1,6 +1,7 @@
 #include "core/registration_controller.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "core/check.h"
 #include "core/ids.h"
@@ -45,12 +46,29 @@ std::optional<std::string> invalidRegistration(const Registration& r) {
   return invalidStatements(r.locations);
 }
 
+std::string describe(const HeldState& state) {
+  char digest[2 * 16 + 1];
+  std::snprintf(digest, sizeof digest, "%016lx%016lx", state.digest.a, state.digest.b);
+  return "seq " + std::to_string(state.seq) + ", " + std::to_string(state.count) +
+         " chunks of digest " + digest;
+}
+
 }  // namespace
 
 RegistrationController::RegistrationController(RegistryTree& tree, RegistryStore& store,
                                                Clock& clock, EventSink& events,
-                                               const Options& options)
-    : tree_(tree), store_(store), clock_(clock), events_(events), options_(options) {}
+                                               RepairController& repair, const Options& options)
+    : tree_(tree),
+      store_(store),
+      clock_(clock),
+      events_(events),
+      repair_(repair),
+      options_(options) {}
+
+void RegistrationController::endSession(Worker& worker) {
+  repair_.settle(worker);
+  tree_.closeSession(worker);
+}
 
 std::optional<Error> RegistrationController::notAcceptable(const Registration& registration,
                                                            const Worker* worker) const {
@@ -87,7 +105,7 @@ void RegistrationController::supersede(Worker& worker) {
   worker.supersededRuns.push_back(worker.record.run);
   if (worker.supersededRuns.size() > kSupersededRunsMax) worker.supersededRuns.pop_front();
   worker.link->superseded("a newer process registered as " + describe(worker));
-  tree_.closeSession(worker);
+  endSession(worker);
 }
 
 Result<RegisterOutcome> RegistrationController::registerWorker(const Registration& registration,
@@ -117,6 +135,8 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
   if (newInstance || newWorldSize) {
     batch.steps.emplace_back(PutInstance{instance->owner, instance->record});
   }
+  // What was decided in an older session is decided anew.
+  repair_.settle(*worker);
   takeOver(*worker, registration, batch);
 
   RegisterOutcome outcome;
@@ -127,6 +147,7 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
   outcome.session = tree_.openSession(*worker, link);
   tree_.refreshVisibility(*worker);
   outcome.ticket = commit(std::move(batch), numbering);
+  worker->registrationTicket = outcome.ticket;
   return outcome;
 }
 
@@ -150,8 +171,8 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
   record.run = registration.run;
   record.attempt = registration.attempt;
   record.state = WorkerState::kActive;
-  record.registeredWallMs = record.lastSeenWallMs = worker.lastSeenWallMs = clock_.wallMs();
-  worker.lastHeardMs = clock_.steadyMs();
+  worker.heard(clock_);
+  record.registeredWallMs = record.lastSeenWallMs = worker.lastSeenWallMs;
   batch.steps.emplace_back(PutWorker{worker.owner, record});
 
   const bool otherModel = worker.modelSalt != salt;
@@ -181,6 +202,9 @@ LocationDecision RegistrationController::decide(Worker& worker, const LocationSt
                                                 bool atRegistration, StoreBatch& batch,
                                                 Numbering& numbering) {
   Location* location = worker.find(statement.location);
+  if (location != nullptr && location->building != nullptr && atRegistration) {
+    if (auto goesOn = decideFullSync(*location, statement, batch)) return *goesOn;
+  }
   std::optional<HeldState> held;
   if (location != nullptr) {
     held = HeldState{location->record.live.incarnation, location->lastSeq, location->count,
@@ -209,8 +233,7 @@ LocationDecision RegistrationController::decide(Worker& worker, const LocationSt
       decision.action != ResumeAction::kInSync) {
     ++tree_.counters().decisions[static_cast<size_t>(decision.reason)];
   }
-  const bool known = location->sync == SyncState::kDiverged && location->reason == decision.reason;
-  carryOut(*location, statement, decision, batch, numbering);
+  carryOut(*location, statement, decision, atRegistration, batch, numbering);
   location->reason = decision.reason;
   switch (location->sync) {
     case SyncState::kReplaying:
@@ -225,32 +248,49 @@ LocationDecision RegistrationController::decide(Worker& worker, const LocationSt
     default:
       break;
   }
-  if (location->sync == SyncState::kDiverged && (atRegistration || !known)) {
+  if (location->sync == SyncState::kDiverged) {
     events_.event(EventSink::Level::kWarning,
-                  describe(worker) + " location '" + statement.location + "': DIVERGED (" +
-                      std::string(reasonName(decision.reason)) + "); ours: seq " +
-                      std::to_string(held ? held->seq : 0) + ", " +
-                      std::to_string(held ? held->count : 0) + " chunks; the worker's: seq " +
-                      std::to_string(statement.lastSeq) + ", " + std::to_string(statement.count) +
-                      " chunks; needs a full sync");
+                  holdfast::describe(*location) + ": DIVERGED (" +
+                      std::string(reasonName(decision.reason)) +
+                      "); ours: " + describe(held.value_or(HeldState{})) + "; the worker's: " +
+                      describe({statement.incarnation, statement.lastSeq, statement.count,
+                                statement.digest}) +
+                      "; needs a full sync");
   }
   return answer;
 }
 
+std::optional<LocationDecision> RegistrationController::decideFullSync(
+    Location& location, const LocationStatement& statement, StoreBatch& batch) {
+  const BuildingPart& part = *location.record.building;
+  Building& building = *location.building;
+  if (!fullSyncGoesOn({part.incarnation, part.syncId, building.lastSeq}, statement)) {
+    abandonBuilding(tree_, location, batch);
+    return std::nullopt;
+  }
+  ++tree_.counters().decisions[static_cast<size_t>(Reason::kSyncContinues)];
+  location.sync = SyncState::kDiverged;
+  location.reason = Reason::kSyncContinues;
+  if (statement.lastSeq > building.lastSeq) repair_.expectReplay(building.gap, statement.lastSeq);
+  repair_.want(location, Reason::kSyncContinues, true);
+  return LocationDecision{statement.location, DecisionKind::kSyncing, Reason::kSyncContinues,
+                          building.lastSeq + 1};
+}
+
 // Changes the location's record and state; its numbering changes when the batch is queued.
 void RegistrationController::carryOut(Location& location, const LocationStatement& statement,
-                                      const ResumeDecision& decision, StoreBatch& batch,
-                                      Numbering& numbering) {
+                                      const ResumeDecision& decision, bool atRegistration,
+                                      StoreBatch& batch, Numbering& numbering) {
   LocationRecord& record = location.record;
   LivePart& live = record.live;
   const OwnerId owner = location.worker->owner;
   const auto begin = [&](uint64_t seq) {
-    live = LivePart{};
-    live.generation = record.nextGeneration++;
-    live.incarnation = statement.incarnation;
-    live.baseSeq = seq;
+    beginGeneration(tree_, location, statement.incarnation, seq, batch);
     numbering.emplace_back(&location, seq);
-    batch.steps.emplace_back(PutLocation{owner, record});
+  };
+  const auto diverged = [&] {
+    location.sync = SyncState::kDiverged;
+    repair_.want(location, decision.reason);
   };
   const auto show = [&] {
     if (!live.hidden) return;
@@ -269,16 +309,20 @@ void RegistrationController::carryOut(Location& location, const LocationStatemen
     case ResumeAction::kCreateReplay:
       begin(0);
       location.sync = SyncState::kReplaying;
-      location.replayTo = statement.lastSeq;
+      repair_.expectReplay(location.gap, statement.lastSeq);
       break;
     case ResumeAction::kCreateUnknown:
       begin(statement.lastSeq);
-      location.sync = SyncState::kDiverged;
+      diverged();
       break;
     case ResumeAction::kReplay:
       show();
       location.sync = SyncState::kReplaying;
-      location.replayTo = statement.lastSeq;
+      if (atRegistration) {
+        repair_.expectReplay(location.gap, statement.lastSeq);
+      } else {
+        repair_.askReplay(location, location.gap, location.lastSeq + 1, statement.lastSeq);
+      }
       break;
     case ResumeAction::kAdopt:
       ++live.stream;
@@ -292,20 +336,23 @@ void RegistrationController::carryOut(Location& location, const LocationStatemen
       location.sync = SyncState::kInSync;
       break;
     case ResumeAction::kForget:
-      batch.steps.emplace_back(DropGeneration{owner, record.id, live.generation});
-      tree_.renewHolder(location);
       begin(statement.lastSeq);
       location.sync = SyncState::kInSync;
+      break;
+    case ResumeAction::kForgetLegacy:
+      forgetLegacy(tree_, location, batch);
+      numbering.emplace_back(&location, 0);
+      diverged();
       break;
     case ResumeAction::kHide:
       if (!live.hidden) {
         live.hidden = true;
         batch.steps.emplace_back(PutLocation{owner, record});
       }
-      location.sync = SyncState::kDiverged;
+      diverged();
       break;
     case ResumeAction::kFullSync:
-      location.sync = SyncState::kDiverged;
+      diverged();
       break;
     case ResumeAction::kIgnore:
       HOLDFAST_CHECK(false, "nothing to carry out");
@@ -326,7 +373,7 @@ Result<HeartbeatOutcome> RegistrationController::heartbeat(
     }
   }
   ++tree_.counters().heartbeats;
-  heard(*worker);
+  worker->heard(clock_);
   HeartbeatOutcome outcome;
   // A worker that registers again soon is compared then; without a store nothing can be decided.
   if (worker->flow == Flow::kOpen && store_.health().writable) {
@@ -334,15 +381,10 @@ Result<HeartbeatOutcome> RegistrationController::heartbeat(
     Numbering numbering;
     for (const LocationStatement& statement : statements) {
       const Location& location = *worker->find(statement.location);
-      if (location.sync == SyncState::kReplaying && location.lastSeq < statement.lastSeq &&
-          location.record.live.incarnation == statement.incarnation) {
-        continue;
-      }
-      const bool wasDiverged = location.sync == SyncState::kDiverged;
-      LocationDecision decision = decide(*worker, statement, false, batch, numbering);
-      if (location.sync == SyncState::kReplaying) resume(*worker);
-      if (location.sync != SyncState::kInSync && !(wasDiverged && decision.reason == Reason::kNone))
-        outcome.decisions.push_back(std::move(decision));
+      // What is under way is not decided again before its time-out.
+      const bool underWay =
+          repair_.wanted(location) || location.gap.replay.to != 0 || !location.gap.held.empty();
+      if (!underWay) decide(*worker, statement, false, batch, numbering);
     }
     if (!batch.steps.empty()) {
       commit(std::move(batch), numbering);
@@ -352,13 +394,63 @@ Result<HeartbeatOutcome> RegistrationController::heartbeat(
   for (const auto& location : worker->locations) {
     outcome.committed.push_back(
         {location->record.name, location->record.live.incarnation, tree_.committedSeq(*location)});
+    if (auto decision = repairOf(*location)) outcome.decisions.push_back(std::move(*decision));
+    if (location->record.live.incarnation == kLegacyIncarnation &&
+        repair_.tracker().phase(location->serial) == FullSyncTracker::Phase::kAsked) {
+      outcome.commands.emplace_back(location->record.name, location->syncReason);
+    }
   }
   return outcome;
 }
 
-void RegistrationController::heard(Worker& worker) {
-  worker.lastHeardMs = clock_.steadyMs();
-  worker.lastSeenWallMs = clock_.wallMs();
+std::optional<LocationDecision> RegistrationController::repairOf(const Location& location) {
+  LocationDecision decision{location.record.name, DecisionKind::kReplay, location.reason,
+                            location.lastSeq + 1};
+  switch (location.sync) {
+    case SyncState::kInSync:
+    case SyncState::kCaughtUp:
+      return std::nullopt;
+    case SyncState::kReplaying:
+      break;
+    case SyncState::kDiverged:
+      decision.kind = DecisionKind::kDiverged;
+      break;
+    case SyncState::kSyncing:
+      decision.kind = DecisionKind::kSyncing;
+      break;
+  }
+  return decision;
+}
+
+Result<uint32_t> RegistrationController::forceSync(std::string_view instance, uint32_t workerId,
+                                                   std::string_view name) {
+  Worker* worker = tree_.findWorker(instance, workerId);
+  if (worker == nullptr) {
+    return Error{ErrorCode::kInvalid, "there is no worker " + std::to_string(workerId) +
+                                          " of instance '" + std::string(instance) + "'"};
+  }
+  if (worker->session == kNoSession) {
+    return Error{ErrorCode::kUnavailable, describe(*worker) + " is " +
+                                              std::string(workerStateName(worker->record.state)) +
+                                              ": it is compared when it registers again"};
+  }
+  if (!name.empty() && worker->find(name) == nullptr) {
+    return Error{ErrorCode::kInvalid,
+                 describe(*worker) + " has no location '" + std::string(name) + "'"};
+  }
+  uint32_t queued = 0;
+  for (const auto& location : worker->locations) {
+    if (!name.empty() && location->record.name != name) continue;
+    ++queued;
+    if (repair_.wanted(*location)) continue;
+    ++tree_.counters().decisions[static_cast<size_t>(Reason::kForced)];
+    location->sync = SyncState::kDiverged;
+    location->reason = Reason::kForced;
+    location->gap.clear();
+    repair_.want(*location, Reason::kForced);
+  }
+  repair_.askNext();
+  return queued;
 }
 
 void RegistrationController::resume(Worker& worker) {
@@ -373,6 +465,7 @@ Ticket RegistrationController::forget(Worker& worker) {
   if (worker.instance->workers.size() == 1) {
     batch.steps.emplace_back(Release{worker.instance->owner});
   }
+  endSession(worker);
   tree_.removeWorker(worker);
   return commit(std::move(batch), {});
 }
@@ -387,7 +480,7 @@ Result<Ticket> RegistrationController::deregister(SessionId session) {
 void RegistrationController::markLost(Worker& worker, const std::string& why) {
   ++tree_.counters().workersLost;
   events_.event(EventSink::Level::kWarning, describe(worker) + " is LOST: " + why);
-  tree_.closeSession(worker);
+  endSession(worker);
   worker.record.state = WorkerState::kLost;
   worker.record.lastSeenWallMs = worker.lastSeenWallMs;
   worker.lastHeardMs = clock_.steadyMs();

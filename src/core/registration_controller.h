@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/messages.h"
 #include "core/registry_tree.h"
+#include "core/repair_controller.h"
 #include "core/result.h"
 #include "core/resume_policy.h"
 
@@ -24,7 +25,7 @@ class RegistrationController {
   };
 
   RegistrationController(RegistryTree& tree, RegistryStore& store, Clock& clock, EventSink& events,
-                         const Options& options);
+                         RepairController& repair, const Options& options);
 
   // The newest registration wins. `link` must stay valid until this session ended (superseded,
   // closed, deregistered, connectionClosed or replaced by a registration of the same run). An
@@ -48,6 +49,10 @@ class RegistrationController {
   // The store cannot write: nobody is to report until it can.
   void pauseAll(const std::string& reason);
 
+  // An operator wants a full sync of these locations whatever their state; an empty name means all
+  // of the worker's. How many there will be; an error: no such worker or location, or it is LOST.
+  Result<uint32_t> forceSync(std::string_view instance, uint32_t worker, std::string_view location);
+
   // query_instance: the instance of a worker registered with this ip; empty: none.
   std::string_view queryInstance(std::string_view ip) const;
 
@@ -60,10 +65,17 @@ class RegistrationController {
   void takeOver(Worker& worker, const Registration& registration, StoreBatch& batch);
   LocationDecision decide(Worker& worker, const LocationStatement& statement, bool atRegistration,
                           StoreBatch& batch, Numbering& numbering);
+  // Nothing where the full sync under way does not go on: it is abandoned.
+  std::optional<LocationDecision> decideFullSync(Location& location,
+                                                 const LocationStatement& statement,
+                                                 StoreBatch& batch);
   void carryOut(Location& location, const LocationStatement& statement,
-                const ResumeDecision& decision, StoreBatch& batch, Numbering& numbering);
+                const ResumeDecision& decision, bool atRegistration, StoreBatch& batch,
+                Numbering& numbering);
+  // What a heartbeat's answer says of a location whose repair is under way; nothing: it is well.
+  static std::optional<LocationDecision> repairOf(const Location& location);
+  void endSession(Worker& worker);
   Ticket commit(StoreBatch batch, const Numbering& numbering);
-  void heard(Worker& worker);
   void resume(Worker& worker);
   void markLost(Worker& worker, const std::string& why);
   Ticket forget(Worker& worker);
@@ -72,6 +84,7 @@ class RegistrationController {
   RegistryStore& store_;
   Clock& clock_;
   EventSink& events_;
+  RepairController& repair_;
   const Options options_;
 };
 

@@ -9,24 +9,36 @@ Registry::Registry(const RegistryOptions& options, Clock& clock, RegistryStore& 
       events_(events),
       index_(options.index),
       tree_(index_, options.defaultModel),
-      registration_(tree_, store, clock, events, options.lifeCycle),
-      kv_(tree_, index_, store, clock, events, options.foldFloorOperations) {}
+      repair_(tree_, store, clock, events, options.repair),
+      fullSyncs_(tree_, index_, store, clock, events, repair_),
+      registration_(tree_, store, clock, events, repair_, options.lifeCycle),
+      kv_(tree_, index_, store, clock, events, repair_, fullSyncs_, options.foldFloorOperations) {}
 
 RecoveryReport Registry::recover() {
   RegistryLoader loader(tree_, index_, events_, clock_.steadyMs());
   store_.recover(loader);
-  return loader.complete(store_);
+  const RecoveryReport report = loader.complete(store_);
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      for (const auto& location : worker->locations) {
+        if (location->building != nullptr) fullSyncs_.resume(*location);
+      }
+    }
+  }
+  return report;
 }
 
 void Registry::tick() {
   registration_.tick();
+  repair_.tick();
   tree_.retireWaiting();
   kv_.startFolds();
 }
 
 bool Registry::work() {
+  const bool more = kv_.work();
   if (index_.sweep(ChunkIndex::kSweepSlots)) {
-    if (tree_.waitingRetirements() == 0) return false;
+    if (tree_.waitingRetirements() == 0) return more;
     tree_.retireWaiting();
   }
   return true;

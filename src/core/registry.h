@@ -7,6 +7,7 @@
 
 #include "core/chunk_index.h"
 #include "core/clock.h"
+#include "core/full_sync_controller.h"
 #include "core/kv_controller.h"
 #include "core/messages.h"
 #include "core/registration_controller.h"
@@ -14,12 +15,14 @@
 #include "core/registry_loader.h"
 #include "core/registry_store.h"
 #include "core/registry_tree.h"
+#include "core/repair_controller.h"
 
 namespace holdfast {
 
 struct RegistryOptions {
   std::string defaultModel = "default";  // of workers and look-ups that name none
   RegistrationController::Options lifeCycle;
+  RepairController::Options repair;
   uint64_t foldFloorOperations = 65'536;  // journals below this are not folded
   ChunkIndex::Options index;
 };
@@ -34,14 +37,18 @@ class Registry : public StoreListener {
 
   RegistrationController& registration() { return registration_; }
   KvController& kv() { return kv_; }
+  const RepairController& repair() const { return repair_; }
+  // Of the steady clock that time-outs go by.
+  uint64_t nowMs() const { return clock_.steadyMs(); }
   const RegistryTree& tree() const { return tree_; }
   const Counters& counters() const { return tree_.counters(); }
   const ChunkIndex& index() const { return index_; }
 
-  // Life-cycle time-outs, waiting retirements, folds. Every 100 ms or so; after a poll of the
-  // sockets, so that a stalled loop does not expire a healthy fleet.
+  // Time-outs of the life-cycle and of repairs, waiting retirements, folds. Every 100 ms or so;
+  // after a poll of the sockets, so that a stalled loop does not expire a healthy fleet.
   void tick();
-  // One bounded piece of background work (a turn of the sweep). False when there is none left.
+  // One bounded piece of background work (held reports, full syncs, a turn of the sweep). False
+  // when there is none left.
   bool work();
 
   // Whether everything that was applied is committed.
@@ -60,6 +67,8 @@ class Registry : public StoreListener {
   EventSink& events_;
   ChunkIndex index_;
   RegistryTree tree_;
+  RepairController repair_;
+  FullSyncController fullSyncs_;
   RegistrationController registration_;
   KvController kv_;
 };

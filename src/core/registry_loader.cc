@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "core/repair_controller.h"
 
 namespace holdfast {
 
@@ -42,6 +43,7 @@ void RegistryLoader::worker(OwnerId owner, const WorkerRecord& record,
     Loading loading;
     loading.location = location;
     location->lastSeq = stored.live.baseSeq;
+    if (stored.building) tree_.addBuilding(*location, *stored.building);
     family.locations.push_back(loading);
   }
 }
@@ -70,7 +72,9 @@ void RegistryLoader::segment(OwnerId owner, uint16_t location, std::span<const C
   if (loading == nullptr) return;
   const uint64_t before = loading->location->count;
   apply(*loading, {keys, {}});
-  if (loading->location->count - before != keys.size()) {
+  // Batches of a legacy client may name a key twice.
+  const bool sorted = loading->location->record.live.fold != 0;
+  if (sorted && loading->location->count - before != keys.size()) {
     families_[owner].damage =
         "location '" + loading->location->record.name + "': a segment repeats keys";
   }
@@ -119,14 +123,41 @@ void RegistryLoader::journal(OwnerId owner, uint16_t id, const JournalEntry& ent
   loading->nextSeq = entry.firstSeq + entry.operations.size();
   location.journalOperations += entry.operations.size();
   if (entry.stream == live.stream) location.lastSeq = loading->nextSeq - 1;
-  if (location.count != entry.countAfter || !(location.digest == entry.digestAfter)) {
+  if (entry.counted &&
+      (location.count != entry.countAfter || !(location.digest == entry.digestAfter))) {
     family.damage = where + ": count or digest after it differ from what was recorded";
   }
 }
 
-void RegistryLoader::batch(OwnerId, uint16_t, uint32_t, std::span<const ChunkHash>) {}
+void RegistryLoader::batch(OwnerId owner, uint16_t id, uint32_t number,
+                           std::span<const ChunkHash> keys) {
+  Loading* loading = find(owner, id);
+  if (loading == nullptr) return;
+  Location& location = *loading->location;
+  Building* building = location.building.get();
+  if (building == nullptr || number >= building->stored.size() || building->stored[number]) {
+    families_[owner].damage = "location '" + location.record.name + "': batch " +
+                              std::to_string(number) + " of no full sync, or twice";
+    return;
+  }
+  building->addBatch(number, keys.size(),
+                     index_.apply(building->holder, location.worker->modelSalt, {keys, {}}));
+}
 
-void RegistryLoader::buildingJournal(OwnerId, uint16_t, const JournalEntry&) {}
+void RegistryLoader::buildingJournal(OwnerId owner, uint16_t id, const JournalEntry& entry) {
+  Loading* loading = find(owner, id);
+  if (loading == nullptr) return;
+  Location& location = *loading->location;
+  Building* building = location.building.get();
+  if (building == nullptr || entry.stream != 0 || entry.firstSeq != building->lastSeq + 1) {
+    families_[owner].damage = "location '" + location.record.name +
+                              "': the journal of its full sync does not go on at seq " +
+                              std::to_string(entry.firstSeq);
+    return;
+  }
+  building->lastSeq += entry.operations.size();
+  loading->tooMuchHeld |= !building->pending.hold(entry.firstSeq, entry.operations);
+}
 
 void RegistryLoader::finish(OwnerId owner) {
   Family& family = families_[owner];
@@ -143,6 +174,10 @@ void RegistryLoader::finish(OwnerId owner) {
       location.committedSeq = location.lastSeq;
       location.sync = location.record.live.hidden ? SyncState::kDiverged : SyncState::kCaughtUp;
       location.reason = location.record.live.hidden ? Reason::kRestarted : Reason::kNone;
+      if (location.building == nullptr) continue;
+      location.sync = SyncState::kDiverged;
+      location.reason = Reason::kSyncContinues;
+      if (loading.tooMuchHeld) abandoned_.push_back(&location);
     }
   }
   tree_.refreshVisibility(*family.worker);
@@ -153,7 +188,9 @@ void RegistryLoader::quarantine(Worker& worker, const std::string& reason) {
   ++report_.quarantined;
   worker.quarantined = reason;
   for (const auto& location : worker.locations) {
+    tree_.dropBuilding(*location);
     tree_.renewHolder(*location);
+    location->record.building.reset();
     location->lastSeq = 0;
     location->record.live = LivePart{};
     location->record.live.hidden = true;
@@ -196,6 +233,8 @@ RecoveryReport RegistryLoader::complete(RegistryStore& store) {
     instance->owner = store.claim();
     batch.steps.emplace_back(PutInstance{instance->owner, instance->record});
   }
+  // What these full syncs brought cannot be held until their batches are there.
+  for (Location* location : abandoned_) abandonBuilding(tree_, *location, batch);
   if (!batch.steps.empty()) tree_.wrote(store.write(std::move(batch)));
   report_.instances = tree_.instances().size();
   report_.chunks = tree_.memberships();

@@ -41,16 +41,17 @@ class RegistryLoader : public RecoverySink {
                const std::string& reason) override;
 
   // After the store's recover() returned. What must be written to make the store whole again:
-  // instances whose records were lost.
+  // instances whose records were lost, full syncs that cannot go on.
   RecoveryReport complete(RegistryStore& store);
 
  private:
   struct Loading {
     Location* location = nullptr;
-    uint32_t stream = 0;    // of the newest journal record
-    uint64_t nextSeq = 0;   // within it
-    bool inStream = false;  // a record of `stream` came
-    bool baseSeen = false;  // count and digest were compared at the base
+    uint32_t stream = 0;       // of the newest journal record
+    uint64_t nextSeq = 0;      // within it
+    bool inStream = false;     // a record of `stream` came
+    bool baseSeen = false;     // count and digest were compared at the base
+    bool tooMuchHeld = false;  // more reports of a full sync than can be held
   };
   struct Family {
     Worker* worker = nullptr;
@@ -69,6 +70,7 @@ class RegistryLoader : public RecoverySink {
   const uint64_t nowMs_;
   std::unordered_map<OwnerId, Family> families_;
   std::vector<OwnerId> damagedInstances_;
+  std::vector<Location*> abandoned_;
   RecoveryReport report_;
 };
 

@@ -91,7 +91,7 @@ Location* RegistryTree::addLocation(Worker& worker, std::string_view name,
     locationNames_.emplace_back(name);
     id = locationIds_.emplace(std::string(name), next).first;
   }
-  auto added = std::make_unique<Location>();
+  auto added = std::make_unique<Location>(heldBudget_);
   added->worker = &worker;
   added->serial = nextSerial_++;
   added->nameId = id->second;
@@ -125,6 +125,7 @@ void RegistryTree::retireWaiting() {
 }
 
 void RegistryTree::removeLocation(Location& location) {
+  dropBuilding(location);
   discardHolder(location.holder);
   memberships_ -= location.count;
   locationsBySerial_.erase(location.serial);
@@ -134,12 +135,39 @@ void RegistryTree::removeLocation(Location& location) {
 }
 
 void RegistryTree::renewHolder(Location& location) {
+  renewHolder(location, index_.addHolder());
+}
+
+void RegistryTree::renewHolder(Location& location, HolderId holder) {
   discardHolder(location.holder);
-  location.holder = index_.addHolder();
+  location.holder = holder;
   memberships_ -= location.count;
   location.count = 0;
   location.digest = {};
   location.journalOperations = 0;
+  location.gap.clear();
+}
+
+Building& RegistryTree::addBuilding(Location& location, const BuildingPart& part) {
+  location.building = std::make_unique<Building>(heldBudget_, index_.addHolder());
+  Building& building = *location.building;
+  building.stored.resize(part.batchCount);
+  building.lastSeq = building.appliedSeq = part.baseSeq;
+  return building;
+}
+
+void RegistryTree::dropBuilding(Location& location) {
+  if (location.building == nullptr) return;
+  discardHolder(location.building->holder);
+  location.building.reset();
+}
+
+void RegistryTree::switchToBuilding(Location& location) {
+  const std::unique_ptr<Building> building = std::move(location.building);
+  renewHolder(location, building->holder);
+  location.count = building->count;
+  location.digest = building->digest;
+  memberships_ += building->count;
 }
 
 void RegistryTree::removeWorker(Worker& worker) {

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "core/chunk_index.h"
+#include "core/clock.h"
+#include "core/held_reports.h"
 #include "core/limits.h"
 #include "core/messages.h"
 #include "core/prefix_match.h"
@@ -29,7 +31,73 @@ struct LocationRef {
   uint64_t serial = 0;
 };
 
+// Operations that were asked for, or are on their way as a registration's answer told.
+struct Replay {
+  uint64_t to = 0;          // last one; 0: none outstanding
+  uint64_t deadlineMs = 0;  // steady clock
+};
+
+// What came after operations that are missing, and the replay that is to bring those.
+struct Gap {
+  explicit Gap(HeldBudget& budget) : held(budget) {}
+
+  HeldReports held;
+  Replay replay;
+
+  void clear() {
+    held.clear();
+    replay = {};
+  }
+};
+
+// In memory, of a location's building part (LocationRecord::building, always there with it).
+struct Building {
+  Building(HeldBudget& budget, HolderId itsHolder)
+      : holder(itsHolder), pending(budget), gap(budget) {}
+
+  HolderId holder;           // never visible
+  std::vector<bool> stored;  // by batch number
+  uint32_t batchesStored = 0;
+  uint64_t keysStored = 0;  // of those batches, a key that comes twice counted twice
+  uint64_t count = 0;       // distinct keys that the holder has
+  KeyDigest digest;         // of those
+  uint64_t cutCount = 0;    // as of when all batches were there: the worker's cut
+  KeyDigest cutDigest;
+  uint64_t lastSeq = 0;     // last operation in its journal
+  uint64_t appliedSeq = 0;  // last one applied; the cut's until all batches are there
+  HeldReports pending;      // in the journal and not yet applied
+  Gap gap;
+  bool ended = false;        // the worker has sent everything
+  bool turnQueued = false;   // bounded work waits
+  uint64_t startedMs = 0;    // steady clock; of the start that goes on here
+  uint64_t keysAtStart = 0;  // stored before that
+
+  bool whole() const { return batchesStored == stored.size(); }
+  // A batch that was not stored before; `change` is what its keys made of the holder.
+  void addBatch(uint32_t number, uint64_t keys, const ChunkIndex::Change& change) {
+    stored[number] = true;
+    ++batchesStored;
+    keysStored += keys;
+    apply(change);
+    cutCount = count;
+    cutDigest = digest;
+  }
+  void apply(const ChunkIndex::Change& change) {
+    count += static_cast<uint64_t>(change.count);
+    digest += change.digest;
+  }
+};
+
+// The full sync that a location's live generation came from, while its worker may ask for it.
+struct CompletedSync {
+  uint64_t incarnation = 0;
+  uint64_t syncId = 0;  // 0: none
+  Ticket ticket = 0;    // of the switch
+};
+
 struct Location {
+  explicit Location(HeldBudget& budget) : gap(budget) {}
+
   Worker* worker = nullptr;
   uint64_t serial = 0;
   uint16_t nameId = 0;  // interned name
@@ -40,9 +108,15 @@ struct Location {
   KeyDigest digest;
   SyncState sync = SyncState::kDiverged;
   Reason reason = Reason::kNone;
-  uint64_t replayTo = 0;           // kReplaying: caught up when lastSeq reaches it
   uint64_t journalOperations = 0;  // in the journal, not yet folded
   bool foldQueued = false;         // due or running
+  Gap gap;
+  bool turnQueued = false;  // held reports wait for their turn
+  std::unique_ptr<Building> building;
+  CompletedSync completedSync;
+  Reason syncReason = Reason::kNone;  // why a full sync is wanted, where one is
+  // Of a legacy client: the last seq that it gave, in its own numbering; seqs here are ours.
+  uint64_t legacySeq = 0;
 
   // Confirmation with two marks instead of a queue: when the write that `pendingTicket` names is
   // committed, pendingSeq is confirmed and the marks move to the newest write.
@@ -76,10 +150,17 @@ struct Worker {
   uint64_t lastSupersededMs = 0;  // steady clock; 0: never
   uint64_t lastSeenWallMs = 0;
   std::deque<uint64_t> supersededRuns;
+  uint32_t syncsWanted = 0;       // locations that need a full sync
+  Ticket registrationTicket = 0;  // of the last registration
   std::vector<std::unique_ptr<Location>> locations;
 
   // nullptr if not declared.
   Location* find(std::string_view name) const;
+  // A message of it came.
+  void heard(const Clock& clock) {
+    lastHeardMs = clock.steadyMs();
+    lastSeenWallMs = clock.wallMs();
+  }
 };
 
 // "instance 'a' worker 3", for errors and logs.
@@ -121,6 +202,10 @@ class RegistryTree {
   void removeWorker(Worker& worker);  // and its instance with the last one
   // A new holder with no keys stands for the location; the old one is retired.
   void renewHolder(Location& location);
+  // Begins, drops and makes live what stands for the building part; the caller keeps the records.
+  Building& addBuilding(Location& location, const BuildingPart& part);
+  void dropBuilding(Location& location);
+  void switchToBuilding(Location& location);
 
   // Sets what look-ups may see of the worker's locations from its state and their hidden flags.
   void refreshVisibility(Worker& worker);
@@ -154,13 +239,17 @@ class RegistryTree {
   Counters& counters() { return counters_; }
   const Counters& counters() const { return counters_; }
   size_t waitingRetirements() const { return waitingRetirements_.size(); }
+  size_t sessions() const { return sessions_.size(); }
+  uint64_t heldBytes() const { return heldBudget_.bytes(); }
 
  private:
   void discardHolder(HolderId holder);
+  void renewHolder(Location& location, HolderId holder);
   void confirm(Location& location) const;
 
   ChunkIndex& index_;
   const std::string defaultModel_;
+  HeldBudget heldBudget_;  // outlives the locations
   std::map<std::string, std::unique_ptr<Instance>, std::less<>> instances_;
   std::vector<Instance*> instancesBySlot_;
   std::vector<uint32_t> freeInstanceSlots_;

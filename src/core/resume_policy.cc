@@ -23,6 +23,10 @@ ResumeDecision decideOtherIncarnation(const HeldState& held, const LocationState
 
 ResumeDecision decideResume(const std::optional<HeldState>& held,
                             const LocationStatement& statement, bool atRegistration) {
+  if (statement.incarnation == kLegacyIncarnation) {
+    if (!atRegistration) return {ResumeAction::kIgnore, Reason::kNone};
+    return {ResumeAction::kForgetLegacy, Reason::kLegacy};
+  }
   if (!held) return decideUnknown(statement);
   if (held->incarnation != statement.incarnation) return decideOtherIncarnation(*held, statement);
   if (held->seq < statement.lastSeq) {
@@ -37,6 +41,12 @@ ResumeDecision decideResume(const std::optional<HeldState>& held,
     return {ResumeAction::kInSync, Reason::kEqual};
   }
   return {ResumeAction::kFullSync, Reason::kContentDiffers};
+}
+
+bool fullSyncGoesOn(const BuildingState& building, const LocationStatement& statement) {
+  return building.incarnation != kLegacyIncarnation &&
+         building.incarnation == statement.incarnation && building.syncId == statement.syncId &&
+         building.seq <= statement.lastSeq && statement.replayableFrom <= building.seq + 1;
 }
 
 }  // namespace holdfast

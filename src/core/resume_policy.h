@@ -1,4 +1,4 @@
-// (what we have, what the worker states) -> decision. A pure function: the table of the repair
+// (what we have, what the worker states) -> decision. Pure functions: the table of the repair
 // protocol, see README.md. The caller carries the decision out.
 #pragma once
 
@@ -18,6 +18,13 @@ struct HeldState {
   KeyDigest digest;
 };
 
+// What a full sync has brought so far beside it.
+struct BuildingState {
+  uint64_t incarnation = 0;
+  uint64_t syncId = 0;
+  uint64_t seq = 0;
+};
+
 enum class ResumeAction : uint8_t {
   kInSync,         // all four are equal
   kCreateEmpty,    // take the location on, empty, in sync at the stated seq
@@ -28,6 +35,7 @@ enum class ResumeAction : uint8_t {
   kForget,         // the worker is empty under another incarnation: begin a new generation
   kHide,           // the worker has other content under another incarnation: needs a full sync
   kFullSync,       // same incarnation, not to be mended by a replay: needs a full sync
+  kForgetLegacy,   // a client without incarnations: begin anew, needs a full sync
   kIgnore,         // nothing to decide now (ours is ahead of a heartbeat's statement)
 };
 
@@ -41,5 +49,12 @@ struct ResumeDecision {
 // that ours is ahead: a heartbeat speaks of a moment that may be past.
 ResumeDecision decideResume(const std::optional<HeldState>& held,
                             const LocationStatement& statement, bool atRegistration);
+
+// Whether the full sync that was under way goes on after a registration: the worker is at it, and
+// what it reported since can be had. Otherwise it is abandoned, and decideResume decides anew.
+bool fullSyncGoesOn(const BuildingState& building, const LocationStatement& statement);
+
+// Incarnation of clients that have none.
+inline constexpr uint64_t kLegacyIncarnation = 0;
 
 }  // namespace holdfast

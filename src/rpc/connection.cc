@@ -106,7 +106,7 @@ std::string Connection::endReason() const {
 }
 
 std::unique_ptr<WorkerCapabilityLink> Connection::link(schema::Worker::Client worker) {
-  return std::make_unique<WorkerCapabilityLink>(*this, kj::mv(worker));
+  return std::make_unique<WorkerCapabilityLink>(*this, handle_, services_.registry, kj::mv(worker));
 }
 
 void Connection::add(SessionId session, std::unique_ptr<WorkerCapabilityLink> link) {
@@ -114,6 +114,7 @@ void Connection::add(SessionId session, std::unique_ptr<WorkerCapabilityLink> li
   std::erase_if(sessions_, [this](const auto& one) {
     return services_.registry.tree().bySession(one.first) == nullptr;
   });
+  link->setSession(session);
   sessions_.emplace(session, std::move(link));
 }
 
@@ -133,9 +134,28 @@ void WorkerCapabilityLink::superseded(const std::string& reason) {
   swallow(request.send().ignoreResult());
 }
 
-void WorkerCapabilityLink::replay(const std::string&, uint64_t, uint64_t, uint64_t) {}
+void WorkerCapabilityLink::replay(const std::string& location, uint64_t incarnation, uint64_t from,
+                                  uint64_t to) {
+  auto request = worker_.replayRequest();
+  request.setLocation(textOf(location));
+  request.setIncarnation(incarnation);
+  request.setFromSeq(from);
+  request.setToSeq(to);
+  swallow(request.send().then([handle = handle_, &registry = registry_, session = session_,
+                               location, incarnation](auto&& answer) {
+    if (handle->connection == nullptr || answer.getAccepted()) return;
+    registry.kv().replayRefused(session, location, incarnation);
+  }));
+}
 
-void WorkerCapabilityLink::startFullSync(const std::string&, Reason, uint64_t) {}
+void WorkerCapabilityLink::startFullSync(const std::string& location, Reason reason,
+                                         uint64_t continueSyncId) {
+  auto request = worker_.startFullSyncRequest();
+  request.setLocation(textOf(location));
+  request.setReason(textOf(reasonName(reason)));
+  request.setContinueSyncId(continueSyncId);
+  swallow(request.send().ignoreResult());
+}
 
 void WorkerCapabilityLink::closed(const std::string& reason) {
   connection_.endSoon(reason);

@@ -74,8 +74,12 @@ class Connection {
 // Core's way to a worker, over the Worker capability that came with the registration.
 class WorkerCapabilityLink final : public WorkerLink {
  public:
-  WorkerCapabilityLink(Connection& connection, schema::Worker::Client worker)
-      : connection_(connection), worker_(kj::mv(worker)) {}
+  WorkerCapabilityLink(Connection& connection, std::shared_ptr<ConnectionHandle> handle,
+                       Registry& registry, schema::Worker::Client worker)
+      : connection_(connection),
+        handle_(std::move(handle)),
+        registry_(registry),
+        worker_(kj::mv(worker)) {}
   ~WorkerCapabilityLink() noexcept override = default;
 
   void pause(const std::string& reason) override;
@@ -86,8 +90,13 @@ class WorkerCapabilityLink final : public WorkerLink {
   void startFullSync(const std::string& location, Reason reason, uint64_t continueSyncId) override;
   void closed(const std::string& reason) override;
 
+  void setSession(SessionId session) { session_ = session; }
+
  private:
   Connection& connection_;
+  const std::shared_ptr<ConnectionHandle> handle_;
+  Registry& registry_;
+  SessionId session_ = kNoSession;
   schema::Worker::Client worker_;
 };
 

@@ -19,6 +19,10 @@ static_assert(static_cast<int>(schema::SyncState::REPLAYING) ==
               static_cast<int>(SyncState::kReplaying));
 static_assert(static_cast<int>(schema::SyncState::CAUGHT_UP) ==
               static_cast<int>(SyncState::kCaughtUp));
+static_assert(static_cast<int>(schema::SyncState::SYNCING) ==
+              static_cast<int>(SyncState::kSyncing));
+static_assert(static_cast<int>(schema::FullSyncInfo::Phase::BACKING_OFF) ==
+              static_cast<int>(FullSyncTracker::Phase::kBackingOff));
 static_assert(static_cast<int>(schema::WorkerState::LOST) == static_cast<int>(WorkerState::kLost));
 static_assert(static_cast<int>(schema::WorkerState::RECOVERED) ==
               static_cast<int>(WorkerState::kRecovered));
@@ -26,6 +30,8 @@ static_assert(static_cast<int>(schema::DecisionKind::REPLAY) ==
               static_cast<int>(DecisionKind::kReplay));
 static_assert(static_cast<int>(schema::DecisionKind::DIVERGED) ==
               static_cast<int>(DecisionKind::kDiverged));
+static_assert(static_cast<int>(schema::DecisionKind::SYNCING) ==
+              static_cast<int>(DecisionKind::kSyncing));
 static_assert(static_cast<int>(schema::HashAlgorithm::SHA256_CBOR64BIT) ==
               static_cast<int>(HashAlgorithm::sha256Cbor64));
 
@@ -97,7 +103,8 @@ std::vector<LocationStatement> read(capnp::List<schema::LocationStatement>::Read
                           .lastSeq = one.getLastSeq(),
                           .count = one.getCount(),
                           .digest = {one.getDigest().getA(), one.getDigest().getB()},
-                          .replayableFrom = one.getReplayableFrom()});
+                          .replayableFrom = one.getReplayableFrom(),
+                          .syncId = one.getSyncId()});
   }
   return statements;
 }
@@ -127,6 +134,27 @@ void write(const std::vector<LocationDecision>& decisions,
   }
 }
 
+FullSyncStart read(schema::FullSyncStartMsg::Reader from) {
+  return {.location = std::string(viewOf(from.getLocation())),
+          .incarnation = from.getIncarnation(),
+          .syncId = from.getSyncId(),
+          .totalKeys = from.getTotalKeys(),
+          .batchCount = from.getBatchCount(),
+          .baseSeq = from.getBaseSeq(),
+          .digest = {from.getDigest().getA(), from.getDigest().getB()},
+          .lastSeq = from.getLastSeq()};
+}
+
+void write(uint64_t syncId, const FullSyncStatus& status,
+           schema::FullSyncStatusRetMsg::Builder to) {
+  to.setSyncId(syncId);
+  to.setIsComplete(status.complete);
+  to.setGlobalProgress(status.globalProgress);
+  to.setCanExitFreeze(status.canExitFreeze);
+  to.setMissingBatches(kj::arrayPtr(status.missing.data(), status.missing.size()));
+  to.setIsKnown(status.known);
+}
+
 void write(const HeartbeatOutcome& outcome, schema::HeartbeatRetMsg::Builder to) {
   auto committed = to.initCommitted(static_cast<kj::uint>(outcome.committed.size()));
   for (kj::uint i = 0; i < committed.size(); ++i) {
@@ -135,23 +163,66 @@ void write(const HeartbeatOutcome& outcome, schema::HeartbeatRetMsg::Builder to)
     committed[i].setSeq(outcome.committed[i].seq);
   }
   write(outcome.decisions, to.initDecisions(static_cast<kj::uint>(outcome.decisions.size())));
+  auto commands = to.initCommands(static_cast<kj::uint>(outcome.commands.size()));
+  for (kj::uint i = 0; i < commands.size(); ++i) {
+    commands[i].setLocation(textOf(outcome.commands[i].first));
+    commands[i].setReason(textOf(reasonName(outcome.commands[i].second)));
+  }
 }
 
-void write(const RegistryTree& tree, Location& location, schema::LocationInfo::Builder to) {
+namespace {
+
+void write(const FullSyncTracker& tracker, const Location& location, uint64_t nowMs,
+           schema::FullSyncInfo::Builder to) {
+  const FullSyncTracker::Phase phase = tracker.phase(location.serial);
+  to.setPhase(static_cast<schema::FullSyncInfo::Phase>(phase));
+  to.setFailures(tracker.failures(location.serial));
+  if (phase == FullSyncTracker::Phase::kQueued) {
+    to.setQueuePosition(tracker.queuePosition(location.serial));
+  }
+  if (location.building == nullptr) return;
+  const Building& building = *location.building;
+  const uint64_t total = location.record.building->totalKeys;
+  to.setBatchCount(static_cast<uint32_t>(building.stored.size()));
+  to.setBatchesStored(building.batchesStored);
+  to.setTotalKeys(total);
+  to.setKeysStored(building.keysStored);
+  if (phase != FullSyncTracker::Phase::kRunning) return;
+  const uint64_t runningMs = nowMs - building.startedMs;
+  const uint64_t sinceStart = building.keysStored - building.keysAtStart;
+  to.setRunningMs(runningMs);
+  if (sinceStart != 0) {
+    to.setRemainingMs(static_cast<uint64_t>(static_cast<double>(runningMs) *
+                                            static_cast<double>(total - building.keysStored) /
+                                            static_cast<double>(sinceStart)));
+  }
+}
+
+}  // namespace
+
+void write(const Registry& registry, Location& location, uint64_t nowMs,
+           schema::LocationInfo::Builder to) {
   to.setName(textOf(location.record.name));
   to.setSync(static_cast<schema::SyncState>(location.sync));
   to.setReason(static_cast<schema::Reason>(location.reason));
   to.setIncarnation(location.record.live.incarnation);
   to.setLastSeq(location.lastSeq);
-  to.setCommittedSeq(tree.committedSeq(location));
+  to.setCommittedSeq(registry.tree().committedSeq(location));
   to.setCount(location.count);
   to.getDigest().setA(location.digest.a);
   to.getDigest().setB(location.digest.b);
   to.setHidden(location.record.live.hidden);
   to.setJournalOperations(location.journalOperations);
+  to.setHeldOperations(location.gap.held.operations() +
+                       (location.building ? location.building->gap.held.operations() +
+                                                location.building->pending.operations()
+                                          : 0));
+  write(registry.repair().tracker(), location, nowMs, to.initFullSync());
 }
 
-void write(const RegistryTree& tree, const Worker& worker, schema::WorkerInfo::Builder to) {
+void write(const Registry& registry, const Worker& worker, uint64_t nowMs,
+           schema::WorkerInfo::Builder to) {
+  const RegistryTree& tree = registry.tree();
   const WorkerRecord& record = worker.record;
   to.setInstanceId(textOf(record.instance));
   to.setWorkerId(record.worker);
@@ -166,7 +237,9 @@ void write(const RegistryTree& tree, const Worker& worker, schema::WorkerInfo::B
   to.setAttempt(record.attempt);
   to.setQuarantined(textOf(worker.quarantined));
   auto locations = to.initLocations(static_cast<kj::uint>(worker.locations.size()));
-  for (kj::uint i = 0; i < locations.size(); ++i) write(tree, *worker.locations[i], locations[i]);
+  for (kj::uint i = 0; i < locations.size(); ++i) {
+    write(registry, *worker.locations[i], nowMs, locations[i]);
+  }
 }
 
 }  // namespace holdfast

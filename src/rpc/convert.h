@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/messages.h"
-#include "core/registry_tree.h"
+#include "core/registry.h"
 #include "core/result.h"
 #include "schema/messages.capnp.h"
 #include "tokens/token_hasher.h"
@@ -43,10 +43,14 @@ Registration read(schema::RegisterMsg::Reader from);
 std::vector<LocationStatement> read(capnp::List<schema::LocationStatement>::Reader from);
 void write(const std::vector<LocationDecision>& decisions,
            capnp::List<schema::LocationDecision>::Builder to);
+FullSyncStart read(schema::FullSyncStartMsg::Reader from);
+void write(uint64_t syncId, const FullSyncStatus& status, schema::FullSyncStatusRetMsg::Builder to);
 void write(const HeartbeatOutcome& outcome, schema::HeartbeatRetMsg::Builder to);
 
-// What the tree knows of a worker and its locations.
-void write(const RegistryTree& tree, const Worker& worker, schema::WorkerInfo::Builder to);
-void write(const RegistryTree& tree, Location& location, schema::LocationInfo::Builder to);
+// What the registry knows of a worker and its locations. `nowMs` of the steady clock.
+void write(const Registry& registry, const Worker& worker, uint64_t nowMs,
+           schema::WorkerInfo::Builder to);
+void write(const Registry& registry, Location& location, uint64_t nowMs,
+           schema::LocationInfo::Builder to);
 
 }  // namespace holdfast

@@ -26,11 +26,15 @@ void write(const LatencyHistogram& latencies, schema::Latency::Builder to) {
   to.setMaxUs(microseconds(latencies.maxNs()));
 }
 
+bool needsRepair(const Location& location) {
+  return location.sync != SyncState::kInSync && location.sync != SyncState::kCaughtUp;
+}
+
 void writeTree(const RegistryTree& tree, schema::StatusRetMsg::Builder to) {
   uint64_t workers[3] = {};
   uint64_t quarantined = 0;
   uint64_t locations = 0;
-  uint64_t inState[4] = {};
+  uint64_t inState[5] = {};
   for (const auto& [name, instance] : tree.instances()) {
     for (const auto& [id, worker] : instance->workers) {
       ++workers[static_cast<size_t>(worker->record.state)];
@@ -48,9 +52,10 @@ void writeTree(const RegistryTree& tree, schema::StatusRetMsg::Builder to) {
   to.setWorkersQuarantined(quarantined);
   to.setLocations(locations);
   to.setLocationsInSync(inState[static_cast<size_t>(SyncState::kInSync)]);
-  // Replaying ones have less than they should, but nothing is wrong with what they have.
   to.setLocationsCaughtUp(inState[static_cast<size_t>(SyncState::kCaughtUp)]);
   to.setLocationsDiverged(inState[static_cast<size_t>(SyncState::kDiverged)]);
+  to.setLocationsReplaying(inState[static_cast<size_t>(SyncState::kReplaying)]);
+  to.setLocationsSyncing(inState[static_cast<size_t>(SyncState::kSyncing)]);
   to.setMemberships(tree.memberships());
 }
 
@@ -66,10 +71,21 @@ std::vector<std::pair<std::string, uint64_t>> counterList(const Counters& c) {
       {"operations", c.operations},
       {"reportsRetransmitted", c.reportsRetransmitted},
       {"reportsDropped", c.reportsDropped},
+      {"reportsHeld", c.reportsHeld},
       {"reportsGap", c.reportsGap},
       {"reportsRefused", c.reportsRefused},
       {"lookups", c.lookups},
       {"p2pLookups", c.p2pLookups},
+      {"replays", c.replays},
+      {"replayedOperations", c.replayedOperations},
+      {"replaysFailed", c.replaysFailed},
+      {"fullSyncsAsked", c.fullSyncsAsked},
+      {"fullSyncsStarted", c.fullSyncsStarted},
+      {"fullSyncsResumed", c.fullSyncsResumed},
+      {"fullSyncsCompleted", c.fullSyncsCompleted},
+      {"fullSyncsFailed", c.fullSyncsFailed},
+      {"fullSyncsAbandoned", c.fullSyncsAbandoned},
+      {"resyncedKeys", c.resyncedKeys},
       {"foldsStarted", c.foldsStarted},
       {"foldsCommitted", c.foldsCommitted},
       {"foldsAbandoned", c.foldsAbandoned},
@@ -91,6 +107,10 @@ kj::Promise<void> OperatorService::status(StatusContext context) {
   answer.setClusterId(textOf(facts.clusterId));
   answer.setUptimeMs(ask(facts.uptimeMs));
   writeTree(registry.tree(), answer);
+  const RepairController& repair = registry.repair();
+  answer.setFullSyncsRunning(repair.tracker().slotsUsed());
+  answer.setFullSyncsQueued(repair.tracker().waiting());
+  answer.setGlobalProgress(repair.globalProgress());
   answer.setChunks(registry.index().chunks());
   answer.setIndexBytes(registry.index().memoryBytes());
   answer.setResidentBytes(ask(facts.residentBytes));
@@ -125,7 +145,7 @@ kj::Promise<void> OperatorService::diverged(DivergedContext context) {
   for (const auto& [name, instance] : tree.instances()) {
     for (const auto& [id, worker] : instance->workers) {
       for (const auto& location : worker->locations) {
-        if (location->sync == SyncState::kDiverged) found.push_back(location.get());
+        if (needsRepair(*location)) found.push_back(location.get());
       }
     }
   }
@@ -133,8 +153,17 @@ kj::Promise<void> OperatorService::diverged(DivergedContext context) {
   for (kj::uint i = 0; i < list.size(); ++i) {
     list[i].setInstanceId(textOf(found[i]->worker->record.instance));
     list[i].setWorkerId(found[i]->worker->record.worker);
-    holdfast::write(tree, *found[i], list[i].initInfo());
+    holdfast::write(services_.registry, *found[i], services_.registry.nowMs(), list[i].initInfo());
   }
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> OperatorService::forceSync(ForceSyncContext context) {
+  const auto message = context.getParams().getMessage();
+  const auto queued = services_.registry.registration().forceSync(
+      viewOf(message.getInstanceId()), message.getWorkerId(), viewOf(message.getLocation()));
+  if (!queued.ok()) return wireError(queued.error());
+  context.getResults().setLocations(queued.value());
   return kj::READY_NOW;
 }
 

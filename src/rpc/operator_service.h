@@ -12,6 +12,7 @@ class OperatorService final : public schema::Operator::Server {
 
   kj::Promise<void> status(StatusContext context) override;
   kj::Promise<void> diverged(DivergedContext context) override;
+  kj::Promise<void> forceSync(ForceSyncContext context) override;
 
  private:
   Services& services_;

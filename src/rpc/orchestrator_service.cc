@@ -143,7 +143,9 @@ kj::Promise<void> OrchestratorService::queryWorkers(QueryWorkersContext context)
   auto answer = context.getResults().initAnswer();
   answer.setEventId(message.getEventId());
   auto infos = answer.initWorkerInfos(static_cast<kj::uint>(found.size()));
-  for (kj::uint i = 0; i < infos.size(); ++i) write(tree, *found[i], infos[i]);
+  for (kj::uint i = 0; i < infos.size(); ++i) {
+    write(services_.registry, *found[i], services_.registry.nowMs(), infos[i]);
+  }
   return kj::READY_NOW;
 }
 

@@ -57,6 +57,55 @@ kj::Promise<void> WorkerSessionService::p2pLookup(P2pLookupContext context) {
   return kj::READY_NOW;
 }
 
+kj::Promise<void> WorkerSessionService::fullSyncStart(FullSyncStartContext context) {
+  const auto message = context.getParams().getMessage();
+  const auto started = services_.registry.kv().handleFullSyncStart(session_, read(message));
+  if (!started.ok()) return wireError(started.error());
+  const FullSyncStartOutcome& outcome = started.value();
+  auto answer = context.getResults().initAnswer();
+  answer.setSyncId(message.getSyncId());
+  answer.setAccepted(outcome.accepted);
+  answer.setErrorMsg(textOf(outcome.error));
+  answer.setMissingBatches(kj::arrayPtr(outcome.missing.data(), outcome.missing.size()));
+  return services_.waiters.committed(outcome.ticket);
+}
+
+kj::Promise<void> WorkerSessionService::fullSyncBatch(FullSyncBatchContext context) {
+  const auto message = context.getParams().getMessage();
+  const FullSyncBatch batch{.location = viewOf(message.getLocation()),
+                            .incarnation = message.getIncarnation(),
+                            .syncId = message.getSyncId(),
+                            .number = message.getBatchId(),
+                            .keys = numbersOf<uint64_t>(message.getKeys(), scratch_)};
+  const auto taken = services_.registry.kv().handleFullSyncBatch(session_, batch);
+  if (!taken.ok()) {
+    services_.warn("malformed batch of a full sync: " + taken.error().message);
+    return wireError(taken.error());
+  }
+  return services_.waiters.room();
+}
+
+kj::Promise<void> WorkerSessionService::fullSyncEnd(FullSyncEndContext context) {
+  const auto message = context.getParams().getMessage();
+  const FullSyncEnd end{.location = std::string(viewOf(message.getLocation())),
+                        .incarnation = message.getIncarnation(),
+                        .syncId = message.getSyncId(),
+                        .actualTotalKeys = message.getActualTotalKeys()};
+  const auto status = services_.registry.kv().handleFullSyncEnd(session_, end);
+  if (!status.ok()) return wireError(status.error());
+  write(end.syncId, status.value(), context.getResults().initAnswer());
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> WorkerSessionService::fullSyncStatus(FullSyncStatusContext context) {
+  const auto message = context.getParams().getMessage();
+  const auto status = services_.registry.kv().handleFullSyncStatus(
+      session_, viewOf(message.getLocation()), message.getIncarnation(), message.getSyncId());
+  if (!status.ok()) return wireError(status.error());
+  write(message.getSyncId(), status.value(), context.getResults().initAnswer());
+  return kj::READY_NOW;
+}
+
 kj::Promise<void> WorkerSessionService::deregister(DeregisterContext) {
   const auto removed = services_.registry.registration().deregister(session_);
   if (!removed.ok()) return wireError(removed.error());

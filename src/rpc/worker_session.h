@@ -19,6 +19,10 @@ class WorkerSessionService final : public schema::WorkerSession::Server {
   kj::Promise<void> report(ReportContext context) override;
   kj::Promise<void> heartbeat(HeartbeatContext context) override;
   kj::Promise<void> p2pLookup(P2pLookupContext context) override;
+  kj::Promise<void> fullSyncStart(FullSyncStartContext context) override;
+  kj::Promise<void> fullSyncBatch(FullSyncBatchContext context) override;
+  kj::Promise<void> fullSyncEnd(FullSyncEndContext context) override;
+  kj::Promise<void> fullSyncStatus(FullSyncStatusContext context) override;
   kj::Promise<void> deregister(DeregisterContext context) override;
 
  private:

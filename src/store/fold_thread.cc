@@ -4,10 +4,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
-#include <optional>
 
+#include "store/fold_input.h"
 #include "store/record_codec.h"
 
 namespace holdfast {
@@ -16,87 +15,21 @@ namespace {
 // How often a waiting fold looks whether the database is to be closed.
 constexpr std::chrono::milliseconds kPatience{20};
 
-// The last operation on a key in the journal: evict in the lowest bit of `order`.
-struct Change {
-  ChunkHash key;
-  uint64_t order;
-  bool evict() const { return (order & 1) != 0; }
-};
+constexpr const char* kBrokenOff = "the fold was broken off; ask again";
+constexpr const char* kDropped = "what was to be folded has been dropped";
 
-// The journal above the live base of one location, and where it ends.
-struct Journal {
-  std::vector<Change> changes;  // by key, the last of each
-  uint64_t baseSeq = 0;
-  uint64_t count = 0;
-  KeyDigest digest;
-};
-
-struct Reader {
-  rocksdb::DB& db;
-  rocksdb::ColumnFamilyHandle* family;
-  const rocksdb::Snapshot* snapshot;
-
-  // Positioned at the first key of [begin, end). The bounds must outlive it.
-  std::unique_ptr<rocksdb::Iterator> range(const StoreKey& begin, const rocksdb::Slice& end) const {
-    rocksdb::ReadOptions options;
-    options.snapshot = snapshot;
-    options.iterate_upper_bound = &end;
-    options.fill_cache = false;
-    std::unique_ptr<rocksdb::Iterator> rows(db.NewIterator(options, family));
-    rows->Seek(rocksdb::Slice(begin.view().data(), begin.view().size()));
-    return rows;
-  }
-};
-
-rocksdb::Slice slice(const StoreKey& key) {
-  return {key.view().data(), key.view().size()};
-}
-
-std::string readJournal(const Reader& reader, const FoldRequest& request, Journal& journal) {
-  const LivePart& live = request.live;
-  journal.baseSeq = live.baseSeq;
-  journal.count = live.baseCount;
-  journal.digest = live.baseDigest;
-  const StoreKey begin = journalPrefix(request.location, live.generation);
-  const StoreKey end = begin.end();
-  const rocksdb::Slice endSlice = slice(end);
-  const auto rows = reader.range(begin, endSlice);
-  std::vector<uint64_t> scratch;
-  uint64_t order = 0;
-  for (; rows->Valid(); rows->Next()) {
-    const auto key = parseJournalKey(rows->key().ToStringView());
-    const auto words = alignedWords(rows->value().ToStringView(), scratch);
-    const auto entry = words ? decodeJournal(*words) : std::nullopt;
-    if (!key || !entry) return "a journal record is damaged";
-    if (key->stream > live.stream) break;
-    const Operations& operations = entry->operations;
-    if (key->stream == live.stream) {
-      if (key->firstSeq <= live.baseSeq) continue;
-      if (key->firstSeq != journal.baseSeq + 1) return "the journal has a hole";
-      journal.baseSeq += operations.size();
-      journal.count = entry->countAfter;
-      journal.digest = entry->digestAfter;
-    }
-    for (size_t i = 0; i < operations.size(); ++i) {
-      journal.changes.push_back(
-          {operations.keys[i], (order++ << 1) | (operations.evicts.test(i) ? 1u : 0u)});
-    }
-  }
-  if (!rows->status().ok()) return rows->status().ToString();
-  auto& changes = journal.changes;
-  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
-    return a.key != b.key ? a.key < b.key : a.order > b.order;
-  });
-  changes.erase(std::unique(changes.begin(), changes.end(),
-                            [](const Change& a, const Change& b) { return a.key == b.key; }),
-                changes.end());
-  return "";
+// Empty if they are the same.
+std::string compare(const KeyTally& found, const KeyTally& said, const char* who) {
+  if (found == said) return "";
+  return "the stored content has " + std::to_string(found.count) + " keys, " + who + " " +
+         std::to_string(said.count) +
+         (found.count == said.count ? ", and their digests differ" : "");
 }
 
 }  // namespace
 
-FoldThread::FoldThread(Database& database, Writer writer)
-    : database_(database), writer_(std::move(writer)) {}
+FoldThread::FoldThread(const StoreOptions& options, Database& database, Writer writer)
+    : options_(options), database_(database), writer_(std::move(writer)) {}
 
 FoldThread::~FoldThread() {
   stop();
@@ -170,6 +103,11 @@ bool FoldThread::write(FoldWrite write) {
   return !stopping_;
 }
 
+bool FoldThread::stopping() {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
 FoldWrite FoldThread::fold(const std::shared_ptr<FoldJob>& job) {
   const FoldRequest& request = job->request;
   FoldWrite outcome;
@@ -178,24 +116,23 @@ FoldWrite FoldThread::fold(const std::shared_ptr<FoldJob>& job) {
     outcome.result.error = std::move(why);
     return std::move(outcome);
   };
-  static constexpr const char* kBrokenOff = "the fold was broken off; ask again";
   const auto lease = database_.lease();
   if (!lease) return failed(kBrokenOff);
 
   rocksdb::ManagedSnapshot snapshot(database_.db());
+  const FoldSource source{*database_.db(), database_.handle(job->family), snapshot.snapshot(),
+                          [&]() -> std::string {
+                            if (job->cancelled()) return kDropped;
+                            return database_.leavesWanted() || stopping() ? kBrokenOff : "";
+                          }};
   // Only now: a drop that is not seen here is committed after the snapshot.
-  if (job->cancelled()) return failed("what was to be folded has been dropped");
-  const Reader reader{*database_.db(), database_.handle(job->family), snapshot.snapshot()};
-  Journal journal;
-  if (std::string error = readJournal(reader, request, journal); !error.empty()) {
-    return failed(error);
-  }
+  if (std::string reason = source.interrupted(); !reason.empty()) return failed(reason);
+  FoldJournal journal;
+  if (std::string error = journal.read(source, request); !error.empty()) return failed(error);
 
   std::vector<ChunkHash> segment;
   segment.reserve(kSegmentKeysMax);
   uint32_t segments = 0;
-  uint64_t count = 0;
-  KeyDigest digest;
   const auto flush = [&] {
     FoldWrite part;
     part.job = job;
@@ -206,54 +143,49 @@ FoldWrite FoldThread::fold(const std::shared_ptr<FoldJob>& job) {
     segment.clear();
     return write(std::move(part));
   };
-  const auto emit = [&](ChunkHash key) {
+
+  KeyTally base;
+  KeyTally content;
+  auto change = journal.changes().begin();
+  const auto changesEnd = journal.changes().end();
+  // What became of a key that was `held` in the segments, or not. False if it cannot be written.
+  const auto settle = [&](ChunkHash key, bool held) {
+    bool heldInBase = held;
+    for (; change != changesEnd && change->key == key; ++change) {
+      held = !change->evict;
+      if (change->inBase) heldInBase = held;
+    }
+    if (heldInBase) base.add(key);
+    if (!held) return true;
+    content.add(key);
     segment.push_back(key);
-    digest.add(key);
-    ++count;
     return segment.size() < kSegmentKeysMax || flush();
   };
-
-  auto change = journal.changes.begin();
-  const auto lastChange = journal.changes.end();
-  const StoreKey begin =
-      segmentsPrefix(request.location, request.live.generation, request.live.fold);
-  const StoreKey end = begin.end();
-  const rocksdb::Slice endSlice = slice(end);
-  const auto rows = reader.range(begin, endSlice);
-  std::vector<uint64_t> scratch;
-  std::optional<ChunkHash> before;
-  for (; rows->Valid() && request.live.fold != 0; rows->Next()) {
-    const auto words = alignedWords(rows->value().ToStringView(), scratch);
-    const auto old = words ? decodeSegment(*words) : std::nullopt;
-    if (!old || (before && *before >= old->keys.front())) return failed("a segment is damaged");
-    before = old->keys.back();
-    for (const ChunkHash key : old->keys) {
-      while (change != lastChange && change->key < key) {
-        if (!change->evict() && !emit(change->key)) return failed(kBrokenOff);
-        ++change;
+  const auto live = liveKeys(source, request, options_.foldKeysMax);
+  for (auto keys = live->next(); !keys.empty(); keys = live->next()) {
+    for (const ChunkHash key : keys) {
+      while (change != changesEnd && change->key < key) {
+        if (!settle(change->key, false)) return failed(kBrokenOff);
       }
-      bool kept = true;
-      if (change != lastChange && change->key == key) kept = !(change++)->evict();
-      if (kept && !emit(key)) return failed(kBrokenOff);
+      if (!settle(key, true)) return failed(kBrokenOff);
     }
-    if (job->cancelled()) return failed("what was to be folded has been dropped");
-    if (database_.leavesWanted()) return failed(kBrokenOff);
   }
-  if (!rows->status().ok()) return failed(rows->status().ToString());
-  for (; change != lastChange; ++change) {
-    if (!change->evict() && !emit(change->key)) return failed(kBrokenOff);
+  if (!live->error().empty()) return failed(live->error());
+  while (change != changesEnd) {
+    if (!settle(change->key, false)) return failed(kBrokenOff);
   }
   if (!segment.empty() && !flush()) return failed(kBrokenOff);
-  if (count != journal.count || !(digest == journal.digest)) {
-    return failed("the stored content has " + std::to_string(count) + " keys, the journal says " +
-                  std::to_string(journal.count) +
-                  (count == journal.count ? ", and their digests differ" : ""));
-  }
+
+  const KeyTally recorded{request.live.baseCount, request.live.baseDigest};
+  std::string error = compare(base, recorded, "its location's record says");
+  if (error.empty() && journal.after())
+    error = compare(content, *journal.after(), "the journal says");
+  if (!error.empty()) return failed(error);
   outcome.clear = segments == 0;
   outcome.result.ok = true;
-  outcome.result.baseSeq = journal.baseSeq;
-  outcome.result.baseCount = count;
-  outcome.result.baseDigest = digest;
+  outcome.result.baseSeq = journal.lastSeq();
+  outcome.result.baseCount = content.count;
+  outcome.result.baseDigest = content.digest;
   return outcome;
 }
 

@@ -50,7 +50,7 @@ class FoldThread {
   using Writer = std::function<void(FoldWrite)>;
 
   // `writer` is called on this thread and must not block; written() answers each of its calls.
-  FoldThread(Database& database, Writer writer);
+  FoldThread(const StoreOptions& options, Database& database, Writer writer);
   ~FoldThread();
 
   void start();
@@ -66,7 +66,9 @@ class FoldThread {
   FoldWrite fold(const std::shared_ptr<FoldJob>& job);
   // False if the fold must be broken off.
   bool write(FoldWrite write);
+  bool stopping();
 
+  const StoreOptions& options_;
   Database& database_;
   const Writer writer_;
   std::mutex mutex_;

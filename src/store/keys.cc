@@ -95,6 +95,16 @@ StoreKey journalKey(const JournalKey& key) {
   return journalPrefix(key.location, key.generation).u32(key.stream).u64(key.firstSeq);
 }
 
+StoreKey batchesPrefix(uint16_t location) {
+  return StoreKey().tag('Y').u16(location);
+}
+StoreKey batchesPrefix(uint16_t location, uint32_t generation) {
+  return batchesPrefix(location).u32(generation);
+}
+StoreKey batchKey(const BatchKey& key) {
+  return batchesPrefix(key.location, key.generation).u32(key.number);
+}
+
 std::optional<uint16_t> parseLocationKey(std::string_view key) {
   if (key.size() != 3 || key[0] != 'L') return std::nullopt;
   return readBigEndian<uint16_t>(key, 1);
@@ -110,6 +120,12 @@ std::optional<JournalKey> parseJournalKey(std::string_view key) {
   if (key.size() != 19 || key[0] != 'J') return std::nullopt;
   return JournalKey{readBigEndian<uint16_t>(key, 1), readBigEndian<uint32_t>(key, 3),
                     readBigEndian<uint32_t>(key, 7), readBigEndian<uint64_t>(key, 11)};
+}
+
+std::optional<BatchKey> parseBatchKey(std::string_view key) {
+  if (key.size() != 11 || key[0] != 'Y') return std::nullopt;
+  return BatchKey{readBigEndian<uint16_t>(key, 1), readBigEndian<uint32_t>(key, 3),
+                  readBigEndian<uint32_t>(key, 7)};
 }
 
 std::string ownerKey(std::string_view family) {

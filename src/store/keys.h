@@ -9,8 +9,10 @@
 //        | 'L' location:u16                                   -> LocationRecord
 //        | 'S' location:u16 generation:u32 fold:u32 n:u32     -> SegmentRecord
 //        | 'J' location:u16 generation:u32 stream:u32 seq:u64 -> JournalRecord
+//        | 'Y' location:u16 generation:u32 number:u32         -> BatchRecord
 // n counts the segments of a fold from 0; their hashes ascend through all of them. seq is the
-// sequence number of the record's first operation.
+// sequence number of the record's first operation. number counts the batches of the full sync that
+// builds the generation, from 0; they are its segments until it is folded for the first time.
 //
 // Values are Cap'n Proto messages of schema/storage.capnp: one segment, no segment table.
 #pragma once
@@ -56,11 +58,18 @@ struct JournalKey {
   uint64_t firstSeq = 0;
 };
 
+struct BatchKey {
+  uint16_t location = 0;
+  uint32_t generation = 0;
+  uint32_t number = 0;
+};
+
 StoreKey instanceKey();
 StoreKey workerKey();
 StoreKey locationKey(uint16_t location);
 StoreKey segmentKey(const SegmentKey& key);
 StoreKey journalKey(const JournalKey& key);
+StoreKey batchKey(const BatchKey& key);
 
 // Prefixes: call end() for the end of the range.
 StoreKey locationsPrefix();
@@ -69,11 +78,14 @@ StoreKey segmentsPrefix(uint16_t location, uint32_t generation);
 StoreKey segmentsPrefix(uint16_t location, uint32_t generation, uint32_t fold);
 StoreKey journalPrefix(uint16_t location);
 StoreKey journalPrefix(uint16_t location, uint32_t generation);
+StoreKey batchesPrefix(uint16_t location);
+StoreKey batchesPrefix(uint16_t location, uint32_t generation);
 
 // Nothing if the key is of another kind or of the wrong length.
 std::optional<uint16_t> parseLocationKey(std::string_view key);
 std::optional<SegmentKey> parseSegmentKey(std::string_view key);
 std::optional<JournalKey> parseJournalKey(std::string_view key);
+std::optional<BatchKey> parseBatchKey(std::string_view key);
 
 inline constexpr std::string_view kFormatKey = "format";
 inline constexpr std::string_view kOwnerPrefix = "owner/";

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "core/check.h"
+#include "core/limits.h"
 #include "schema/storage.capnp.h"
 
 namespace holdfast {
@@ -158,7 +159,7 @@ std::string encodeRecord(const WorkerRecord& record) {
 }
 
 std::string encodeRecord(const LocationRecord& record) {
-  const size_t words = 32 + wordsOfBytes(record.name.size());
+  const size_t words = 48 + wordsOfBytes(record.name.size());
   return encode<schema::LocationRecord>(words, [&](schema::LocationRecord::Builder to) {
     to.setId(record.id);
     to.setName(text(record.name));
@@ -172,6 +173,16 @@ std::string encodeRecord(const LocationRecord& record) {
     live.setBaseCount(record.live.baseCount);
     setDigest(live.initBaseDigest(), record.live.baseDigest);
     live.setHidden(record.live.hidden);
+    if (!record.building) return;
+    auto building = to.initBuilding();
+    building.setGeneration(record.building->generation);
+    building.setIncarnation(record.building->incarnation);
+    building.setSyncId(record.building->syncId);
+    building.setBaseSeq(record.building->baseSeq);
+    building.setBatchCount(record.building->batchCount);
+    building.setTotalKeys(record.building->totalKeys);
+    setDigest(building.initDigest(), record.building->digest);
+    building.setLastSeq(record.building->lastSeq);
   });
 }
 
@@ -262,6 +273,18 @@ std::optional<LocationRecord> decodeLocation(std::string_view value) {
     to.live.baseCount = live.getBaseCount();
     to.live.baseDigest = getDigest(live.getBaseDigest());
     to.live.hidden = live.getHidden();
+    if (from.hasBuilding()) {
+      const auto building = from.getBuilding();
+      to.building.emplace();
+      to.building->generation = building.getGeneration();
+      to.building->incarnation = building.getIncarnation();
+      to.building->syncId = building.getSyncId();
+      to.building->baseSeq = building.getBaseSeq();
+      to.building->batchCount = building.getBatchCount();
+      to.building->totalKeys = building.getTotalKeys();
+      to.building->digest = getDigest(building.getDigest());
+      to.building->lastSeq = building.getLastSeq();
+    }
     return to;
   });
 }
@@ -295,17 +318,43 @@ void encodeJournal(const ReportRecord& report, std::span<uint64_t> out) {
   }
   record.setCountAfter(report.countAfter);
   setDigest(record.initDigestAfter(), report.digestAfter);
+  record.setUncounted(!report.counted);
   message.requireFilled();
 }
 
-std::optional<SegmentView> decodeSegment(std::span<const uint64_t> value) {
-  const auto view = decode<schema::SegmentRecord>(
+size_t batchWords(size_t keys) {
+  return kPointerWords + capnp::sizeInWords<schema::BatchRecord>() + keys;
+}
+
+void encodeBatch(const BatchRecord& batch, std::span<uint64_t> out) {
+  capnp::FlatMessageBuilder message(
+      kj::arrayPtr(reinterpret_cast<capnp::word*>(out.data()), out.size()));
+  message.initRoot<schema::BatchRecord>().setHashes(
+      kj::ArrayPtr<const uint64_t>(batch.keys.data(), batch.keys.size()));
+  message.requireFilled();
+}
+
+std::optional<std::span<const ChunkHash>> decodeSegmentKeys(std::span<const uint64_t> value) {
+  const auto keys = decode<schema::SegmentRecord>(
       value, [](schema::SegmentRecord::Reader from) { return keysOf(from.getHashes()); });
-  if (!view || view->empty() || view->size() > kSegmentKeysMax) return std::nullopt;
-  for (size_t i = 1; i < view->size(); ++i) {
-    if ((*view)[i - 1] >= (*view)[i]) return std::nullopt;
+  if (!keys || keys->empty() || keys->size() > kSegmentKeysMax) return std::nullopt;
+  return keys;
+}
+
+std::optional<SegmentView> decodeSegment(std::span<const uint64_t> value) {
+  const auto keys = decodeSegmentKeys(value);
+  if (!keys) return std::nullopt;
+  for (size_t i = 1; i < keys->size(); ++i) {
+    if ((*keys)[i - 1] >= (*keys)[i]) return std::nullopt;
   }
-  return SegmentView{*view};
+  return SegmentView{*keys};
+}
+
+std::optional<std::span<const ChunkHash>> decodeBatch(std::span<const uint64_t> value) {
+  const auto keys = decode<schema::BatchRecord>(
+      value, [](schema::BatchRecord::Reader from) { return keysOf(from.getHashes()); });
+  if (!keys || keys->empty() || keys->size() > kKeysPerSyncBatchMax) return std::nullopt;
+  return keys;
 }
 
 std::optional<JournalEntry> decodeJournal(std::span<const uint64_t> value) {
@@ -320,6 +369,7 @@ std::optional<JournalEntry> decodeJournal(std::span<const uint64_t> value) {
     }
     to.countAfter = from.getCountAfter();
     to.digestAfter = getDigest(from.getDigestAfter());
+    to.counted = !from.getUncounted();
     return to;
   });
   if (!entry || entry->operations.keys.empty()) return std::nullopt;

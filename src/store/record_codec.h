@@ -54,12 +54,20 @@ std::optional<LocationRecord> decodeLocation(std::string_view value);
 size_t journalWords(const Operations& operations);
 // `out` has journalWords() words, all 0.
 void encodeJournal(const ReportRecord& report, std::span<uint64_t> out);
+// The same for a batch of so many keys.
+size_t batchWords(size_t keys);
+void encodeBatch(const BatchRecord& batch, std::span<uint64_t> out);
 
 // Reads of words that must outlive the result; nothing if damaged.
 struct SegmentView {
   std::span<const ChunkHash> keys;  // checked to ascend
 };
 std::optional<SegmentView> decodeSegment(std::span<const uint64_t> value);
+// The same without looking at the order, for those who say what is wrong with it.
+std::optional<std::span<const ChunkHash>> decodeSegmentKeys(std::span<const uint64_t> value);
+// A batch's keys, as they came: 1 to kKeysPerSyncBatchMax. Whether they are distinct is not
+// checked.
+std::optional<std::span<const ChunkHash>> decodeBatch(std::span<const uint64_t> value);
 // stream and firstSeq are the key's and left 0.
 std::optional<JournalEntry> decodeJournal(std::span<const uint64_t> value);
 

@@ -9,7 +9,7 @@
 
 #include "core/registry_store.h"
 #include "store/database.h"
-#include "store/keys.h"
+#include "store/newest_records.h"
 
 namespace holdfast {
 
@@ -18,15 +18,15 @@ struct RecoveredOwner {
   FamilyIndex family = kNoFamily;
   OwnerRecord record;
   std::vector<LocationRecord> locations;
-  std::vector<JournalKey> newest;  // of each location that has a journal
-  uint64_t keys = 0;               // in live segments and journals, estimated
-  uint64_t chunks = 0;             // memberships in the end
-  std::string damage;              // why it cannot be read; empty: it can
+  NewestRecords newest;  // of the journals; all that was found is in table files anyway
+  uint64_t keys = 0;     // in what is read of it, estimated
+  uint64_t chunks = 0;   // memberships of the live parts in the end, estimated
+  std::string damage;    // why it cannot be read; empty: it can
 };
 
 struct RecoveryOutcome {
   std::vector<RecoveredOwner> owners;  // by id
-  // Deletes what unfinished folds and dropped generations left.
+  // Deletes what unfinished folds left, and what a damaged log kept of dropped generations.
   rocksdb::WriteBatch leftovers;
 };
 

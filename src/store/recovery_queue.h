@@ -19,9 +19,11 @@
 namespace holdfast {
 
 struct RecoveryRow {
+  enum class Kind : uint8_t { kSegment, kJournal, kBatch, kBuildingJournal };
   uint16_t location = 0;
-  bool segment = false;
-  JournalEntry entry;  // of a segment only the keys
+  Kind kind = Kind::kSegment;
+  uint32_t number = 0;  // of a batch
+  JournalEntry entry;   // of a segment or a batch only the keys
 };
 
 // Some rows of one worker; they point into its words.

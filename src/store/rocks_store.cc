@@ -21,7 +21,7 @@ struct RocksStore::Parts {
         database(options),
         queue(options.queueBytes),
         completions(options.notify),
-        folds(database, [this](FoldWrite write) { thread.write(std::move(write)); }),
+        folds(options, database, [this](FoldWrite write) { thread.write(std::move(write)); }),
         thread(options, database, queue, completions, folds),
         syncer(options, database,
                [this](const rocksdb::Status& status) { thread.syncFailed(status); }) {
@@ -79,6 +79,15 @@ Ticket RocksStore::append(const ReportRecord& report) {
   return ticket;
 }
 
+Ticket RocksStore::append(const BatchRecord& batch) {
+  HOLDFAST_CHECK(parts_->recovered && !parts_->closed, "append before recover() or after close()");
+  HOLDFAST_CHECK(!batch.keys.empty() && batch.keys.size() <= kKeysPerSyncBatchMax,
+                 "a batch of %zu keys of owner %u", batch.keys.size(), batch.owner);
+  const Ticket ticket = parts_->nextTicket++;
+  parts_->queue.append(ticket, batch);
+  return ticket;
+}
+
 Ticket RocksStore::write(StoreBatch batch) {
   HOLDFAST_CHECK(parts_->recovered && !parts_->closed, "write before recover() or after close()");
   for (const StoreStep& step : batch.steps) {
@@ -110,12 +119,10 @@ void RocksStore::recover(RecoverySink& sink) {
   HOLDFAST_CHECK(!parts_->recovered, "recover() was called before");
   RecoveryOutcome outcome = recoverAll(parts_->database, parts_->options, sink);
   for (const RecoveredOwner& owner : outcome.owners) {
-    parts_->thread.own(owner.id, owner.family, owner.record);
-    if (owner.damage.empty()) {
-      for (const JournalKey& newest : owner.newest) parts_->thread.remember(owner.id, newest);
-    } else {
-      parts_->database.quarantine(owner.family);
-    }
+    const bool damaged = !owner.damage.empty();
+    parts_->thread.own(owner.id, owner.family, owner.record,
+                       damaged ? NewestRecords() : owner.newest);
+    if (damaged) parts_->database.quarantine(owner.family);
   }
   parts_->database.recovered();
   parts_->thread.cleanUp(std::move(outcome.leftovers));

@@ -43,6 +43,9 @@ struct StoreOptions {
   WalSync walSync = WalSync::kInterval;
   std::chrono::milliseconds syncInterval{100};  // 1 and more
   size_t queueBytes = kStoreQueueBytesMax;
+  // Keys, 8 bytes each, that a fold sorts at once; batches of more are read several times. 2 and
+  // more.
+  size_t foldKeysMax = size_t{8} << 20;
 
   // Families exist before they are needed: at least this many free ones after open, and as many
   // as there are made again when few are left.
@@ -97,6 +100,7 @@ class RocksStore : public RegistryStore {
   OwnerId claim() override;
   bool hasRoom(size_t bytes) const override;
   Ticket append(const ReportRecord& report) override;
+  Ticket append(const BatchRecord& batch) override;
   Ticket write(StoreBatch batch) override;
   void fold(const FoldRequest& request) override;
   StoreHealth health() const override;

@@ -34,6 +34,14 @@ OwnerId ownerOf(const StoreStep& step) {
   return std::visit([](const auto& s) { return s.owner; }, step);
 }
 
+JournalKey journalKeyOf(const QueuedWrite& report) {
+  return {report.location, report.generation, report.stream, report.firstSeq};
+}
+
+BatchKey batchKeyOf(const QueuedWrite& batch) {
+  return {batch.location, batch.generation, batch.number};
+}
+
 }  // namespace
 
 struct StoreThread::Group {
@@ -86,21 +94,12 @@ StoreThread::Owner& StoreThread::bound(OwnerId id) {
   return found;
 }
 
-void StoreThread::own(OwnerId id, FamilyIndex family, const OwnerRecord& record) {
-  owner(id).family = family;
-  owner(id).record = record;
-}
-
-void StoreThread::remember(OwnerId id, const JournalKey& newest) {
-  auto& all = owner(id).newest;
-  const auto found = std::find_if(all.begin(), all.end(), [&](const JournalKey& key) {
-    return key.location == newest.location;
-  });
-  if (found == all.end()) {
-    all.push_back(newest);
-  } else {
-    *found = newest;
-  }
+void StoreThread::own(OwnerId id, FamilyIndex family, const OwnerRecord& record,
+                      const NewestRecords& newest) {
+  Owner& of = owner(id);
+  of.family = family;
+  of.record = record;
+  of.newest = newest;
 }
 
 void StoreThread::start() {
@@ -193,7 +192,12 @@ bool StoreThread::build(Group& group) {
     for (const QueuedWrite& write : block.writes) {
       switch (write.kind) {
         case QueuedWrite::Kind::kReport:
-          report(group, write, block.value(write));
+          group.put(database_.handle(bound(write.owner).family),
+                    journalKey(journalKeyOf(write)).view(), block.value(write));
+          break;
+        case QueuedWrite::Kind::kSyncBatch:
+          group.put(database_.handle(bound(write.owner).family), batchKey(batchKeyOf(write)).view(),
+                    block.value(write));
           break;
         case QueuedWrite::Kind::kBatch:
           if (!build(group, block.batches[write.at])) return false;
@@ -210,12 +214,6 @@ bool StoreThread::build(Group& group) {
   group.synced =
       options_.walSync == WalSync::kAlways || (group.synced && options_.walSync != WalSync::kNever);
   return true;
-}
-
-void StoreThread::report(Group& group, const QueuedWrite& write, std::string_view value) {
-  const Owner& of = bound(write.owner);
-  const StoreKey key = journalKey({write.location, write.generation, write.stream, write.firstSeq});
-  group.put(database_.handle(of.family), key.view(), value);
 }
 
 bool StoreThread::bind(Group& group, OwnerId id, OwnerRecord record) {
@@ -262,6 +260,7 @@ bool StoreThread::build(Group& group, const StoreBatch& batch) {
               });
               group.erasePrefix(family, segmentsPrefix(s.location, s.generation));
               group.erasePrefix(family, journalPrefix(s.location, s.generation));
+              group.erasePrefix(family, batchesPrefix(s.location, s.generation));
             } else if constexpr (std::is_same_v<Step, DropLocation>) {
               cancelFolds([&](const FoldRequest& fold) {
                 return fold.owner == id && fold.location == s.location;
@@ -269,13 +268,16 @@ bool StoreThread::build(Group& group, const StoreBatch& batch) {
               group.erase(family, locationKey(s.location).view());
               group.erasePrefix(family, segmentsPrefix(s.location));
               group.erasePrefix(family, journalPrefix(s.location));
+              group.erasePrefix(family, batchesPrefix(s.location));
             } else if constexpr (std::is_same_v<Step, DropFold>) {
               cancelFolds([&](const FoldRequest& fold) {
                 return fold.owner == id && fold.location == s.location &&
                        fold.live.generation == s.generation &&
                        (fold.newFold == s.fold || fold.live.fold == s.fold);
               });
-              group.erasePrefix(family, segmentsPrefix(s.location, s.generation, s.fold));
+              group.erasePrefix(family, s.fold == 0
+                                            ? batchesPrefix(s.location, s.generation)
+                                            : segmentsPrefix(s.location, s.generation, s.fold));
             } else if constexpr (std::is_same_v<Step, DropJournal>) {
               const StoreKey begin = journalPrefix(s.location, s.generation);
               JournalKey last{s.location, s.generation, s.stream, s.throughSeq};
@@ -306,27 +308,16 @@ void StoreThread::release(Group& group, Owner& of) {
 }
 
 void StoreThread::forgetNewest(const StoreStep& step) {
-  auto& all = owner(ownerOf(step)).newest;
-  std::visit(
-      [&](const auto& s) {
-        using Step = std::decay_t<decltype(s)>;
-        if constexpr (std::is_same_v<Step, Release>) {
-          all.clear();
-        } else if constexpr (std::is_same_v<Step, DropLocation>) {
-          std::erase_if(all, [&](const JournalKey& key) { return key.location == s.location; });
-        } else if constexpr (std::is_same_v<Step, DropGeneration>) {
-          std::erase_if(all, [&](const JournalKey& key) {
-            return key.location == s.location && key.generation == s.generation;
-          });
-        } else if constexpr (std::is_same_v<Step, DropJournal>) {
-          std::erase_if(all, [&](const JournalKey& key) {
-            return key.location == s.location && key.generation == s.generation &&
-                   (key.stream < s.stream ||
-                    (key.stream == s.stream && key.firstSeq <= s.throughSeq));
-          });
-        }
-      },
-      step);
+  owner(ownerOf(step)).newest.forget(step);
+}
+
+void StoreThread::rememberNewest(const QueuedWrite& write) {
+  NewestRecords& newest = owner(write.owner).newest;
+  if (write.kind == QueuedWrite::Kind::kReport) {
+    newest.remember(journalKeyOf(write));
+  } else {
+    newest.remember(batchKeyOf(write));
+  }
 }
 
 template <typename Matches>
@@ -392,10 +383,10 @@ void StoreThread::finish(Group& group) {
   familiesFree_ = static_cast<uint32_t>(database_.familiesFree());
   if (group.block) {
     for (const QueuedWrite& write : group.block->writes) {
-      if (write.kind == QueuedWrite::Kind::kReport) {
-        remember(write.owner, {write.location, write.generation, write.stream, write.firstSeq});
-      } else if (write.kind == QueuedWrite::Kind::kBatch) {
+      if (write.kind == QueuedWrite::Kind::kBatch) {
         for (const StoreStep& step : group.block->batches[write.at].steps) forgetNewest(step);
+      } else if (write.kind != QueuedWrite::Kind::kFold) {
+        rememberNewest(write);
       }
       queue_.committed(write);
     }
@@ -492,22 +483,30 @@ bool StoreThread::heal(const rocksdb::Status& status) {
 
 std::string StoreThread::missing() const {
   // One log, cut at one point: had anything committed been lost, this number would be lower,
-  // unless later data had reached a table file before. The journals tell that.
+  // unless later data had reached a table file before. The newest records tell that.
   const rocksdb::SequenceNumber latest = database_.db()->GetLatestSequenceNumber();
   if (latest < committedSequence_) {
     return "it ends at write " + std::to_string(latest) + " instead of " +
            std::to_string(committedSequence_);
   }
   for (const Owner& of : owners_) {
-    for (const JournalKey& newest : of.newest) {
+    const auto gone = [&](const StoreKey& key) {
       rocksdb::PinnableSlice value;
-      const StoreKey key = journalKey(newest);
-      const rocksdb::Status found = database_.db()->Get(
-          rocksdb::ReadOptions(), database_.handle(of.family), slice(key.view()), &value);
       // What is there and cannot be read is damage, which recovery deals with.
-      if (!found.IsNotFound()) continue;
-      return "instance " + of.record.instance + ", worker " + std::to_string(of.record.worker) +
-             ", seq " + std::to_string(newest.firstSeq) + ": " + found.ToString();
+      return database_.db()
+          ->Get(rocksdb::ReadOptions(), database_.handle(of.family), slice(key.view()), &value)
+          .IsNotFound();
+    };
+    const std::string where =
+        "instance " + of.record.instance + ", worker " + std::to_string(of.record.worker);
+    for (const NewestRecords::Generation& newest : of.newest.generations()) {
+      if (newest.journal && gone(journalKey(*newest.journal))) {
+        return where + ", seq " + std::to_string(newest.journal->firstSeq) + " is not there";
+      }
+      if (newest.batch && gone(batchKey(*newest.batch))) {
+        return where + ", batch " + std::to_string(newest.batch->number) +
+               " of a full sync is not there";
+      }
     }
   }
   return "";

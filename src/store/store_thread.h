@@ -22,6 +22,7 @@
 #include "store/completions.h"
 #include "store/database.h"
 #include "store/fold_thread.h"
+#include "store/newest_records.h"
 #include "store/rocks_store.h"
 #include "store/write_queue.h"
 
@@ -34,9 +35,9 @@ class StoreThread {
               Completions& completions, FoldThread& folds);
   ~StoreThread();
 
-  // Before start(): the owner of a family, the newest journal record of one of its locations.
-  void own(OwnerId owner, FamilyIndex family, const OwnerRecord& record);
-  void remember(OwnerId owner, const JournalKey& newest);
+  // Before start(): the owner of a family, and what must be in that.
+  void own(OwnerId owner, FamilyIndex family, const OwnerRecord& record,
+           const NewestRecords& newest);
   // What recovery found to be left over. Committed before anything else.
   void cleanUp(rocksdb::WriteBatch batch) { leftovers_ = std::move(batch); }
   // Called on this thread when something was committed; `synced`: and is on stable storage.
@@ -56,7 +57,7 @@ class StoreThread {
   struct Owner {
     FamilyIndex family = kNoFamily;
     OwnerRecord record;
-    std::vector<JournalKey> newest;  // one per location: what must be there after a failure
+    NewestRecords newest;
   };
   struct Group;
 
@@ -67,13 +68,13 @@ class StoreThread {
   void build(Group& group, FoldWrite& write);
   bool bind(Group& group, OwnerId owner, OwnerRecord record);
   void release(Group& group, Owner& owner);
-  void report(Group& group, const QueuedWrite& write, std::string_view value);
   void startFold(Group& group, const FoldRequest& request);
   template <typename Matches>
   void cancelFolds(const Matches& matches);
   Owner& owner(OwnerId id);
   Owner& bound(OwnerId id);
   void forgetNewest(const StoreStep& step);
+  void rememberNewest(const QueuedWrite& write);
 
   bool commit(rocksdb::WriteBatch& batch, bool synced);
   void finish(Group& group);

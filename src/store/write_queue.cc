@@ -18,9 +18,10 @@ constexpr size_t kStepBytes = 256;
 size_t bytesOf(const QueuedWrite& write) {
   switch (write.kind) {
     case QueuedWrite::Kind::kReport:
+    case QueuedWrite::Kind::kSyncBatch:
       return sizeof(QueuedWrite) + write.words * sizeof(uint64_t);
     case QueuedWrite::Kind::kBatch:
-      return sizeof(QueuedWrite) + write.operations * kStepBytes;
+      return sizeof(QueuedWrite) + write.steps * kStepBytes;
     case QueuedWrite::Kind::kFold:
       break;
   }
@@ -67,6 +68,18 @@ void WriteQueue::added(size_t bytes) {
   }
 }
 
+template <typename Encode>
+void WriteQueue::append(QueuedWrite write, size_t words, Encode encode) {
+  write.words = static_cast<uint32_t>(words);
+  const std::lock_guard lock(mutex_);
+  QueueBlock& block = blockFor(words);
+  const std::span<uint64_t> value = block.allocate(words);
+  encode(value);
+  write.at = static_cast<uint32_t>(value.data() - block.start());
+  block.writes.push_back(write);
+  added(bytesOf(write));
+}
+
 void WriteQueue::append(Ticket ticket, const ReportRecord& report) {
   QueuedWrite write;
   write.kind = QueuedWrite::Kind::kReport;
@@ -76,23 +89,27 @@ void WriteQueue::append(Ticket ticket, const ReportRecord& report) {
   write.stream = report.stream;
   write.firstSeq = report.firstSeq;
   write.ticket = ticket;
-  write.operations = static_cast<uint32_t>(report.operations.size());
-  const size_t words = journalWords(report.operations);
-  write.words = static_cast<uint32_t>(words);
-  const std::lock_guard lock(mutex_);
-  QueueBlock& block = blockFor(words);
-  const std::span<uint64_t> value = block.allocate(words);
-  encodeJournal(report, value);
-  write.at = static_cast<uint32_t>(value.data() - block.start());
-  block.writes.push_back(write);
-  added(bytesOf(write));
+  append(write, journalWords(report.operations),
+         [&](std::span<uint64_t> value) { encodeJournal(report, value); });
+}
+
+void WriteQueue::append(Ticket ticket, const BatchRecord& batch) {
+  QueuedWrite write;
+  write.kind = QueuedWrite::Kind::kSyncBatch;
+  write.owner = batch.owner;
+  write.location = batch.location;
+  write.generation = batch.generation;
+  write.number = batch.number;
+  write.ticket = ticket;
+  append(write, batchWords(batch.keys.size()),
+         [&](std::span<uint64_t> value) { encodeBatch(batch, value); });
 }
 
 void WriteQueue::append(Ticket ticket, StoreBatch batch) {
   QueuedWrite write;
   write.kind = QueuedWrite::Kind::kBatch;
   write.ticket = ticket;
-  write.operations = static_cast<uint32_t>(batch.steps.size());
+  write.steps = static_cast<uint32_t>(batch.steps.size());
   const std::lock_guard lock(mutex_);
   QueueBlock& block = blockFor(0);
   write.at = static_cast<uint32_t>(block.batches.size());

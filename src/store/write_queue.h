@@ -1,6 +1,6 @@
-// The queue between the registry's thread and the store thread. Reports are encoded straight into
-// the queue's blocks, in the form in which they are written, so that appending one is one pass
-// over its keys and no allocation.
+// The queue between the registry's thread and the store thread. Reports and batches of full syncs
+// are encoded straight into the queue's blocks, in the form in which they are written, so that
+// appending one is one pass over its keys and no allocation.
 #pragma once
 
 #include <atomic>
@@ -19,19 +19,21 @@
 
 namespace holdfast {
 
-// A write in the queue. Of a report: its key, and where its value stands in the block.
+// A write in the queue. Of a report or a batch of a full sync: its key, and where its value stands
+// in the block.
 struct QueuedWrite {
-  enum class Kind : uint8_t { kReport, kBatch, kFold };
+  enum class Kind : uint8_t { kReport, kSyncBatch, kBatch, kFold };
   Kind kind = Kind::kReport;
   uint16_t location = 0;
   OwnerId owner = kNoOwner;
   uint32_t generation = 0;
-  uint32_t stream = 0;
-  uint64_t firstSeq = 0;
-  Ticket ticket = 0;   // 0: a fold, which has none
-  uint32_t at = 0;     // word in the block, or index of the batch or fold
-  uint32_t words = 0;  // of the value
-  uint32_t operations = 0;
+  uint32_t stream = 0;    // of a report
+  uint64_t firstSeq = 0;  // of a report
+  Ticket ticket = 0;      // 0: a fold, which has none
+  uint32_t at = 0;        // word in the block, or index of the batch or fold
+  uint32_t words = 0;     // of the value
+  uint32_t steps = 0;     // of a StoreBatch
+  uint32_t number = 0;    // of a batch of a full sync
 };
 
 class QueueBlock {
@@ -66,6 +68,7 @@ class WriteQueue {
   // The registry's thread.
   bool hasRoom(size_t bytes) const { return this->bytes() + bytes <= bytesMax_; }
   void append(Ticket ticket, const ReportRecord& report);
+  void append(Ticket ticket, const BatchRecord& batch);
   void append(Ticket ticket, StoreBatch batch);
   void append(const FoldRequest& request);
 
@@ -84,6 +87,8 @@ class WriteQueue {
 
  private:
   QueueBlock& blockFor(size_t words);
+  template <typename Encode>
+  void append(QueuedWrite write, size_t words, Encode encode);
   void added(size_t bytes);
 
   const size_t bytesMax_;

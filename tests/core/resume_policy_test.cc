@@ -52,6 +52,10 @@ TEST(ResumePolicy, FollowsItsTable) {
        Reason::kRestartedEmpty},
       {"restarted with other content", kHeld, stating(8, 3, 3, kOther, 1), ResumeAction::kHide,
        Reason::kRestarted},
+      {"legacy, new", std::nullopt, stating(0, 0, 0, {}, 1), ResumeAction::kForgetLegacy,
+       Reason::kLegacy},
+      {"legacy, known", HeldState{0, 5, 10, kSome}, stating(0, 5, 10, kSome, 1),
+       ResumeAction::kForgetLegacy, Reason::kLegacy},
       {"restarted empty where we had nothing either", HeldState{7, 5, 0, {}},
        stating(8, 0, 0, {}, 1), ResumeAction::kAdopt, Reason::kAdopted},
   };
@@ -65,14 +69,38 @@ TEST(ResumePolicy, AHeartbeatFromThePastDecidesNothing) {
   EXPECT_EQ(decideResume(kHeld, stating(7, 99, 10, kSome, 1), false).action, ResumeAction::kIgnore);
 }
 
+TEST(ResumePolicy, AHeartbeatOfALegacyClientDecidesNothing) {
+  EXPECT_EQ(decideResume(HeldState{0, 5, 10, kSome}, stating(0, 9, 3, kOther, 1), false).action,
+            ResumeAction::kIgnore);
+}
+
+TEST(ResumePolicy, AFullSyncGoesOnOnlyWhereItsWorkerIsAtItAndNothingIsMissing) {
+  const BuildingState building{7, 99, 100};
+  const auto statement = [](uint64_t incarnation, uint64_t syncId, uint64_t lastSeq,
+                            uint64_t replayableFrom) {
+    LocationStatement result = stating(incarnation, lastSeq, 10, kSome, replayableFrom);
+    result.syncId = syncId;
+    return result;
+  };
+  EXPECT_TRUE(fullSyncGoesOn(building, statement(7, 99, 100, 101)));
+  EXPECT_TRUE(fullSyncGoesOn(building, statement(7, 99, 120, 101)));
+  EXPECT_FALSE(fullSyncGoesOn(building, statement(7, 99, 120, 102)))
+      << "a gap that cannot be filled";
+  EXPECT_FALSE(fullSyncGoesOn(building, statement(7, 98, 100, 101))) << "another sync";
+  EXPECT_FALSE(fullSyncGoesOn(building, statement(7, 0, 100, 101))) << "no sync";
+  EXPECT_FALSE(fullSyncGoesOn(building, statement(8, 99, 100, 101))) << "another incarnation";
+  EXPECT_FALSE(fullSyncGoesOn(building, statement(7, 99, 99, 1))) << "rolled back";
+  EXPECT_FALSE(fullSyncGoesOn({0, 99, 0}, statement(0, 99, 0, 1))) << "legacy";
+}
+
 TEST(ResumePolicy, NeverCallsInSyncWhatDiffers) {
   test::forRandomSequences(10'000, [](test::Random& random) {
     const auto small = [&] { return test::below(random, 3); };
-    const HeldState held{small(), small(), small(), {small(), small()}};
+    const HeldState held{1 + small(), small(), small(), {small(), small()}};
     const uint64_t lastSeq = small();
     const LocationStatement statement =
-        stating(small(), lastSeq, small(), {small(), small()}, 1 + test::below(random, lastSeq + 1),
-                test::chance(random, 50));
+        stating(1 + small(), lastSeq, small(), {small(), small()},
+                1 + test::below(random, lastSeq + 1), test::chance(random, 50));
     const bool sameContent = held.count == statement.count && held.digest == statement.digest;
     const bool equal =
         sameContent && held.incarnation == statement.incarnation && held.seq == statement.lastSeq;

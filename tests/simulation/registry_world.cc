@@ -181,7 +181,7 @@ bool RegistryWorld::decide(ModelWorker& worker, const LocationStatement& stateme
       return true;
     }
     if (content.empty()) {
-      ours = {statement.incarnation, statement.lastSeq, {}, false};
+      ours = {statement.incarnation, statement.lastSeq, {}, false, {}};
       return true;
     }
     ours.hidden = true;
@@ -243,6 +243,7 @@ void RegistryWorld::registerProcess() {
   worker.session = process.session;
   worker.open = true;
   worker.heardMs = clock_.nowMs;
+  for (auto& [name, location] : worker.locations) location.held.clear();
   std::erase_if(worker.locations, [&](const auto& entry) {
     return std::none_of(registration.locations.begin(), registration.locations.end(),
                         [&](const auto& one) { return one.location == entry.first; });
@@ -304,6 +305,7 @@ void RegistryWorld::report() {
   if (zombie) session = deadSessions_[below(random_, deadSessions_.size())];
 
   ReportOutcome expected = ReportOutcome::kDropped;
+  ModelLocation* applied = nullptr;
   const Model before = model_;
   // A zombie's session may be another worker's, and still in force.
   const auto known = std::find_if(model_.begin(), model_.end(), [&](const auto& entry) {
@@ -322,20 +324,22 @@ void RegistryWorld::report() {
         worker->open = false;
       } else if (first > ours.seq + 1) {
         expected = ReportOutcome::kGap;
-        if (real.sync != SyncState::kDiverged) worker->open = false;
+        if (!registry_->repair().wanted(real)) {
+          expected = ReportOutcome::kHeld;
+          std::vector<Operation>& held = ours.held[first];
+          if (held.size() < last - first + 1) {
+            held.assign(cache.log.begin() + static_cast<ptrdiff_t>(first) - 1,
+                        cache.log.begin() + static_cast<ptrdiff_t>(last));
+          }
+        }
       } else if (last <= ours.seq) {
         expected = ReportOutcome::kRetransmission;
       } else {
         expected = ReportOutcome::kApplied;
-        for (uint64_t seq = ours.seq + 1; seq <= last; ++seq) {
-          const Operation& operation = cache.log[seq - 1];
-          if (operation.evict) {
-            ours.keys.erase(operation.key);
-          } else {
-            ours.keys.insert(operation.key);
-          }
-        }
-        ours.seq = last;
+        applied = &ours;
+        apply(ours, first,
+              {cache.log.begin() + static_cast<ptrdiff_t>(first) - 1,
+               cache.log.begin() + static_cast<ptrdiff_t>(last)});
       }
     }
   }
@@ -345,6 +349,41 @@ void RegistryWorld::report() {
   EXPECT_EQ(static_cast<int>(result.value()), static_cast<int>(expected));
   if (!zombie && last > cache.sent) cache.sent = last;
   wrote(before);
+  if (applied != nullptr) drainHeld(*applied);
+}
+
+void RegistryWorld::apply(ModelLocation& ours, uint64_t firstSeq,
+                          const std::vector<Operation>& operations) {
+  for (uint64_t i = ours.seq + 1 - firstSeq; i < operations.size(); ++i) {
+    if (operations[i].evict) {
+      ours.keys.erase(operations[i].key);
+    } else {
+      ours.keys.insert(operations[i].key);
+    }
+    ++ours.seq;
+  }
+}
+
+void RegistryWorld::drainHeld(ModelLocation& ours) {
+  while (registry_->kv().work()) {
+  }
+  while (!ours.held.empty() && ours.held.begin()->first <= ours.seq + 1) {
+    const auto held = ours.held.extract(ours.held.begin());
+    if (held.key() + held.mapped().size() <= ours.seq + 1) continue;
+    apply(ours, held.key(), held.mapped());
+    history_[++lastTicket_] = model_;
+  }
+  ASSERT_EQ(lastTicket_, registry_->tree().lastTicket());
+}
+
+// Time-outs drop what is held; which ones is the registry's business.
+void RegistryWorld::forgetHeld() {
+  for (auto& [id, worker] : model_) {
+    const Worker* real = registry_->tree().findWorker(id.first, id.second);
+    for (auto& [name, location] : worker.locations) {
+      if (real->find(name)->gap.held.empty()) location.held.clear();
+    }
+  }
 }
 
 void RegistryWorld::heartbeat() {
@@ -365,8 +404,8 @@ void RegistryWorld::heartbeat() {
     for (const LocationStatement& one : statements) {
       const Location& real =
           *registry_->tree().findWorker(process.id.first, process.id.second)->find(one.location);
-      replaying.push_back(real.sync == SyncState::kReplaying && real.lastSeq < one.lastSeq &&
-                          real.record.live.incarnation == one.incarnation);
+      replaying.push_back(registry_->repair().wanted(real) || real.gap.replay.to != 0 ||
+                          !real.gap.held.empty());
     }
   }
   const auto result = registry_->registration().heartbeat(process.session, statements);
@@ -385,8 +424,6 @@ void RegistryWorld::heartbeat() {
       const Location& real = *registry_->tree()
                                   .findWorker(process.id.first, process.id.second)
                                   ->find(statements[i].location);
-      // A worker that can replay what is missing is asked to register again.
-      if (real.sync == SyncState::kReplaying) worker.open = false;
       if (real.sync == SyncState::kInSync && real.lastSeq == statements[i].lastSeq) {
         EXPECT_EQ(worker.locations[statements[i].location].keys, contents[i]);
       }
@@ -429,6 +466,7 @@ void RegistryWorld::closeConnection() {
     worker.state = WorkerState::kLost;
     worker.session = kNoSession;
     worker.heardMs = clock_.nowMs;
+    for (auto& [name, location] : worker.locations) location.held.clear();
   }
   registry_->registration().connectionClosed(process.session);
   if (process.session != kNoSession) deadSessions_.push_back(process.session);
@@ -442,6 +480,7 @@ void RegistryWorld::passTime() {
   const Model before = model_;
   registry_->tick();
   modelTick();
+  forgetHeld();
   // The order in which one tick writes of several workers is its own: no crash in between.
   const bool several = registry_->tree().lastTicket() > lastTicket_ + 1;
   wrote(before);
@@ -496,6 +535,7 @@ void RegistryWorld::crash() {
     worker.session = kNoSession;
     worker.open = true;
     worker.heardMs = clock_.nowMs;
+    for (auto& [name, location] : worker.locations) location.held.clear();
     if (worker.state == WorkerState::kActive) worker.state = WorkerState::kRecovered;
   }
   for (Process& process : processes_) process.session = kNoSession;

@@ -79,6 +79,8 @@ class RegistryWorld {
     void pause(const std::string&) override {}
     void resume() override {}
     void superseded(const std::string&) override {}
+    void replay(const std::string&, uint64_t, uint64_t, uint64_t) override {}
+    void startFullSync(const std::string&, Reason, uint64_t) override {}
     void closed(const std::string&) override {}
   };
   struct Process {
@@ -97,6 +99,8 @@ class RegistryWorld {
     uint64_t seq = 0;
     Keys keys;
     bool hidden = false;
+    std::map<uint64_t, std::vector<Operation>> held =
+        {};  // behind a gap, by first seq; not persisted
   };
   struct ModelWorker {
     uint64_t run = 0;
@@ -131,6 +135,12 @@ class RegistryWorld {
   bool decide(ModelWorker& worker, const LocationStatement& statement, const Keys& content,
               bool atRegistration);
   void modelTick();
+  // Operations that go on where the location is.
+  static void apply(ModelLocation& ours, uint64_t firstSeq,
+                    const std::vector<Operation>& operations);
+  // Lets the registry apply what a report made continuous; each held one is a write of its own.
+  void drainHeld(ModelLocation& ours);
+  void forgetHeld();
   void wrote(const Model& before);
 
   void check();

@@ -6,6 +6,7 @@
 #include "raw_store.h"
 #include "store/keys.h"
 #include "store_fixture.h"
+#include "sync_steps.h"
 
 namespace holdfast {
 namespace {
@@ -27,6 +28,20 @@ class DamageTest : public StoreFixture {
     // A start brings what is in the log to table files.
     ASSERT_EQ(open()->close(), "");
   }
+  // A sync of worker 1 of 3, all in table files: built, or switched to.
+  void sync(bool switched) {
+    fill(3);
+    auto store = open();
+    SyncSteps sync(*store, 2);
+    sync.start({numbers(5000, 100), numbers(6000, 100), numbers(7000, 100)});
+    sync.batches();
+    sync.report({1, 2, 3});
+    if (switched) sync.switchOver();
+    ASSERT_EQ(store->close(), "");
+    ASSERT_EQ(open()->close(), "");
+    ASSERT_THAT(sink_->damages, testing::IsEmpty());
+    ASSERT_THAT(sink_->faults, testing::IsEmpty());
+  }
   // The instance has the first family, its workers the next.
   std::string tableOf(uint32_t family) {
     const auto files = tableFiles(data(), familyName(family));
@@ -34,6 +49,7 @@ class DamageTest : public StoreFixture {
     return files.empty() ? "" : files.front();
   }
   std::string data() const { return dir_ + "/data"; }
+  std::string damage_;  // what was said of worker 1
 
   // Worker 1 is damaged, 0 and 2 are well; it is released and comes back in a fresh family.
   void expectWorkerQuarantined() {
@@ -43,6 +59,7 @@ class DamageTest : public StoreFixture {
     EXPECT_TRUE(sink_->damages[0].isWorker);
     EXPECT_EQ(sink_->damages[0].instance, "a");
     EXPECT_EQ(sink_->damages[0].worker, 1u);
+    damage_ = sink_->damages[0].reason;
     StoredContent content = sink_->content();
     EXPECT_EQ(content.workers.size(), 2u);
     EXPECT_EQ(content.workers.at({"a", 0}).locations.at(0).keys.size(), 1000u);
@@ -99,6 +116,64 @@ TEST_F(DamageTest, ATruncatedTableFileQuarantinesItsWorker) {
   const std::string file = tableOf(2);
   std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
   expectWorkerQuarantined();
+}
+
+TEST_F(DamageTest, AFlippedByteInABatchQuarantinesItsWorker) {
+  sync(false);
+  const auto files = tableFiles(data(), familyName(2));
+  ASSERT_EQ(files.size(), 2u);
+  const std::string& file = std::max(files[0], files[1]);
+  flipByte(file, std::filesystem::file_size(file) / 2);
+  expectWorkerQuarantined();
+}
+
+TEST_F(DamageTest, ABatchThatDoesNotDecodeQuarantinesItsWorker) {
+  sync(false);
+  rawPut(data(), familyName(2), std::string(batchKey({0, 2, 1}).view()), "12345678");
+  expectWorkerQuarantined();
+  EXPECT_EQ(damage_, "batch 1 of the full sync of location gpu is damaged");
+}
+
+TEST_F(DamageTest, ABatchThatDoesNotDecodeAfterTheSwitchQuarantinesItsWorker) {
+  sync(true);
+  rawPut(data(), familyName(2), std::string(batchKey({0, 2, 2}).view()), "123");
+  expectWorkerQuarantined();
+  EXPECT_EQ(damage_, "batch 2 of the full sync of location gpu is damaged");
+}
+
+TEST_F(DamageTest, ABatchBeyondItsSyncQuarantinesItsWorker) {
+  sync(false);
+  rawPut(data(), familyName(2), std::string(batchKey({0, 2, 3}).view()),
+         rawGet(data(), familyName(2), std::string(batchKey({0, 2, 1}).view())));
+  expectWorkerQuarantined();
+  EXPECT_EQ(damage_, "batch 3 of the full sync of location gpu is beyond its 3");
+}
+
+TEST_F(DamageTest, AMissingBatchQuarantinesItsWorkerAfterTheSwitch) {
+  sync(true);
+  rawErase(data(), familyName(2), std::string(batchKey({0, 2, 1}).view()));
+  expectWorkerQuarantined();
+  EXPECT_EQ(damage_, "batch 1 of the full sync of location gpu is missing");
+}
+
+// There is no telling how many there were, but how many keys they had.
+TEST_F(DamageTest, AMissingLastBatchIsFoundByWhatTheRecordSays) {
+  sync(true);
+  rawErase(data(), familyName(2), std::string(batchKey({0, 2, 2}).view()));
+  auto store = open();
+  EXPECT_THAT(sink_->faults, testing::ElementsAre(testing::HasSubstr("count and digest")));
+}
+
+TEST_F(DamageTest, AMissingBatchOfASyncUnderWayIsSentAgain) {
+  sync(false);
+  rawErase(data(), familyName(2), std::string(batchKey({0, 2, 1}).view()));
+  auto store = open();
+  EXPECT_THAT(sink_->damages, testing::IsEmpty());
+  const StoredContent content = sink_->content();
+  const auto& building = content.workers.at({"a", 1}).locations.at(0).building;
+  ASSERT_TRUE(building.has_value());
+  EXPECT_EQ(building->batches.size(), 2u);
+  EXPECT_FALSE(building->batches.contains(1));
 }
 
 TEST_F(DamageTest, ADamagedInstanceIsReported) {

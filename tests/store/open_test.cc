@@ -27,7 +27,7 @@ TEST_F(OpenTest, ANewerFormatIsRefused) {
   }();
   FormatRecord record;
   record.version = newestFormat() + 6;
-  rawPut(dir_ + "/data", std::string(kFormatKey), encodeRecord(record));
+  rawPut(dir_ + "/data", "default", std::string(kFormatKey), encodeRecord(record));
   const std::string error = openError(options());
   EXPECT_THAT(error, HasSubstr("format 7"));
   EXPECT_THAT(error, HasSubstr("up to 1"));
@@ -36,7 +36,7 @@ TEST_F(OpenTest, ANewerFormatIsRefused) {
 
 TEST_F(OpenTest, ADamagedFormatRecordIsRefused) {
   ASSERT_NE(open(), nullptr);
-  rawPut(dir_ + "/data", std::string(kFormatKey), "nonsense");
+  rawPut(dir_ + "/data", "default", std::string(kFormatKey), "nonsense");
   EXPECT_THAT(openError(options()), HasSubstr("format record"));
 }
 

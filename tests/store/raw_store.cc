@@ -27,6 +27,13 @@ struct Raw {
   ~Raw() {
     for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
   }
+  rocksdb::ColumnFamilyHandle* handle(const std::string& family) const {
+    for (rocksdb::ColumnFamilyHandle* handle : handles) {
+      if (handle->GetName() == family) return handle;
+    }
+    ADD_FAILURE() << "no family " << family;
+    return nullptr;
+  }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   std::unique_ptr<rocksdb::DB> db;
 };
@@ -46,9 +53,22 @@ RawKeys rawKeys(const std::string& dataDir) {
   return all;
 }
 
-void rawPut(const std::string& dataDir, const std::string& key, const std::string& value) {
+void rawPut(const std::string& dataDir, const std::string& family, const std::string& key,
+            const std::string& value) {
   const Raw raw(dataDir);
-  EXPECT_TRUE(raw.db->Put(rocksdb::WriteOptions(), key, value).ok());
+  EXPECT_TRUE(raw.db->Put(rocksdb::WriteOptions(), raw.handle(family), key, value).ok());
+}
+
+std::string rawGet(const std::string& dataDir, const std::string& family, const std::string& key) {
+  const Raw raw(dataDir);
+  std::string value;
+  EXPECT_TRUE(raw.db->Get(rocksdb::ReadOptions(), raw.handle(family), key, &value).ok());
+  return value;
+}
+
+void rawErase(const std::string& dataDir, const std::string& family, const std::string& key) {
+  const Raw raw(dataDir);
+  EXPECT_TRUE(raw.db->Delete(rocksdb::WriteOptions(), raw.handle(family), key).ok());
 }
 
 std::vector<std::string> tableFiles(const std::string& dataDir, const std::string& family) {

@@ -49,6 +49,7 @@ bool StoreDriver::open(uint64_t atLeast) {
   options.closeTimeMax = std::chrono::milliseconds(0);
   options.syncInterval = std::chrono::milliseconds(1 + below(20));
   options.recoveryThreads = 2;
+  options.foldKeysMax = 2 + below(200);
   events_->install(options);
   auto opened = RocksStore::open(std::move(options));
   if (!opened.ok()) return fail("open: " + opened.error().message);
@@ -96,6 +97,7 @@ void StoreDriver::adoptRecovered() {
       live.record = location;
       live.lastSeq = sink_->contents[owner][id].lastSeq;
       live.keys = sink_->contents[owner][id].keys;
+      live.building = sink_->contents[owner][id].building;
       live.life = nextLife_++;
     }
   }
@@ -112,8 +114,8 @@ StoredContent StoreDriver::expected() const {
     to.state = worker.record.state;
     for (const auto& [id, location] : worker.locations) {
       const LivePart& live = location.record.live;
-      to.locations[id] = {location.record.name, live.generation,  live.stream,  live.incarnation,
-                          live.hidden,          location.lastSeq, location.keys};
+      to.locations[id] = {location.record.name, live.generation,  live.stream,   live.incarnation,
+                          live.hidden,          location.lastSeq, location.keys, location.building};
     }
   }
   return all;
@@ -317,6 +319,12 @@ void StoreDriver::commitFold(const FoldResult& result) {
   LiveLocation& location = found->second;
   location.folding = false;
   LivePart& live = location.record.live;
+  if (!result.ok && result.error.find("has been dropped") == std::string::npos &&
+      result.error.find("was broken off") == std::string::npos &&
+      result.error.find("IO error") == std::string::npos) {
+    fail("a fold: " + result.error);
+    return;
+  }
   if (!result.ok || live.generation != fold.live.generation || live.fold != fold.live.fold) return;
   const OwnerId owner = worker->second.owner;
   StoreBatch batch;
@@ -330,7 +338,7 @@ void StoreDriver::commitFold(const FoldResult& result) {
     batch.steps.emplace_back(PutLocation{owner, location.record});
     batch.steps.emplace_back(
         DropJournal{owner, fold.location, live.generation, live.stream, live.baseSeq});
-    if (old != 0) batch.steps.emplace_back(DropFold{owner, fold.location, live.generation, old});
+    batch.steps.emplace_back(DropFold{owner, fold.location, live.generation, old});
   }
   writeBatch(std::move(batch));
 }
@@ -365,7 +373,13 @@ bool StoreDriver::restart() {
   }
   // While it is busy.
   files_->setAfter(1 + below(6), FaultyFileSystem::State::kDead);
-  for (uint64_t i = below(12); i > 0; --i) report();
+  for (uint64_t i = below(12); i > 0; --i) {
+    if (chance(70)) {
+      report();
+    } else {
+      sync();
+    }
+  }
   store_->poll(*events_);
   files_->set(FaultyFileSystem::State::kDead);
   store_->poll(*events_);
@@ -384,8 +398,10 @@ bool StoreDriver::restart() {
 
 bool StoreDriver::step() {
   const uint64_t choice = below(100);
-  if (choice < 45) {
+  if (choice < 30) {
     report();
+  } else if (choice < 45) {
+    sync();
   } else if (choice < 53) {
     addWorker();
   } else if (choice < 57) {

@@ -33,6 +33,7 @@ class StoreDriver {
     LocationRecord record;
     uint64_t lastSeq = 0;
     std::set<ChunkHash> keys;
+    std::optional<StoredBuilding> building;  // its part is that of `record`
     bool folding = false;
     uint64_t life = 0;  // tells a location from a later one in the same place
   };
@@ -76,6 +77,13 @@ class StoreDriver {
   void dropLocation();
   void release();
   void requestFold();
+  // Of full syncs: begins one, or goes on with one.
+  void sync();
+  void startSync(LiveWorker& worker, LiveLocation& location);
+  void sendBatch(LiveWorker& worker, LiveLocation& location, uint32_t number);
+  void reportWhileBuilding(LiveWorker& worker, LiveLocation& location);
+  void switchOver(LiveWorker& worker, LiveLocation& location);
+  void abandon(LiveWorker& worker, LiveLocation& location);
 
   std::mt19937_64 random_;
   const std::string dataDir_;
@@ -87,6 +95,7 @@ class StoreDriver {
   std::map<std::string, std::pair<OwnerId, uint32_t>> instances_;
   std::map<std::pair<std::string, uint32_t>, LiveWorker> workers_;
   std::map<uint64_t, PendingFold> folds_;
+  std::map<uint64_t, std::vector<std::vector<ChunkHash>>> plans_;  // all batches, by sync id
   uint64_t nextFold_ = 1;
   uint64_t nextLife_ = 1;
   uint64_t nextRun_ = 1;

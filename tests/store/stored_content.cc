@@ -15,6 +15,15 @@ std::ostream& operator<<(std::ostream& out, const StoredContent& content) {
           << " seq " << location.lastSeq << ":";
       for (const ChunkHash key : location.keys) out << " " << key;
       out << "\n";
+      if (!location.building) continue;
+      const BuildingPart& part = location.building->part;
+      out << "    builds g" << part.generation << " i" << part.incarnation << " sync "
+          << part.syncId << " base " << part.baseSeq << " of " << part.totalKeys
+          << " keys, batches of " << part.batchCount << ":";
+      for (const auto& [batch, keys] : location.building->batches) {
+        out << " " << batch << " (" << keys.size() << ")";
+      }
+      out << ", " << location.building->operations.size() << " operations\n";
     }
   }
   return out;
@@ -33,6 +42,12 @@ void applyTo(std::set<ChunkHash>& keys, const Operations& operations) {
     } else {
       keys.insert(operations.keys[i]);
     }
+  }
+}
+
+void append(std::vector<std::pair<ChunkHash, bool>>& all, const Operations& operations) {
+  for (size_t i = 0; i < operations.size(); ++i) {
+    all.emplace_back(operations.keys[i], operations.evicts.test(i));
   }
 }
 
@@ -66,6 +81,7 @@ void ContentSink::worker(OwnerId owner, const WorkerRecord& record,
     content.incarnation = location.live.incarnation;
     content.hidden = location.live.hidden;
     content.lastSeq = location.live.baseSeq;
+    if (location.building) content.building.emplace().part = *location.building;
   }
 }
 
@@ -75,11 +91,13 @@ void ContentSink::segment(OwnerId owner, uint16_t location, std::span<const Chun
   ASSERT_FALSE(keys.empty());
   EXPECT_LE(keys.size(), 65536u);
   Reading& reading = readings_[{owner, location}];
-  EXPECT_FALSE(reading.journalBegun);
+  EXPECT_FALSE(reading.journalBegun || reading.buildingBegun);
+  // The batches of a full sync are in no order.
+  const bool ordered = workers[owner].second[location].live.fold != 0;
   for (const ChunkHash key : keys) {
-    EXPECT_TRUE(!reading.lastKey || *reading.lastKey < key);
+    EXPECT_TRUE(!ordered || !reading.lastKey || *reading.lastKey < key);
     reading.lastKey = key;
-    contents[owner][location].keys.insert(key);
+    if (!contents[owner][location].keys.insert(key).second) fault(owner, location, "keys repeat");
   }
 }
 
@@ -100,6 +118,7 @@ void ContentSink::journal(OwnerId owner, uint16_t location, const JournalEntry& 
   ASSERT_TRUE(workers[owner].second.contains(location));
   const LivePart& live = workers[owner].second[location].live;
   Reading& reading = readings_[{owner, location}];
+  EXPECT_FALSE(reading.buildingBegun);
   EXPECT_TRUE(!reading.journalBegun || reading.stream <= entry.stream);
   EXPECT_LE(entry.stream, live.stream);
   reading.journalBegun = true;
@@ -111,9 +130,39 @@ void ContentSink::journal(OwnerId owner, uint16_t location, const JournalEntry& 
     content.lastSeq = entry.firstSeq + entry.operations.size() - 1;
   }
   applyTo(content.keys, entry.operations);
+  if (!entry.counted) return;
   if (content.keys.size() != entry.countAfter || !(digestOf(content.keys) == entry.digestAfter)) {
     fault(owner, location, "the content differs from the journal's count and digest");
   }
+}
+
+StoredBuilding* ContentSink::building(OwnerId owner, uint16_t location) {
+  contentsBegun_ = true;
+  readings_[{owner, location}].buildingBegun = true;
+  auto& building = contents[owner][location].building;
+  EXPECT_TRUE(building && !finished.contains(owner));
+  return building ? &*building : nullptr;
+}
+
+void ContentSink::batch(OwnerId owner, uint16_t location, uint32_t number,
+                        std::span<const ChunkHash> keys) {
+  StoredBuilding* to = building(owner, location);
+  ASSERT_NE(to, nullptr);
+  EXPECT_FALSE((readings_[{owner, location}].buildingJournalBegun));
+  EXPECT_LT(number, to->part.batchCount);
+  EXPECT_TRUE(to->batches.empty() || to->batches.rbegin()->first < number);
+  to->batches[number].assign(keys.begin(), keys.end());
+}
+
+void ContentSink::buildingJournal(OwnerId owner, uint16_t location, const JournalEntry& entry) {
+  StoredBuilding* to = building(owner, location);
+  ASSERT_NE(to, nullptr);
+  readings_[{owner, location}].buildingJournalBegun = true;
+  EXPECT_FALSE(entry.counted);
+  if (entry.stream != 0 || entry.firstSeq != to->lastSeq() + 1) {
+    fault(owner, location, "the journal of the building part has a hole");
+  }
+  append(to->operations, entry.operations);
 }
 
 void ContentSink::finish(OwnerId owner) {

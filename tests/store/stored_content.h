@@ -15,6 +15,16 @@
 
 namespace holdfast {
 
+// A generation that a full sync builds.
+struct StoredBuilding {
+  BuildingPart part;
+  std::map<uint32_t, std::vector<ChunkHash>> batches;  // by number
+  std::vector<std::pair<ChunkHash, bool>> operations;  // of its journal; true: an evict
+
+  uint64_t lastSeq() const { return part.baseSeq + operations.size(); }
+  friend bool operator==(const StoredBuilding&, const StoredBuilding&) = default;
+};
+
 struct StoredLocation {
   std::string name;
   uint32_t generation = 0;
@@ -23,6 +33,7 @@ struct StoredLocation {
   bool hidden = false;
   uint64_t lastSeq = 0;
   std::set<ChunkHash> keys;
+  std::optional<StoredBuilding> building;
 
   friend bool operator==(const StoredLocation&, const StoredLocation&) = default;
 };
@@ -48,6 +59,7 @@ std::ostream& operator<<(std::ostream& out, const StoredContent& content);
 
 KeyDigest digestOf(const std::set<ChunkHash>& keys);
 void applyTo(std::set<ChunkHash>& keys, const Operations& operations);
+void append(std::vector<std::pair<ChunkHash, bool>>& all, const Operations& operations);
 
 struct DamagedOwner {
   OwnerId owner = kNoOwner;
@@ -65,6 +77,9 @@ class ContentSink : public RecoverySink {
               const std::vector<LocationRecord>& locations) override;
   void segment(OwnerId owner, uint16_t location, std::span<const ChunkHash> keys) override;
   void journal(OwnerId owner, uint16_t location, const JournalEntry& entry) override;
+  void batch(OwnerId owner, uint16_t location, uint32_t number,
+             std::span<const ChunkHash> keys) override;
+  void buildingJournal(OwnerId owner, uint16_t location, const JournalEntry& entry) override;
   void finish(OwnerId owner) override;
   void damaged(OwnerId owner, const std::string& instance, bool isWorker, uint32_t worker,
                const std::string& reason) override;
@@ -84,12 +99,16 @@ class ContentSink : public RecoverySink {
  private:
   struct Reading {
     bool journalBegun = false;
+    bool buildingBegun = false;
+    bool buildingJournalBegun = false;
     bool baseChecked = false;
     uint32_t stream = 0;
     std::optional<ChunkHash> lastKey;
   };
   void fault(OwnerId owner, uint16_t location, const std::string& what);
   void checkBase(OwnerId owner, uint16_t location);
+  // The building part that something came of; null and a failed test if there is none.
+  StoredBuilding* building(OwnerId owner, uint16_t location);
 
   bool begun_ = false;
   bool contentsBegun_ = false;

@@ -26,11 +26,16 @@ struct Apply {
   void operator()(const DropGeneration& s) {
     LocationData& data = location(s.owner, s.location);
     eraseIf(data.segments, [&](const auto& key) { return key.first == s.generation; });
+    eraseIf(data.batches, [&](const auto& key) { return key.first == s.generation; });
     eraseIf(data.journal, [&](const auto& key) { return std::get<0>(key) == s.generation; });
   }
   void operator()(const DropLocation& s) { disk[s.owner].locations.erase(s.location); }
   void operator()(const DropFold& s) {
-    location(s.owner, s.location).segments.erase({s.generation, s.fold});
+    LocationData& data = location(s.owner, s.location);
+    data.segments.erase({s.generation, s.fold});
+    if (s.fold == 0) {
+      eraseIf(data.batches, [&](const auto& key) { return key.first == s.generation; });
+    }
   }
   void operator()(const DropJournal& s) {
     eraseIf(location(s.owner, s.location).journal, [&](const auto& key) {
@@ -47,6 +52,35 @@ struct Apply {
   }
 };
 
+// Calls visit(number, keys) with the batches of a generation, in order.
+template <typename Visit>
+void forBatches(const LocationData& data, uint32_t generation, Visit visit) {
+  for (auto batch = data.batches.lower_bound({generation, 0});
+       batch != data.batches.end() && batch->first.first == generation; ++batch) {
+    visit(batch->first.second, batch->second);
+  }
+}
+
+// Calls visit(entry) with the journal of a generation, in order.
+template <typename Visit>
+void forJournal(const LocationData& data, uint32_t generation, Visit visit) {
+  for (auto record = data.journal.lower_bound({generation, 0, 0});
+       record != data.journal.end() && std::get<0>(record->first) == generation; ++record) {
+    const auto& [of, stream, seq] = record->first;
+    const MemoryStore::Journal& journal = record->second;
+    std::vector<uint8_t> bits(journal.keys.size() / 8 + 1);
+    for (size_t i = 0; i < journal.keys.size(); ++i) {
+      if (journal.evicts[i]) bits[i / 8] |= static_cast<uint8_t>(1u << (i % 8));
+    }
+    visit(JournalEntry{stream,
+                       seq,
+                       {journal.keys, {bits.data(), 0}},
+                       journal.countAfter,
+                       journal.digestAfter,
+                       journal.counted});
+  }
+}
+
 // Merges the live part of `data` into segments of the new fold.
 FoldResult foldInto(LocationData& data, const FoldRequest& request) {
   FoldResult result;
@@ -56,18 +90,25 @@ FoldResult foldInto(LocationData& data, const FoldRequest& request) {
   std::set<ChunkHash> keys;
   const auto old = data.segments.find({request.live.generation, request.live.fold});
   if (old != data.segments.end()) keys.insert(old->second.begin(), old->second.end());
-  for (const auto& [key, journal] : data.journal) {
-    const auto& [generation, stream, seq] = key;
-    if (generation != request.live.generation || stream > request.live.stream) continue;
-    for (size_t i = 0; i < journal.keys.size(); ++i) {
-      if (journal.evicts[i]) {
-        keys.erase(journal.keys[i]);
+  if (request.live.fold == 0) {
+    forBatches(data, request.live.generation, [&](uint32_t, const std::vector<ChunkHash>& batch) {
+      keys.insert(batch.begin(), batch.end());
+    });
+  }
+  forJournal(data, request.live.generation, [&](const JournalEntry& entry) {
+    if (entry.stream > request.live.stream) return;
+    const Operations& operations = entry.operations;
+    for (size_t i = 0; i < operations.size(); ++i) {
+      if (operations.evicts.test(i)) {
+        keys.erase(operations.keys[i]);
       } else {
-        keys.insert(journal.keys[i]);
+        keys.insert(operations.keys[i]);
       }
     }
-    if (stream == request.live.stream) result.baseSeq = seq + journal.keys.size() - 1;
-  }
+    if (entry.stream == request.live.stream) {
+      result.baseSeq = entry.firstSeq + operations.size() - 1;
+    }
+  });
   for (const ChunkHash key : keys) result.baseDigest.add(key);
   result.baseCount = keys.size();
   data.segments[{request.live.generation, request.newFold}].assign(keys.begin(), keys.end());
@@ -140,10 +181,19 @@ Ticket MemoryStore::append(const ReportRecord& report) {
   }
   journal.countAfter = report.countAfter;
   journal.digestAfter = report.digestAfter;
+  journal.counted = report.counted;
   return enqueue(false, [owner = report.owner, location = report.location,
                          key = std::tuple(report.generation, report.stream, report.firstSeq),
                          journal = std::move(journal)](Disk& disk) {
     disk[owner].locations[location].journal[key] = journal;
+  });
+}
+
+Ticket MemoryStore::append(const BatchRecord& batch) {
+  return enqueue(false, [owner = batch.owner, location = batch.location,
+                         key = std::pair(batch.generation, batch.number),
+                         keys = std::vector(batch.keys.begin(), batch.keys.end())](Disk& disk) {
+    disk[owner].locations[location].batches[key] = keys;
   });
 }
 
@@ -208,20 +258,20 @@ void MemoryStore::recover(RecoverySink& sink) {
       const LivePart& live = data.record->live;
       const auto segment = data.segments.find({live.generation, live.fold});
       if (segment != data.segments.end()) sink.segment(owner, id, segment->second);
-      for (const auto& [key, journal] : data.journal) {
-        const auto& [generation, stream, seq] = key;
-        if (generation != live.generation) continue;
-        std::vector<uint8_t> bits(journal.keys.size() / 8 + 1);
-        for (size_t i = 0; i < journal.keys.size(); ++i) {
-          if (journal.evicts[i]) bits[i / 8] |= static_cast<uint8_t>(1u << (i % 8));
-        }
-        sink.journal(owner, id,
-                     {stream,
-                      seq,
-                      {journal.keys, {bits.data(), 0}},
-                      journal.countAfter,
-                      journal.digestAfter});
+      if (live.fold == 0) {
+        forBatches(data, live.generation, [&](uint32_t, const std::vector<ChunkHash>& keys) {
+          sink.segment(owner, id, keys);
+        });
       }
+      forJournal(data, live.generation,
+                 [&](const JournalEntry& entry) { sink.journal(owner, id, entry); });
+      if (!data.record->building) continue;
+      const uint32_t building = data.record->building->generation;
+      forBatches(data, building, [&](uint32_t number, const std::vector<ChunkHash>& keys) {
+        sink.batch(owner, id, number, keys);
+      });
+      forJournal(data, building,
+                 [&](const JournalEntry& entry) { sink.buildingJournal(owner, id, entry); });
     }
     sink.finish(owner);
   }

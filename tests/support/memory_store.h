@@ -23,11 +23,14 @@ class MemoryStore : public RegistryStore {
     std::vector<bool> evicts;
     uint64_t countAfter = 0;
     KeyDigest digestAfter;
+    bool counted = true;
   };
   struct LocationData {
     std::optional<LocationRecord> record;
-    // (generation, fold) -> sorted keys; (generation, stream, firstSeq) -> report
+    // (generation, fold) -> sorted keys; (generation, number) -> keys of a batch of a full sync;
+    // (generation, stream, firstSeq) -> report
     std::map<std::pair<uint32_t, uint32_t>, std::vector<ChunkHash>> segments;
+    std::map<std::pair<uint32_t, uint32_t>, std::vector<ChunkHash>> batches;
     std::map<std::tuple<uint32_t, uint32_t, uint64_t>, Journal> journal;
   };
   struct Family {
@@ -64,6 +67,7 @@ class MemoryStore : public RegistryStore {
   OwnerId claim() override;
   bool hasRoom(size_t) const override { return !full_; }
   Ticket append(const ReportRecord& report) override;
+  Ticket append(const BatchRecord& batch) override;
   Ticket write(StoreBatch batch) override;
   void fold(const FoldRequest& request) override;
   StoreHealth health() const override { return health_; }

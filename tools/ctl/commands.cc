@@ -40,6 +40,22 @@ std::string reasonText(schema::Reason reason) {
   return std::string(reasonName(static_cast<Reason>(reason)));
 }
 
+std::string_view phaseName(schema::FullSyncInfo::Phase phase) {
+  switch (phase) {
+    case schema::FullSyncInfo::Phase::NONE:
+      return "none";
+    case schema::FullSyncInfo::Phase::QUEUED:
+      return "queued";
+    case schema::FullSyncInfo::Phase::ASKED:
+      return "asked";
+    case schema::FullSyncInfo::Phase::RUNNING:
+      return "running";
+    case schema::FullSyncInfo::Phase::BACKING_OFF:
+      return "backing off";
+  }
+  return "?";
+}
+
 void writeLatency(JsonWriter& json, std::string_view key, schema::Latency::Reader latency) {
   json.beginObject(key);
   json.number("count", latency.getCount());
@@ -63,7 +79,12 @@ void writeStatus(JsonWriter& json, schema::StatusRetMsg::Reader s) {
   json.number("locations", s.getLocations());
   json.number("locationsInSync", s.getLocationsInSync());
   json.number("locationsCaughtUp", s.getLocationsCaughtUp());
+  json.number("locationsReplaying", s.getLocationsReplaying());
   json.number("locationsDiverged", s.getLocationsDiverged());
+  json.number("locationsSyncing", s.getLocationsSyncing());
+  json.number("fullSyncsRunning", s.getFullSyncsRunning());
+  json.number("fullSyncsQueued", s.getFullSyncsQueued());
+  json.real("globalProgress", s.getGlobalProgress());
   json.number("chunks", s.getChunks());
   json.number("memberships", s.getMemberships());
   json.number("indexBytes", s.getIndexBytes());
@@ -128,7 +149,13 @@ void printStatus(std::ostream& out, schema::StatusRetMsg::Reader s) {
   line("workers", workers + " in " + grouped(s.getInstances()) + " instances");
   line("locations", grouped(s.getLocations()) + ": " + grouped(s.getLocationsInSync()) +
                         " in sync, " + grouped(s.getLocationsCaughtUp()) + " caught up, " +
+                        grouped(s.getLocationsReplaying()) + " replaying, " +
+                        grouped(s.getLocationsSyncing()) + " syncing, " +
                         grouped(s.getLocationsDiverged()) + " diverged");
+  if (s.getFullSyncsRunning() + s.getFullSyncsQueued() != 0) {
+    line("full syncs", grouped(s.getFullSyncsRunning()) + " running, " +
+                           grouped(s.getFullSyncsQueued()) + " waiting");
+  }
   line("chunks",
        grouped(s.getChunks()) + " distinct, " + grouped(s.getMemberships()) + " memberships");
   line("memory", bytesText(s.getResidentBytes()) + " resident, " + bytesText(s.getIndexBytes()) +
@@ -156,6 +183,55 @@ void writeLocation(JsonWriter& json, schema::LocationInfo::Reader location) {
   json.text("digest", hexText(location.getDigest().getA()) + hexText(location.getDigest().getB()));
   json.boolean("hidden", location.getHidden());
   json.number("journalOperations", location.getJournalOperations());
+  json.number("heldOperations", location.getHeldOperations());
+  const auto sync = location.getFullSync();
+  json.beginObject("fullSync");
+  json.text("phase", phaseName(sync.getPhase()));
+  json.number("queuePosition", sync.getQueuePosition());
+  json.number("batchCount", sync.getBatchCount());
+  json.number("batchesStored", sync.getBatchesStored());
+  json.number("totalKeys", sync.getTotalKeys());
+  json.number("keysStored", sync.getKeysStored());
+  json.number("runningMs", sync.getRunningMs());
+  json.number("remainingMs", sync.getRemainingMs());
+  json.number("failures", sync.getFailures());
+  json.endObject();
+}
+
+// What is being done about a location that is not in sync.
+std::string repairText(schema::LocationInfo::Reader location) {
+  const auto sync = location.getFullSync();
+  std::string text;
+  switch (sync.getPhase()) {
+    case schema::FullSyncInfo::Phase::NONE:
+      if (location.getSync() == schema::SyncState::REPLAYING) {
+        text = "the worker sends again what is missing";
+        if (location.getHeldOperations() != 0) {
+          text += ", " + grouped(location.getHeldOperations()) + " operations wait behind it";
+        }
+      } else if (location.getSync() == schema::SyncState::DIVERGED) {
+        text = "waits for its worker to register";
+      }
+      break;
+    case schema::FullSyncInfo::Phase::QUEUED:
+      text = "full sync queued, " + grouped(sync.getQueuePosition()) + " before it";
+      break;
+    case schema::FullSyncInfo::Phase::ASKED:
+      text = "full sync asked for";
+      break;
+    case schema::FullSyncInfo::Phase::RUNNING:
+      text = "full sync: " + grouped(sync.getKeysStored()) + " of " + grouped(sync.getTotalKeys()) +
+             " keys";
+      if (sync.getRemainingMs() != 0) {
+        text += ", " + durationText(sync.getRemainingMs()) + " remain";
+      }
+      break;
+    case schema::FullSyncInfo::Phase::BACKING_OFF:
+      text = "full sync failed, tried again later";
+      break;
+  }
+  if (sync.getFailures() != 0) text += " (failed " + grouped(sync.getFailures()) + " times)";
+  return text;
 }
 
 void writeWorker(JsonWriter& json, schema::WorkerInfo::Reader worker) {
@@ -284,7 +360,8 @@ bool showWorkers(Controller& controller, const Output& output, const std::string
                {"WHY"},
                {"CHUNKS", kRight},
                {"SEQ", kRight},
-               {"COMMITTED", kRight}});
+               {"COMMITTED", kRight},
+               {"REPAIR"}});
   for (const auto worker : infos) {
     std::vector<std::string> row = {
         stringOf(worker.getInstanceId()), std::to_string(worker.getWorkerId()),
@@ -293,7 +370,7 @@ bool showWorkers(Controller& controller, const Output& output, const std::string
         agoText(worker.getLastHeartbeatTimeMs())};
     if (worker.getQuarantined().size() != 0) row[2] += " (quarantined)";
     if (worker.getLocations().size() == 0) {
-      row.insert(row.end(), {"-", "", stringOf(worker.getQuarantined()), "", "", ""});
+      row.insert(row.end(), {"-", "", stringOf(worker.getQuarantined()), "", "", "", ""});
       table.add(std::move(row));
       continue;
     }
@@ -302,7 +379,7 @@ bool showWorkers(Controller& controller, const Output& output, const std::string
                  {stringOf(location.getName()) + (location.getHidden() ? " (hidden)" : ""),
                   syncName(location.getSync()), reasonText(location.getReason()),
                   grouped(location.getCount()), grouped(location.getLastSeq()),
-                  grouped(location.getCommittedSeq())});
+                  grouped(location.getCommittedSeq()), repairText(location)});
       table.add(std::move(row));
       row.assign(5, "");
     }
@@ -345,17 +422,44 @@ bool showDiverged(Controller& controller, const Output& output) {
     }
     json.endList();
   } else if (locations.size() == 0) {
-    output.out << "no location is diverged\n";
+    output.out << "no location needs a repair\n";
   } else {
-    Table table({{"INSTANCE"}, {"RANK", kRight}, {"LOCATION"}, {"WHY"}, {"CHUNKS", kRight}});
+    Table table({{"INSTANCE"},
+                 {"RANK", kRight},
+                 {"LOCATION"},
+                 {"SYNC"},
+                 {"WHY"},
+                 {"CHUNKS", kRight},
+                 {"REPAIR"}});
     for (const auto one : locations) {
       table.add({stringOf(one.getInstanceId()), std::to_string(one.getWorkerId()),
-                 stringOf(one.getInfo().getName()), reasonText(one.getInfo().getReason()),
-                 grouped(one.getInfo().getCount())});
+                 stringOf(one.getInfo().getName()), syncName(one.getInfo().getSync()),
+                 reasonText(one.getInfo().getReason()), grouped(one.getInfo().getCount()),
+                 repairText(one.getInfo())});
     }
     table.print(output.out);
   }
   return true;
+}
+
+bool forceSync(Controller& controller, const Output& output, const std::string& instance,
+               uint32_t worker, const std::string& location) {
+  auto request = controller.op().forceSyncRequest();
+  auto message = request.initMessage();
+  message.setInstanceId(textOf(instance));
+  message.setWorkerId(worker);
+  message.setLocation(textOf(location));
+  const uint32_t locations = controller.call(request).getLocations();
+  if (output.json) {
+    JsonWriter json(output.out);
+    json.beginObject();
+    json.number("locations", locations);
+    json.endObject();
+  } else {
+    output.out << grouped(locations) << (locations == 1 ? " location" : " locations")
+               << " will be synced; holdfast-ctl diverged shows how far it is\n";
+  }
+  return locations != 0;
 }
 
 bool showLookup(Controller& controller, const Output& output, const Prompt& prompt) {

@@ -23,6 +23,9 @@ bool showWorkers(Controller& controller, const Output& output, const std::string
                  const std::vector<uint32_t>& workers);
 bool showInstanceOfIp(Controller& controller, const Output& output, const std::string& ip);
 bool showDiverged(Controller& controller, const Output& output);
+// Has locations of a worker sent anew; an empty location means all of them.
+bool forceSync(Controller& controller, const Output& output, const std::string& instance,
+               uint32_t worker, const std::string& location);
 
 struct Prompt {
   std::string model;

@@ -23,7 +23,9 @@ constexpr const char* kFooter = R"(Examples:
   holdfast-ctl lookup --file prompt.txt       tokens from a file ('-': from stdin)
   holdfast-ctl lookup --hashes 0x1f 77        by chunk hashes instead of tokens
   holdfast-ctl query 10.0.0.7                 which instance runs at this ip
-  holdfast-ctl diverged                       what needs a repair, and why
+  holdfast-ctl diverged                       what needs a repair, why, and what is being done
+  holdfast-ctl sync llama-0 3                 has rank 3 send everything it holds anew
+  holdfast-ctl sync llama-0 3 gpu             the same of one location
   holdfast-ctl --controller unix:/run/holdfast.sock status
 
 Exit codes:
@@ -119,6 +121,15 @@ int run(int argc, const char* const* argv) {
   query->add_option("ip", ip, "As workers registered it")->required();
   CLI::App* diverged = app.add_subcommand("diverged", "Locations that need a repair");
 
+  std::string syncInstance;
+  uint32_t syncWorker = 0;
+  std::string syncLocation;
+  CLI::App* sync = app.add_subcommand(
+      "sync", "Have a worker send all its keys anew; it and look-ups go on meanwhile");
+  sync->add_option("INSTANCE", syncInstance, "Of the worker")->required();
+  sync->add_option("WORKER", syncWorker, "Its rank")->required();
+  sync->add_option("LOCATION", syncLocation, "Only this one; all of them unless given");
+
   try {
     app.parse(argc, argv);
     Prompt prompt;
@@ -132,6 +143,9 @@ int run(int argc, const char* const* argv) {
     if (lookup->parsed()) found = showLookup(controller, output, prompt);
     if (query->parsed()) found = showInstanceOfIp(controller, output, ip);
     if (diverged->parsed()) found = showDiverged(controller, output);
+    if (sync->parsed()) {
+      found = forceSync(controller, output, syncInstance, syncWorker, syncLocation);
+    }
     return found ? kDone : kNothingFound;
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);

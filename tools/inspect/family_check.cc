@@ -206,14 +206,16 @@ class FamilyCheck {
       if (options_.recount.read) options_.recount.read(hashes->size());
     }
     if (!unreadable()) return;
+    // What the worker stated: it is compared before the switch, and the sync fails.
     const bool whole = batches == part.batchCount;
     if (known && (keys > part.totalKeys ||
                   (whole && (keys != part.totalKeys || !(digest == part.digest))))) {
-      report("wrong-sync", "building part",
-             "its " + std::to_string(batches) + " batches of " + std::to_string(part.batchCount) +
-                 " have " + std::to_string(keys) + " keys; it says " +
-                 std::to_string(part.totalKeys) +
-                 (keys == part.totalKeys ? " with another digest" : ""));
+      add(Severity::kNote, "sync-mismatch", location.name, "building part",
+          "its " + std::to_string(batches) + " batches of " + std::to_string(part.batchCount) +
+              " have " + std::to_string(keys) + " keys; its worker stated " +
+              std::to_string(part.totalKeys) +
+              (keys == part.totalKeys ? " with another digest" : ""),
+          "nothing needs to be done: the controller finds it at the end of the full sync");
     }
     buildingJournal(location, part, report);
   }
@@ -312,16 +314,9 @@ class FamilyCheck {
     const LocationRecord& location = found->second;
     if (generation == location.live.generation) return false;
     if (location.building && generation == location.building->generation) return false;
-    if (generation > location.live.generation && generation < location.nextGeneration) {
-      add(Severity::kNote, "abandoned-sync", location.name, name,
-          "of a full sync that was given up",
-          "nothing needs to be done: the next full sync or start of holdfastd deletes it");
-    } else {
-      add(Severity::kProblem, "stale-generation", location.name, name,
-          "they were left behind: the live generation is " +
-              std::to_string(location.live.generation),
-          kDeletedAtStart);
-    }
+    add(Severity::kProblem, "stale-generation", location.name, name,
+        "they were left behind: the live generation is " + std::to_string(location.live.generation),
+        kDeletedAtStart);
     return true;
   }
 

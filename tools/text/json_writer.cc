@@ -53,6 +53,13 @@ void JsonWriter::number(std::string_view key, uint64_t value) {
   out_ << value;
 }
 
+void JsonWriter::real(std::string_view key, double value) {
+  next(key);
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.6g", value);
+  out_ << text;
+}
+
 void JsonWriter::boolean(std::string_view key, bool value) {
   next(key);
   out_ << (value ? "true" : "false");

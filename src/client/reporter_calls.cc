@@ -1,0 +1,168 @@
+// The part of the reporter that others call: the controller and, through Client, the engine.
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "client/one_answer.h"
+#include "client/reporter_live.h"
+#include "client/rpc_error.h"
+#include "client/wire.h"
+
+namespace holdfast {
+
+// What the controller calls. Only the capability of the present registration has an owner: calls
+// to an older one speak of a session that is over.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"  // as Cap'n Proto generates its base
+class Reporter::WorkerServer final : public schema::Worker::Server {
+ public:
+  explicit WorkerServer(std::shared_ptr<Reporter*> owner) : owner_(std::move(owner)) {}
+
+  kj::Promise<void> pause(PauseContext context) override {
+    const auto params = context.getParams();
+    if (*owner_) (*owner_)->paused(toString(params.getLocation()), toString(params.getReason()));
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> resume(ResumeContext) override {
+    if (*owner_) (*owner_)->resumed();
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> superseded(SupersededContext context) override {
+    if (*owner_) {
+      (*owner_)->stopForGood(ClientState::kSuperseded, toString(context.getParams().getReason()));
+    }
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> replay(ReplayContext context) override {
+    const auto params = context.getParams();
+    if (*owner_) {
+      const auto answer =
+          (*owner_)->replayAsked(toString(params.getLocation()), params.getIncarnation(),
+                                 params.getFromSeq(), params.getToSeq());
+      context.getResults().setAccepted(answer.accepted);
+      context.getResults().setReplayableFrom(answer.replayableFrom);
+    }
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> startFullSync(StartFullSyncContext context) override {
+    const auto params = context.getParams();
+    if (*owner_) {
+      (*owner_)->fullSyncAsked(toString(params.getLocation()), params.getContinueSyncId());
+    }
+    return kj::READY_NOW;
+  }
+
+ private:
+  const std::shared_ptr<Reporter*> owner_;
+};
+#pragma GCC diagnostic pop
+
+schema::Worker::Client Reporter::capability(const std::shared_ptr<Reporter*>& owner) {
+  return kj::heap<WorkerServer>(owner);
+}
+
+// --- what the controller asks for ---
+
+void Reporter::paused(const std::string& location, const std::string& reason) {
+  {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.machine.pause(location);
+  }
+  setState(ClientState::kPaused, reason);
+}
+
+void Reporter::resumed() {
+  {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.machine.resume();
+  }
+  wake();
+}
+
+WorkerStateMachine::ReplayAnswer Reporter::replayAsked(const std::string& location,
+                                                       uint64_t incarnation, uint64_t from,
+                                                       uint64_t to) {
+  wake();
+  const std::lock_guard lock(shared_.mutex);
+  return shared_.machine.replay(location, incarnation, from, to);
+}
+
+void Reporter::fullSyncAsked(const std::string& location, uint64_t continueSyncId) {
+  bool takesCut = false;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    takesCut = shared_.machine.startFullSync(location, continueSyncId);
+  }
+  // The cut is taken by the pump, so after this.
+  if (takesCut) live_->freezes.freeze(location);
+  wake();
+}
+
+void Reporter::fullSyncAdvanced(bool complete) {
+  if (complete) hurryBeat();
+  wake();
+}
+
+void Reporter::freezeMayEnd(const std::string& location) {
+  live_->freezes.thaw(location);
+}
+
+void Reporter::thawWhatEnded() {
+  if (live_->freezes.all().empty()) return;
+  std::vector<std::string> ended;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    std::copy_if(live_->freezes.all().begin(), live_->freezes.all().end(),
+                 std::back_inserter(ended),
+                 [&](const std::string& location) { return !shared_.machine.syncing(location); });
+  }
+  for (const std::string& location : ended) live_->freezes.thaw(location);
+}
+
+// --- what others ask for ---
+
+void Reporter::flush(std::vector<uint64_t> position, std::shared_ptr<Verdict> verdict) {
+  if (shared_.stopped) return verdict->give(false);
+  flushes_.push_back({std::move(position), std::move(verdict)});
+  if (live_) live_->hurriedBeatMs = 0;
+  wake();
+}
+
+void Reporter::cancelFlush(const std::shared_ptr<Verdict>& verdict) {
+  std::erase_if(flushes_, [&](const Flush& flush) { return flush.verdict == verdict; });
+}
+
+void Reporter::leave(std::shared_ptr<Verdict> verdict) {
+  if (shared_.stopped) return verdict->give(false);
+  leaving_ = std::move(verdict);
+  leave_ = true;
+  wake();
+}
+
+void Reporter::abandonLeave() {
+  if (!shared_.stopped) stopForGood(ClientState::kLeft, "the controller could not be told");
+}
+
+void Reporter::p2pLookup(const std::vector<ChunkHash>& hashes,
+                         std::function<void(Result<std::vector<Client::Peer>>)> callback) {
+  auto answer = std::make_shared<OneAnswer<std::vector<Client::Peer>>>(std::move(callback));
+  if (!live_ || !live_->session) return;  // the answer is dropped
+  auto request = live_->session->p2pLookupRequest();
+  auto list = request.initMessage().initHashes(static_cast<unsigned>(hashes.size()));
+  for (unsigned i = 0; i < hashes.size(); ++i) list.set(i, hashes[i]);
+  live_->lookups.add(
+      shared_.loop.timer()
+          .timeoutAfter(shared_.options.callTimeoutMs * kj::MILLISECONDS,
+                        request.send().then([answer](auto&& results) {
+                          std::vector<Client::Peer> peers;
+                          for (const auto peer : results.getAnswer().getLayoutInfo()) {
+                            peers.push_back({toString(peer.getInstanceId()),
+                                             toString(peer.getLocation()), peer.getNumHitChunks(),
+                                             toString(peer.getPeerInitUrl())});
+                          }
+                          answer->give(std::move(peers));
+                        }))
+          .catch_([answer](kj::Exception&& exception) { answer->give(toError(exception)); }));
+}
+
+}  // namespace holdfast

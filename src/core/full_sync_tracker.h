@@ -1,0 +1,75 @@
+// Whose full sync is next: a bounded number of slots, a queue, time-outs, and a back-off for those
+// that keep failing. Knows locations by their serial only and never what a sync consists of.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <vector>
+
+namespace holdfast {
+
+class FullSyncTracker {
+ public:
+  struct Options {
+    uint32_t slots = 8;                  // syncs asked for or running at a time
+    uint64_t startTimeoutMs = 10'000;    // from asking to the start; then the slot is free again
+    uint64_t inactivityMs = 300'000;     // without a start, batch, end or status: failed
+    uint32_t failuresBeforeBackoff = 3;  // in a row
+    uint64_t backoffMs = 10'000;         // doubles with every further failure
+    uint64_t backoffMaxMs = 300'000;
+  };
+  // As in schema/messages.capnp, same order.
+  enum class Phase : uint8_t { kNone, kQueued, kAsked, kRunning, kBackingOff };
+
+  explicit FullSyncTracker(const Options& options) : options_(options) {}
+
+  // Queues it, at the front if it has been under way before. Nothing changes if it is known.
+  void want(uint64_t serial, bool atFront);
+  // It needs none any more, or cannot be asked.
+  void drop(uint64_t serial);
+
+  // Whether a start may be accepted now: it has a slot or one is free.
+  bool mayStart(uint64_t serial) const;
+  void started(uint64_t serial, uint64_t nowMs);
+  void active(uint64_t serial, uint64_t nowMs);
+  // Back to the queue's tail, or out of it for a while. Returns the failures in a row.
+  uint32_t failed(uint64_t serial, uint64_t nowMs);
+
+  // The next that may be asked, which has a slot from now on; nothing while none is free.
+  std::optional<uint64_t> next(uint64_t nowMs, const std::function<bool(uint64_t)>& mayAsk);
+  // Those whose time is over; each must be failed() or dropped. Lets back-offs end.
+  std::vector<uint64_t> expired(uint64_t nowMs);
+
+  Phase phase(uint64_t serial) const;
+  uint32_t failures(uint64_t serial) const;
+  // Of a queued one: how many are before it.
+  uint32_t queuePosition(uint64_t serial) const;
+  uint32_t slotsUsed() const { return slotsUsed_; }
+  // Queued or backing off.
+  uint32_t waiting() const { return static_cast<uint32_t>(syncs_.size()) - slotsUsed_; }
+  bool idle() const { return syncs_.empty(); }
+
+ private:
+  struct Sync {
+    Phase phase = Phase::kQueued;
+    uint64_t sinceMs = 0;  // asked, last activity, or when the back-off began
+    uint64_t waitMs = 0;   // of the back-off
+    uint32_t failures = 0;
+  };
+
+  static bool hasSlot(const Sync& sync) {
+    return sync.phase == Phase::kAsked || sync.phase == Phase::kRunning;
+  }
+  void freeSlot(Sync& sync);
+  void unqueue(uint64_t serial);
+
+  const Options options_;
+  std::map<uint64_t, Sync> syncs_;
+  std::deque<uint64_t> queue_;
+  uint32_t slotsUsed_ = 0;
+};
+
+}  // namespace holdfast

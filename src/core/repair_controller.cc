@@ -1,0 +1,214 @@
+#include "core/repair_controller.h"
+
+#include <algorithm>
+
+#include "core/resume_policy.h"
+
+namespace holdfast {
+
+std::string describe(const Location& location) {
+  return describe(*location.worker) + " location '" + location.record.name + "'";
+}
+
+void abandonBuilding(RegistryTree& tree, Location& location, StoreBatch& batch) {
+  if (location.building == nullptr) return;
+  ++tree.counters().fullSyncsAbandoned;
+  const OwnerId owner = location.worker->owner;
+  batch.steps.emplace_back(
+      DropGeneration{owner, location.record.id, location.record.building->generation});
+  location.record.building.reset();
+  batch.steps.emplace_back(PutLocation{owner, location.record});
+  tree.dropBuilding(location);
+}
+
+void beginGeneration(RegistryTree& tree, Location& location, uint64_t incarnation, uint64_t seq,
+                     StoreBatch& batch) {
+  abandonBuilding(tree, location, batch);
+  LocationRecord& record = location.record;
+  const OwnerId owner = location.worker->owner;
+  // A location that is new has none yet.
+  if (record.live.generation != 0) {
+    batch.steps.emplace_back(DropGeneration{owner, record.id, record.live.generation});
+    tree.renewHolder(location);
+  }
+  record.live = {};
+  record.live.generation = record.nextGeneration++;
+  record.live.incarnation = incarnation;
+  record.live.baseSeq = seq;
+  batch.steps.emplace_back(PutLocation{owner, record});
+}
+
+void forgetLegacy(RegistryTree& tree, Location& location, StoreBatch& batch) {
+  beginGeneration(tree, location, kLegacyIncarnation, 0, batch);
+  location.sync = SyncState::kDiverged;
+  location.reason = Reason::kLegacy;
+  location.legacySeq = 0;
+}
+
+RepairController::RepairController(RegistryTree& tree, RegistryStore& store, Clock& clock,
+                                   EventSink& events, const Options& options)
+    : tree_(tree),
+      store_(store),
+      clock_(clock),
+      events_(events),
+      options_(options),
+      tracker_(options.fullSync) {}
+
+void RepairController::askReplay(Location& location, Gap& gap, uint64_t from, uint64_t to) {
+  ++tree_.counters().replays;
+  gap.replay = {to, clock_.steadyMs() + options_.replayTimeoutMs};
+  const bool ofBuilding = location.building != nullptr && &location.building->gap == &gap;
+  const uint64_t incarnation =
+      ofBuilding ? location.record.building->incarnation : location.record.live.incarnation;
+  location.worker->link->replay(location.record.name, incarnation, from, to);
+}
+
+void RepairController::expectReplay(Gap& gap, uint64_t to) const {
+  gap.replay = {to, clock_.steadyMs() + options_.replayTimeoutMs};
+}
+
+void RepairController::advanced(Gap& gap, uint64_t seq) {
+  if (gap.replay.to == 0) return;
+  if (seq >= gap.replay.to) {
+    gap.replay = {};
+  } else {
+    gap.replay.deadlineMs = clock_.steadyMs() + options_.replayTimeoutMs;
+  }
+}
+
+bool RepairController::hold(Location& location, Gap& gap, uint64_t expected, const Report& report) {
+  if (!gap.held.hold(report.firstSeq, report.operations)) return false;
+  ++tree_.counters().reportsHeld;
+  const uint64_t first = gap.held.firstSeq();
+  if (first > expected && gap.replay.to == 0) askReplay(location, gap, expected, first - 1);
+  return true;
+}
+
+void RepairController::replayRefused(Location& location, uint64_t incarnation) {
+  Building* building = location.building.get();
+  if (building != nullptr && building->gap.replay.to != 0 &&
+      location.record.building->incarnation == incarnation) {
+    replayFailed(location, true, Reason::kGapTooOld, "the worker cannot replay what is missing");
+  } else if (location.gap.replay.to != 0 && location.record.live.incarnation == incarnation) {
+    replayFailed(location, false, Reason::kGapTooOld, "the worker cannot replay what is missing");
+  }
+}
+
+void RepairController::replayFailed(Location& location, bool ofBuilding, Reason reason,
+                                    const std::string& why) {
+  ++tree_.counters().replaysFailed;
+  if (ofBuilding) {
+    fail(location, why);
+    return;
+  }
+  location.gap.clear();
+  events_.event(EventSink::Level::kWarning,
+                describe(location) + ": " + why + "; needs a full sync");
+  location.sync = SyncState::kDiverged;
+  location.reason = reason;
+  ++tree_.counters().decisions[static_cast<size_t>(reason)];
+  want(location, reason);
+}
+
+void RepairController::want(Location& location, Reason reason, bool atFront) {
+  if (!wanted(location) && location.worker->syncsWanted++ == 0) ++workersSyncing_;
+  location.syncReason = reason;
+  tracker_.want(location.serial, atFront);
+}
+
+void RepairController::settle(Location& location) {
+  if (!wanted(location)) return;
+  tracker_.drop(location.serial);
+  if (--location.worker->syncsWanted == 0) --workersSyncing_;
+}
+
+void RepairController::settle(Worker& worker) {
+  for (const auto& location : worker.locations) {
+    settle(*location);
+    location->gap.clear();
+    if (location->building != nullptr) location->building->gap.clear();
+    if (location->sync == SyncState::kSyncing) location->sync = SyncState::kDiverged;
+  }
+}
+
+void RepairController::started(Location& location) {
+  if (!wanted(location)) want(location, Reason::kUnknown);
+  tracker_.started(location.serial, clock_.steadyMs());
+}
+
+void RepairController::fail(Location& location, const std::string& why) {
+  ++tree_.counters().fullSyncsFailed;
+  StoreBatch batch;
+  abandonBuilding(tree_, location, batch);
+  if (!batch.steps.empty()) tree_.wrote(store_.write(std::move(batch)));
+  if (!wanted(location)) want(location, location.reason);
+  const uint32_t failures = tracker_.failed(location.serial, clock_.steadyMs());
+  location.sync = SyncState::kDiverged;
+  const bool backsOff = tracker_.phase(location.serial) == FullSyncTracker::Phase::kBackingOff;
+  events_.event(EventSink::Level::kWarning,
+                describe(location) + ": full sync failed: " + why +
+                    (backsOff ? "; it failed " + std::to_string(failures) +
+                                    " times in a row and is tried again later: look at that worker"
+                              : "; it is tried again"));
+  askNext();
+}
+
+bool RepairController::askable(uint64_t serial) const {
+  const Location* location = tree_.byRef({serial});
+  const Worker& worker = *location->worker;
+  return worker.session != kNoSession && worker.flow == Flow::kOpen &&
+         worker.registrationTicket <= tree_.committedTicket();
+}
+
+void RepairController::askNext() {
+  if (!store_.health().writable) return;
+  const auto mayAsk = [this](uint64_t serial) { return askable(serial); };
+  while (const auto serial = tracker_.next(clock_.steadyMs(), mayAsk)) {
+    Location& location = *tree_.byRef({*serial});
+    ++tree_.counters().fullSyncsAsked;
+    // Legacy clients are asked by the answer to their next heartbeat.
+    const LocationRecord& record = location.record;
+    if (record.live.incarnation == kLegacyIncarnation) continue;
+    location.worker->link->startFullSync(record.name, location.syncReason,
+                                         record.building ? record.building->syncId : 0);
+  }
+}
+
+void RepairController::checkReplays(Worker& worker, uint64_t nowMs) {
+  for (const auto& location : worker.locations) {
+    const auto late = [nowMs](const Gap& gap) {
+      return gap.replay.to != 0 && nowMs >= gap.replay.deadlineMs;
+    };
+    const std::string why =
+        "what was missing did not come within " + std::to_string(options_.replayTimeoutMs) + " ms";
+    if (location->building != nullptr && late(location->building->gap)) {
+      replayFailed(*location, true, Reason::kReplayTimedOut, why);
+    }
+    if (late(location->gap)) replayFailed(*location, false, Reason::kReplayTimedOut, why);
+  }
+}
+
+void RepairController::tick() {
+  if (!store_.health().writable) return;
+  const uint64_t now = clock_.steadyMs();
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      if (worker->session != kNoSession && worker->flow == Flow::kOpen) {
+        checkReplays(*worker, now);
+      }
+    }
+  }
+  for (const uint64_t serial : tracker_.expired(now)) {
+    const bool asked = tracker_.phase(serial) == FullSyncTracker::Phase::kAsked;
+    fail(*tree_.byRef({serial}),
+         asked ? "the worker did not start it in time" : "nothing came for too long");
+  }
+  askNext();
+}
+
+double RepairController::globalProgress() const {
+  if (tree_.sessions() == 0) return 1;
+  return 1 - static_cast<double>(workersSyncing_) / static_cast<double>(tree_.sessions());
+}
+
+}  // namespace holdfast

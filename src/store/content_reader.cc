@@ -1,0 +1,135 @@
+#include "store/content_reader.h"
+
+#include <utility>
+
+#include "store/record_codec.h"
+
+namespace holdfast {
+namespace {
+
+constexpr size_t kReadaheadBytes = size_t{2} << 20;
+
+using Kind = RecoveryRow::Kind;
+
+rocksdb::Slice slice(const StoreKey& key) {
+  return {key.view().data(), key.view().size()};
+}
+
+rocksdb::Iterator* iterate(Database& database, FamilyIndex family) {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  options.readahead_size = kReadaheadBytes;
+  return database.db()->NewIterator(options, database.handle(family));
+}
+
+JournalEntry onlyKeys(std::span<const ChunkHash> keys) {
+  JournalEntry entry;
+  entry.operations.keys = keys;
+  return entry;
+}
+
+}  // namespace
+
+ContentReader::ContentReader(Database& database, const RecoveredOwner& owner, RecoveryQueue& queue)
+    : owner_(owner), queue_(queue), rows_(iterate(database, owner.family)) {}
+
+void ContentReader::run() {
+  part_ = queue_.blank(owner_.id, 0);
+  part_->damage = read();
+  part_->last = true;
+  queue_.push(std::move(part_));
+}
+
+std::string ContentReader::read() {
+  for (const LocationRecord& location : owner_.locations) {
+    std::string damage =
+        location.live.fold == 0 ? batches(location, Kind::kSegment) : segments(location);
+    if (damage.empty()) damage = journal(location, Kind::kJournal);
+    if (damage.empty() && location.building) {
+      damage = batches(location, Kind::kBatch);
+      if (damage.empty()) damage = journal(location, Kind::kBuildingJournal);
+    }
+    if (!damage.empty()) return damage;
+  }
+  return "";
+}
+
+template <typename Read>
+std::string ContentReader::rows(const StoreKey& prefix, Read read) {
+  for (rows_->Seek(slice(prefix)); rows_->Valid() && rows_->key().starts_with(slice(prefix));
+       rows_->Next()) {
+    const std::string_view value = rows_->value().ToStringView();
+    const size_t words = value.size() / sizeof(uint64_t) + 1;
+    if (!part_->fits(words)) {
+      queue_.push(std::move(part_));
+      part_ = queue_.blank(owner_.id, words);
+    }
+    std::string damage = read(rows_->key().ToStringView(), value);
+    if (!damage.empty()) return damage;
+  }
+  return rows_->status().ok() ? "" : rows_->status().ToString();
+}
+
+std::string ContentReader::segments(const LocationRecord& location) {
+  std::optional<ChunkHash> before;
+  uint32_t number = 0;
+  const auto read = [&](std::string_view rowKey, std::string_view value) -> std::string {
+    const auto key = parseSegmentKey(rowKey);
+    const auto words = part_->copy(value);
+    const auto segment = words ? decodeSegment(*words) : std::nullopt;
+    const auto keys = segment ? segment->keys : std::span<const ChunkHash>();
+    if (!key || key->n != number || keys.empty() || (before && *before >= keys.front())) {
+      return "segment " + std::to_string(number) + " of location " + location.name + " is damaged";
+    }
+    ++number;
+    before = keys.back();
+    part_->rows.push_back({location.id, Kind::kSegment, 0, onlyKeys(keys)});
+    return "";
+  };
+  return rows(segmentsPrefix(location.id, location.live.generation, location.live.fold), read);
+}
+
+// Of the building part, where some may be missing, or of a live part that was not folded yet.
+std::string ContentReader::batches(const LocationRecord& location, Kind kind) {
+  const bool building = kind == Kind::kBatch;
+  const uint32_t generation = building ? location.building->generation : location.live.generation;
+  uint32_t next = 0;
+  const auto read = [&](std::string_view rowKey, std::string_view value) -> std::string {
+    const auto key = parseBatchKey(rowKey);
+    const auto words = part_->copy(value);
+    const auto keys = words ? decodeBatch(*words) : std::nullopt;
+    const auto named = [&](uint32_t which) {
+      return "batch " + std::to_string(which) + " of the full sync of location " + location.name;
+    };
+    if (!key || !keys) return named(key ? key->number : next) + " is damaged";
+    if (building && key->number >= location.building->batchCount) {
+      return named(key->number) + " is beyond its " + std::to_string(location.building->batchCount);
+    }
+    if (!building && key->number != next) return named(next) + " is missing";
+    ++next;
+    part_->rows.push_back({location.id, kind, key->number, onlyKeys(*keys)});
+    return "";
+  };
+  return rows(batchesPrefix(location.id, generation), read);
+}
+
+std::string ContentReader::journal(const LocationRecord& location, Kind kind) {
+  const LivePart& live = location.live;
+  const bool building = kind == Kind::kBuildingJournal;
+  const uint32_t generation = building ? location.building->generation : live.generation;
+  const auto read = [&](std::string_view rowKey, std::string_view value) -> std::string {
+    const auto key = parseJournalKey(rowKey);
+    // In the segments already.
+    if (key && !building && key->stream == live.stream && key->firstSeq <= live.baseSeq) return "";
+    const auto words = part_->copy(value);
+    auto entry = words ? decodeJournal(*words) : std::nullopt;
+    if (!key || !entry) return "a journal record of location " + location.name + " is damaged";
+    entry->stream = key->stream;
+    entry->firstSeq = key->firstSeq;
+    part_->rows.push_back({location.id, kind, 0, *entry});
+    return "";
+  };
+  return rows(journalPrefix(location.id, generation), read);
+}
+
+}  // namespace holdfast
