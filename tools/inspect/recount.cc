@@ -21,6 +21,10 @@ struct Tally {
     return *this;
   }
   friend bool operator==(const Tally&, const Tally&) = default;
+  // Modulo 2^64 in each part.
+  friend Tally operator-(const Tally& a, const Tally& b) {
+    return {a.count - b.count, {a.digest.a - b.digest.a, a.digest.b - b.digest.b}};
+  }
 };
 
 // What is held of one location, with the index's own arithmetic.
@@ -48,6 +52,15 @@ std::string difference(const Tally& found, const Tally& stated) {
   }
   return "there are " + std::to_string(found.count) + " keys, it says " +
          std::to_string(stated.count);
+}
+
+std::string wrongBase(const LivePart& live, const Tally& found) {
+  return "the content at seq " + std::to_string(live.baseSeq) +
+         " does not agree with it: " + difference(found, {live.baseCount, live.baseDigest});
+}
+
+std::string wrongCount(const Tally& found, const Tally& stated) {
+  return "the content after it does not agree with it: " + difference(found, stated);
 }
 
 // Room is made for these at once; more are added as they come.
@@ -82,12 +95,7 @@ class WholeCount : public ContentVisitor {
   void base() override {
     const LivePart& live = location_.live;
     const Tally stated{live.baseCount, live.baseDigest};
-    if (known() && !(tally_ == stated)) {
-      report_("wrong-base", "location record",
-              "the content at seq " + std::to_string(live.baseSeq) +
-                  " does not agree with it: " + difference(tally_, stated));
-    }
-    adopt(stated);
+    if (isNews(stated)) report_("wrong-base", "location record", wrongBase(live, tally_));
   }
 
   void journal(const JournalEntry& entry) override {
@@ -95,20 +103,12 @@ class WholeCount : public ContentVisitor {
     apply(entry.operations);
     if (!entry.counted) return;
     const Tally stated{entry.countAfter, entry.digestAfter};
-    if (known() && !(tally_ == stated)) {
-      report_(
-          "wrong-count",
-          nameOf(JournalKey{location_.id, location_.live.generation, entry.stream, entry.firstSeq}),
-          "the content after it does not agree with it: " + difference(tally_, stated));
-    }
-    adopt(stated);
+    const JournalKey key{location_.id, location_.live.generation, entry.stream, entry.firstSeq};
+    if (isNews(stated)) report_("wrong-count", nameOf(key), wrongCount(tally_, stated));
     lastCounted_ = LastCounted{entry.stream, entry.firstSeq, stated};
   }
 
-  void lost() override {
-    lost_ = true;
-    complete_ = false;
-  }
+  void lost() override { complete_ = false; }
 
   struct LastCounted {
     uint32_t stream = 0;
@@ -123,11 +123,14 @@ class WholeCount : public ContentVisitor {
   void read(uint64_t keys) {
     if (options_.read) options_.read(keys);
   }
-  bool known() const { return !lost_ && (ordered_ || held_); }
-  // One thing that is wrong is said once: go on from what is stated.
-  void adopt(const Tally& stated) {
-    tally_ = stated;
-    lost_ = false;
+  // Whether what is stated differs from what was counted, other than by what was said already: then
+  // either one record was wrong and the next is right again, or all from there on differ alike.
+  bool isNews(const Tally& stated) {
+    if (!complete_ || (!ordered_ && !held_)) return false;
+    const Tally difference = stated - tally_;
+    if (difference == Tally() || difference == said_) return false;
+    said_ = difference;
+    return true;
   }
   void apply(const Operations& operations) {
     if (!held_) return;
@@ -141,7 +144,7 @@ class WholeCount : public ContentVisitor {
   const Report& report_;
   std::optional<HeldKeys> held_;
   Tally tally_;
-  bool lost_ = false;
+  Tally said_;
   bool complete_ = true;
   std::optional<LastCounted> lastCounted_;
 };
@@ -230,17 +233,15 @@ std::string recount(StoreReader::Rows& rows, const LocationRecord& location,
     std::string error = countSlices(rows, location, half, whole.lastCounted(), options, base, end);
     if (!error.empty()) return error;
   }
-  const Tally stated{location.live.baseCount, location.live.baseDigest};
-  if (!(base == stated)) {
-    report("wrong-base", "location record",
-           "the content at seq " + std::to_string(location.live.baseSeq) +
-               " does not agree with it: " + difference(base, stated));
-  }
-  if (const auto& last = whole.lastCounted(); last && !(end == last->stated)) {
-    report("wrong-count",
-           nameOf(JournalKey{location.id, location.live.generation, last->stream, last->firstSeq}),
-           "the content after it does not agree with it: " + difference(end, last->stated));
-  }
+  const LivePart& live = location.live;
+  const Tally offBase = Tally{live.baseCount, live.baseDigest} - base;
+  if (!(offBase == Tally())) report("wrong-base", "location record", wrongBase(live, base));
+  if (!whole.lastCounted()) return "";
+  const auto& [stream, firstSeq, stated] = *whole.lastCounted();
+  const Tally offEnd = stated - end;
+  if (offEnd == Tally() || offEnd == offBase) return "";
+  report("wrong-count", nameOf(JournalKey{location.id, live.generation, stream, firstSeq}),
+         wrongCount(end, stated));
   return "";
 }
 
