@@ -18,8 +18,12 @@ namespace fs = std::filesystem;
 constexpr size_t kArenaBlockBytes = size_t{16} << 10;
 constexpr size_t kTableFileBytes = size_t{64} << 20;
 constexpr size_t kWriteBufferBytes = size_t{64} << 20;  // of all families
-// Creating one family takes as long as creating many.
-constexpr size_t kFamiliesGroup = 64;
+// The log takes one record; RocksDB allocates as much ahead.
+constexpr size_t kLogBytes = size_t{1} << 20;
+// Creating one family takes almost as long as creating many; each call creates as many as there
+// are, within these bounds.
+constexpr size_t kFamiliesGroupMin = 8;
+constexpr size_t kFamiliesGroupMax = 512;
 
 rocksdb::Slice slice(std::string_view bytes) {
   return {bytes.data(), bytes.size()};
@@ -88,6 +92,7 @@ Result<std::unique_ptr<StoreWriter>> StoreWriter::create(const std::string& data
   options.create_if_missing = true;
   options.error_if_exists = true;
   options.db_write_buffer_size = kWriteBufferBytes;
+  options.max_total_wal_size = kLogBytes;
   options.bytes_per_sync = size_t{1} << 20;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
@@ -106,7 +111,8 @@ std::string StoreWriter::beginFamily(const OwnerRecord& owner) {
   Parts& p = *parts_;
   if (p.used == p.families.size()) {
     std::vector<std::string> names;
-    for (size_t i = 0; i < kFamiliesGroup; ++i) {
+    const size_t count = std::clamp(p.families.size(), kFamiliesGroupMin, kFamiliesGroupMax);
+    for (size_t i = 0; i < count; ++i) {
       names.push_back(familyName(static_cast<uint32_t>(p.families.size() + i)));
     }
     std::vector<rocksdb::ColumnFamilyHandle*> made;

@@ -4,7 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "core/chunk_index.h"
+#include "core/key_set.h"
+#include "core/prefetch.h"
 #include "store/live_keys.h"
 #include "store/worker_head.h"
 
@@ -27,23 +28,31 @@ struct Tally {
   }
 };
 
-// What is held of one location, with the index's own arithmetic.
+// What a location holds while it is counted.
 class HeldKeys {
  public:
-  explicit HeldKeys(uint64_t expected) : index_({.expectedChunks = expected}) {}
+  explicit HeldKeys(uint64_t expected) { keys_.reserve(expected); }
 
   void apply(const Operations& operations, Tally& tally) {
-    const ChunkIndex::Change change = index_.apply(holder_, 0, operations);
-    count_ += static_cast<uint64_t>(change.count);
-    tally.count += static_cast<uint64_t>(change.count);
-    tally.digest += change.digest;
+    // A slot is fetched so many keys ahead of its use: memory answers several at a time.
+    constexpr size_t kAhead = 16;
+    const std::span<const ChunkHash> keys = operations.keys;
+    for (size_t i = 0; i < keys.size(); ++i) {
+      if (i + kAhead < keys.size()) prefetchLine(keys_.home(keys[i + kAhead]));
+      if (operations.evicts.test(i)) {
+        if (!keys_.erase(keys[i])) continue;
+        --tally.count;
+        tally.digest.remove(keys[i]);
+      } else if (keys_.insert(keys[i])) {
+        ++tally.count;
+        tally.digest.add(keys[i]);
+      }
+    }
   }
-  uint64_t count() const { return count_; }
+  uint64_t count() const { return keys_.size(); }
 
  private:
-  ChunkIndex index_;
-  const HolderId holder_ = index_.addHolder();
-  uint64_t count_ = 0;
+  KeySet keys_;
 };
 
 std::string difference(const Tally& found, const Tally& stated) {

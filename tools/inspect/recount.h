@@ -15,7 +15,7 @@
 namespace holdfast::inspect {
 
 struct RecountOptions {
-  // Distinct keys held at a time, at most 16 bytes each; 1 and more.
+  // Distinct keys held at a time, 11 to 22 bytes each; 1 and more.
   uint64_t keysMax = uint64_t{8} << 20;
   // Called with the number of keys just read; may be empty.
   std::function<void(uint64_t)> read;

@@ -11,8 +11,8 @@
 namespace holdfast::inspect {
 
 struct VerifyOptions {
-  // Keys held at a time by all threads together, at most 16 bytes each. See recount.h.
-  uint64_t keysMax = uint64_t{24} << 20;
+  // Keys held at a time by all threads together, 11 to 22 bytes each. See recount.h.
+  uint64_t keysMax = uint64_t{16} << 20;
 };
 
 struct VerifyOutcome {
