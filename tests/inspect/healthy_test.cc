@@ -67,7 +67,7 @@ void grow(uint64_t seed) {
   const Scratch scratch;
   const std::string dir = (scratch.path() / "data").string();
   StoreGrower grower(dir, seed);
-  for (uint64_t n = 20 + seed % 100; n > 0; --n) grower.step();
+  for (uint64_t n = 20 + seed % 150; n > 0; --n) grower.step();
   grower.settle();
   const std::string registry = grower.registryDigest();
   const std::string content = grower.contentDigest();
@@ -91,6 +91,42 @@ TEST_P(HealthyStores, AreFoundHealthy) {
   const char* stores = std::getenv("HOLDFAST_SEQUENCES");
   const uint64_t count = stores == nullptr ? kStores : std::strtoull(stores, nullptr, 10);
   for (uint64_t seed = 1 + GetParam(); seed <= count && !HasFailure(); seed += kShards) grow(seed);
+}
+
+// What the stores above are made of.
+TEST(GrownStores, HaveSomeOfEverything) {
+  uint64_t folds = 0;
+  uint64_t syncs = 0;
+  uint64_t adopted = 0;
+  uint64_t hidden = 0;
+  uint64_t building = 0;
+  uint64_t fromBatches = 0;
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    const Scratch scratch;
+    StoreGrower grower((scratch.path() / "data").string(), seed);
+    for (uint64_t n = 20 + seed % 150; n > 0; --n) grower.step();
+    grower.settle();
+    const Counters& counters = grower.registry().counters();
+    folds += counters.foldsCommitted;
+    syncs += counters.fullSyncsCompleted;
+    adopted += counters.decisions[static_cast<size_t>(Reason::kAdopted)];
+    for (const auto& [name, instance] : grower.registry().tree().instances()) {
+      for (const auto& [id, worker] : instance->workers) {
+        for (const auto& location : worker->locations) {
+          hidden += location->record.live.hidden;
+          building += location->record.building.has_value();
+          fromBatches += location->record.live.fold == 0 && location->record.live.baseCount > 0;
+        }
+      }
+    }
+    grower.close();
+  }
+  EXPECT_GT(folds, 0u);
+  EXPECT_GT(syncs, 0u);
+  EXPECT_GT(adopted, 0u);
+  EXPECT_GT(hidden, 0u);
+  EXPECT_GT(building, 0u);
+  EXPECT_GT(fromBatches, 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shard, HealthyStores, testing::Range(uint64_t{0}, kShards));

@@ -207,7 +207,7 @@ void StoreGrower::randomReport(Process& process) {
     evicts[i] = mixed && chance(random_, 40);
   }
   // Now and then one gets lost, which leaves a gap.
-  if (chance(random_, 2)) ++at->second.seq;
+  if (chance(random_, 4)) ++at->second.seq;
   report(process, at->first, keys, evicts);
 }
 
@@ -239,7 +239,7 @@ void StoreGrower::randomSync(Process& process) {
       for (const auto& batch : cache.sync->batches) total += batch.size();
       (void)registry_->kv().handleFullSyncEnd(process.session,
                                               {name, cache.incarnation, cache.sync->id, total});
-      cache.syncWanted = chance(random_, 20);
+      cache.syncWanted = false;
     }
     return;
   }
@@ -252,22 +252,25 @@ void StoreGrower::step() {
   for (const std::string& location : std::exchange(one.link.syncs, {})) {
     one.caches[location].syncWanted = true;
   }
+  for (const std::string& location : std::exchange(one.link.replays, {})) {
+    registry_->kv().replayRefused(one.session, location, one.caches[location].incarnation);
+  }
   const uint64_t choice = below(random_, 100);
-  if (one.caches.empty() || choice < 6) {
+  if (one.caches.empty() || choice < 4) {
     const std::string name = "tier " + std::to_string(below(random_, 3));
     one.caches.try_emplace(name).first->second.incarnation |= random_() | 1;
     registerProcess(one);
-  } else if (choice < 14 || one.link.registerAgain) {
+  } else if (choice < 10 || one.link.registerAgain) {
     for (auto& [name, cache] : one.caches) {
       if (chance(random_, 40)) changeRandomly(cache);
     }
     if (chance(random_, 30)) one.run = random_() | 1;
     if (chance(random_, 15)) one.caches.erase(one.caches.begin());
     registerProcess(one);
-  } else if (choice < 70) {
+  } else if (choice < 65) {
     randomReport(one);
   } else if (choice < 90) {
-    randomSync(one);
+    for (uint64_t n = 1 + below(random_, 5); n > 0; --n) randomSync(one);
   } else if (choice < 93) {
     (void)registry_->registration().deregister(one.session);
   } else if (choice < 96) {
