@@ -37,6 +37,12 @@ struct Configuration {
   uint32_t walSyncIntervalMs = 100;
   uint64_t foldFloor = 65'536;
 
+  uint32_t replayTimeoutMs = 10'000;
+  uint32_t fullSyncs = 8;
+  uint32_t fullSyncStartTimeoutMs = 10'000;
+  uint32_t fullSyncTimeoutMs = 300'000;
+  double fullSyncThreshold = 0.8;
+
   uint32_t workersMax = kWorkersMaxDefault;
   uint32_t connectionsMax = kConnectionsMaxDefault;
   std::string defaultModel = "default";

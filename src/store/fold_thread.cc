@@ -178,8 +178,9 @@ FoldWrite FoldThread::fold(const std::shared_ptr<FoldJob>& job) {
 
   const KeyTally recorded{request.live.baseCount, request.live.baseDigest};
   std::string error = compare(base, recorded, "its location's record says");
-  if (error.empty() && journal.after())
+  if (error.empty() && journal.after()) {
     error = compare(content, *journal.after(), "the journal says");
+  }
   if (!error.empty()) return failed(error);
   outcome.clear = segments == 0;
   outcome.result.ok = true;

@@ -1,0 +1,589 @@
+#include "tests/simulation/convergence_world.h"
+
+#include <algorithm>
+#include <set>
+#include <variant>
+
+namespace holdfast::test {
+namespace {
+
+constexpr uint64_t kKeys = 24;
+constexpr uint64_t kHeartbeatMs = 100;
+constexpr uint64_t kSteps = 220;
+// Everything that may be waited for, one after the other: time-outs, back-offs, queues.
+constexpr uint64_t kSettleMs = 120'000;
+const std::vector<std::string> kLocations = {"gpu", "disk"};
+
+ChunkHash keyOf(uint64_t i) {
+  if (i == 0) return 0;
+  if (i == 1) return UINT64_MAX;
+  return splitmix64Finalise(i);
+}
+
+RegistryOptions registryOptions() {
+  RegistryOptions options;
+  options.lifeCycle.heartbeatTimeoutMs = 1'000;
+  options.lifeCycle.lostGraceMs = 20'000;
+  options.repair.replayTimeoutMs = 400;
+  options.repair.fullSync = {.slots = 2,
+                             .startTimeoutMs = 400,
+                             .inactivityMs = 1'500,
+                             .failuresBeforeBackoff = 3,
+                             .backoffMs = 200,
+                             .backoffMaxMs = 1'000};
+  options.foldFloorOperations = 6;
+  options.index.tableBits = 2;
+  return options;
+}
+
+}  // namespace
+
+struct ConvergenceWorld::Connection {
+  Worker* worker = nullptr;
+  bool openAtWorker = true;
+  bool openAtController = true;
+  uint64_t arrivalMs[2] = {0, 0};  // of the newest message in order, by direction
+  SessionId session = kNoSession;  // as the worker knows it
+  uint64_t attempt = 0;            // of the registration under way or answered
+  std::vector<SessionId> sessions;
+  std::vector<std::unique_ptr<WorkerLink>> links;
+};
+
+class ConvergenceWorld::Link : public WorkerLink {
+ public:
+  Link(ConvergenceWorld& world, std::shared_ptr<Connection> connection)
+      : world_(world), connection_(std::move(connection)) {}
+  void setSession(SessionId session) { session_ = session; }
+
+  void pause(const std::string&) override {
+    world_.answer(connection_, [](Worker&, WorkerStateMachine& machine) { machine.pause(""); });
+  }
+  void resume() override {
+    world_.answer(connection_, [](Worker&, WorkerStateMachine& machine) { machine.resume(); });
+  }
+  void superseded(const std::string&) override {}
+  void closed(const std::string&) override {
+    connection_->openAtController = false;
+    world_.send(connection_, Direction::kToWorker, [&world = world_, connection = connection_] {
+      if (connection->openAtWorker) world.cut(*connection->worker);
+    });
+  }
+  void replay(const std::string& location, uint64_t incarnation, uint64_t from,
+              uint64_t to) override {
+    world_.answer(connection_, [&world = world_, connection = connection_, session = session_,
+                                location, incarnation, from,
+                                to](Worker&, WorkerStateMachine& machine) {
+      // Only what was sent on this session can have got lost on it.
+      const WorkerStateMachine::Location& asked =
+          machine.locations()[location == kLocations[0] ? 0 : 1];
+      if (connection->session == session && asked.incarnation == incarnation) {
+        EXPECT_LE(to, asked.cursor.seq) << "asked again for what was never sent";
+      }
+      if (machine.replay(location, incarnation, from, to).accepted) return;
+      world.send(connection, Direction::kToController, [&world, session, location, incarnation] {
+        world.registry_->kv().replayRefused(session, location, incarnation);
+      });
+    });
+  }
+  void startFullSync(const std::string& location, Reason, uint64_t continueSyncId) override {
+    world_.answer(connection_, [location, continueSyncId](Worker&, WorkerStateMachine& machine) {
+      machine.startFullSync(location, continueSyncId);
+    });
+  }
+
+ private:
+  ConvergenceWorld& world_;
+  const std::shared_ptr<Connection> connection_;
+  SessionId session_ = kNoSession;
+};
+
+ConvergenceWorld::ConvergenceWorld(Random& random)
+    : random_(random), lossPercent_(static_cast<uint32_t>(below(random, 12))) {
+  store_ = std::make_unique<MemoryStore>();
+  startController();
+  for (const auto& [instance, rank] :
+       {std::pair{"alpha", 0u}, std::pair{"alpha", 1u}, std::pair{"beta", 0u}}) {
+    auto worker = std::make_unique<Worker>();
+    worker->instance = instance;
+    worker->rank = rank;
+    worker->truths.resize(kLocations.size());
+    startWorker(*worker, false);
+    workers_.push_back(std::move(worker));
+  }
+}
+
+// --- The network ---
+
+void ConvergenceWorld::at(uint64_t ms, std::function<void()> deliver) {
+  messages_.push({ms, nextMessage_++, std::move(deliver)});
+}
+
+void ConvergenceWorld::send(const std::shared_ptr<Connection>& connection, Direction direction,
+                            std::function<void()> deliver) {
+  uint64_t& arrival = connection->arrivalMs[static_cast<size_t>(direction)];
+  arrival = std::max(arrival, clock_.nowMs + (faulty(5) ? below(random_, 300) : below(random_, 3)));
+  at(arrival, [this, connection, direction, deliver = std::move(deliver)] {
+    const bool open = direction == Direction::kToController
+                          ? connection->openAtController && registry_ != nullptr
+                          : connection->openAtWorker;
+    if (open) deliver();
+  });
+}
+
+void ConvergenceWorld::sendUnreliably(const std::shared_ptr<Connection>& connection,
+                                      std::function<void()> deliver) {
+  if (faulty(lossPercent_)) return;
+  if (faulty(lossPercent_)) send(connection, Direction::kToController, deliver);
+  if (!faulty(lossPercent_)) return send(connection, Direction::kToController, std::move(deliver));
+  at(clock_.nowMs + below(random_, 400), [this, connection, deliver = std::move(deliver)] {
+    if (connection->openAtController && registry_ != nullptr) deliver();
+  });
+}
+
+void ConvergenceWorld::deliverDue() {
+  while (!messages_.empty() && messages_.top().atMs <= clock_.nowMs) {
+    const auto deliver = messages_.top().deliver;
+    messages_.pop();
+    deliver();
+  }
+}
+
+void ConvergenceWorld::cut(Worker& worker) {
+  const std::shared_ptr<Connection> connection = std::move(worker.connection);
+  worker.connection = nullptr;
+  worker.connectAtMs = clock_.nowMs + below(random_, faults_ ? 200 : 50);
+  if (worker.machine) worker.machine->disconnected();
+  if (connection == nullptr) return;
+  connection->openAtWorker = false;
+  send(connection, Direction::kToController, [this, connection] {
+    connection->openAtController = false;
+    for (const SessionId session : connection->sessions) {
+      registry_->registration().connectionClosed(session);
+    }
+  });
+}
+
+// --- Workers ---
+
+void ConvergenceWorld::startWorker(Worker& worker, bool cacheSurvives) {
+  WorkerStateMachine::Options options;
+  options.batchOperations = 1 + below(random_, 6);
+  options.batchDelayMs = 5;
+  options.queueOperations = 30;
+  options.ringOperations = 12;
+  options.syncBatchKeys = 1 + below(random_, 6);
+  for (size_t i = 0; i < kLocations.size(); ++i) {
+    WorkerTruth& truth = worker.truths[i];
+    // The disk may outlive the process.
+    if (!cacheSurvives || i == 0) truth.clear();
+    options.locations.push_back({kLocations[i], {truth.keys().begin(), truth.keys().end()}});
+  }
+  worker.machine =
+      std::make_unique<WorkerStateMachine>(std::move(options), [this] { return random_(); });
+  for (size_t i = 0; i < kLocations.size(); ++i) {
+    worker.truths[i].begin(worker.machine->locations()[i].incarnation);
+    promises_.erase({&worker, i});
+  }
+  worker.connectAtMs = clock_.nowMs + below(random_, 50);
+}
+
+void ConvergenceWorld::engineWorks(Worker& worker) {
+  const size_t location = below(random_, kLocations.size());
+  WorkerTruth& truth = worker.truths[location];
+  // Sometimes so much at once that the queue cannot take it.
+  for (uint64_t runs = faulty(3) ? 12 : 1 + below(random_, 2); runs > 0; --runs) {
+    const bool evict = chance(random_, 35);
+    std::vector<ChunkHash> keys;
+    for (uint64_t n = 1 + below(random_, 5); n > 0; --n) {
+      keys.push_back(keyOf(below(random_, kKeys)));
+      truth.apply(keys.back(), evict);
+    }
+    worker.machine->enqueue(location, keys, evict, clock_.nowMs);
+    const uint64_t incarnation = worker.machine->locations()[location].incarnation;
+    if (truth.knows(incarnation)) continue;
+    truth.begin(incarnation);
+    promises_.erase({&worker, location});
+  }
+}
+
+void ConvergenceWorld::drive(Worker& worker) {
+  if (worker.connection == nullptr) {
+    if (clock_.nowMs >= worker.connectAtMs && registry_ != nullptr) connect(worker);
+    return;
+  }
+  WorkerStateMachine& machine = *worker.machine;
+  if (machine.registrationWanted()) registerOn(worker);
+  if (machine.phase() != WorkerStateMachine::Phase::kRegistered) return;
+  sendReports(worker);
+  if (clock_.nowMs >= worker.heartbeatAtMs && !machine.registrationWanted()) sendHeartbeat(worker);
+}
+
+void ConvergenceWorld::connect(Worker& worker) {
+  auto connection = std::make_shared<Connection>();
+  connection->worker = &worker;
+  connections_.push_back(connection);
+  worker.connection = connection;
+  registerOn(worker);
+}
+
+void ConvergenceWorld::registerOn(Worker& worker) {
+  const std::shared_ptr<Connection> connection = worker.connection;
+  const auto request = worker.machine->beginRegistration();
+  Registration message;
+  message.instance = worker.instance;
+  message.worker = worker.rank;
+  message.worldSize = worker.instance == "alpha" ? 2 : 1;
+  message.run = request.run;
+  message.attempt = request.attempt;
+  message.locations = request.statements;
+  connection->session = kNoSession;
+  connection->attempt = request.attempt;
+  send(connection, Direction::kToController, [this, connection, message] {
+    auto link = std::make_unique<Link>(*this, connection);
+    auto result = registry_->registration().registerWorker(message, *link);
+    if (!result.ok()) {
+      send(connection, Direction::kToWorker, [this, connection] {
+        if (connection->openAtWorker) cut(*connection->worker);
+      });
+      return;
+    }
+    const RegisterOutcome outcome = std::move(result.value());
+    uint64_t& newest = attempts_[message.run];
+    EXPECT_GT(message.attempt, newest) << "a stale registration was accepted";
+    newest = message.attempt;
+    link->setSession(outcome.session);
+    connection->sessions.push_back(outcome.session);
+    connection->links.push_back(std::move(link));
+    answerWhenCommitted(outcome.ticket, [this, connection, outcome, attempt = message.attempt] {
+      answer(connection,
+             [connection, outcome, attempt, this](Worker& owner, WorkerStateMachine& machine) {
+               if (connection->attempt != attempt) return;
+               connection->session = outcome.session;
+               EXPECT_EQ(machine.registered(attempt, outcome.decisions), "");
+               owner.heartbeatAtMs = clock_.nowMs + kHeartbeatMs;
+             });
+    });
+    for (size_t i = 0; i < kLocations.size(); ++i) {
+      const DecisionKind kind = outcome.decisions[i].kind;
+      if (kind == DecisionKind::kDiverged) promises_.erase({connection->worker, i});
+    }
+  });
+}
+
+void ConvergenceWorld::sendReports(Worker& worker) {
+  const std::shared_ptr<Connection> connection = worker.connection;
+  for (uint64_t n = 1 + below(random_, 4); n > 0; --n) {
+    auto report = std::make_shared<WorkerStateMachine::OutgoingReport>();
+    if (worker.machine->nextReport(clock_.nowMs, !faults_, *report)) {
+      const size_t location = report->location == kLocations[0] ? 0 : 1;
+      worker.truths[location].sent(*report);
+      sendUnreliably(connection, [this, session = connection->session, report] {
+        EXPECT_TRUE(registry_->kv().handleBatchedKvOperations(session, report->view()).ok());
+      });
+    }
+    if (const auto message = worker.machine->nextSync(clock_.nowMs)) sendSync(worker, *message);
+  }
+}
+
+void ConvergenceWorld::sendSync(Worker& worker, const FullSyncMessage& message) {
+  const std::shared_ptr<Connection> connection = worker.connection;
+  const SessionId session = connection->session;
+  if (const auto* batch = std::get_if<FullSyncBatch>(&message)) {
+    auto keys = std::make_shared<std::vector<ChunkHash>>(batch->keys.begin(), batch->keys.end());
+    sendUnreliably(connection, [this, session, keys, location = std::string(batch->location),
+                                incarnation = batch->incarnation, syncId = batch->syncId,
+                                number = batch->number] {
+      EXPECT_TRUE(registry_->kv()
+                      .handleFullSyncBatch(session, {location, incarnation, syncId, number, *keys})
+                      .ok());
+    });
+    return;
+  }
+  send(connection, Direction::kToController, [this, connection, session, message] {
+    if (const auto* start = std::get_if<FullSyncStart>(&message)) {
+      const auto result = registry_->kv().handleFullSyncStart(session, *start);
+      if (!result.ok()) return;  // the session is over, and the connection soon
+      answerWhenCommitted(
+          result.value().ticket, [this, connection, outcome = result.value(), start = *start] {
+            answer(connection, [outcome, start](Worker&, WorkerStateMachine& machine) {
+              machine.fullSyncStarted(start.location, start.syncId, outcome);
+            });
+          });
+      return;
+    }
+    std::string location;
+    uint64_t incarnation = 0;
+    uint64_t syncId = 0;
+    Result<FullSyncStatus> status = FullSyncStatus{};
+    if (const auto* end = std::get_if<FullSyncEnd>(&message)) {
+      std::tie(location, incarnation, syncId) =
+          std::tie(end->location, end->incarnation, end->syncId);
+      status = registry_->kv().handleFullSyncEnd(session, *end);
+    } else {
+      const auto& poll = std::get<FullSyncPoll>(message);
+      std::tie(location, incarnation, syncId) =
+          std::tie(poll.location, poll.incarnation, poll.syncId);
+      status = registry_->kv().handleFullSyncStatus(session, location, incarnation, syncId);
+    }
+    if (!status.ok()) return;
+    if (status.value().complete) {
+      const size_t i = location == kLocations[0] ? 0 : 1;
+      const Location* held = find(*connection->worker, i);
+      promises_[{connection->worker, i}] = {incarnation, held->record.live.baseSeq};
+    }
+    answer(connection,
+           [this, location, syncId, status = status.value()](Worker&, WorkerStateMachine& machine) {
+             machine.fullSyncAnswered(location, syncId, status, clock_.nowMs);
+           });
+  });
+}
+
+void ConvergenceWorld::sendHeartbeat(Worker& worker) {
+  worker.heartbeatAtMs = clock_.nowMs + kHeartbeatMs;
+  const std::shared_ptr<Connection> connection = worker.connection;
+  send(connection, Direction::kToController,
+       [this, connection, session = connection->session, statements = worker.machine->heartbeat(),
+        attempt = connection->attempt] {
+         const auto result = registry_->registration().heartbeat(session, statements);
+         if (!result.ok()) {
+           // Of an older session, or the worker is cut off.
+           answer(connection, [this, connection, attempt](Worker& owner, WorkerStateMachine&) {
+             if (connection->attempt == attempt) cut(owner);
+           });
+           return;
+         }
+         answer(connection, [connection, attempt, outcome = result.value()](
+                                Worker&, WorkerStateMachine& machine) {
+           if (connection->attempt != attempt) return;
+           machine.heartbeatAnswered(outcome.committed, outcome.decisions);
+         });
+       });
+}
+
+void ConvergenceWorld::answer(const std::shared_ptr<Connection>& connection,
+                              std::function<void(Worker&, WorkerStateMachine&)> handle) {
+  send(connection, Direction::kToWorker, [connection, handle = std::move(handle)] {
+    Worker& worker = *connection->worker;
+    if (worker.connection == connection) handle(worker, *worker.machine);
+  });
+}
+
+// --- The controller ---
+
+void ConvergenceWorld::startController() {
+  registry_ = std::make_unique<Registry>(registryOptions(), clock_, *store_, events_);
+  EXPECT_EQ(registry_->recover().quarantined, 0u);
+  checkPromises();
+}
+
+void ConvergenceWorld::crashController() {
+  registry_.reset();
+  answers_.clear();
+  whole_.clear();  // a power loss may lead back to before
+  for (const auto& connection : connections_) {
+    connection->openAtController = false;
+    if (connection->openAtWorker) {
+      at(clock_.nowMs + below(random_, 100), [this, connection] {
+        if (connection->openAtWorker) cut(*connection->worker);
+      });
+    }
+  }
+  Ticket survived = 0;
+  MemoryStore::Disk disk = store_->afterCrash();
+  if (chance(random_, 40)) {
+    disk = store_->afterPowerLoss(below(random_, store_->unsynced() + 1), survived);
+  }
+  store_ = std::make_unique<MemoryStore>(std::move(disk));
+  upAtMs_ = clock_.nowMs + below(random_, 1'500);
+}
+
+void ConvergenceWorld::answerWhenCommitted(Ticket ticket, std::function<void()> send) {
+  answers_.push_back({ticket, std::move(send)});
+}
+
+void ConvergenceWorld::controllerWorks() {
+  if (registry_ == nullptr) {
+    if (clock_.nowMs >= upAtMs_) startController();
+    return;
+  }
+  if (faulty(1)) store_->setHealth({!store_->health().writable, "no space on the device"});
+  if (!faults_) store_->setHealth({});
+  if (!faulty(30)) store_->complete(faults_ ? 1 + below(random_, 8) : SIZE_MAX);
+  if (chance(random_, 5)) store_->sync();
+  store_->poll(*registry_);
+  if (clock_.nowMs >= tickAtMs_) {
+    tickAtMs_ = clock_.nowMs + 20;
+    registry_->tick();
+  }
+  if (!faulty(30)) registry_->work();
+  std::vector<Answer> later;
+  for (Answer& one : std::exchange(answers_, {})) {
+    if (one.ticket <= registry_->tree().committedTicket()) {
+      one.send();
+    } else {
+      later.push_back(std::move(one));
+    }
+  }
+  answers_.insert(answers_.begin(), std::make_move_iterator(later.begin()),
+                  std::make_move_iterator(later.end()));
+}
+
+// --- Running ---
+
+void ConvergenceWorld::run() {
+  for (uint64_t step = 0; step < kSteps && !::testing::Test::HasFailure(); ++step) {
+    clock_.nowMs += below(random_, 12);
+    deliverDue();
+    for (const auto& worker : workers_) {
+      if (chance(random_, 40)) engineWorks(*worker);
+      if (faulty(1)) {
+        cut(*worker);
+        startWorker(*worker, chance(random_, 50));
+      }
+      if (faulty(1)) cut(*worker);
+      if (!faulty(20)) drive(*worker);
+    }
+    controllerWorks();
+    if (registry_ != nullptr && faulty(1)) crashController();
+    if (registry_ != nullptr && faulty(1)) {
+      const Worker& any = *workers_[below(random_, workers_.size())];
+      (void)registry_->registration().forceSync(any.instance, any.rank, "").ok();
+    }
+    check();
+  }
+  faults_ = false;
+  const uint64_t until = clock_.nowMs + kSettleMs;
+  while (!converged() && !::testing::Test::HasFailure()) {
+    ASSERT_LT(clock_.nowMs, until) << "not in sync in time:" << whatIsLeft();
+    clock_.nowMs += 10;
+    deliverDue();
+    for (const auto& worker : workers_) drive(*worker);
+    controllerWorks();
+    check();
+  }
+}
+
+// --- What must hold ---
+
+Location* ConvergenceWorld::find(const Worker& worker, size_t location) const {
+  const holdfast::Worker* known = registry_->tree().findWorker(worker.instance, worker.rank);
+  return known == nullptr ? nullptr : known->find(kLocations[location]);
+}
+
+void ConvergenceWorld::check() {
+  if (registry_ == nullptr) return;
+  for (const auto& worker : workers_) {
+    for (size_t i = 0; i < kLocations.size(); ++i) checkLocation(*worker, i);
+  }
+  checkIndex();
+}
+
+void ConvergenceWorld::checkLocation(const Worker& worker, size_t i) {
+  const Location* location = find(worker, i);
+  if (location == nullptr) return;
+  const LivePart& live = location->record.live;
+  if (location->sync == SyncState::kInSync) {
+    ASSERT_TRUE(worker.truths[i].reached(live.incarnation, location->lastSeq));
+    const WorkerTruth::State truth = worker.truths[i].at(live.incarnation, location->lastSeq);
+    ASSERT_EQ(location->count, truth.count) << "called in sync and is not";
+    ASSERT_EQ(location->digest, truth.digest) << "called in sync and is not";
+    whole_[{&worker, i}] = {live.incarnation, live.generation};
+    return;
+  }
+  // Nothing here corrupts content, so once it was right it can only be behind.
+  const auto whole = whole_.find({&worker, i});
+  const bool wasWhole = whole != whole_.end() && whole->second.incarnation == live.incarnation &&
+                        whole->second.generation == live.generation;
+  ASSERT_FALSE(wasWhole && location->reason == Reason::kContentDiffers)
+      << "content went wrong by itself";
+}
+
+// The index holds what the tree says, for locations that exist; what look-ups may see was held by
+// the incarnation that it stands for.
+void ConvergenceWorld::checkIndex() {
+  std::map<HolderId, std::pair<Location*, const WorkerTruth*>> known;
+  std::map<HolderId, Keys> held;
+  for (const auto& worker : workers_) {
+    for (size_t i = 0; i < kLocations.size(); ++i) {
+      Location* location = find(*worker, i);
+      if (location == nullptr) continue;
+      known[location->holder] = {location, &worker->truths[i]};
+      if (location->building) known[location->building->holder] = {location, nullptr};
+    }
+  }
+  for (uint64_t i = 0; i < kKeys; ++i) {
+    const ChunkHash key = keyOf(i);
+    SetId set = kEmptySet;
+    registry_->index().find(registry_->tree().salt(""), {&key, 1}, {&set, 1});
+    HolderId single = kNoHolder;
+    for (const HolderId holder : registry_->index().sets().members(set, single)) {
+      if (registry_->index().sets().isRetired(holder)) continue;
+      const bool visible = registry_->tree().directory().get(holder).visible;
+      ASSERT_TRUE(known.contains(holder) || !visible) << "a forgotten holder is looked up";
+      held[holder].insert(key);
+    }
+  }
+  for (const auto& [holder, of] : known) {
+    const auto& [location, truth] = of;
+    if (truth == nullptr) {
+      EXPECT_FALSE(registry_->tree().directory().get(holder).visible);
+      continue;
+    }
+    ASSERT_EQ(held[holder].size(), location->count);
+    ASSERT_EQ(digestOf(held[holder]), location->digest);
+    if (!registry_->tree().directory().get(holder).visible) continue;
+    const uint64_t incarnation = location->record.live.incarnation;
+    ASSERT_TRUE(truth->knows(incarnation));
+    const Keys& ever = truth->ever(incarnation);
+    ASSERT_TRUE(std::includes(ever.begin(), ever.end(), held[holder].begin(), held[holder].end()))
+        << "look-ups see keys of another incarnation";
+  }
+}
+
+// A full sync that was called complete is there after any crash.
+void ConvergenceWorld::checkPromises() {
+  for (const auto& [of, promise] : promises_) {
+    const Location* location = find(*of.first, of.second);
+    ASSERT_NE(location, nullptr);
+    EXPECT_EQ(location->record.live.incarnation, promise.incarnation);
+    EXPECT_GE(location->record.live.baseSeq, promise.baseSeq);
+  }
+}
+
+bool ConvergenceWorld::converged() const {
+  if (registry_ == nullptr) return false;
+  return std::all_of(workers_.begin(), workers_.end(), [this](const auto& worker) {
+    for (size_t i = 0; i < kLocations.size(); ++i) {
+      const Location* location = find(*worker, i);
+      const Keys& keys = worker->truths[i].keys();
+      if (location == nullptr || location->sync != SyncState::kInSync ||
+          location->count != keys.size() || !(location->digest == digestOf(keys))) {
+        return false;
+      }
+    }
+    return true;
+  });
+}
+
+std::string ConvergenceWorld::whatIsLeft() const {
+  if (registry_ == nullptr) return " the controller is down";
+  std::string text;
+  for (const auto& worker : workers_) {
+    for (size_t i = 0; i < kLocations.size(); ++i) {
+      const Location* location = find(*worker, i);
+      text += "\n  " + worker->instance + "/" + std::to_string(worker->rank) + " " + kLocations[i];
+      if (location == nullptr) {
+        text += ": not registered";
+        continue;
+      }
+      text +=
+          ": " + std::string(syncStateName(location->sync)) + ", " +
+          std::string(reasonName(location->reason)) + ", seq " + std::to_string(location->lastSeq) +
+          " of " + std::to_string(worker->machine->locations()[i].lastSeq) + ", sync phase " +
+          std::to_string(static_cast<int>(registry_->repair().tracker().phase(location->serial)));
+    }
+  }
+  return text;
+}
+
+}  // namespace holdfast::test
