@@ -17,7 +17,7 @@ enum ExitCode {
   kDone = 0,
   kFound = 1,  // problems, differences; or nothing of what was asked for by name
   kUsage = 2,
-  kUnreadable = 3,  // a store cannot be opened, read or written
+  kUnreadable = 3,  // a store cannot be opened or written, or a part of it cannot be read
 };
 
 struct Output {

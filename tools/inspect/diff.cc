@@ -245,7 +245,7 @@ class Comparison {
       }
     }
     const size_t all = differences_.size() + instanceDifferences_.size();
-    output_.out << (all == 0 ? "no difference" : grouped(all) + " differences") << '\n';
+    output_.out << (all == 0 ? "no difference" : text::countText(all, "difference")) << '\n';
   }
 
   void printFields(const Difference& one) {

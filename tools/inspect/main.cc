@@ -33,10 +33,9 @@ Examples:
 
 Exit codes:
   0  done; verify: no problem; diff: no difference
-  1  verify: problems; diff: differences; else: what was asked for by name is not there, or a part
-     of the store cannot be read and was left out
+  1  verify: problems; diff: differences; else: what was asked for by name is not there
   2  the command line is wrong
-  3  a store cannot be opened, read or written)";
+  3  a store cannot be opened or written, or a part of it cannot be read: what can be is answered)";
 
 // Opens the store; where that fails, or its records cannot be understood, says why.
 std::unique_ptr<StoreReader> open(const std::string& dataDir, bool anyFormat = false) {

@@ -136,7 +136,7 @@ ExitCode showSummary(const StoreReader& reader, const Output& output) {
   } else {
     print(reader, view, counts, disk, output);
   }
-  return reader.damage().empty() && view.damaged.empty() ? kDone : kFound;
+  return reader.damage().empty() && view.damaged.empty() ? kDone : kUnreadable;
 }
 
 ExitCode showDigest(const StoreReader& reader, const Output& output, bool content) {

@@ -59,7 +59,8 @@ ExitCode showVerification(const StoreReader& reader, const Output& output) {
   if (all > outcome.findings.size()) {
     output.out << "... and " << grouped(all - outcome.findings.size()) << " more\n";
   }
-  output.out << (outcome.problems == 0 ? "no problem" : grouped(outcome.problems) + " problems")
+  output.out << (outcome.problems == 0 ? "no problem"
+                                       : text::countText(outcome.problems, "problem"))
              << " in " << reader.dataDir() << " as of write " << grouped(reader.sequence()) << ": "
              << grouped(outcome.families) << " families, " << grouped(outcome.keys)
              << " keys recounted, " << grouped(outcome.tableFiles) << " table files of "

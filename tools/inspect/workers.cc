@@ -153,7 +153,8 @@ ExitCode showWorkers(const StoreReader& reader, const Output& output, const Filt
   for (const std::string& one : view.damaged) {
     output.err << "holdfast-inspect: left out, because it cannot be read: " << one << '\n';
   }
-  return (found || asksForAll(filter)) && view.damaged.empty() ? kDone : kFound;
+  if (!view.damaged.empty()) return kUnreadable;
+  return found || asksForAll(filter) ? kDone : kFound;
 }
 
 }  // namespace holdfast::inspect

@@ -55,6 +55,10 @@ std::string grouped(uint64_t number) {
   return text;
 }
 
+std::string countText(uint64_t number, const std::string& noun) {
+  return grouped(number) + " " + noun + (number == 1 ? "" : "s");
+}
+
 std::string bytesText(uint64_t bytes) {
   static constexpr const char* kUnits[] = {" B", " KiB", " MiB", " GiB", " TiB"};
   auto value = static_cast<double>(bytes);

@@ -29,6 +29,8 @@ class Table {
 
 // 1234567 -> "1,234,567"
 std::string grouped(uint64_t number);
+// "1 problem", "1,234 problems"
+std::string countText(uint64_t number, const std::string& noun);
 // 1536 -> "1.5 KiB"
 std::string bytesText(uint64_t bytes);
 // "3 d 4 h", "12 min 3 s", "1.25 s"
