@@ -59,7 +59,8 @@ class StoreReader {
   // Named by owner records, but not there.
   const std::vector<Family>& missingFamilies() const;
   std::vector<TableFile> tableFiles() const;
-  // Reads and checks every block. Empty, or what is wrong. Any thread.
+  // Reads and checks every block of a file that is still there; one that is not is damage only
+  // where nobody writes. Empty, or what is wrong. Any thread.
   std::string verifyTable(const TableFile& table) const;
 
   // The records of a family; `family` is an index of families(). Each thread makes its own.
