@@ -66,6 +66,7 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Registry& regis
                 .turns = turns,
                 .waiters = CommitWaiters(registry, store),
                 .crowd = TurnPacer(io.getTimer(), options.crowdIntervalUs * kj::MICROSECONDS),
+                .budget = ReadBudget(io.getTimer()),
                 .hasher = TokenHasher(options.hashing),
                 .lookups = {},
                 .lookupWindow = {}},

@@ -10,6 +10,7 @@
 #include "rpc/commit_waiters.h"
 #include "rpc/latency_histogram.h"
 #include "rpc/loop_turns.h"
+#include "rpc/read_budget.h"
 #include "rpc/turn_pacer.h"
 #include "tokens/token_hasher.h"
 
@@ -46,7 +47,8 @@ struct Services {
   EventSink& events;
   LoopTurns& turns;
   CommitWaiters waiters;
-  TurnPacer crowd;  // connections that come and go, registrations
+  TurnPacer crowd;    // connections that come and go, registrations
+  ReadBudget budget;  // of workers' connections
   TokenHasher hasher;
   LatencyHistogram lookups;       // since the start; nanoseconds
   LatencyHistogram lookupWindow;  // since an operator began a window

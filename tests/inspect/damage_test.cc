@@ -295,7 +295,7 @@ class BuildingDamage : public Damage {
       part_.totalKeys = 9;
       record.building = part_;
     });
-    for (const uint32_t number : {0u, 2u}) putBatch(number, {number * 10, number * 10 + 1});
+    for (const uint32_t number : {0u, 2u}) putBatch(number, {100 + number, 200 + number});
     JournalKey key{kCpu, part_.generation, 0, 41};
     putJournal(key);
     key.firstSeq = 44;

@@ -47,6 +47,7 @@ struct ConvergenceWorld::Connection {
   uint64_t attempt = 0;            // of the registration under way or answered
   std::vector<SessionId> sessions;
   std::vector<std::unique_ptr<WorkerLink>> links;
+  WorkerStateMachine::OutgoingReport last[2];  // sent, by location
 };
 
 class ConvergenceWorld::Link : public WorkerLink {
@@ -248,8 +249,10 @@ void ConvergenceWorld::registerOn(Worker& worker) {
       return;
     }
     const RegisterOutcome outcome = std::move(result.value());
-    uint64_t& newest = attempts_[message.run];
-    EXPECT_GT(message.attempt, newest) << "a stale registration was accepted";
+    auto& [run, newest] = connection->worker->accepted;
+    EXPECT_TRUE(message.run != run || message.attempt > newest)
+        << "a stale registration was accepted";
+    run = message.run;
     newest = message.attempt;
     link->setSession(outcome.session);
     connection->sessions.push_back(outcome.session);
@@ -277,12 +280,30 @@ void ConvergenceWorld::sendReports(Worker& worker) {
     if (worker.machine->nextReport(clock_.nowMs, !faults_, *report)) {
       const size_t location = report->location == kLocations[0] ? 0 : 1;
       worker.truths[location].sent(*report);
+      if (faulty(10)) joinToLast(*connection, location, *report);
+      connection->last[location] = *report;
       sendUnreliably(connection, [this, session = connection->session, report] {
         EXPECT_TRUE(registry_->kv().handleBatchedKvOperations(session, report->view()).ok());
       });
     }
     if (const auto message = worker.machine->nextSync(clock_.nowMs)) sendSync(worker, *message);
   }
+}
+
+// Clients may cut what they repeat as they like: the one before comes again, in front of this one.
+void ConvergenceWorld::joinToLast(const Connection& connection, size_t location,
+                                  WorkerStateMachine::OutgoingReport& report) {
+  WorkerStateMachine::OutgoingReport joined = connection.last[location];
+  if (joined.keys.empty() || joined.incarnation != report.incarnation ||
+      joined.firstSeq + joined.keys.size() != report.firstSeq) {
+    return;
+  }
+  const Operations operations = report.view().operations;
+  for (size_t i = 0; i < operations.size(); ++i) {
+    joined.append(operations.keys[i], operations.evicts.test(i));
+  }
+  joined.trimEvicts();
+  report = std::move(joined);
 }
 
 void ConvergenceWorld::sendSync(Worker& worker, const FullSyncMessage& message) {
@@ -379,7 +400,9 @@ void ConvergenceWorld::startController() {
 void ConvergenceWorld::crashController() {
   registry_.reset();
   answers_.clear();
-  whole_.clear();  // a power loss may lead back to before
+  // A power loss may lead back to before.
+  whole_.clear();
+  for (const auto& worker : workers_) worker->accepted = {};
   for (const auto& connection : connections_) {
     connection->openAtController = false;
     if (connection->openAtWorker) {

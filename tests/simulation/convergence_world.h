@@ -41,6 +41,7 @@ class ConvergenceWorld {
     std::shared_ptr<Connection> connection;  // null: not connected
     uint64_t connectAtMs = 0;
     uint64_t heartbeatAtMs = 0;
+    std::pair<uint64_t, uint64_t> accepted;  // run and attempt of the last registration
   };
   // What a worker was told by a completed full sync, until something else is decided.
   struct Promise {
@@ -84,6 +85,8 @@ class ConvergenceWorld {
   void connect(Worker& worker);
   void registerOn(Worker& worker);
   void sendReports(Worker& worker);
+  static void joinToLast(const Connection& connection, size_t location,
+                         WorkerStateMachine::OutgoingReport& report);
   void sendSync(Worker& worker, const FullSyncMessage& message);
   void sendHeartbeat(Worker& worker);
   // Calls `handle` with the machine, where the answer still means something.
@@ -118,7 +121,6 @@ class ConvergenceWorld {
   std::vector<std::shared_ptr<Connection>> connections_;
   std::map<std::pair<const Worker*, size_t>, Promise> promises_;
   std::map<std::pair<const Worker*, size_t>, Whole> whole_;
-  std::map<uint64_t, uint64_t> attempts_;  // newest accepted, by run
 
   std::unique_ptr<MemoryStore> store_;
   std::unique_ptr<Registry> registry_;  // null while it is down

@@ -23,6 +23,10 @@ constexpr size_t kReadaheadBytes = size_t{2} << 20;
 constexpr size_t kFindingsMax = 16;
 
 constexpr const char* kWrittenAnew = "the next start of holdfastd writes the record anew";
+constexpr const char* kDeletedByFold = "harmless: nothing reads it, and the next fold deletes it";
+constexpr const char* kUnnoticed =
+    "holdfastd does not notice it: have the worker deregister and register again, or restore a "
+    "backup";
 constexpr const char* kDeletedAtStart = "harmless: the next start of holdfastd deletes it";
 
 std::string hexOf(std::string_view bytes) {
@@ -129,16 +133,17 @@ class FamilyCheck {
       if (!id) continue;  // found by inventory()
       auto record = decodeLocation(rows_.value());
       const std::string name = "record of location " + std::to_string(*id);
-      const auto wrong = [&](const std::string& what) {
-        add(Severity::kProblem, "location-record", record ? record->name : "", name, what,
-            kQuarantined);
+      const auto wrong = [&](const std::string& what, const char* remedy = kUnnoticed) {
+        add(Severity::kProblem, "location-record", record ? record->name : "", name, what, remedy);
       };
       if (!record) {
-        wrong("it does not decode");
+        wrong("it does not decode", kQuarantined);
         undecodable_.insert(*id);
         continue;
       }
-      if (record->id != *id) wrong("it says that it is " + std::to_string(record->id));
+      if (record->id != *id) {
+        wrong("it says that it is " + std::to_string(record->id), kQuarantined);
+      }
       record->id = *id;
       if (const auto bad = invalidId("its name", record->name, kLocationNameBytesMax)) wrong(*bad);
       if (!names.insert(record->name).second) wrong("another location has this name, too");
@@ -158,7 +163,7 @@ class FamilyCheck {
       add(Severity::kProblem, "too-many-locations", "", "",
           std::to_string(declared_.size()) + " locations, a worker may have " +
               std::to_string(kLocationsPerWorkerMax),
-          kQuarantined);
+          kUnnoticed);
     }
   }
 
@@ -167,7 +172,9 @@ class FamilyCheck {
     const Report report = [&](const char* kind, const std::string& record,
                               const std::string& what) {
       if (++said <= kFindingsMax) {
-        add(Severity::kProblem, kind, location.name, record, what, kQuarantined);
+        const bool leftBehind = std::string_view(kind) == "stale-journal";
+        add(Severity::kProblem, kind, location.name, record, what,
+            leftBehind ? kDeletedByFold : kQuarantined);
       } else if (said == kFindingsMax + 1) {
         add(Severity::kProblem, "and-more", location.name, "", "and more of the kind",
             kQuarantined);
