@@ -8,26 +8,21 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <utility>
 
 #include "migrations/migrations.h"
 #include "store/file_limit.h"
+#include "store/pinned_files.h"
 
 namespace holdfast {
 namespace {
 
 namespace fs = std::filesystem;
 
-// A writer removes files while they are being opened, or adds families: each attempt begins anew.
+// Attempts to find the families that the owner records name: a writer adds some at any time.
 constexpr int kAttemptsMax = 8;
-// Rounds of reading on until the writer has not changed the set of files meanwhile.
-constexpr int kCatchUpsMax = 64;
 // A family's write buffer grows in steps of this size; most families are small.
 constexpr size_t kArenaBlockBytes = size_t{16} << 10;
 
@@ -49,38 +44,9 @@ bool lockedByAnother(const std::string& dataDir) {
   return asked && lock.l_type != F_UNLCK;
 }
 
-// Where a secondary instance may put its own files. Gone with this.
-class ScratchDirectory {
- public:
-  ScratchDirectory() {
-    std::error_code error;
-    std::string pattern = (fs::temp_directory_path(error) / "holdfast-inspect-XXXXXX").string();
-    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
-  }
-  ~ScratchDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  ScratchDirectory(const ScratchDirectory&) = delete;
-  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-  // Empty if there is none.
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 // What a damaged or missing table file makes of an open.
 bool speaksOfDamage(const rocksdb::Status& status) {
   return status.IsCorruption() || status.IsPathNotFound() || status.IsNotFound();
-}
-
-// Changes whenever the set of files does: the name of the manifest and how far it reaches.
-std::string manifestState(const std::string& dataDir) {
-  std::string name;
-  std::ifstream(dataDir + "/CURRENT") >> name;
-  std::error_code gone;
-  return name + " " + std::to_string(fs::file_size(fs::path(dataDir) / name, gone));
 }
 
 Error cannotOpen(const std::string& dataDir, const std::string& why) {
@@ -91,7 +57,7 @@ Error cannotOpen(const std::string& dataDir, const std::string& why) {
 
 struct StoreReader::Parts {
   std::string dataDir;
-  std::optional<ScratchDirectory> scratch;  // beside a writer
+  PinnedFiles files;
   bool besideWriter = false;
   std::string damage;
   std::unique_ptr<rocksdb::DB> db;
@@ -107,7 +73,6 @@ struct StoreReader::Parts {
   void close();
   rocksdb::DBOptions options(bool strict) const;
   rocksdb::Status openFiles(bool strict);
-  rocksdb::Status settle();
   void readFormat();
   rocksdb::Status readOwners();
 };
@@ -133,11 +98,12 @@ rocksdb::DBOptions StoreReader::Parts::options(bool strict) const {
   return result;
 }
 
-// Everything but the owners. Beside a writer where `besideWriter` says so.
+// Everything but the owners.
 rocksdb::Status StoreReader::Parts::openFiles(bool strict) {
   const rocksdb::DBOptions dbOptions = options(strict);
+  const std::string& directory = files.directory();
   std::vector<std::string> names;
-  rocksdb::Status status = rocksdb::DB::ListColumnFamilies(dbOptions, dataDir, &names);
+  rocksdb::Status status = rocksdb::DB::ListColumnFamilies(dbOptions, directory, &names);
   if (!status.ok()) return status;
   std::sort(names.begin(), names.end());
   rocksdb::ColumnFamilyOptions familyOptions;
@@ -146,13 +112,8 @@ rocksdb::Status StoreReader::Parts::openFiles(bool strict) {
   descriptors.reserve(names.size());
   for (const std::string& name : names) descriptors.emplace_back(name, familyOptions);
   rocksdb::DB* opened = nullptr;
-  if (besideWriter) {
-    status = rocksdb::DB::OpenAsSecondary(dbOptions, dataDir, scratch->path(), descriptors,
-                                          &handles, &opened);
-  } else {
-    status =
-        rocksdb::DB::OpenForReadOnly(dbOptions, dataDir, descriptors, &handles, &opened, false);
-  }
+  status =
+      rocksdb::DB::OpenForReadOnly(dbOptions, directory, descriptors, &handles, &opened, false);
   if (!status.ok()) return status;
   db.reset(opened);
   for (size_t i = 0; i < names.size(); ++i) {
@@ -163,18 +124,7 @@ rocksdb::Status StoreReader::Parts::openFiles(bool strict) {
       families.push_back({names[i], std::nullopt, false});
     }
   }
-  return besideWriter ? settle() : status;
-}
-
-// A log may go between reading the list of table files and reading the logs, and what it held is in
-// a table file that is not seen yet. So: read on until the list did not change in between.
-rocksdb::Status StoreReader::Parts::settle() {
-  for (int i = 0; i < kCatchUpsMax; ++i) {
-    const std::string before = manifestState(dataDir);
-    const rocksdb::Status status = db->TryCatchUpWithPrimary();
-    if (!status.ok() || manifestState(dataDir) == before) return status;
-  }
-  return rocksdb::Status::Busy("the set of files changes faster than it can be read");
+  return status;
 }
 
 void StoreReader::Parts::readFormat() {
@@ -188,8 +138,8 @@ void StoreReader::Parts::readFormat() {
   if (found.IsNotFound()) {
     formatError = store + " has no format record, so it was never whole; restore a backup";
   } else if (!found.ok()) {
-    formatError = "the format record of " + store + " cannot be read: " + found.ToString() +
-                  "; restore a backup";
+    formatError = "the format record of " + store +
+                  " cannot be read: " + files.translated(found.ToString()) + "; restore a backup";
   } else if (!record) {
     formatError = "the format record of " + store + " does not decode; restore a backup";
   } else if (format.version > newestFormat()) {
@@ -234,39 +184,30 @@ Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& dataDi
                                    "; name the --data-dir of a holdfastd, or a backup of one");
   }
   raiseFileLimit();
-  rocksdb::Status status;
-  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+  for (int attempt = 1;; ++attempt) {
     auto parts = std::make_unique<Parts>();
     parts->dataDir = dataDir;
     parts->besideWriter = lockedByAnother(dataDir);
-    if (parts->besideWriter) {
-      parts->scratch.emplace();
-      if (parts->scratch->path().empty()) {
-        return cannotOpen(dataDir,
-                          "reading beside a running controller needs a directory for "
-                          "temporary files; set TMPDIR to one that can be written");
-      }
+    if (const std::string problem = parts->files.pin(dataDir); !problem.empty()) {
+      return cannotOpen(dataDir, problem);
     }
-    status = parts->openFiles(true);
-    if (speaksOfDamage(status) && !parts->besideWriter) {
+    rocksdb::Status status = parts->openFiles(true);
+    if (speaksOfDamage(status)) {
       parts->close();
-      parts->damage = status.ToString();
+      parts->damage = parts->files.translated(status.ToString());
       status = parts->openFiles(false);
     }
     if (status.ok()) {
       parts->readFormat();
       status = parts->readOwners();
     }
-    // Whoever began to write meanwhile may have removed files that were about to be opened.
-    if (!parts->besideWriter && lockedByAnother(dataDir)) continue;
-    const bool last = attempt + 1 == kAttemptsMax;
-    if (parts->besideWriter && !last && (!status.ok() || !parts->missing.empty())) continue;
-    if (!status.ok()) break;
-    return std::unique_ptr<StoreReader>(new StoreReader(std::move(parts)));
+    const bool again = parts->besideWriter && attempt < kAttemptsMax;
+    if (again && (!status.ok() || !parts->damage.empty() || !parts->missing.empty())) continue;
+    if (status.ok()) return std::unique_ptr<StoreReader>(new StoreReader(std::move(parts)));
+    return cannotOpen(dataDir, parts->files.translated(status.ToString()) +
+                                   (status.IsIOError() ? "; check its owner and permissions"
+                                                       : "; try again, or restore a backup"));
   }
-  return cannotOpen(dataDir,
-                    status.ToString() + (status.IsIOError() ? "; check its owner and permissions"
-                                                            : "; try again, or restore a backup"));
 }
 
 const std::string& StoreReader::dataDir() const {
@@ -307,18 +248,18 @@ std::vector<StoreReader::TableFile> StoreReader::tableFiles() const {
 }
 
 std::string StoreReader::verifyTable(const TableFile& table) const {
-  // Its writer has merged it into another since; what is read of it here is read of the open file.
-  std::error_code error;
-  if (parts_->besideWriter && !fs::exists(table.path, error)) return "";
   rocksdb::ReadOptions reading;
   reading.fill_cache = false;
   reading.readahead_size = size_t{2} << 20;
-  const rocksdb::Status status = rocksdb::VerifySstFileChecksum(
-      rocksdb::Options(), rocksdb::EnvOptions(), reading, table.path);
-  return status.ok() ? "" : status.ToString();
+  const std::string pinned =
+      parts_->files.directory() + "/" + fs::path(table.path).filename().string();
+  const rocksdb::Status status =
+      rocksdb::VerifySstFileChecksum(rocksdb::Options(), rocksdb::EnvOptions(), reading, pinned);
+  return status.ok() ? "" : parts_->files.translated(status.ToString());
 }
 
 struct StoreReader::Rows::Parts {
+  const PinnedFiles& files;
   std::unique_ptr<rocksdb::Iterator> rows;
 };
 
@@ -326,9 +267,9 @@ StoreReader::Rows StoreReader::rows(size_t family, size_t readaheadBytes) const 
   rocksdb::ReadOptions options;
   options.fill_cache = false;
   options.readahead_size = readaheadBytes;
-  auto parts = std::make_unique<Rows::Parts>();
-  parts->rows.reset(parts_->db->NewIterator(options, parts_->familyHandles[family]));
-  return Rows(std::move(parts));
+  std::unique_ptr<rocksdb::Iterator> rows(
+      parts_->db->NewIterator(options, parts_->familyHandles[family]));
+  return Rows(std::unique_ptr<Rows::Parts>(new Rows::Parts{parts_->files, std::move(rows)}));
 }
 
 StoreReader::Rows::Rows(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -355,7 +296,8 @@ std::string_view StoreReader::Rows::value() const {
   return parts_->rows->value().ToStringView();
 }
 std::string StoreReader::Rows::error() const {
-  return parts_->rows->status().ok() ? "" : parts_->rows->status().ToString();
+  const rocksdb::Status status = parts_->rows->status();
+  return status.ok() ? "" : parts_->files.translated(status.ToString());
 }
 
 }  // namespace holdfast

@@ -2,8 +2,8 @@
 // beside its running daemon. Writes nothing into the store's directory and takes no lock, so it is
 // in nobody's way.
 //
-// What is read is the store as of one moment, that of open(). Damage does not keep a store from
-// being opened: what can be read is read.
+// What is read is the store as of one moment, that of open(): see pinned_files.h. Damage does not
+// keep a store from being opened: what can be read is read.
 #pragma once
 
 #include <cstddef>
@@ -59,8 +59,7 @@ class StoreReader {
   // Named by owner records, but not there.
   const std::vector<Family>& missingFamilies() const;
   std::vector<TableFile> tableFiles() const;
-  // Reads and checks every block of a file that is still there; one that is not is damage only
-  // where nobody writes. Empty, or what is wrong. Any thread.
+  // Reads and checks every block. Empty, or what is wrong. Any thread.
   std::string verifyTable(const TableFile& table) const;
 
   // The records of a family; `family` is an index of families(). Each thread makes its own.
