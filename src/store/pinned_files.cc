@@ -25,9 +25,19 @@ std::string reason(int error) {
 }  // namespace
 
 PinnedFiles::~PinnedFiles() {
+  unlink();
+  for (const auto& [name, descriptor] : descriptors_) close(descriptor);
+}
+
+void PinnedFiles::unlink() {
   std::error_code ignored;
   if (!directory_.empty()) fs::remove_all(directory_, ignored);
-  for (const auto& [name, descriptor] : descriptors_) close(descriptor);
+}
+
+std::string PinnedFiles::path(const std::string& name) const {
+  const auto found = descriptors_.find(name);
+  return found == descriptors_.end() ? dataDir_ + "/" + name
+                                     : "/proc/self/fd/" + std::to_string(found->second);
 }
 
 std::string PinnedFiles::pin(const std::string& dataDir) {
@@ -63,8 +73,7 @@ std::string PinnedFiles::pinAll() {
                               : "; check its owner and permissions");
     }
     descriptors_.emplace(name, descriptor);
-    const std::string target = "/proc/self/fd/" + std::to_string(descriptor);
-    if (symlink(target.c_str(), (directory_ + "/" + name).c_str()) != 0) {
+    if (symlink(path(name).c_str(), (directory_ + "/" + name).c_str()) != 0) {
       return "cannot write to " + directory_ + ": " + reason(errno) +
              "; set TMPDIR to a directory that can be written";
     }
@@ -92,6 +101,7 @@ std::string PinnedFiles::copyManifest() {
 }
 
 std::string PinnedFiles::translated(std::string text) const {
+  if (directory_.empty()) return text;
   for (size_t at = text.find(directory_); at != std::string::npos; at = text.find(directory_, at)) {
     text.replace(at, directory_.size(), dataDir_);
     at += dataDir_.size();

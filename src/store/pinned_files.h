@@ -17,7 +17,6 @@ namespace holdfast {
 class PinnedFiles {
  public:
   PinnedFiles() = default;
-  // Removes the directory.
   ~PinnedFiles();
   PinnedFiles(const PinnedFiles&) = delete;
   PinnedFiles& operator=(const PinnedFiles&) = delete;
@@ -27,6 +26,11 @@ class PinnedFiles {
 
   // To be opened read-only, by this process.
   const std::string& directory() const { return directory_; }
+  // Removes the directory: what has been opened stays open, and nothing is left behind if this
+  // process is killed from now on.
+  void unlink();
+  // Where a file can be opened as it was pinned; that of the store if it was not there.
+  std::string path(const std::string& name) const;
   // What RocksDB says of the files there, as if it spoke of those of the store.
   std::string translated(std::string text) const;
 

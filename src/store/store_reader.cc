@@ -203,7 +203,11 @@ Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& dataDi
     }
     const bool again = parts->besideWriter && attempt < kAttemptsMax;
     if (again && (!status.ok() || !parts->damage.empty() || !parts->missing.empty())) continue;
-    if (status.ok()) return std::unique_ptr<StoreReader>(new StoreReader(std::move(parts)));
+    if (status.ok()) {
+      // A damaged file is opened again and again, so that each time it is said what is wrong.
+      if (parts->damage.empty()) parts->files.unlink();
+      return std::unique_ptr<StoreReader>(new StoreReader(std::move(parts)));
+    }
     return cannotOpen(dataDir, parts->files.translated(status.ToString()) +
                                    (status.IsIOError() ? "; check its owner and permissions"
                                                        : "; try again, or restore a backup"));
@@ -251,11 +255,16 @@ std::string StoreReader::verifyTable(const TableFile& table) const {
   rocksdb::ReadOptions reading;
   reading.fill_cache = false;
   reading.readahead_size = size_t{2} << 20;
-  const std::string pinned =
-      parts_->files.directory() + "/" + fs::path(table.path).filename().string();
+  const std::string pinned = parts_->files.path(fs::path(table.path).filename().string());
   const rocksdb::Status status =
       rocksdb::VerifySstFileChecksum(rocksdb::Options(), rocksdb::EnvOptions(), reading, pinned);
-  return status.ok() ? "" : parts_->files.translated(status.ToString());
+  if (status.ok()) return "";
+  std::string what = status.ToString();
+  for (size_t at = what.find(pinned); at != std::string::npos; at = what.find(pinned, at)) {
+    what.replace(at, pinned.size(), table.path);
+    at += table.path.size();
+  }
+  return what;
 }
 
 struct StoreReader::Rows::Parts {

@@ -228,6 +228,12 @@ TEST_F(Commands, ErrorsSayWhatToDo) {
   EXPECT_EQ(run("--help").code, 0);
 }
 
+TEST_F(Commands, OutputThatCannotBeWrittenIsAnError) {
+  for (const char* command : {"summary", "keys", "export"}) {
+    EXPECT_EQ(on(command, "> /dev/full").code, 3) << command;
+  }
+}
+
 TEST_F(Commands, ANewerFormatIsRefused) {
   auto format = decodeFormat(rawGet(dir(), "default", std::string(kFormatKey)));
   ASSERT_TRUE(format);

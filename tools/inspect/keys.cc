@@ -62,9 +62,9 @@ ExitCode showKeys(const StoreReader& reader, const Output& output, const Filter&
   bool damaged = !view.damaged.empty();
   for (const StoredWorker& worker : view.workers) {
     const WorkerRecord& record = worker.head.record;
-    if (!wanted(filter, record)) continue;
+    if (!wanted(filter, record) || !output.out) continue;
     for (const LocationHead& location : worker.head.locations) {
-      if (!wanted(filter, location.record)) continue;
+      if (!wanted(filter, location.record) || !output.out) continue;
       found = true;
       if (!output.json) {
         output.out << "# instance " << record.instance << ", worker " << record.worker

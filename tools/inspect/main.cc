@@ -35,7 +35,8 @@ Exit codes:
   0  done; verify: no problem; diff: no difference
   1  verify: problems; diff: differences; else: what was asked for by name is not there
   2  the command line is wrong
-  3  a store cannot be opened or written, or a part of it cannot be read: what can be is answered)";
+  3  a store cannot be opened or written, or a part of it cannot be read (what can be is answered),
+     or the output cannot be written)";
 
 // Opens the store; where that fails, or its records cannot be understood, says why.
 std::unique_ptr<StoreReader> open(const std::string& dataDir, bool anyFormat = false) {
@@ -108,6 +109,14 @@ ExitCode importFrom(const std::string& file, const std::string& dir, const Outpu
   return importStore(in, dir, output);
 }
 
+// The exit code, once everything has been written.
+ExitCode written(ExitCode code) {
+  if (std::cout.flush()) return code;
+  std::cerr << "holdfast-inspect: the output cannot be written and is not complete; is there space "
+               "where it goes?\n";
+  return kUnreadable;
+}
+
 int run(int argc, const char* const* argv) {
   CLI::App app("holdfast-inspect: looks into a Holdfast store without a controller.",
                "holdfast-inspect");
@@ -157,21 +166,21 @@ int run(int argc, const char* const* argv) {
     const ChunkHash hash = find->parsed() ? hashOf("HASH", a.hash) : 0;
     text::Progress progress(progressLines);
     const Output output{std::cout, std::cerr, json, progress};
-    if (import->parsed()) return importFrom(a.file, a.dir, output);
-    const auto store = open(a.dir, verify->parsed());
-    if (!store) return kUnreadable;
-    if (summary->parsed()) return showSummary(*store, output);
-    if (workers->parsed()) return showWorkers(*store, output, a.filter);
-    if (keys->parsed()) return showKeys(*store, output, a.filter, range);
-    if (find->parsed()) return findHolders(*store, output, hash);
-    if (verify->parsed()) return showVerification(*store, output);
-    if (digest->parsed()) return showDigest(*store, output, a.content);
-    if (exported->parsed()) return exportStore(*store, output);
-    if (diff->parsed()) {
+    const auto answer = [&]() -> ExitCode {
+      if (import->parsed()) return importFrom(a.file, a.dir, output);
+      const auto store = open(a.dir, verify->parsed());
+      if (!store) return kUnreadable;
+      if (summary->parsed()) return showSummary(*store, output);
+      if (workers->parsed()) return showWorkers(*store, output, a.filter);
+      if (keys->parsed()) return showKeys(*store, output, a.filter, range);
+      if (find->parsed()) return findHolders(*store, output, hash);
+      if (verify->parsed()) return showVerification(*store, output);
+      if (digest->parsed()) return showDigest(*store, output, a.content);
+      if (exported->parsed()) return exportStore(*store, output);
       const auto other = open(a.other);
       return other ? showDifferences(*store, *other, output) : kUnreadable;
-    }
-    return kUsage;
+    };
+    return written(answer());
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
     std::cerr << "holdfast-inspect: " << e.what()
