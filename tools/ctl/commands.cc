@@ -1,15 +1,22 @@
 #include "commands.h"
 
-#include <chrono>
 #include <map>
 #include <string_view>
 
 #include "core/messages.h"
-#include "json_writer.h"
-#include "table.h"
+#include "text/json_writer.h"
+#include "text/table.h"
 
 namespace holdfast::ctl {
 namespace {
+
+using text::agoText;
+using text::bytesText;
+using text::durationText;
+using text::grouped;
+using text::hexText;
+using text::JsonWriter;
+using text::Table;
 
 constexpr auto kRight = Table::Align::kRight;
 
@@ -47,23 +54,6 @@ std::string_view phaseName(schema::FullSyncInfo::Phase phase) {
       return "backing off";
   }
   return "?";
-}
-
-std::string hex(uint64_t number) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text(16, '0');
-  for (size_t i = 0; i < text.size(); ++i) {
-    text[i] = kDigits[(number >> (60 - 4 * i)) & 15];
-  }
-  return text;
-}
-
-std::string ago(uint64_t wallMs) {
-  if (wallMs == 0) return "never";
-  const auto now = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                             std::chrono::system_clock::now().time_since_epoch())
-                                             .count());
-  return now < wallMs ? "now" : durationText(now - wallMs) + " ago";
 }
 
 void writeLatency(JsonWriter& json, std::string_view key, schema::Latency::Reader latency) {
@@ -186,11 +176,11 @@ void writeLocation(JsonWriter& json, schema::LocationInfo::Reader location) {
   json.text("name", viewOf(location.getName()));
   json.text("sync", syncName(location.getSync()));
   json.text("reason", reasonText(location.getReason()));
-  json.text("incarnation", hex(location.getIncarnation()));
+  json.text("incarnation", hexText(location.getIncarnation()));
   json.number("lastSeq", location.getLastSeq());
   json.number("committedSeq", location.getCommittedSeq());
   json.number("count", location.getCount());
-  json.text("digest", hex(location.getDigest().getA()) + hex(location.getDigest().getB()));
+  json.text("digest", hexText(location.getDigest().getA()) + hexText(location.getDigest().getB()));
   json.boolean("hidden", location.getHidden());
   json.number("journalOperations", location.getJournalOperations());
   json.number("heldOperations", location.getHeldOperations());
@@ -255,7 +245,7 @@ void writeWorker(JsonWriter& json, schema::WorkerInfo::Reader worker) {
   json.text("state", stateName(worker.getState()));
   json.number("registrationTimeMs", worker.getRegistrationTimeMs());
   json.number("lastHeartbeatTimeMs", worker.getLastHeartbeatTimeMs());
-  json.text("run", hex(worker.getRun()));
+  json.text("run", hexText(worker.getRun()));
   json.number("attempt", worker.getAttempt());
   json.text("quarantined", viewOf(worker.getQuarantined()));
   json.beginList("locations");
@@ -377,7 +367,7 @@ bool showWorkers(Controller& controller, const Output& output, const std::string
         stringOf(worker.getInstanceId()), std::to_string(worker.getWorkerId()),
         stateName(worker.getState()),
         stringOf(worker.getIp()) + ":" + std::to_string(worker.getPort()),
-        ago(worker.getLastHeartbeatTimeMs())};
+        agoText(worker.getLastHeartbeatTimeMs())};
     if (worker.getQuarantined().size() != 0) row[2] += " (quarantined)";
     if (worker.getLocations().size() == 0) {
       row.insert(row.end(), {"-", "", stringOf(worker.getQuarantined()), "", "", "", ""});

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "commands.h"
-#include "numbers.h"
+#include "text/numbers.h"
 
 namespace holdfast::ctl {
 namespace {
@@ -68,13 +68,13 @@ std::vector<T> valueOf(Result<std::vector<T>> numbers) {
 }
 
 Prompt promptOf(const LookupArguments& arguments) {
-  const std::string text = textOf(arguments);
+  const std::string numbers = textOf(arguments);
   Prompt prompt;
   prompt.model = arguments.model;
   if (arguments.hashes) {
-    prompt.hashes = valueOf(parseHashes(text));
+    prompt.hashes = valueOf(text::parseHashes(numbers));
   } else {
-    prompt.tokens = valueOf(parseTokens(text));
+    prompt.tokens = valueOf(text::parseTokens(numbers));
   }
   return prompt;
 }
