@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -62,6 +63,10 @@ struct Texts {
   std::string lostGrace = "1h";
   std::string walSync = "interval";
   std::string walSyncInterval = "100ms";
+  // By OperationKind.
+  std::array<std::string, kOperationKinds> operationTimeouts = {"1m",  "1m",  "10m",
+                                                                "10m", "10m", "5s"};
+  std::string eventRetention = "24h";
   std::string logFormat = "text";
   std::string configFile;
 };
@@ -137,6 +142,25 @@ void addOptions(CLI::App& app, Configuration& c, Texts& t) {
       ->type_name("NAME")
       ->capture_default_str()
       ->group(clients);
+
+  const std::string operations = "Cache operations";
+  for (size_t kind = 0; kind < kOperationKinds; ++kind) {
+    const std::string name(operationName(static_cast<OperationKind>(kind)));
+    duration(app.add_option("--" + name + "-timeout", t.operationTimeouts[kind],
+                            "Until every rank has answered a " + name +
+                                "; those that have not are reported")
+                 ->capture_default_str()
+                 ->group(operations));
+  }
+  duration(app.add_option("--event-retention", t.eventRetention,
+                          "How long the outcome of an operation is remembered")
+               ->capture_default_str()
+               ->group(operations));
+  app.add_option("--events-max", c.executor.eventsKeptMax, "Outcomes that are remembered")
+      ->check(CLI::Range(size_t{1}, size_t{10'000'000}))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(operations);
 
   const std::string tokens = "Tokens to chunk hashes (as the engines have it, or nothing matches)";
   app.add_option("--chunk-size", c.hashing.chunkSize, "Tokens a chunk")
@@ -253,6 +277,10 @@ void checkTogether(Configuration& c, const Texts& t) {
   c.heartbeatTimeoutMs = bounded(t.heartbeatTimeout, "--heartbeat-timeout");
   c.walSyncIntervalMs = bounded(t.walSyncInterval, "--wal-sync-interval");
   c.lostGraceMs = *parseDurationMs(t.lostGrace);
+  for (size_t kind = 0; kind < kOperationKinds; ++kind) {
+    c.executor.timeoutMs[kind] = *parseDurationMs(t.operationTimeouts[kind]);
+  }
+  c.executor.retentionMs = *parseDurationMs(t.eventRetention);
   if (c.heartbeatIntervalMs >= c.heartbeatTimeoutMs) {
     fail("--heartbeat-interval " + t.heartbeatInterval + " is not below --heartbeat-timeout " +
          t.heartbeatTimeout + ": every worker would be LOST now and then");

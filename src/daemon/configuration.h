@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/limits.h"
+#include "executor/executor.h"
 #include "store/rocks_store.h"
 #include "tokens/token_hasher.h"
 
@@ -36,6 +37,8 @@ struct Configuration {
   WalSync walSync = WalSync::kInterval;
   uint32_t walSyncIntervalMs = 100;
   uint64_t foldFloor = 65'536;
+
+  Executor::Options executor;
 
   uint32_t workersMax = kWorkersMaxDefault;
   uint32_t connectionsMax = kConnectionsMaxDefault;

@@ -6,6 +6,7 @@
 
 #include "rpc/bootstrap.h"
 #include "rpc/convert.h"
+#include "rpc/convert_operations.h"
 
 namespace holdfast {
 namespace {
@@ -106,7 +107,8 @@ std::string Connection::endReason() const {
 }
 
 std::unique_ptr<WorkerCapabilityLink> Connection::link(schema::Worker::Client worker) {
-  return std::make_unique<WorkerCapabilityLink>(*this, handle_, services_.registry, kj::mv(worker));
+  return std::make_unique<WorkerCapabilityLink>(*this, handle_, services_.registry,
+                                                services_.executor, kj::mv(worker));
 }
 
 void Connection::add(SessionId session, std::unique_ptr<WorkerCapabilityLink> link) {
@@ -155,6 +157,41 @@ void WorkerCapabilityLink::startFullSync(const std::string& location, Reason rea
   request.setReason(textOf(reasonName(reason)));
   request.setContinueSyncId(continueSyncId);
   swallow(request.send().ignoreResult());
+}
+
+void WorkerCapabilityLink::operate(const WorkerOperation& operation) {
+  // An answer that cannot be read is caught where it is read, so it is known from other errors.
+  const auto readOutcome = [](schema::WorkerOutcomeMsg::Reader outcome) {
+    OperationOutcome result;
+    const auto unreadable = kj::runCatchingExceptions([&]() { result = read(outcome); });
+    if (unreadable == nullptr) return result;
+    return OperationOutcome{.errorCode = kHealthUnreadable,
+                            .error = "the worker's answer cannot be read"};
+  };
+  if (operation.ask == WorkerOperation::Ask::kBegin) {
+    auto request = worker_.operateRequest();
+    write(operation, request.initOperation());
+    return deliver(operation.number, request.send().then([readOutcome](auto&& answer) {
+      return readOutcome(answer.getOutcome());
+    }));
+  }
+  auto request = worker_.checkFinishRequest();
+  request.setWorkerEventId(operation.number);
+  request.setWait(operation.ask == WorkerOperation::Ask::kAwait);
+  deliver(operation.number, request.send().then([readOutcome](auto&& answer) {
+    return readOutcome(answer.getOutcome());
+  }));
+}
+
+void WorkerCapabilityLink::deliver(uint64_t number, kj::Promise<OperationOutcome> outcome) {
+  const auto arrived = [handle = handle_, &executor = executor_, session = session_,
+                        number](const OperationOutcome& what) {
+    if (handle->connection != nullptr) executor.answered(session, number, what);
+  };
+  swallow(outcome.then(arrived, [arrived](kj::Exception&& e) {
+    // With the connection the session ends, which says all.
+    if (e.getType() != kj::Exception::Type::DISCONNECTED) arrived(outcomeOf(e));
+  }));
 }
 
 void WorkerCapabilityLink::closed(const std::string& reason) {

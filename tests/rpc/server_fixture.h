@@ -131,6 +131,8 @@ class ServerTest : public testing::Test {
   RecordedEvents events;
   MemoryStore store;
   Registry registry;
+  uint64_t random = 0;  // drawn numbers ascend
+  Executor executor;
   LoopTurns turns;
   std::unique_ptr<Server> server;
   std::vector<std::string> workerCalls;

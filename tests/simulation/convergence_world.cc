@@ -62,6 +62,7 @@ class ConvergenceWorld::Link : public WorkerLink {
     world_.answer(connection_, [](Worker&, WorkerStateMachine& machine) { machine.resume(); });
   }
   void superseded(const std::string&) override {}
+  void operate(const WorkerOperation&) override {}
   void closed(const std::string&) override {
     connection_->openAtController = false;
     world_.send(connection_, Direction::kToWorker, [&world = world_, connection = connection_] {

@@ -48,6 +48,7 @@ class Silence : public EventSink, public WorkerLink {
   void resume() override {}
   void superseded(const std::string&) override {}
   void closed(const std::string&) override {}
+  void operate(const WorkerOperation&) override {}
 
   std::string paused;  // why reports were refused; empty: none was
 };
