@@ -311,19 +311,20 @@ Result<std::vector<WorkerView>> LookupClient::queryWorkers(std::string instance,
   return wait(answer);
 }
 
-void LookupClient::status(Callback<ControllerStatus> callback) {
+void LookupClient::status(Callback<ControllerStatus> callback, bool resetLookupWindow) {
   call<ControllerStatus>(
-      [](Caller::Capabilities& granted) -> kj::Promise<ControllerStatus> {
+      [resetLookupWindow](Caller::Capabilities& granted) -> kj::Promise<ControllerStatus> {
         if (!granted.operator_) return roleMissing("operator");
-        return granted.operator_->statusRequest().send().then(
-            [](auto&& results) { return readStatus(results.getAnswer()); });
+        auto request = granted.operator_->statusRequest();
+        request.initMessage().setResetLookupWindow(resetLookupWindow);
+        return request.send().then([](auto&& results) { return readStatus(results.getAnswer()); });
       },
       std::move(callback));
 }
 
-Result<ControllerStatus> LookupClient::status() {
+Result<ControllerStatus> LookupClient::status(bool resetLookupWindow) {
   AwaitedAnswer<ControllerStatus> answer;
-  status(answer.callback());
+  status(answer.callback(), resetLookupWindow);
   return wait(answer);
 }
 

@@ -89,7 +89,11 @@ struct ControllerStatus {
   uint64_t locations = 0;
   uint64_t locationsInSync = 0;
   uint64_t locationsCaughtUp = 0;
+  uint64_t locationsReplaying = 0;
   uint64_t locationsDiverged = 0;
+  uint64_t locationsSyncing = 0;
+  uint64_t fullSyncsRunning = 0;
+  uint64_t fullSyncsQueued = 0;
   uint64_t chunks = 0;
   uint64_t memberships = 0;
   uint64_t indexBytes = 0;
@@ -107,6 +111,7 @@ struct ControllerStatus {
   uint64_t lookupP99Us = 0;
   uint64_t lookupP999Us = 0;
   uint64_t lookupMaxUs = 0;
+  uint64_t lookupWindowP99Us = 0;
   uint64_t recoveryMs = 0;
   uint64_t recoveredInstances = 0;
   uint64_t recoveredWorkers = 0;
@@ -147,8 +152,9 @@ class LookupClient {
   // Empty instance: of all; empty list: all workers.
   Result<std::vector<WorkerView>> queryWorkers(std::string instance = {},
                                                std::vector<uint32_t> workers = {});
-  Result<ControllerStatus> status();
-  void status(Callback<ControllerStatus> callback);
+  // Where asked to, the controller begins a new window of look-up latencies after its answer.
+  Result<ControllerStatus> status(bool resetLookupWindow = false);
+  void status(Callback<ControllerStatus> callback, bool resetLookupWindow = false);
   Result<std::vector<DivergedView>> diverged();
 
  private:

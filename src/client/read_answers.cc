@@ -95,7 +95,11 @@ ControllerStatus readStatus(schema::StatusRetMsg::Reader from) {
   status.locations = from.getLocations();
   status.locationsInSync = from.getLocationsInSync();
   status.locationsCaughtUp = from.getLocationsCaughtUp();
+  status.locationsReplaying = from.getLocationsReplaying();
   status.locationsDiverged = from.getLocationsDiverged();
+  status.locationsSyncing = from.getLocationsSyncing();
+  status.fullSyncsRunning = from.getFullSyncsRunning();
+  status.fullSyncsQueued = from.getFullSyncsQueued();
   status.chunks = from.getChunks();
   status.memberships = from.getMemberships();
   status.indexBytes = from.getIndexBytes();
@@ -116,6 +120,7 @@ ControllerStatus readStatus(schema::StatusRetMsg::Reader from) {
   status.lookupP99Us = lookups.getP99Us();
   status.lookupP999Us = lookups.getP999Us();
   status.lookupMaxUs = lookups.getMaxUs();
+  status.lookupWindowP99Us = from.getLookupWindow().getP99Us();
   status.recoveryMs = from.getRecoveryMs();
   status.recoveredInstances = from.getRecoveredInstances();
   status.recoveredWorkers = from.getRecoveredWorkers();

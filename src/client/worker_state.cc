@@ -177,7 +177,7 @@ std::string WorkerStateMachine::registered(uint64_t attempt,
     if (static_cast<size_t>(decision.reason) < kReasons) {
       ++counters_.decisionsByReason[static_cast<size_t>(decision.reason)];
     }
-    moveCursor(*location, decision.nextSeq);
+    moveCursor(*location, decision);
   }
   if (allInSync) ++counters_.registrationsInSync;
   return {};
@@ -193,9 +193,13 @@ void WorkerStateMachine::decide(Location& location, const LocationDecision& deci
 
 // The controller has everything before nextSeq. What it misses and the ring no longer has can only
 // come by a full sync, so the rest of the ring would be of no use to it either.
-void WorkerStateMachine::moveCursor(Location& location, uint64_t nextSeq) {
+void WorkerStateMachine::moveCursor(Location& location, const LocationDecision& decision) {
+  uint64_t nextSeq = decision.nextSeq;
   if (nextSeq == 0 || nextSeq > location.lastSeq) nextSeq = location.lastSeq + 1;
-  location.named = std::max(location.named, nextSeq - 1);
+  // What a full sync builds may come to nothing yet.
+  if (decision.kind != DecisionKind::kSyncing) {
+    location.named = std::max(location.named, nextSeq - 1);
+  }
   if (nextSeq < location.ringFirst()) nextSeq = location.lastSeq + 1;
   location.cursor = {location.lastSeq, location.keys.size(), location.digest};
   for (size_t i = location.ring.size(); location.cursor.seq >= nextSeq; --i) {

@@ -123,7 +123,7 @@ class WorkerStateMachine {
 
     bool stated = false;  // this incarnation was in the last registration
     bool paused = false;
-    uint64_t named = 0;      // highest seq that the controller ever named as its own
+    uint64_t named = 0;      // highest seq that the controller ever named as what it serves
     uint64_t committed = 0;  // highest seq that it confirmed
     uint64_t accepted = 0;   // operations ever accepted
     uint64_t origin = 0;     // how many of them came before seq 1 of this incarnation
@@ -220,7 +220,7 @@ class WorkerStateMachine {
  private:
   uint64_t randomId(uint64_t other) const;
   void restartNumbering(Location& location);
-  void moveCursor(Location& location, uint64_t nextSeq);
+  void moveCursor(Location& location, const LocationDecision& decision);
   static void endSession(Location& location);
   bool mayReport(const Location& location) const;
   bool due(const Location& location, uint64_t nowMs, bool flush) const;

@@ -290,11 +290,9 @@ void FullSyncController::finishIfDone(Location& location) {
   Building& building = *location.building;
   const BuildingPart& part = *location.record.building;
   if (!building.ended || !building.whole()) return;
-  // A legacy client states no digest, and may send a key twice.
-  const bool legacy = part.incarnation == kLegacyIncarnation;
   const bool asStated =
-      building.keysStored == part.totalKeys &&
-      (legacy || (building.cutCount == part.totalKeys && building.cutDigest == part.digest));
+      building.keysStored == part.totalKeys && building.cutCount == part.totalKeys &&
+      (part.incarnation == kLegacyIncarnation || building.cutDigest == part.digest);
   if (!asStated) {
     repair_.fail(location, std::to_string(building.keysStored) + " keys came, " +
                                std::to_string(building.cutCount) +
@@ -314,7 +312,6 @@ void FullSyncController::switchOver(Location& location) {
   const BuildingPart part = *location.record.building;
   const uint64_t lastSeq = location.building->lastSeq;
   const uint64_t tookMs = clock_.steadyMs() - location.building->startedMs;
-  const uint64_t cutCount = location.building->cutCount;
   const KeyDigest cutDigest = location.building->cutDigest;
   LocationRecord& record = location.record;
   const OwnerId owner = location.worker->owner;
@@ -325,7 +322,7 @@ void FullSyncController::switchOver(Location& location) {
   record.live.generation = part.generation;
   record.live.incarnation = part.incarnation;
   record.live.baseSeq = part.baseSeq;
-  record.live.baseCount = cutCount;
+  record.live.baseCount = part.totalKeys;
   record.live.baseDigest = cutDigest;
   record.building.reset();
   batch.steps.emplace_back(PutLocation{owner, record});

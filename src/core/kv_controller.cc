@@ -194,7 +194,7 @@ bool KvController::work() {
 Result<FullSyncStartOutcome> KvController::handleFullSyncStart(SessionId session,
                                                                const FullSyncStart& message) {
   Worker* worker = heard(session);
-  if (worker == nullptr) return sessionNotInForce();
+  if (worker == nullptr) return tree_.sessionNotInForce(session);
   return fullSyncs_.start(*worker, message);
 }
 
@@ -209,7 +209,7 @@ Result<bool> KvController::handleFullSyncBatch(SessionId session, const FullSync
 Result<FullSyncStatus> KvController::handleFullSyncEnd(SessionId session,
                                                        const FullSyncEnd& message) {
   Worker* worker = heard(session);
-  if (worker == nullptr) return sessionNotInForce();
+  if (worker == nullptr) return tree_.sessionNotInForce(session);
   return fullSyncs_.end(*worker, message);
 }
 
@@ -217,7 +217,7 @@ Result<FullSyncStatus> KvController::handleFullSyncStatus(SessionId session,
                                                           std::string_view location,
                                                           uint64_t incarnation, uint64_t syncId) {
   Worker* worker = heard(session);
-  if (worker == nullptr) return sessionNotInForce();
+  if (worker == nullptr) return tree_.sessionNotInForce(session);
   return fullSyncs_.status(*worker, location, incarnation, syncId);
 }
 
@@ -323,7 +323,7 @@ void KvController::commitFold(Location& location, const FoldResult& result) {
   StoreBatch batch;
   batch.steps.emplace_back(PutLocation{owner, location.record});
   batch.steps.emplace_back(DropJournal{owner, id, live.generation, live.stream, live.baseSeq});
-  if (oldFold != 0) batch.steps.emplace_back(DropFold{owner, id, live.generation, oldFold});
+  batch.steps.emplace_back(DropFold{owner, id, live.generation, oldFold});
   tree_.wrote(store_.write(std::move(batch)));
   location.journalOperations = location.lastSeq - live.baseSeq;
 }
@@ -357,7 +357,7 @@ Result<std::span<const PeerMatch>> KvController::batchedP2pLookup(
     SessionId session, std::span<const ChunkHash> hashes) {
   if (auto bad = invalidHashes(hashes)) return Error{ErrorCode::kInvalid, *bad};
   Worker* worker = heard(session);
-  if (worker == nullptr) return sessionNotInForce();
+  if (worker == nullptr) return tree_.sessionNotInForce(session);
   ++tree_.counters().p2pLookups;
   matcher_.matchPeers(worker->modelSalt, hashes, worker->instance->slot, worker->record.worker,
                       instanceMatches_);

@@ -38,6 +38,8 @@ inline constexpr size_t kConnectionsMaxDefault = 20000;
 inline constexpr size_t kStoreQueueBytesMax = size_t{64} << 20;
 // Distinct location names and instances that the index can tell apart.
 inline constexpr size_t kLocationNamesMax = 4096;
+// Sessions remembered as superseded, of all workers, newest kept.
+inline constexpr size_t kSupersededSessionsMax = 4096;
 // Superseded runs remembered for a worker, newest kept.
 inline constexpr size_t kSupersededRunsMax = 16;
 

@@ -110,7 +110,8 @@ void RegistrationController::supersede(Worker& worker) {
   worker.supersededRuns.push_back(worker.record.run);
   if (worker.supersededRuns.size() > kSupersededRunsMax) worker.supersededRuns.pop_front();
   worker.link->superseded("a newer process registered as " + describe(worker));
-  endSession(worker);
+  repair_.settle(worker);
+  tree_.supersedeSession(worker);
 }
 
 Result<RegisterOutcome> RegistrationController::registerWorker(const Registration& registration,
@@ -368,7 +369,7 @@ Result<HeartbeatOutcome> RegistrationController::heartbeat(
     SessionId session, const std::vector<LocationStatement>& statements) {
   Worker* worker = tree_.bySession(session);
   if (worker == nullptr) {
-    return sessionNotInForce();
+    return tree_.sessionNotInForce(session);
   }
   if (auto bad = invalidStatements(statements)) return Error{ErrorCode::kInvalid, *bad};
   for (const LocationStatement& statement : statements) {

@@ -72,9 +72,7 @@ void RegistryLoader::segment(OwnerId owner, uint16_t location, std::span<const C
   if (loading == nullptr) return;
   const uint64_t before = loading->location->count;
   apply(*loading, {keys, {}});
-  // Batches of a legacy client may name a key twice.
-  const bool sorted = loading->location->record.live.fold != 0;
-  if (sorted && loading->location->count - before != keys.size()) {
+  if (loading->location->count - before != keys.size()) {
     families_[owner].damage =
         "location '" + loading->location->record.name + "': a segment repeats keys";
   }

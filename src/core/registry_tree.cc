@@ -18,10 +18,6 @@ std::string describe(const Worker& worker) {
   return "instance '" + worker.record.instance + "' worker " + std::to_string(worker.record.worker);
 }
 
-Error sessionNotInForce() {
-  return {ErrorCode::kUnavailable, "this session is no longer in force; register again"};
-}
-
 RegistryTree::RegistryTree(ChunkIndex& index, std::string defaultModel)
     : index_(index), defaultModel_(std::move(defaultModel)) {}
 
@@ -224,6 +220,21 @@ void RegistryTree::closeSession(Worker& worker) {
   worker.link = nullptr;
   worker.flow = Flow::kOpen;
   if (observer_ != nullptr) observer_->sessionClosed(worker);
+}
+
+void RegistryTree::supersedeSession(Worker& worker) {
+  supersededSessions_.push_back(worker.session);
+  if (supersededSessions_.size() > kSupersededSessionsMax) supersededSessions_.pop_front();
+  closeSession(worker);
+}
+
+Error RegistryTree::sessionNotInForce(SessionId session) const {
+  const bool superseded = std::find(supersededSessions_.begin(), supersededSessions_.end(),
+                                    session) != supersededSessions_.end();
+  if (superseded) {
+    return {ErrorCode::kSuperseded, "another process took this worker over"};
+  }
+  return {ErrorCode::kUnavailable, "this session is no longer in force; register again"};
 }
 
 void RegistryTree::confirm(Location& location) const {

@@ -58,7 +58,7 @@ struct Building {
   HolderId holder;           // never visible
   std::vector<bool> stored;  // by batch number
   uint32_t batchesStored = 0;
-  uint64_t keysStored = 0;  // of those batches, a key that comes twice counted twice
+  uint64_t keysStored = 0;  // of those batches; a key that comes twice is counted twice
   uint64_t count = 0;       // distinct keys that the holder has
   KeyDigest digest;         // of those
   uint64_t cutCount = 0;    // as of when all batches were there: the worker's cut
@@ -165,8 +165,6 @@ struct Worker {
 
 // "instance 'a' worker 3", for errors and logs.
 std::string describe(const Worker& worker);
-// What a message of a session that bySession() does not know is answered with.
-Error sessionNotInForce();
 
 struct Instance {
   uint32_t slot = 0;
@@ -214,6 +212,11 @@ class RegistryTree {
   void observeSessions(SessionObserver* observer) { observer_ = observer; }
   SessionId openSession(Worker& worker, WorkerLink& link);
   void closeSession(Worker& worker);
+  // Closes it because another process registered as this worker.
+  void supersedeSession(Worker& worker);
+  // What a message of a session that bySession() does not know is answered with: register again,
+  // or do not come back where another process took the worker over.
+  Error sessionNotInForce(SessionId session) const;
 
   // Retires holders that waited for a sweep; see ChunkIndex::retire.
   void retireWaiting();
@@ -257,6 +260,7 @@ class RegistryTree {
   size_t workers_ = 0;
   std::unordered_map<SessionId, Worker*> sessions_;
   SessionId nextSession_ = 1;
+  std::deque<SessionId> supersededSessions_;  // the newest kSupersededSessionsMax
   std::unordered_map<uint64_t, Location*> locationsBySerial_;
   uint64_t nextSerial_ = 1;
   std::vector<std::string> locationNames_;

@@ -61,6 +61,9 @@ struct Texts {
   std::string heartbeatInterval = "5s";
   std::string heartbeatTimeout = "30s";
   std::string lostGrace = "1h";
+  std::string replayTimeout = "10s";
+  std::string fullSyncStartTimeout = "10s";
+  std::string fullSyncTimeout = "5m";
   std::string walSync = "interval";
   std::string walSyncInterval = "100ms";
   // By OperationKind.
@@ -161,6 +164,33 @@ void addOptions(CLI::App& app, Configuration& c, Texts& t) {
       ->type_name("N")
       ->capture_default_str()
       ->group(operations);
+
+  const std::string repair = "Repair";
+  duration(app.add_option("--replay-timeout", t.replayTimeout,
+                          "Time without any of the operations that a worker was asked to send "
+                          "again, after which it must sync the location")
+               ->capture_default_str()
+               ->group(repair));
+  app.add_option("--full-syncs", c.fullSyncs, "Full syncs at a time; the rest queue")
+      ->check(CLI::Range(uint32_t{1}, uint32_t{4096}))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(repair);
+  duration(app.add_option("--full-sync-start-timeout", t.fullSyncStartTimeout,
+                          "Time that a worker has to begin; then another one is asked")
+               ->capture_default_str()
+               ->group(repair));
+  duration(app.add_option("--full-sync-timeout", t.fullSyncTimeout,
+                          "Time without any message of a full sync after which it has failed")
+               ->capture_default_str()
+               ->group(repair));
+  app.add_option("--full-sync-threshold", c.fullSyncThreshold,
+                 "Share of the active workers without a sync to do from which engines that froze "
+                 "their caches may thaw")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("SHARE")
+      ->capture_default_str()
+      ->group(repair);
 
   const std::string tokens = "Tokens to chunk hashes (as the engines have it, or nothing matches)";
   app.add_option("--chunk-size", c.hashing.chunkSize, "Tokens a chunk")
@@ -281,6 +311,9 @@ void checkTogether(Configuration& c, const Texts& t) {
     c.executor.timeoutMs[kind] = *parseDurationMs(t.operationTimeouts[kind]);
   }
   c.executor.retentionMs = *parseDurationMs(t.eventRetention);
+  c.replayTimeoutMs = bounded(t.replayTimeout, "--replay-timeout");
+  c.fullSyncStartTimeoutMs = bounded(t.fullSyncStartTimeout, "--full-sync-start-timeout");
+  c.fullSyncTimeoutMs = bounded(t.fullSyncTimeout, "--full-sync-timeout");
   if (c.heartbeatIntervalMs >= c.heartbeatTimeoutMs) {
     fail("--heartbeat-interval " + t.heartbeatInterval + " is not below --heartbeat-timeout " +
          t.heartbeatTimeout + ": every worker would be LOST now and then");

@@ -39,6 +39,11 @@ struct Configuration {
   uint64_t foldFloor = 65'536;
 
   Executor::Options executor;
+  uint32_t replayTimeoutMs = 10'000;
+  uint32_t fullSyncs = 8;
+  uint32_t fullSyncStartTimeoutMs = 10'000;
+  uint32_t fullSyncTimeoutMs = 300'000;
+  double fullSyncThreshold = 0.8;
 
   uint32_t workersMax = kWorkersMaxDefault;
   uint32_t connectionsMax = kConnectionsMaxDefault;

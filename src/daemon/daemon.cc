@@ -30,6 +30,8 @@ kj::Promise<void> Daemon::pollStore() {
     turns_.observe();
     store_.poll(registry_);
     server_.storePolled();
+    // What was reported, or came with a full sync, may have left something to do.
+    startWork();
     return pollStore();
   });
 }
@@ -43,13 +45,16 @@ kj::Promise<void> Daemon::tick() {
              registry_.tick();
              executor_.tick();
              if (++ticks_ % kTicksPerConnectionCheck == 0) server_.checkConnections();
-             if (!working_) {
-               working_ = true;
-               tasks_.add(work());
-             }
+             startWork();
            })
         .then([this]() { return tick(); });
   });
+}
+
+void Daemon::startWork() {
+  if (working_) return;
+  working_ = true;
+  tasks_.add(work());
 }
 
 // A piece at a time when nothing else is to be done, with a poll of the sockets after each.

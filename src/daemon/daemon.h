@@ -21,6 +21,7 @@ class Daemon final : private kj::TaskSet::ErrorHandler {
  private:
   kj::Promise<void> pollStore();
   kj::Promise<void> tick();
+  void startWork();
   kj::Promise<void> work();
   void taskFailed(kj::Exception&& exception) override;
 

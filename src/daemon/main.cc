@@ -99,6 +99,11 @@ RegistryOptions registryOptions(const Configuration& configuration, FaultAhead& 
   options.lifeCycle.heartbeatTimeoutMs = configuration.heartbeatTimeoutMs;
   options.lifeCycle.lostGraceMs = configuration.lostGraceMs;
   options.lifeCycle.workersMax = configuration.workersMax;
+  options.repair.replayTimeoutMs = configuration.replayTimeoutMs;
+  options.repair.completionThreshold = configuration.fullSyncThreshold;
+  options.repair.fullSync.slots = configuration.fullSyncs;
+  options.repair.fullSync.startTimeoutMs = configuration.fullSyncStartTimeoutMs;
+  options.repair.fullSync.inactivityMs = configuration.fullSyncTimeoutMs;
   options.foldFloorOperations = configuration.foldFloor;
   return options;
 }

@@ -6,9 +6,11 @@
 
 namespace holdfast {
 
-BufferedStream::BufferedStream(kj::Own<kj::AsyncIoStream> inner, LoopTurns& turns)
+BufferedStream::BufferedStream(kj::Own<kj::AsyncIoStream> inner, LoopTurns& turns,
+                               ReadBudget& budget)
     : inner_(kj::mv(inner)),
       turns_(turns),
+      budget_(budget),
       in_(kj::heapArray<kj::byte>(kReadBytes)),
       armed_(kj::READY_NOW),
       send_(kj::READY_NOW) {}
@@ -25,6 +27,16 @@ kj::Promise<size_t> BufferedStream::tryRead(void* buffer, size_t minBytes, size_
   const size_t had = takeBuffered(to, maxBytes);
   if (had >= minBytes) return had;
   const size_t needed = minBytes - had;
+  if (!budgeted_) return read(to, had, needed, maxBytes);
+  return budget_.ready()
+      .then([this, to, had, needed, maxBytes]() { return read(to, had, needed, maxBytes); })
+      .then([this](size_t got) {
+        budget_.spent(got + inEnd_ - inBegin_);
+        return got;
+      });
+}
+
+kj::Promise<size_t> BufferedStream::read(kj::byte* to, size_t had, size_t needed, size_t maxBytes) {
   if (needed >= kReadBytes / 2) {
     // Worth its own call, without the detour.
     return inner_->tryRead(to + had, needed, maxBytes - had).then([this, had](size_t got) {

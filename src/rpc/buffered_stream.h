@@ -10,13 +10,17 @@
 #include <vector>
 
 #include "rpc/loop_turns.h"
+#include "rpc/read_budget.h"
 
 namespace holdfast {
 
 class BufferedStream final : public kj::AsyncIoStream {
  public:
-  // `turns` outlives the stream.
-  BufferedStream(kj::Own<kj::AsyncIoStream> inner, LoopTurns& turns);
+  // `turns` and `budget` outlive the stream.
+  BufferedStream(kj::Own<kj::AsyncIoStream> inner, LoopTurns& turns, ReadBudget& budget);
+
+  // From now on reading goes by the budget that workers share.
+  void setBudgeted() { budgeted_ = true; }
 
   kj::Promise<size_t> tryRead(void* buffer, size_t minBytes, size_t maxBytes) override;
   kj::Promise<void> write(const void* buffer, size_t size) override;
@@ -41,6 +45,7 @@ class BufferedStream final : public kj::AsyncIoStream {
   // Writes wait while more is waiting to be sent.
   static constexpr size_t kWaitingBytesMax = 1 << 20;
 
+  kj::Promise<size_t> read(kj::byte* to, size_t had, size_t needed, size_t maxBytes);
   size_t takeBuffered(kj::byte* to, size_t bytesMax);
   kj::Promise<void> append(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces);
   // Begins to send what is waiting, unless a send is under way: its end sends the rest.
@@ -49,6 +54,8 @@ class BufferedStream final : public kj::AsyncIoStream {
 
   kj::Own<kj::AsyncIoStream> inner_;
   LoopTurns& turns_;
+  ReadBudget& budget_;
+  bool budgeted_ = false;
   kj::Array<kj::byte> in_;
   size_t inBegin_ = 0;
   size_t inEnd_ = 0;

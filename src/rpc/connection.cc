@@ -72,7 +72,7 @@ Connection::Connection(Services& services, kj::Own<kj::AsyncIoStream> stream, st
       handle_(std::make_shared<ConnectionHandle>(ConnectionHandle{this})),
       peer_(std::move(peer)),
       ended_(nullptr),
-      stream_(kj::mv(stream), services.turns),
+      stream_(kj::mv(stream), services.turns, services.budget),
       messages_(kj::heap<Messages>(stream_)),
       network_(*messages_, capnp::rpc::twoparty::Side::SERVER, readerOptions()),
       rpc_(capnp::makeRpcServer(network_, newBootstrap(services, handle_))) {
@@ -116,6 +116,7 @@ void Connection::add(SessionId session, std::unique_ptr<WorkerCapabilityLink> li
   std::erase_if(sessions_, [this](const auto& one) {
     return services_.registry.tree().bySession(one.first) == nullptr;
   });
+  stream_.setBudgeted();
   link->setSession(session);
   sessions_.emplace(session, std::move(link));
 }

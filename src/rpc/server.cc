@@ -68,6 +68,7 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Registry& regis
                 .waiters = CommitWaiters(registry, store),
                 .eventWaiters = {},
                 .crowd = TurnPacer(io.getTimer(), options.crowdIntervalUs * kj::MICROSECONDS),
+                .budget = ReadBudget(io.getTimer()),
                 .hasher = TokenHasher(options.hashing),
                 .lookups = {},
                 .lookupWindow = {}},

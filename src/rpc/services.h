@@ -12,6 +12,7 @@
 #include "rpc/event_waiters.h"
 #include "rpc/latency_histogram.h"
 #include "rpc/loop_turns.h"
+#include "rpc/read_budget.h"
 #include "rpc/turn_pacer.h"
 #include "tokens/token_hasher.h"
 
@@ -50,7 +51,8 @@ struct Services {
   LoopTurns& turns;
   CommitWaiters waiters;
   EventWaiters eventWaiters;
-  TurnPacer crowd;  // connections that come and go, registrations
+  TurnPacer crowd;    // connections that come and go, registrations
+  ReadBudget budget;  // of workers' connections
   TokenHasher hasher;
   LatencyHistogram lookups;       // since the start; nanoseconds
   LatencyHistogram lookupWindow;  // since an operator began a window

@@ -341,11 +341,6 @@ TEST(Client, AFullQueueIsStatedAndHealedByAFullSync) {
   EXPECT_GE(client.counters().losses, 1u);
   EXPECT_GT(client.counters().operationsLost, 100'000u);
   EXPECT_EQ(client.counters().operationsAccepted, 150'000u);
-  controller.with([](State& state) {
-    state.fullSync = [](const std::string& location) {
-      return location == "gpu" ? range(50'000, 100'000) : std::vector<ChunkHash>{};
-    };
-  });
   controller.start();
   ASSERT_TRUE(reaches(client, ClientState::kRegistered));
   client.admit(gpu, range(0, 10));

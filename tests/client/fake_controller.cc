@@ -26,6 +26,27 @@ bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
+namespace {
+
+template <typename Init>
+void writeDecisions(const std::vector<LocationDecision>& decisions, Init init) {
+  auto list = init(static_cast<unsigned>(decisions.size()));
+  for (unsigned i = 0; i < decisions.size(); ++i) {
+    list[i].setLocation(toText(decisions[i].location));
+    list[i].setKind(static_cast<schema::DecisionKind>(decisions[i].kind));
+    list[i].setReason(static_cast<schema::Reason>(decisions[i].reason));
+    list[i].setNextSeq(decisions[i].nextSeq);
+  }
+}
+
+template <typename Init>
+void writeNumbers(const std::vector<uint32_t>& numbers, Init init) {
+  auto list = init(static_cast<unsigned>(numbers.size()));
+  for (unsigned i = 0; i < numbers.size(); ++i) list.set(i, numbers[i]);
+}
+
+}  // namespace
+
 uint64_t FakeController::State::retransmitted() const {
   uint64_t sum = 0;
   for (const auto& [name, location] : model.locations) sum += location.retransmitted;
@@ -59,6 +80,13 @@ struct FakeController::OnLoop final : private kj::TaskSet::ErrorHandler {
   kj::Own<kj::ConnectionReceiver> receiver;
   kj::Promise<void> accepting = nullptr;
   kj::TaskSet tasks;
+
+  void askFullSync(const std::string& location, uint64_t continueSyncId) {
+    auto request = worker->startFullSyncRequest();
+    request.setLocation(toText(location));
+    request.setContinueSyncId(continueSyncId);
+    tasks.add(request.send().ignoreResult());
+  }
 };
 
 class FakeController::SessionServer final : public schema::WorkerSession::Server {
@@ -88,10 +116,12 @@ class FakeController::SessionServer final : public schema::WorkerSession::Server
     fake_.with([&](State& state) {
       if (!state.heartbeatError.empty()) kj::throwFatalException(failure(state.heartbeatError));
       ++state.heartbeats;
+      writeDecisions(state.model.repairs(), [&](unsigned n) {
+        return context.getResults().initAnswer().initDecisions(n);
+      });
       if (!state.confirm) return;
       const auto all = state.model.committed();
-      auto list =
-          context.getResults().initAnswer().initCommitted(static_cast<unsigned>(all.size()));
+      auto list = context.getResults().getAnswer().initCommitted(static_cast<unsigned>(all.size()));
       for (unsigned i = 0; i < all.size(); ++i) {
         list[i].setLocation(toText(all[i].location));
         list[i].setIncarnation(all[i].incarnation);
@@ -99,6 +129,50 @@ class FakeController::SessionServer final : public schema::WorkerSession::Server
       }
     });
     return kj::READY_NOW;
+  }
+
+  kj::Promise<void> fullSyncStart(FullSyncStartContext context) override {
+    const auto message = context.getParams().getMessage();
+    const FullSyncStart start{.location = toString(message.getLocation()),
+                              .incarnation = message.getIncarnation(),
+                              .syncId = message.getSyncId(),
+                              .totalKeys = message.getTotalKeys(),
+                              .batchCount = message.getBatchCount(),
+                              .baseSeq = message.getBaseSeq(),
+                              .digest = {message.getDigest().getA(), message.getDigest().getB()},
+                              .lastSeq = message.getLastSeq()};
+    fake_.with([&](State& state) {
+      state.starts.push_back(start);
+      auto answer = context.getResults().initAnswer();
+      if (!state.startError.empty()) return answer.setErrorMsg(toText(state.startError));
+      const FullSyncStartOutcome outcome = state.model.fullSyncStart(start);
+      answer.setSyncId(start.syncId);
+      answer.setAccepted(outcome.accepted);
+      answer.setErrorMsg(toText(outcome.error));
+      writeNumbers(outcome.missing, [&](unsigned n) { return answer.initMissingBatches(n); });
+    });
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> fullSyncBatch(FullSyncBatchContext context) override {
+    const auto message = context.getParams().getMessage();
+    std::vector<ChunkHash> keys;
+    for (const ChunkHash key : message.getKeys()) keys.push_back(key);
+    const std::string location = toString(message.getLocation());
+    fake_.with([&](State& state) {
+      if (state.batchesToLose.erase(message.getBatchId()) > 0) return;
+      state.model.fullSyncBatch(
+          {location, message.getIncarnation(), message.getSyncId(), message.getBatchId(), keys});
+    });
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> fullSyncEnd(FullSyncEndContext context) override {
+    return answerStatus(context.getParams().getMessage(), context.getResults().initAnswer());
+  }
+
+  kj::Promise<void> fullSyncStatus(FullSyncStatusContext context) override {
+    return answerStatus(context.getParams().getMessage(), context.getResults().initAnswer());
   }
 
   kj::Promise<void> p2pLookup(P2pLookupContext context) override {
@@ -118,6 +192,23 @@ class FakeController::SessionServer final : public schema::WorkerSession::Server
   }
 
  private:
+  template <typename Message>
+  kj::Promise<void> answerStatus(Message message, schema::FullSyncStatusRetMsg::Builder answer) {
+    fake_.with([&](State& state) {
+      ++state.statusRequests;
+      answer.setCanExitFreeze(state.canExitFreeze);
+      if (!state.knowFullSyncs) return;
+      const FullSyncStatus status =
+          state.model.fullSyncStatus(toString(message.getLocation()), message.getIncarnation(),
+                                     message.getSyncId(), state.finishFullSyncs);
+      answer.setSyncId(message.getSyncId());
+      answer.setIsKnown(status.known);
+      answer.setIsComplete(status.complete);
+      writeNumbers(status.missing, [&](unsigned n) { return answer.initMissingBatches(n); });
+    });
+    return kj::READY_NOW;
+  }
+
   FakeController& fake_;
   const uint64_t number_;
 };
@@ -136,8 +227,10 @@ class FakeController::GatewayServer final : public schema::WorkerGateway::Server
                             from.getLastSeq(),
                             from.getCount(),
                             {from.getDigest().getA(), from.getDigest().getB()},
-                            from.getReplayableFrom()});
+                            from.getReplayableFrom(),
+                            from.getSyncId()});
     }
+    std::vector<std::pair<std::string, uint64_t>> asks;
     const bool hang = fake_.with([&](State& state) {
       ++state.registrations;
       state.attempt = info.getAttempt();
@@ -152,18 +245,14 @@ class FakeController::GatewayServer final : public schema::WorkerGateway::Server
       answer.setHeartbeatIntervalMs(state.heartbeatIntervalMs);
       answer.setHeartbeatTimeoutMs(30'000);
       if (state.omitDecisions) return false;
-      const auto decisions = state.model.registerWorker(statements, state.fullSync);
-      auto list = answer.initDecisions(static_cast<unsigned>(decisions.size()));
-      for (unsigned i = 0; i < decisions.size(); ++i) {
-        list[i].setLocation(toText(decisions[i].location));
-        list[i].setKind(static_cast<schema::DecisionKind>(decisions[i].kind));
-        list[i].setReason(static_cast<schema::Reason>(decisions[i].reason));
-        list[i].setNextSeq(decisions[i].nextSeq);
-      }
+      writeDecisions(state.model.registerWorker(statements),
+                     [&](unsigned n) { return answer.initDecisions(n); });
+      if (state.askFullSyncs) asks = state.model.syncsToAsk();
       return false;
     });
     if (hang) return kj::NEVER_DONE;
     fake_.onLoop_->worker = context.getParams().getWorker();
+    for (const auto& [location, syncId] : asks) fake_.onLoop_->askFullSync(location, syncId);
     context.getResults().setSession(kj::heap<SessionServer>(fake_, ++fake_.onLoop_->session));
     return kj::READY_NOW;
   }
@@ -361,6 +450,31 @@ void FakeController::supersede(const std::string& reason) {
     request.setReason(toText(reason));
     onLoop_->tasks.add(request.send().ignoreResult());
   });
+}
+
+void FakeController::askFullSync(const std::string& location, uint64_t continueSyncId) {
+  thread_.loop().run([&] { onLoop_->askFullSync(location, continueSyncId); });
+}
+
+std::optional<std::pair<bool, uint64_t>> FakeController::askReplay(const std::string& location,
+                                                                   uint64_t incarnation,
+                                                                   uint64_t from, uint64_t to) {
+  AwaitedAnswer<std::pair<bool, uint64_t>> answer;
+  thread_.loop().run([&, done = answer.callback()] {
+    auto request = onLoop_->worker->replayRequest();
+    request.setLocation(toText(location));
+    request.setIncarnation(incarnation);
+    request.setFromSeq(from);
+    request.setToSeq(to);
+    onLoop_->tasks.add(request.send().then(
+        [done](auto&& results) {
+          done(std::pair(results.getAccepted(), results.getReplayableFrom()));
+        },
+        [done](kj::Exception&& exception) { done(toError(exception)); }));
+  });
+  const auto result = answer.wait();
+  if (!result.ok()) return std::nullopt;
+  return result.value();
 }
 
 }  // namespace holdfast

@@ -9,7 +9,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/event_loop.h"
@@ -40,7 +43,12 @@ class FakeController {
     bool grantOrchestrator = true;
     bool grantOperator = true;
     uint32_t heartbeatIntervalMs = 3'600'000;
-    ModelController::FullSync fullSync;
+    bool askFullSyncs = true;          // after registrations that call for them
+    std::string startError;            // starts are refused for this
+    std::set<uint32_t> batchesToLose;  // each once
+    bool finishFullSyncs = true;       // switch when all is there
+    bool knowFullSyncs = true;         // false: none is known when its status is asked for
+    bool canExitFreeze = false;
     // Seen.
     ModelController model;
     uint64_t connections = 0;  // ever
@@ -51,6 +59,8 @@ class FakeController {
     uint64_t reports = 0;
     uint64_t heartbeats = 0;
     uint64_t deregistrations = 0;
+    std::vector<FullSyncStart> starts;
+    uint64_t statusRequests = 0;  // ends too
     uint64_t lookups = 0;
     std::string token;
     std::string instance;
@@ -76,6 +86,11 @@ class FakeController {
   void pause(const std::string& location);
   void resume();
   void supersede(const std::string& reason);
+  void askFullSync(const std::string& location, uint64_t continueSyncId);
+  // Whether it was accepted, and from where it can be; nothing if the call failed.
+  std::optional<std::pair<bool, uint64_t>> askReplay(const std::string& location,
+                                                     uint64_t incarnation, uint64_t from,
+                                                     uint64_t to);
 
   template <typename Use>
   auto with(Use use) {

@@ -30,17 +30,14 @@ TEST_F(LegacyTest, ARegistrationMeansForgottenAndAFullSyncByTheNextHeartbeat) {
   EXPECT_EQ(outcome_.commands[0].first, "cpu");
 }
 
-TEST_F(LegacyTest, AKeyThatComesTwiceCountsOnce) {
+TEST_F(LegacyTest, AKeyThatComesTwiceFailsTheSync) {
   const SessionId session = legacy();
   FullSyncStart message = cut(77, {1, 1, 2}, 1, 0, 0);
   message.digest = {};
   EXPECT_TRUE(start(session, message).accepted);
   batch(session, 77, 0, {1, 1, 2}, 0);
-  end(session, 77, 3, 0);
-  settle();
-  EXPECT_EQ(location().count, 2u);
-  restart();
-  EXPECT_EQ(report_.quarantined, 0u);
+  EXPECT_FALSE(end(session, 77, 3, 0).known);
+  EXPECT_EQ(location().sync, SyncState::kDiverged);
 }
 
 TEST_F(LegacyTest, GapsAreCountedAndNumbersFromThePastForgetEverything) {

@@ -1,6 +1,7 @@
 #!/bin/bash
 # A fleet serves while its controller is killed and started again: the digests must be equal, no
-# key re-sent, and the fleet must tell when digests differ or no controller is there.
+# key re-sent, and the fleet must tell when digests differ or no controller is there. Then one
+# serves while everything goes wrong that it can bring about, and must converge.
 #
 # usage: end_to_end.sh HOLDFASTD HOLDFAST_FLEET
 set -u
@@ -18,7 +19,7 @@ fail() {
   exit 1
 }
 startDaemon() {
-  "$daemon" --data-dir "$work/data" --listen "$address" >>"$work/daemon.log" 2>&1 &
+  "$daemon" --data-dir "$work/${1:-data}" --heartbeat-interval 500ms --listen "$address" >>"$work/daemon.log" 2>&1 &
   daemonPid=$!
 }
 # Waits up to a minute for a line of a file.
@@ -39,6 +40,8 @@ expect() {
 
 "$fleet" --controller "unix:$work/nobody" --trace /dev/null >"$work/out0" 2>&1
 [[ $? == 2 ]] || fail "an empty trace must be refused"
+"$fleet" --drop 0.6 --delay 0.6 >>"$work/out0" 2>&1
+[[ $? == 2 ]] || fail "shares of more than all reports must be refused"
 
 startDaemon
 await 'ready on' "$work/daemon.log"
@@ -69,4 +72,18 @@ expect "$work/out1" digest_controller "$(value "$work/out1" digest_fleet)"
 "$fleet" --controller "$address" --instances 1 --ranks 1 --duration 0.5 --rate 50 --json \
   >"$work/out2" 2>&1
 [[ $? == 1 ]] || fail "a controller that knows more than the fleet must not compare equal"
+
+kill -9 $daemonPid
+wait $daemonPid 2>/dev/null
+startDaemon faults
+"$fleet" --controller "$address" --instances 2 --ranks 2 --capacity 500 --disk 1000 --duration 4 \
+  --rate 200 --drop 0.02 --duplicate 0.02 --reorder 0.02 --delay 0.02 --restart-every 0.5 \
+  --cut-every 0.5 --corrupt-every 0.5 --settle 60 --json >"$work/out3" 2>"$work/fleet3.log"
+code=$?
+[[ $code == 0 ]] || fail "exit code $code after faults"
+expect "$work/out3" converged true
+[[ $(value "$work/out3" restarts) -ge 7 ]] || fail "too few restarts"
+expect "$work/out3" digest_controller "$(value "$work/out3" digest_fleet)"
+[[ $(value "$work/out3" replays) -gt 0 ]] || fail "nothing was replayed"
+[[ $(value "$work/out3" full_syncs) -gt 0 ]] || fail "nothing was synced"
 echo "passed"

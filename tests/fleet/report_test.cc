@@ -84,12 +84,38 @@ TEST(Report, JsonIsOneObjectWithTheDocumentedNames) {
                                              "workers_asked_for_anything",
                                              "keys_resent_after_restart",
                                              "chunks_recovered",
-                                             "recovery_ms"}));
+                                             "recovery_ms",
+                                             "replays",
+                                             "replayed_operations",
+                                             "full_syncs",
+                                             "resynced_keys",
+                                             "restarts",
+                                             "cuts",
+                                             "corruptions",
+                                             "converged"}));
   EXPECT_NE(text.find("\"lookups_per_second\": 550.0,"), std::string::npos) << text;
   EXPECT_NE(text.find("\"hit_ratio\": 0.3660,"), std::string::npos) << text;
   EXPECT_NE(text.find("\"hit_ratio_before\": 0.4000,"), std::string::npos) << text;
   EXPECT_NE(text.find("\"hit_ratio_after\": null,"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"converged\": null}"), std::string::npos) << text;
   EXPECT_EQ(text.find('\n'), std::string::npos);
+}
+
+TEST(Report, FaultsAreToldWhereThereWereAny) {
+  Report report = example();
+  EXPECT_EQ(toTable(report).find("converged"), std::string::npos);
+  report.restarts = 1'003;
+  report.replays = 2;
+  report.replayedOperations = 5'000;
+  report.converged = true;
+  report.convergedSeconds = 4.25;
+  EXPECT_NE(toTable(report).find("1,003, 0, 0\n"), std::string::npos) << toTable(report);
+  EXPECT_NE(toTable(report).find("2 of 5,000 operations\n"), std::string::npos);
+  EXPECT_NE(toTable(report).find("after 4.2 s\n"), std::string::npos);
+  EXPECT_NE(toJson(report).find("\"converged\": true}"), std::string::npos);
+  report.converged = false;
+  EXPECT_NE(toTable(report).find(" NO\n"), std::string::npos);
+  EXPECT_NE(toJson(report).find("\"converged\": false}"), std::string::npos);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "fleet/oracle.h"
 #include "fleet/simulated_rank.h"
 #include "fleet/workload.h"
 
@@ -41,22 +42,15 @@ TEST(Router, KeepsTheHitShareOfOneCacheAndSpreadsTheLoad) {
   const auto requests = generateWorkload(12'000, 1);
   std::vector<SimulatedRank> instances;
   for (uint32_t i = 0; i < 4; ++i) {
-    instances.emplace_back("i" + std::to_string(i), 0, "gpu", 100'000);
+    instances.emplace_back("i" + std::to_string(i), 0, 100'000, 0);
   }
   Router router(4);
   std::vector<size_t> computed(4);
   size_t hits = 0, chunks = 0;
   for (const Request& request : requests) {
-    Holders holders;
-    for (size_t i = 0; i < 4; ++i) {
-      size_t held = 0;
-      while (held < request.chunks.size() && instances[i].cache().holds(request.chunks[held])) {
-        ++held;
-      }
-      if (held > 0) holders.push_back({i, held});
-    }
+    const Holders holders = heldPrefixes(instances, 1, request.chunks);
     const size_t chosen = router.byPrefix(holders, request.chunks.size());
-    const size_t hit = instances[chosen].serve(request.chunks).hits;
+    const size_t hit = instances[chosen].serve(request.chunks);
     hits += hit;
     chunks += request.chunks.size();
     computed[chosen] += request.chunks.size() - hit;

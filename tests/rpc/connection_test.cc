@@ -175,12 +175,17 @@ TEST_F(ServerTest, CutsOffAPeerThatDoesNotReadItsAnswers) {
 
 // --- The buffered stream: bytes arrive as they were sent, however they are cut ---
 
-TEST(BufferedStreamTest, KeepsTheBytes) {
+class BufferedStreamTest : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Budget, BufferedStreamTest, testing::Bool());
+
+TEST_P(BufferedStreamTest, KeepsTheBytes) {
   auto io = kj::setupAsyncIo();
   LoopTurns turns(io.lowLevelProvider->getTimer());
+  ReadBudget budget(io.lowLevelProvider->getTimer());
   auto pipe = io.provider->newTwoWayPipe();
-  BufferedStream left(kj::mv(pipe.ends[0]), turns);
-  BufferedStream right(kj::mv(pipe.ends[1]), turns);
+  BufferedStream left(kj::mv(pipe.ends[0]), turns, budget);
+  BufferedStream right(kj::mv(pipe.ends[1]), turns, budget);
+  if (GetParam()) right.setBudgeted();
   std::mt19937_64 random(1);
   std::vector<kj::byte> sent(20 << 20);
   for (kj::byte& byte : sent) byte = static_cast<kj::byte>(random());

@@ -431,7 +431,7 @@ TEST_F(WorkerTest, UnknownWorkersSessionHasNoEffect) {
   report(session, "gpu", kIncarnation, 1, {1}).wait(io.waitScope);
   settle();
   EXPECT_EQ(registry.tree().workers(), 0u);
-  EXPECT_THAT(errorOf(session.heartbeatRequest().send()), HasSubstr("superseded: "));
+  EXPECT_THAT(errorOf(session.heartbeatRequest().send()), HasSubstr("unavailable: "));
   auto request = peer->orchestrator().queryWorkersRequest();
   request.initMessage().setInstanceId("llama");
   EXPECT_EQ(await(request.send()).getAnswer().getWorkerInfos().size(), 0u);

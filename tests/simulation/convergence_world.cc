@@ -47,6 +47,7 @@ struct ConvergenceWorld::Connection {
   uint64_t attempt = 0;            // of the registration under way or answered
   std::vector<SessionId> sessions;
   std::vector<std::unique_ptr<WorkerLink>> links;
+  WorkerStateMachine::OutgoingReport last[2];  // sent, by location
 };
 
 class ConvergenceWorld::Link : public WorkerLink {
@@ -249,6 +250,11 @@ void ConvergenceWorld::registerOn(Worker& worker) {
       return;
     }
     const RegisterOutcome outcome = std::move(result.value());
+    auto& [run, newest] = connection->worker->accepted;
+    EXPECT_TRUE(message.run != run || message.attempt > newest)
+        << "a stale registration was accepted";
+    run = message.run;
+    newest = message.attempt;
     link->setSession(outcome.session);
     connection->sessions.push_back(outcome.session);
     connection->links.push_back(std::move(link));
@@ -275,12 +281,30 @@ void ConvergenceWorld::sendReports(Worker& worker) {
     if (worker.machine->nextReport(clock_.nowMs, !faults_, *report)) {
       const size_t location = report->location == kLocations[0] ? 0 : 1;
       worker.truths[location].sent(*report);
+      if (faulty(10)) joinToLast(*connection, location, *report);
+      connection->last[location] = *report;
       sendUnreliably(connection, [this, session = connection->session, report] {
         EXPECT_TRUE(registry_->kv().handleBatchedKvOperations(session, report->view()).ok());
       });
     }
     if (const auto message = worker.machine->nextSync(clock_.nowMs)) sendSync(worker, *message);
   }
+}
+
+// Clients may cut what they repeat as they like: the one before comes again, in front of this one.
+void ConvergenceWorld::joinToLast(const Connection& connection, size_t location,
+                                  WorkerStateMachine::OutgoingReport& report) {
+  WorkerStateMachine::OutgoingReport joined = connection.last[location];
+  if (joined.keys.empty() || joined.incarnation != report.incarnation ||
+      joined.firstSeq + joined.keys.size() != report.firstSeq) {
+    return;
+  }
+  const Operations operations = report.view().operations;
+  for (size_t i = 0; i < operations.size(); ++i) {
+    joined.append(operations.keys[i], operations.evicts.test(i));
+  }
+  joined.trimEvicts();
+  report = std::move(joined);
 }
 
 void ConvergenceWorld::sendSync(Worker& worker, const FullSyncMessage& message) {
@@ -377,6 +401,9 @@ void ConvergenceWorld::startController() {
 void ConvergenceWorld::crashController() {
   registry_.reset();
   answers_.clear();
+  // A power loss may lead back to before.
+  whole_.clear();
+  for (const auto& worker : workers_) worker->accepted = {};
   for (const auto& connection : connections_) {
     connection->openAtController = false;
     if (connection->openAtWorker) {
@@ -470,17 +497,29 @@ Location* ConvergenceWorld::find(const Worker& worker, size_t location) const {
 void ConvergenceWorld::check() {
   if (registry_ == nullptr) return;
   for (const auto& worker : workers_) {
-    for (size_t i = 0; i < kLocations.size(); ++i) {
-      const Location* location = find(*worker, i);
-      if (location == nullptr || location->sync != SyncState::kInSync) continue;
-      const uint64_t incarnation = location->record.live.incarnation;
-      ASSERT_TRUE(worker->truths[i].reached(incarnation, location->lastSeq));
-      const WorkerTruth::State truth = worker->truths[i].at(incarnation, location->lastSeq);
-      ASSERT_EQ(location->count, truth.count) << "called in sync and is not";
-      ASSERT_EQ(location->digest, truth.digest) << "called in sync and is not";
-    }
+    for (size_t i = 0; i < kLocations.size(); ++i) checkLocation(*worker, i);
   }
   checkIndex();
+}
+
+void ConvergenceWorld::checkLocation(const Worker& worker, size_t i) {
+  const Location* location = find(worker, i);
+  if (location == nullptr) return;
+  const LivePart& live = location->record.live;
+  if (location->sync == SyncState::kInSync) {
+    ASSERT_TRUE(worker.truths[i].reached(live.incarnation, location->lastSeq));
+    const WorkerTruth::State truth = worker.truths[i].at(live.incarnation, location->lastSeq);
+    ASSERT_EQ(location->count, truth.count) << "called in sync and is not";
+    ASSERT_EQ(location->digest, truth.digest) << "called in sync and is not";
+    whole_[{&worker, i}] = {live.incarnation, live.generation};
+    return;
+  }
+  // Nothing here corrupts content, so once it was right it can only be behind.
+  const auto whole = whole_.find({&worker, i});
+  const bool wasWhole = whole != whole_.end() && whole->second.incarnation == live.incarnation &&
+                        whole->second.generation == live.generation;
+  ASSERT_FALSE(wasWhole && location->reason == Reason::kContentDiffers)
+      << "content went wrong by itself";
 }
 
 // The index holds what the tree says, for locations that exist; what look-ups may see was held by

@@ -41,11 +41,17 @@ class ConvergenceWorld {
     std::shared_ptr<Connection> connection;  // null: not connected
     uint64_t connectAtMs = 0;
     uint64_t heartbeatAtMs = 0;
+    std::pair<uint64_t, uint64_t> accepted;  // run and attempt of the last registration
   };
   // What a worker was told by a completed full sync, until something else is decided.
   struct Promise {
     uint64_t incarnation = 0;
     uint64_t baseSeq = 0;
+  };
+  // Where the registry was once seen to equal the worker, content may be behind but not wrong.
+  struct Whole {
+    uint64_t incarnation = 0;
+    uint64_t generation = 0;
   };
   struct Message {
     uint64_t atMs;
@@ -79,6 +85,8 @@ class ConvergenceWorld {
   void connect(Worker& worker);
   void registerOn(Worker& worker);
   void sendReports(Worker& worker);
+  static void joinToLast(const Connection& connection, size_t location,
+                         WorkerStateMachine::OutgoingReport& report);
   void sendSync(Worker& worker, const FullSyncMessage& message);
   void sendHeartbeat(Worker& worker);
   // Calls `handle` with the machine, where the answer still means something.
@@ -93,6 +101,7 @@ class ConvergenceWorld {
 
   // --- What must hold ---
   void check();
+  void checkLocation(const Worker& worker, size_t location);
   void checkIndex();
   void checkPromises();
   bool converged() const;
@@ -111,6 +120,7 @@ class ConvergenceWorld {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::shared_ptr<Connection>> connections_;
   std::map<std::pair<const Worker*, size_t>, Promise> promises_;
+  std::map<std::pair<const Worker*, size_t>, Whole> whole_;
 
   std::unique_ptr<MemoryStore> store_;
   std::unique_ptr<Registry> registry_;  // null while it is down

@@ -50,6 +50,7 @@ std::vector<Row> indexRows();
 std::vector<Row> storeRows();
 std::vector<Row> rpcRows();
 std::vector<Row> crowdRows();
+std::vector<Row> repairRows();
 
 // All rows in the order of the report.
 std::vector<Row> allRows();

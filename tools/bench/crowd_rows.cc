@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -12,69 +11,13 @@
 
 #include "bench/bench.h"
 #include "bench/daemon_process.h"
+#include "bench/steady_lookups.h"
 #include "client/client.h"
-#include "client/lookup_client.h"
 
 namespace holdfast::bench {
 namespace {
 
-constexpr uint32_t kInFlight = 64;
 constexpr size_t kChunks = 32;
-
-// Looks again and again until it is true; false after a minute.
-template <typename Condition>
-bool eventually(const Condition& condition) {
-  for (int i = 0; i < 60'000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return false;
-}
-
-// Keeps look-ups in flight until it is destroyed.
-class LookupLoad {
- public:
-  LookupLoad(const std::string& controller, const std::vector<ChunkHash>& prompt)
-      : prompt_(prompt), client_(thread_, options(controller)) {
-    for (uint32_t i = 0; i < kInFlight; ++i) ask();
-  }
-  ~LookupLoad() {
-    stop_ = true;
-    eventually([&] { return lanes_ == 0; });
-  }
-  LookupLoad(const LookupLoad&) = delete;
-  LookupLoad& operator=(const LookupLoad&) = delete;
-
-  bool wait(uint64_t more) {
-    const uint64_t wanted = answered_ + more;
-    return eventually([&] { return answered_ >= wanted; });
-  }
-  LookupClient& client() { return client_; }
-
- private:
-  static LookupClientOptions options(const std::string& controller) {
-    LookupClientOptions result;
-    result.controller = controller;
-    return result;
-  }
-  void ask() {
-    client_.lookup(prompt_, {}, [this](const Result<LookupAnswer>&) {
-      ++answered_;
-      if (stop_) {
-        --lanes_;
-      } else {
-        ask();
-      }
-    });
-  }
-
-  const std::vector<ChunkHash> prompt_;
-  std::atomic<bool> stop_{false};
-  std::atomic<uint32_t> lanes_{kInFlight};
-  std::atomic<uint64_t> answered_{0};
-  ClientThread thread_;
-  LookupClient client_;
-};
 
 std::unique_ptr<Client> worker(ClientThread& thread, const DaemonProcess& daemon,
                                const std::string& instance, uint32_t rank) {
@@ -97,7 +40,7 @@ Result<uint64_t> p99Of(const DaemonProcess& daemon, uint32_t crowd, uint64_t loo
   holder->admit(LocationHandle{0}, prompt);
   if (!holder->flush(60'000)) return Error{{}, "the controller did not confirm everything"};
   std::vector<std::unique_ptr<Client>> workers;
-  LookupLoad load(daemon.address(), prompt);
+  SteadyLookups load(daemon.address(), prompt);
   for (uint32_t rank = 0; rank < crowd; ++rank) {
     workers.push_back(worker(thread, daemon, "crowd", rank));
   }

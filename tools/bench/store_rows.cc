@@ -47,6 +47,8 @@ class Silence : public EventSink, public WorkerLink {
   void pause(const std::string& reason) override { paused = reason; }
   void resume() override {}
   void superseded(const std::string&) override {}
+  void replay(const std::string&, uint64_t, uint64_t, uint64_t) override {}
+  void startFullSync(const std::string&, Reason, uint64_t) override {}
   void closed(const std::string&) override {}
   void operate(const WorkerOperation&) override {}
 

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <chrono>
 
+#include "fleet/oracle.h"
+
 namespace holdfast::fleet {
 
 namespace {
 
-constexpr const char* kLocation = "LocalCPUBackend";
 constexpr size_t kWorkersPerThread = 256;
 constexpr size_t kThreadsMax = 4;
 
@@ -32,39 +33,65 @@ class Deadline {
 
 }  // namespace
 
-Fleet::Fleet(const Options& options) : ranks_(options.ranks) {
+Fleet::Fleet(const Options& options)
+    : controller_(options.controller), ranksPerInstance_(options.ranks) {
   const size_t threads = std::clamp<size_t>(options.workers() / kWorkersPerThread, 1, kThreadsMax);
   for (size_t i = 0; i < threads; ++i) threads_.push_back(std::make_unique<ClientThread>());
 
-  workers_.reserve(options.workers());
+  ranks_.reserve(options.workers());
   for (uint32_t i = 0; i < options.instances; ++i) {
     instances_.emplace(instanceName(i), i);
     for (uint32_t r = 0; r < options.ranks; ++r) {
-      workers_.push_back({.rank = SimulatedRank(instanceName(i), r, kLocation, options.capacity),
-                          .client = {},
-                          .atStart = {}});
-      ClientOptions client;
-      client.controller = options.controller;
-      client.instance = instanceName(i);
-      client.worker = r;
-      client.ip = "127.0.0.1";
-      client.worldSize = options.ranks;
-      client.locations = {{.name = kLocation, .contents = {}}};
-      workers_.back().client = std::make_unique<Client>(
-          *threads_[workers_.size() % threads], std::move(client),
-          [this, isRegistered = false](ClientState state, const std::string& reason) mutable {
-            onState(isRegistered, state, reason);
-          });
+      ranks_.emplace_back(instanceName(i), r, options.capacity, options.diskCapacity);
     }
+  }
+  workers_.resize(options.workers());
+  for (size_t index = 0; index < workers_.size(); ++index) {
+    if (options.faults.any()) {
+      workers_[index].gate =
+          std::make_shared<FaultGate>(ReportFates(options.faults, options.seed, index));
+    }
+    connect(index);
   }
 }
 
 Fleet::~Fleet() = default;
 
-void Fleet::onState(bool& isRegistered, ClientState state, const std::string& reason) {
+void Fleet::connect(size_t index) {
+  Worker& worker = workers_[index];
+  const SimulatedRank& rank = ranks_[index];
+  ClientOptions options;
+  options.controller = controller_;
+  options.instance = rank.instance();
+  options.worker = rank.rank();
+  options.ip = "127.0.0.1";
+  options.worldSize = ranksPerInstance_;
+  for (const SimulatedRank::Tier& tier : rank.tiers()) {
+    options.locations.push_back({tier.location, tier.cache.contents()});
+  }
+  options.reportGate = worker.gate;
+  worker.client =
+      std::make_unique<Client>(*threads_[index % threads_.size()], std::move(options),
+                               [this, &worker](ClientState state, const std::string& reason) {
+                                 onState(worker, state, reason);
+                               });
+}
+
+void Fleet::restart(size_t index, bool diskSurvives) {
+  Worker& worker = workers_[index];
+  worker.past.add(totalsOf(worker));
+  worker.client = nullptr;
+  if (worker.isRegistered) --registered_;
+  worker.isRegistered = false;
+  ranks_[index].restart(diskSurvives);
+  connect(index);
+  ++restarts_;
+}
+
+void Fleet::onState(Worker& worker, ClientState state, const std::string& reason) {
   const bool now = state == ClientState::kRegistered || state == ClientState::kPaused;
-  if (now != isRegistered) {
-    isRegistered = now;
+  if (now != worker.isRegistered) {
+    worker.isRegistered = now;
     // The loss first: who sees fewer registered must know why.
     if (!now && state != ClientState::kLeft) sessionsLost_ = true;
     registered_ += now ? size_t{1} : ~size_t{0};
@@ -72,6 +99,23 @@ void Fleet::onState(bool& isRegistered, ClientState state, const std::string& re
   if (state == ClientState::kSuperseded || state == ClientState::kRefused) {
     const std::lock_guard lock(mutex_);
     if (givenUp_.empty()) givenUp_ = std::string(clientStateName(state)) + ": " + reason;
+  }
+}
+
+void Fleet::suffer(const FaultPlan::Event& event) {
+  switch (event.kind) {
+    case FaultPlan::Kind::kRestart:
+      return restart(event.worker, event.diskSurvives);
+    case FaultPlan::Kind::kCut:
+      return workers_[event.worker].gate->cut();
+    case FaultPlan::Kind::kCorrupt:
+      return workers_[event.worker].gate->corrupt();
+  }
+}
+
+void Fleet::stopFaults() {
+  for (const Worker& worker : workers_) {
+    if (worker.gate) worker.gate->stop();
   }
 }
 
@@ -86,15 +130,23 @@ std::optional<size_t> Fleet::instanceNamed(const std::string& name) const {
   return found->second;
 }
 
+std::vector<PrefixHolder> Fleet::holders(std::span<const ChunkHash> prompt) const {
+  return heldPrefixes(ranks_, ranksPerInstance_, prompt);
+}
+
 size_t Fleet::serve(size_t instance, std::span<const ChunkHash> prompt) {
-  size_t hits = 0;
-  for (size_t r = 0; r < ranks_; ++r) {
-    Worker& worker = workers_[instance * ranks_ + r];
-    const CacheChanges& changes = worker.rank.serve(prompt);
-    const LocationHandle location{0};
-    if (!changes.evicted.empty()) worker.client->evict(location, changes.evicted);
-    if (!changes.admitted.empty()) worker.client->admit(location, changes.admitted);
-    hits = changes.hits;  // the same on all ranks: they served the same prompts
+  size_t hits = prompt.size();
+  for (size_t r = 0; r < ranksPerInstance_; ++r) {
+    const size_t index = instance * ranksPerInstance_ + r;
+    hits = std::min(hits, ranks_[index].serve(prompt));
+    const std::vector<SimulatedRank::Tier>& tiers = ranks_[index].tiers();
+    Client& client = *workers_[index].client;
+    for (uint32_t i = 0; i < tiers.size(); ++i) {
+      const LocationHandle location{i};
+      const CacheChanges& changes = tiers[i].changes;
+      if (!changes.evicted.empty()) client.evict(location, changes.evicted);
+      if (!changes.admitted.empty()) client.admit(location, changes.admitted);
+    }
   }
   return hits;
 }
@@ -112,43 +164,80 @@ size_t Fleet::leave(uint32_t timeoutMs) {
       [&](const Worker& worker) { return !worker.client->leave(deadline.leftMs()); }));
 }
 
-void Fleet::markStart() {
-  for (Worker& worker : workers_) worker.atStart = worker.client->counters();
+void Fleet::Totals::add(const Totals& other) {
+  operations += other.operations;
+  reconnects += other.reconnects;
+  keysResent += other.keysResent;
+  decisionsDiverged += other.decisionsDiverged;
+  replays += other.replays;
+  replayedOperations += other.replayedOperations;
+  fullSyncs += other.fullSyncs;
+  fullSyncKeys += other.fullSyncKeys;
 }
 
-uint64_t Fleet::operations() const {
-  uint64_t sum = 0;
-  for (const Worker& worker : workers_) {
-    sum += worker.client->counters().operationsAccepted - worker.atStart.operationsAccepted;
-  }
+void Fleet::Totals::remove(const Totals& other) {
+  operations -= other.operations;
+  reconnects -= other.reconnects;
+  keysResent -= other.keysResent;
+  decisionsDiverged -= other.decisionsDiverged;
+  replays -= other.replays;
+  replayedOperations -= other.replayedOperations;
+  fullSyncs -= other.fullSyncs;
+  fullSyncKeys -= other.fullSyncKeys;
+}
+
+// Of its present client.
+Fleet::Totals Fleet::totalsOf(const Worker& worker) {
+  const ClientCounters now = worker.client->counters();
+  return {.operations = now.operationsAccepted,
+          .reconnects = now.reconnects,
+          .keysResent = now.keysResent(),
+          .decisionsDiverged = now.decisionsDiverged,
+          .replays = now.replays,
+          .replayedOperations = now.replayedOperations,
+          .fullSyncs = now.fullSyncs,
+          .fullSyncKeys = now.fullSyncKeys};
+}
+
+Fleet::Totals Fleet::sinceStart(const Worker& worker) {
+  Totals totals = totalsOf(worker);
+  totals.add(worker.past);
+  totals.remove(worker.atStart);
+  return totals;
+}
+
+void Fleet::markStart() {
+  for (Worker& worker : workers_) worker.atStart = totalsOf(worker);
+}
+
+Fleet::Totals Fleet::sinceStart() const {
+  Totals sum;
+  for (const Worker& worker : workers_) sum.add(sinceStart(worker));
   return sum;
 }
 
 std::vector<Fleet::Resumption> Fleet::resumptions() const {
   std::vector<Resumption> result;
-  for (const Worker& worker : workers_) {
-    const ClientCounters now = worker.client->counters();
-    const ClientCounters& then = worker.atStart;
-    const uint64_t keysResent = now.keysResent() - then.keysResent();
-    result.push_back(
-        {.instance = worker.rank.instance(),
-         .rank = worker.rank.rank(),
-         .reconnected = now.reconnects > then.reconnects,
-         .askedForAnything = keysResent > 0 || now.decisionsDiverged > then.decisionsDiverged,
-         .keysResent = keysResent});
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    const Totals totals = sinceStart(workers_[i]);
+    result.push_back({.instance = ranks_[i].instance(),
+                      .rank = ranks_[i].rank(),
+                      .reconnected = totals.reconnects > 0,
+                      .askedForAnything = totals.keysResent > 0 || totals.decisionsDiverged > 0,
+                      .keysResent = totals.keysResent});
   }
   return result;
 }
 
 RegistryDigest Fleet::contentDigest() const {
   RegistryDigest digest;
-  for (const Worker& worker : workers_) worker.rank.addTo(digest);
+  for (const SimulatedRank& rank : ranks_) rank.addTo(digest);
   return digest;
 }
 
 uint64_t Fleet::cachedChunks() const {
   uint64_t sum = 0;
-  for (const Worker& worker : workers_) sum += worker.rank.cache().size();
+  for (const SimulatedRank& rank : ranks_) sum += rank.chunks();
   return sum;
 }
 

@@ -15,7 +15,10 @@
 #include "client/client.h"
 #include "client/client_thread.h"
 #include "core/types.h"
+#include "fleet/fault_gate.h"
+#include "fleet/fault_schedule.h"
 #include "fleet/options.h"
+#include "fleet/router.h"
 #include "fleet/simulated_rank.h"
 
 namespace holdfast::fleet {
@@ -37,19 +40,41 @@ class Fleet {
 
   // The index of an instance by the name it has at the controller.
   std::optional<size_t> instanceNamed(const std::string& name) const;
+  // Who holds the beginning of the prompt: the truth.
+  std::vector<PrefixHolder> holders(std::span<const ChunkHash> prompt) const;
 
-  // All ranks of the instance use the prompt and report what that changed. Returns the hits.
+  // All ranks of the instance use the prompt and report what that changed. Returns the hits: the
+  // leading chunks that all of them had.
   size_t serve(size_t instance, std::span<const ChunkHash> prompt);
+
+  // Lets it happen: a restart at once, the others with the worker's next report.
+  void suffer(const FaultPlan::Event& event);
+  // No report is harmed any more.
+  void stopFaults();
 
   // Waits until all reports are committed; false if that did not come about in time.
   bool flush(uint32_t timeoutMs);
   // Deregisters all. How many could not in time.
   size_t leave(uint32_t timeoutMs);
 
+  // Sums of clients' counters.
+  struct Totals {
+    uint64_t operations = 0;  // admits and evicts
+    uint64_t reconnects = 0;
+    uint64_t keysResent = 0;  // that the controller had been sent before
+    uint64_t decisionsDiverged = 0;
+    uint64_t replays = 0;
+    uint64_t replayedOperations = 0;
+    uint64_t fullSyncs = 0;
+    uint64_t fullSyncKeys = 0;
+
+    void add(const Totals& other);
+    void remove(const Totals& other);
+  };
   // What the counters are compared with, for everything "since" below.
   void markStart();
-  // Admits and evicts since the start.
-  uint64_t operations() const;
+  Totals sinceStart() const;
+  uint64_t restarts() const { return restarts_; }
 
   // What the controller said to one worker since the start.
   struct Resumption {
@@ -67,23 +92,33 @@ class Fleet {
 
  private:
   struct Worker {
-    SimulatedRank rank;
+    std::shared_ptr<FaultGate> gate;  // null: no faults
+    bool isRegistered = false;        // the client thread's, as long as there is a client
     std::unique_ptr<Client> client;
-    ClientCounters atStart;
+    Totals past;  // of its earlier clients
+    Totals atStart;
   };
 
-  void onState(bool& isRegistered, ClientState state, const std::string& reason);
+  void connect(size_t index);
+  void restart(size_t index, bool diskSurvives);
+  void onState(Worker& worker, ClientState state, const std::string& reason);
+  static Totals totalsOf(const Worker& worker);
+  static Totals sinceStart(const Worker& worker);
 
-  uint32_t ranks_;
+  const std::string controller_;
+  const uint32_t ranksPerInstance_;
   std::unordered_map<std::string, size_t> instances_;
   std::atomic<size_t> registered_{0};
   std::atomic<bool> sessionsLost_{false};
+  uint64_t restarts_ = 0;
   mutable std::mutex mutex_;
   std::string givenUp_;  // guarded by mutex_
 
   // In this order: clients go before the threads that serve them.
   std::vector<std::unique_ptr<ClientThread>> threads_;
-  std::vector<Worker> workers_;  // rank r of instance i at i * ranks_ + r
+  // Rank r of instance i at i * ranksPerInstance_ + r.
+  std::vector<SimulatedRank> ranks_;
+  std::vector<Worker> workers_;
 };
 
 }  // namespace holdfast::fleet

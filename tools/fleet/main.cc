@@ -144,6 +144,24 @@ void compareContents(Fleet& fleet, LookupClient& controller, Report& report) {
   if (!settled && report.problem.empty()) report.problem = "no settled status: " + lastError;
 }
 
+// When the faults have stopped: waits until the controller calls every location in sync and its
+// content is that of the simulated caches.
+void awaitConvergence(const Options& options, const Fleet& fleet, LookupClient& controller,
+                      Report& report) {
+  const std::string digest = fleet.contentDigest().hex();
+  const auto start = std::chrono::steady_clock::now();
+  const auto timeoutMs = static_cast<uint32_t>(options.faults.settleSeconds * 1000);
+  report.converged = waitFor(timeoutMs, [&] {
+    const auto status = controller.status();
+    if (!status.ok()) return false;
+    const ControllerStatus& now = status.value();
+    return fleet.registered() == fleet.workers() && now.committed &&
+           now.locationsInSync == now.locations && now.contentDigest == digest;
+  });
+  const auto took = std::chrono::steady_clock::now() - start;
+  report.convergedSeconds = std::chrono::duration<double>(took).count();
+}
+
 int run(const Options& options) {
   const auto requests = makeRequests(options);
   if (!requests.ok()) {
@@ -171,7 +189,16 @@ int run(const Options& options) {
     Progress progress;
     serveRequests(requests.value(), options, fleet, lookups, stopRequested, progress, report);
   }
+  if (options.faults.any()) {
+    fleet.stopFaults();
+    awaitConvergence(options, fleet, queries, report);
+  }
   compareContents(fleet, queries, report);
+  const Fleet::Totals totals = fleet.sinceStart();
+  report.replays = totals.replays;
+  report.replayedOperations = totals.replayedOperations;
+  report.fullSyncs = totals.fullSyncs;
+  report.resyncedKeys = totals.fullSyncKeys;
   compareResumptions(fleet, queries, report);
   if (!options.leave) {
     if (const size_t left = fleet.leave(kLeaveTimeoutMs); left > 0) {
@@ -186,7 +213,7 @@ int run(const Options& options) {
   if (options.json && !report.problem.empty()) {
     std::fprintf(stderr, "holdfast-fleet: %s\n", report.problem.c_str());
   }
-  return report.digestsEqual() ? kExitEqual : kExitDifferent;
+  return report.digestsEqual() && report.converged.value_or(true) ? kExitEqual : kExitDifferent;
 }
 
 }  // namespace

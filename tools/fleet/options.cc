@@ -23,12 +23,17 @@ constexpr const char* kDescription =
     "they admit and evict. While the controller is away, requests are routed round-robin and\n"
     "reports wait. In the end, when everything reported is committed, the content digest of the\n"
     "simulated caches is compared with the controller's: the controller must serve this fleet\n"
-    "alone.";
+    "alone.\n"
+    "\n"
+    "With faults, reports get lost, come twice, late or in another order, connections are cut,\n"
+    "workers restarted and reports falsified, all drawn from the seed, while requests are served.\n"
+    "Then the faults stop, and the controller has some time to repair what it knows before the\n"
+    "digests are compared.";
 
 constexpr const char* kFooter =
     "Exit codes:\n"
     "  0  the digests are equal\n"
-    "  1  they differ, or could not be compared\n"
+    "  1  they differ, or could not be compared, or the fleet did not converge in time\n"
     "  2  wrong options or an unreadable trace\n"
     "  3  the controller could not be reached, or does not accept the workers\n"
     "\n"
@@ -36,6 +41,11 @@ constexpr const char* kFooter =
     "  holdfast-fleet                                4 instances x 8 ranks, 20 seconds\n"
     "  holdfast-fleet --trace trace.jsonl --json     a recorded hour in 20 seconds\n"
     "  holdfast-fleet --instances 64 --rate 3000     more load\n"
+    "  holdfast-fleet --drop 0.01 --duplicate 0.01 --reorder 0.01 --restart-every 1\n"
+    "                                                a bad network, a worker restarted each "
+    "second\n"
+    "  holdfast-fleet --drop 0.01 ... --routing oracle\n"
+    "                                                the hit share to compare that with\n"
     "\n"
     "A trace has one JSON object a line: timestamp (ms), hash_ids (one for each 512 tokens of the\n"
     "prompt, equal ids being equal prefixes).\n"
@@ -44,7 +54,8 @@ constexpr const char* kFooter =
     "object, hit_ratio_before and hit_ratio_after are those before the connection was first lost\n"
     "and after all workers had registered again (null: no requests then). Look-up latencies are\n"
     "those that the client sees while all workers are registered. chunks counts pairs of a rank\n"
-    "and a chunk.";
+    "and a chunk (with --disk, for each tier). converged: whether every location was in sync and\n"
+    "the digests were equal in time after the faults had stopped (null: there were none).";
 
 std::string problemOf(const Options& options) {
   const uint64_t workers = uint64_t{options.instances} * options.ranks;
@@ -57,10 +68,45 @@ std::string problemOf(const Options& options) {
            std::to_string(workers) + " ranks is more than " + std::to_string(kCachedChunksMax) +
            " chunks in all";
   }
+  if (options.diskCapacity > (kCachedChunksMax - options.capacity * workers) / workers) {
+    return "--disk of " + std::to_string(options.diskCapacity) + " chunks and --capacity of " +
+           std::to_string(options.capacity) + " on " + std::to_string(workers) +
+           " ranks are more than " + std::to_string(kCachedChunksMax) + " chunks in all";
+  }
+  const FaultOptions& faults = options.faults;
+  if (faults.drop + faults.duplicate + faults.reorder + faults.delay > 1) {
+    return "--drop, --duplicate, --reorder and --delay are more than all reports together";
+  }
   if (options.trace.empty() && options.rate * options.seconds > double{kRequestsMax}) {
     return "--rate times --duration is more than " + std::to_string(kRequestsMax) + " requests";
   }
   return "";
+}
+
+void addFaultOptions(CLI::App& app, FaultOptions& faults) {
+  const auto add = [&](const char* name, double& value, const char* unit, double min, double max,
+                       const char* what) {
+    app.add_option(name, value, what)
+        ->type_name(unit)
+        ->check(CLI::Range(min, max))
+        ->group("Faults");
+  };
+  add("--drop", faults.drop, "SHARE", 0, 1, "share of reports, 0 to 1, that get lost");
+  add("--duplicate", faults.duplicate, "SHARE", 0, 1, "that come twice");
+  add("--reorder", faults.reorder, "SHARE", 0, 1, "that come after the next one");
+  add("--delay", faults.delay, "SHARE", 0, 1, "that come after 2 to 20 others");
+  add("--restart-every", faults.restartEvery, "SECONDS", 0.01, 86'400,
+      "a random worker's process is restarted, its memory empty, its disk as it was or empty");
+  add("--cut-every", faults.cutEvery, "SECONDS", 0.01, 86'400,
+      "a random worker's connection is cut");
+  add("--corrupt-every", faults.corruptEvery, "SECONDS", 0.01, 86'400,
+      "a random worker's next report names a wrong chunk");
+  app.add_option("--settle", faults.settleSeconds,
+                 "how long the fleet may take to converge when the faults have stopped")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.1, 86'400.0))
+      ->capture_default_str()
+      ->group("Faults");
 }
 
 }  // namespace
@@ -87,6 +133,11 @@ ParsedOptions parseOptions(int argc, char** argv) {
       ->type_name("CHUNKS")
       ->check(CLI::Range(uint64_t{1}, kCachedChunksMax))
       ->capture_default_str();
+  app.add_option("--disk", options.diskCapacity,
+                 "chunks that a disk tier of each rank holds as well; 0: it has none")
+      ->type_name("CHUNKS")
+      ->check(CLI::Range(uint64_t{0}, kCachedChunksMax))
+      ->capture_default_str();
   app.add_option("--duration", options.seconds,
                  "seconds that the requests are spread over; a trace is compressed to it")
       ->type_name("SECONDS")
@@ -96,16 +147,19 @@ ParsedOptions parseOptions(int argc, char** argv) {
       ->type_name("N")
       ->check(CLI::Range(0.1, 1e6))
       ->capture_default_str();
-  app.add_option("--seed", options.seed, "decides the built-in workload")
+  app.add_option("--seed", options.seed, "decides the built-in workload and the faults")
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--trace", options.trace, "requests from this file, not the built-in workload")
       ->type_name("FILE");
   std::string routing = "lookup";
-  app.add_option("--routing", routing, "how requests find an instance: lookup or round-robin")
+  app.add_option("--routing", routing,
+                 "how requests find an instance: lookup, round-robin, or oracle: by what the "
+                 "simulated caches hold, without asking the controller")
       ->type_name("HOW")
-      ->check(CLI::IsMember({"lookup", "round-robin"}))
+      ->check(CLI::IsMember({"lookup", "round-robin", "oracle"}))
       ->capture_default_str();
+  addFaultOptions(app, options.faults);
   app.add_flag("--leave", options.leave,
                "end without deregistering, as if all engines were cut off");
   app.add_flag("--json", options.json, "print one JSON object, not a table");
@@ -115,7 +169,9 @@ ParsedOptions parseOptions(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return {.options = {}, .exitCode = app.exit(error) == 0 ? kExitEqual : kExitUsage};
   }
-  options.routing = routing == "lookup" ? Routing::kLookup : Routing::kRoundRobin;
+  options.routing = routing == "lookup"   ? Routing::kLookup
+                    : routing == "oracle" ? Routing::kOracle
+                                          : Routing::kRoundRobin;
   if (const std::string problem = problemOf(options); !problem.empty()) {
     std::fprintf(stderr, "%s\n", problem.c_str());
     return {.options = {}, .exitCode = kExitUsage};

@@ -5,9 +5,11 @@
 #include <optional>
 #include <string>
 
+#include "fleet/fault_schedule.h"
+
 namespace holdfast::fleet {
 
-enum class Routing { kLookup, kRoundRobin };
+enum class Routing { kLookup, kRoundRobin, kOracle };
 
 // Exit codes, part of the interface.
 inline constexpr int kExitEqual = 0;
@@ -20,11 +22,13 @@ struct Options {
   uint32_t instances = 4;
   uint32_t ranks = 8;
   uint64_t capacity = 20'000;  // chunks a rank
+  uint64_t diskCapacity = 0;   // of its disk tier; 0: it has none
   double seconds = 20;         // that the requests are spread over
   double rate = 600;           // requests a second of the built-in workload
   uint64_t seed = 1;
   std::string trace;  // empty: the built-in workload
   Routing routing = Routing::kLookup;
+  FaultOptions faults;
   bool leave = false;  // end without deregistering
   bool json = false;
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "fleet/fault_schedule.h"
 #include "fleet/router.h"
 
 namespace holdfast::fleet {
@@ -63,12 +64,14 @@ class Replay {
         progress_(progress),
         report_(report),
         router_(options.instances),
-        queue_(std::make_shared<AnswerQueue>()) {}
+        queue_(std::make_shared<AnswerQueue>()),
+        plan_(options.faults, options.seed, fleet.workers()) {}
 
   void run() {
     start_ = std::chrono::steady_clock::now();
     size_t next = 0;
     while ((next < requests_.size() && !stop_) || inFlight_ > 0) {
+      for (const FaultPlan::Event& event : plan_.until(secondsSinceStart())) suffer(event);
       const bool more = next < requests_.size() && !stop_;
       const SteadyTime now = std::chrono::steady_clock::now();
       if (more && inFlight_ < kInFlightMax && dueAt(next) <= now) {
@@ -82,7 +85,7 @@ class Replay {
       watch(next);
     }
     report_.seconds = secondsSinceStart();
-    report_.operations = fleet_.operations();
+    report_.operations = fleet_.sinceStart().operations;
     report_.lookupP50Us = latencies_.percentile(0.5);
     report_.lookupP99Us = latencies_.percentile(0.99);
     report_.lookupP999Us = latencies_.percentile(0.999);
@@ -104,12 +107,15 @@ class Replay {
   }
 
   void begin(size_t request) {
+    const std::vector<ChunkHash>& chunks = requests_[request].chunks;
     if (options_.routing == Routing::kRoundRobin) {
-      serve(request, router_.next(requests_[request].chunks.size()));
-      return;
+      return serve(request, router_.next(chunks.size()));
+    }
+    if (options_.routing == Routing::kOracle) {
+      return serve(request, router_.byPrefix(fleet_.holders(chunks), chunks.size()));
     }
     ++inFlight_;
-    lookups_.lookup(requests_[request].chunks, {},
+    lookups_.lookup(chunks, {},
                     [queue = queue_, request, whole = isWhole(),
                      asked = std::chrono::steady_clock::now()](Result<LookupAnswer> result) {
                       const auto took = std::chrono::steady_clock::now() - asked;
@@ -143,6 +149,13 @@ class Replay {
     serve(answer.request, router_.byPrefix(holders_, chunks));
   }
 
+  void suffer(const FaultPlan::Event& event) {
+    fleet_.suffer(event);
+    report_.restarts += event.kind == FaultPlan::Kind::kRestart;
+    report_.cuts += event.kind == FaultPlan::Kind::kCut;
+    report_.corruptions += event.kind == FaultPlan::Kind::kCorrupt;
+  }
+
   void serve(size_t request, size_t instance) {
     const auto& chunks = requests_[request].chunks;
     const size_t hits = fleet_.serve(instance, chunks);
@@ -160,7 +173,9 @@ class Replay {
   void watch(size_t next) {
     const size_t registered = fleet_.registered();
     const bool whole = isWhole();
-    if (whole_ && !whole) {
+    if (options_.faults.any()) {
+      // Workers come and go all the time.
+    } else if (whole_ && !whole) {
       lostAt_ = secondsSinceStart();
       progress_.event("The controller is gone: requests go round-robin, reports wait.");
     } else if (!whole_ && whole) {
@@ -187,6 +202,7 @@ class Replay {
 
   Router router_;
   std::shared_ptr<AnswerQueue> queue_;
+  FaultPlan plan_;
   LatencyLog latencies_;
   std::vector<PrefixHolder> holders_;
   SteadyTime start_;

@@ -1,4 +1,4 @@
-// Serves requests on schedule: looks up, routes, lets the ranks report.
+// Serves requests on schedule: looks up, routes, lets the ranks report, and faults happen.
 #pragma once
 
 #include <atomic>
@@ -19,7 +19,7 @@ inline constexpr uint32_t kLookupTimeoutMs = 500;
 
 // The requests' timestamps are stretched or compressed to the options' duration; where the fleet
 // cannot keep up it takes longer. Ends early once `stop` is set. Fills what serving tells:
-// requests, look-ups, hits, latencies, seconds, operations.
+// requests, look-ups, hits, latencies, seconds, operations, faults.
 void serveRequests(const std::vector<Request>& requests, const Options& options, Fleet& fleet,
                    LookupClient& lookups, const std::atomic<bool>& stop, Progress& progress,
                    Report& report);

@@ -103,6 +103,18 @@ std::string toTable(const Report& report) {
     row("  asked for anything", grouped(report.workersAskedForAnything));
     row("  keys re-sent", grouped(report.keysResentAfterRestart));
   }
+  if (report.converged) {
+    row("restarts, cuts, corruptions", grouped(report.restarts) + ", " + grouped(report.cuts) +
+                                           ", " + grouped(report.corruptions));
+  }
+  if (report.converged || report.replays + report.fullSyncs > 0) {
+    row("replays",
+        grouped(report.replays) + " of " + grouped(report.replayedOperations) + " operations");
+    row("full syncs", grouped(report.fullSyncs) + " of " + grouped(report.resyncedKeys) + " keys");
+  }
+  if (report.converged) {
+    row("converged", *report.converged ? format("after %.1f s", report.convergedSeconds) : "NO");
+  }
   row("chunks compared", grouped(report.chunks));
   row("digest of the fleet", report.digestFleet);
   row("digest of the controller",
@@ -146,6 +158,14 @@ std::string toJson(const Report& report) {
   json.add("keys_resent_after_restart", report.keysResentAfterRestart);
   json.add("chunks_recovered", report.chunksRecovered);
   json.add("recovery_ms", report.recoveryMs);
+  json.add("replays", report.replays);
+  json.add("replayed_operations", report.replayedOperations);
+  json.add("full_syncs", report.fullSyncs);
+  json.add("resynced_keys", report.resyncedKeys);
+  json.add("restarts", report.restarts);
+  json.add("cuts", report.cuts);
+  json.add("corruptions", report.corruptions);
+  json.addRaw("converged", report.converged ? (*report.converged ? "true" : "false") : "null");
   return json.finish();
 }
 

@@ -62,6 +62,17 @@ struct Report {
   uint64_t chunksRecovered = 0;  // (rank, chunk) pairs that the controller had when it started
   uint64_t recoveryMs = 0;
 
+  // Faults that happened while requests were served, and what repairing took, to the end.
+  uint64_t restarts = 0;
+  uint64_t cuts = 0;
+  uint64_t corruptions = 0;
+  uint64_t replays = 0;  // that the controller asked for
+  uint64_t replayedOperations = 0;
+  uint64_t fullSyncs = 0;
+  uint64_t resyncedKeys = 0;      // sent in full syncs, again too
+  std::optional<bool> converged;  // nothing where there were no faults
+  double convergedSeconds = 0;    // after the faults had stopped; where it did
+
   uint64_t chunks = 0;           // (rank, chunk) pairs in the simulated caches: what was compared
   std::string digestFleet;       // of the simulated caches
   std::string digestController;  // empty: it could not be had

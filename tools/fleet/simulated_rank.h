@@ -1,10 +1,13 @@
-// One rank of a simulated instance: its identity and its cache. The ground truth that the
-// controller is compared with comes from here and from nowhere else.
+// One rank of a simulated instance: its identity and its cache, in memory and, where it has one, on
+// disk. The ground truth that the controller is compared with comes from here and from nowhere
+// else.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/registry_digest.h"
 #include "core/types.h"
@@ -14,27 +17,36 @@ namespace holdfast::fleet {
 
 class SimulatedRank {
  public:
-  // `capacity` in chunks.
-  SimulatedRank(std::string instance, uint32_t rank, std::string location, size_t capacity);
+  struct Tier {
+    std::string location;
+    LruCache cache;
+    CacheChanges changes;  // of the last prompt: to be reported, evicts first
+  };
 
-  // Serves a prompt. What it returns is to be reported, evicts first, and valid until the next
-  // call.
-  const CacheChanges& serve(std::span<const ChunkHash> prompt);
+  // Capacities in chunks; a diskCapacity of 0 is no disk.
+  SimulatedRank(std::string instance, uint32_t rank, size_t capacity, size_t diskCapacity);
+
+  // Uses the prompt in all tiers: what goes to memory is written to disk as well. Returns the
+  // leading chunks that were there already, each in some tier.
+  size_t serve(std::span<const ChunkHash> prompt);
+  // The leading chunks that are there.
+  size_t heldPrefix(std::span<const ChunkHash> prompt) const;
+  // What a new process finds: nothing in memory; the disk as it was, or nothing.
+  void restart(bool diskSurvives);
 
   const std::string& instance() const { return instance_; }
   uint32_t rank() const { return rank_; }
-  const std::string& location() const { return location_; }
-  const LruCache& cache() const { return cache_; }
+  // The memory is the first.
+  const std::vector<Tier>& tiers() const { return tiers_; }
+  size_t chunks() const;
 
-  // Adds the cache's contents, counted anew, to a content digest.
+  // Adds the contents, counted anew, to a content digest.
   void addTo(RegistryDigest& digest) const;
 
  private:
   std::string instance_;
   uint32_t rank_;
-  std::string location_;
-  LruCache cache_;
-  CacheChanges changes_;
+  std::vector<Tier> tiers_;
 };
 
 }  // namespace holdfast::fleet

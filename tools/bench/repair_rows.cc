@@ -1,0 +1,155 @@
+// Full syncs through RPC: how fast one is, and what look-ups notice of a hundred.
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bench/bench.h"
+#include "bench/daemon_process.h"
+#include "bench/steady_lookups.h"
+#include "client/client.h"
+
+namespace holdfast::bench {
+namespace {
+
+constexpr size_t kPromptChunks = 32;
+
+// A worker whose disk tier survived, which the controller knows nothing of.
+ClientOptions survivor(const DaemonProcess& daemon, uint32_t rank, uint64_t keys) {
+  ClientOptions options;
+  options.controller = daemon.address();
+  options.instance = "bench";
+  options.worker = rank;
+  ClientLocation disk{.name = "disk", .contents = std::vector<ChunkHash>(keys)};
+  for (uint64_t i = 0; i < keys; ++i) {
+    disk.contents[i] = splitmix64Finalise((uint64_t{rank} << 40) + i);
+  }
+  options.locations.push_back(std::move(disk));
+  return options;
+}
+
+RunResult fullSync(const RunOptions& run) {
+  DaemonProcess daemon;
+  if (const std::string error = daemon.start(); !error.empty()) return failed(error);
+  const uint64_t keys = run.size(1'000'000, 10'000);
+  ClientThread thread;
+  Client client(thread, survivor(daemon, 0, keys));
+  const auto began = [&] { return client.counters().fullSyncs == 1; };
+  const auto done = [&] { return client.counters().fullSyncsCompleted == 1; };
+  if (!eventually(began)) return failed("no full sync was asked for");
+  const Stopwatch watch;
+  if (!eventually(done)) return failed("the full sync did not end");
+  const double seconds = watch.seconds();
+  return {.value = static_cast<double>(keys) / seconds / 1e6,
+          .note = std::to_string(static_cast<uint64_t>(seconds * 1e3)) + " ms",
+          .error = {}};
+}
+
+std::vector<ChunkHash> prompt() {
+  std::vector<ChunkHash> chunks(kPromptChunks);
+  for (size_t i = 0; i < chunks.size(); ++i) chunks[i] = splitmix64Finalise(i);
+  return chunks;
+}
+
+// Holds the prompt that look-ups ask for.
+ClientOptions holder(const DaemonProcess& daemon) {
+  ClientOptions options = survivor(daemon, 0, 0);
+  options.instance = "holder";
+  options.backoffMaxMs = 100;
+  return options;
+}
+
+struct Crowd {
+  std::string error;
+  uint64_t p99Us = 0;
+  double seconds = 0;
+  uint64_t runningMax = 0;
+  uint64_t residentMaxBytes = 0;
+};
+
+// Look-ups while `workers` workers, who all come in the same moment, must send all they have.
+Crowd measureCrowd(uint32_t workers, uint64_t keys, uint64_t lookups) {
+  // In a fleet the workers and routers run on other machines: here they give way to the daemon.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 15);
+  DaemonProcess daemon;
+  ClientThread thread;
+  std::vector<std::unique_ptr<Client>> clients;
+  for (uint32_t rank = 0; rank < workers; ++rank) {
+    ClientOptions options = survivor(daemon, rank, keys);
+    options.backoffMaxMs = 100;
+    clients.push_back(std::make_unique<Client>(thread, std::move(options)));
+  }
+  Crowd crowd;
+  crowd.error = daemon.start();
+  if (!crowd.error.empty()) return crowd;
+  const Stopwatch watch;
+  Client first(thread, holder(daemon));
+  first.admit(LocationHandle{0}, prompt());
+  SteadyLookups load(daemon.address(), prompt());
+  const bool inSync = eventually([&] {
+    const auto status = load.client().status();
+    if (!status.ok()) return false;
+    crowd.runningMax = std::max(crowd.runningMax, status.value().fullSyncsRunning);
+    crowd.residentMaxBytes = std::max(crowd.residentMaxBytes, status.value().residentBytes);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return std::all_of(clients.begin(), clients.end(), [](const auto& client) {
+      return client->counters().fullSyncsCompleted == 1;
+    });
+  });
+  crowd.seconds = watch.seconds();
+  if (!inSync) crowd.error = "the full syncs did not end";
+  if (workers == 0) load.wait(lookups);
+  const auto status = load.client().status();
+  if (!status.ok()) {
+    crowd.error = status.error().message;
+  } else {
+    crowd.p99Us = status.value().lookupP99Us;
+  }
+  return crowd;
+}
+
+RunResult syncCrowd(const RunOptions& run) {
+  const auto workers = static_cast<uint32_t>(run.size(100, 10));
+  Crowd idle;
+  Crowd busy;
+  std::thread([&] { idle = measureCrowd(0, 0, run.size(20'000, 1'000)); }).join();
+  if (!idle.error.empty()) return failed(idle.error);
+  std::thread([&] { busy = measureCrowd(workers, run.size(1'000'000, 10'000), 0); }).join();
+  if (!busy.error.empty()) return failed(busy.error);
+  char note[160];
+  std::snprintf(
+      note, sizeof note,
+      "%lu us, %lu us while %u workers sync in %.1f s, at most %lu at a time, peak %.1f GiB",
+      idle.p99Us, busy.p99Us, workers, busy.seconds, busy.runningMax,
+      static_cast<double>(busy.residentMaxBytes) / (1 << 30));
+  return {.value = static_cast<double>(busy.p99Us) / static_cast<double>(idle.p99Us),
+          .note = note,
+          .error = {}};
+}
+
+}  // namespace
+
+std::vector<Row> repairRows() {
+  return {{.name = "full_sync",
+           .what = "a full sync of 1 M keys through RPC, from its start to its switch",
+           .unit = "M/s",
+           .floor = 3,
+           .aim = 5,
+           .better = Better::kHigher,
+           .run = fullSync},
+          {.name = "sync_crowd",
+           .what = "look-up p99 inside the daemon while 100 workers of 1 M keys sync, over idle",
+           .unit = "x",
+           .floor = 3,
+           .aim = 2,
+           .better = Better::kLower,
+           .run = syncCrowd}};
+}
+
+}  // namespace holdfast::bench
