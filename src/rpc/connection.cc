@@ -17,6 +17,16 @@ capnp::ReaderOptions readerOptions() {
   return options;
 }
 
+// An answer that cannot be read is told from other errors.
+std::unique_ptr<OperationOutcome> readOutcome(schema::WorkerOutcomeMsg::Reader from) {
+  auto outcome = std::make_unique<OperationOutcome>();
+  const auto unreadable = kj::runCatchingExceptions([&]() { *outcome = read(from); });
+  if (unreadable != nullptr) {
+    *outcome = {.errorCode = kHealthUnreadable, .error = "the worker's answer cannot be read"};
+  }
+  return outcome;
+}
+
 void swallow(kj::Promise<void> call) {
   call.detach([](kj::Exception&&) {});
 }
@@ -161,38 +171,39 @@ void WorkerCapabilityLink::startFullSync(const std::string& location, Reason rea
 }
 
 void WorkerCapabilityLink::operate(const WorkerOperation& operation) {
-  // An answer that cannot be read is caught where it is read, so it is known from other errors.
-  const auto readOutcome = [](schema::WorkerOutcomeMsg::Reader outcome) {
-    OperationOutcome result;
-    const auto unreadable = kj::runCatchingExceptions([&]() { result = read(outcome); });
-    if (unreadable == nullptr) return result;
-    return OperationOutcome{.errorCode = kHealthUnreadable,
-                            .error = "the worker's answer cannot be read"};
-  };
   if (operation.ask == WorkerOperation::Ask::kBegin) {
     auto request = worker_.operateRequest();
     write(operation, request.initOperation());
-    return deliver(operation.number, request.send().then([readOutcome](auto&& answer) {
+    return deliver(operation.number, request.send().then([](auto&& answer) {
       return readOutcome(answer.getOutcome());
     }));
   }
   auto request = worker_.checkFinishRequest();
   request.setWorkerEventId(operation.number);
   request.setWait(operation.ask == WorkerOperation::Ask::kAwait);
-  deliver(operation.number, request.send().then([readOutcome](auto&& answer) {
-    return readOutcome(answer.getOutcome());
-  }));
+  deliver(operation.number,
+          request.send().then([](auto&& answer) { return readOutcome(answer.getOutcome()); }));
 }
 
-void WorkerCapabilityLink::deliver(uint64_t number, kj::Promise<OperationOutcome> outcome) {
-  const auto arrived = [handle = handle_, &executor = executor_, session = session_,
-                        number](const OperationOutcome& what) {
-    if (handle->connection != nullptr) executor.answered(session, number, what);
+void WorkerCapabilityLink::deliver(uint64_t number,
+                                   kj::Promise<std::unique_ptr<OperationOutcome>> outcome) {
+  struct Way {
+    std::shared_ptr<ConnectionHandle> handle;
+    Executor& executor;
+    SessionId session;
+    uint64_t number;
+    void take(const OperationOutcome& arrived) const {
+      if (handle->connection != nullptr) executor.answered(session, number, arrived);
+    }
   };
-  swallow(outcome.then(arrived, [arrived](kj::Exception&& e) {
-    // With the connection the session ends, which says all.
-    if (e.getType() != kj::Exception::Type::DISCONNECTED) arrived(outcomeOf(e));
-  }));
+  const Way way{handle_, executor_, session_, number};
+  // Outcomes go behind a pointer: g++ 12 takes those inside kj::Maybe for uninitialised.
+  swallow(outcome.then([way](std::unique_ptr<OperationOutcome>&& arrived) { way.take(*arrived); },
+                       [way](kj::Exception&& e) {
+                         // With the connection the session ends, which says all.
+                         if (e.getType() != kj::Exception::Type::DISCONNECTED)
+                           way.take(outcomeOf(e));
+                       }));
 }
 
 void WorkerCapabilityLink::closed(const std::string& reason) {

@@ -95,7 +95,7 @@ class WorkerCapabilityLink final : public WorkerLink {
   void setSession(SessionId session) { session_ = session; }
 
  private:
-  void deliver(uint64_t number, kj::Promise<OperationOutcome> outcome);
+  void deliver(uint64_t number, kj::Promise<std::unique_ptr<OperationOutcome>> outcome);
 
   Connection& connection_;
   const std::shared_ptr<ConnectionHandle> handle_;

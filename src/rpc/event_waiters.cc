@@ -7,7 +7,7 @@
 
 namespace holdfast {
 
-kj::Promise<EventRecord> EventWaiters::settlementOf(const std::string& id) {
+kj::Promise<std::shared_ptr<const EventRecord>> EventWaiters::settlementOf(const std::string& id) {
   if (count_ == kWaitingMax) {
     return wireError({ErrorCode::kUnavailable,
                       std::to_string(kWaitingMax) +
@@ -15,7 +15,7 @@ kj::Promise<EventRecord> EventWaiters::settlementOf(const std::string& id) {
                           "checkFinish for it"});
   }
   ++count_;
-  auto paf = kj::newPromiseAndFulfiller<EventRecord>();
+  auto paf = kj::newPromiseAndFulfiller<std::shared_ptr<const EventRecord>>();
   waiting_[id].push_back(kj::mv(paf.fulfiller));
   return kj::mv(paf.promise);
 }
@@ -24,7 +24,8 @@ void EventWaiters::settled(const EventRecord& event) {
   auto found = waiting_.extract(event.id);
   if (found.empty()) return;
   count_ -= found.mapped().size();
-  for (auto& fulfiller : found.mapped()) fulfiller->fulfill(EventRecord(event));
+  const auto copy = std::make_shared<const EventRecord>(event);
+  for (auto& fulfiller : found.mapped()) fulfiller->fulfill(std::shared_ptr(copy));
 }
 
 }  // namespace holdfast

@@ -4,6 +4,7 @@
 #include <kj/async.h>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,11 +17,12 @@ class EventWaiters {
   static constexpr size_t kWaitingMax = 65'536;
 
   // The event, when it has settled. Fails where too many wait already.
-  kj::Promise<EventRecord> settlementOf(const std::string& id);
+  kj::Promise<std::shared_ptr<const EventRecord>> settlementOf(const std::string& id);
   void settled(const EventRecord& event);
 
  private:
-  std::map<std::string, std::vector<kj::Own<kj::PromiseFulfiller<EventRecord>>>> waiting_;  // by id
+  using Fulfiller = kj::PromiseFulfiller<std::shared_ptr<const EventRecord>>;
+  std::map<std::string, std::vector<kj::Own<Fulfiller>>> waiting_;  // by id
   size_t count_ = 0;
 };
 

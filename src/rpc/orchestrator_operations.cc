@@ -1,5 +1,5 @@
 // Cache operations: from messages to the executor's requests, and from events to answers.
-#include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,7 +28,20 @@ OperationRequest requestOf(OperationKind kind, Message message) {
   return request;
 }
 
+template <typename Context>
+void answer(Context& context, const EventRecord& event) {
+  write(event, WithRanks::kYes, context.getResults().initEvent());
+}
+
 }  // namespace
+
+template <typename Context>
+kj::Promise<void> OrchestratorService::answerWhenSettled(Context context, const Event& event) {
+  return services_.eventWaiters.settlementOf(event.record.id)
+      .then([context](std::shared_ptr<const EventRecord>&& record) mutable {
+        answer(context, *record);
+      });
+}
 
 std::optional<Error> OrchestratorService::select(schema::ChunkSelection::Reader selection,
                                                  OperationRequest& request) {
@@ -51,18 +64,16 @@ kj::Promise<void> OrchestratorService::operate(Context context, OperationRequest
   const auto started = services_.executor.start(std::move(request));
   if (!started.ok()) return wireError(started.error());
   const Event& event = *started.value();
-  const auto answer = [context](const EventRecord& record) mutable {
-    write(record, WithRanks::kYes, context.getResults().initEvent());
-  };
   if (event.settled || (noWait && event.recorded)) {
-    answer(event.record);
+    answer(context, event.record);
     return kj::READY_NOW;
   }
-  if (!noWait) return services_.eventWaiters.settlementOf(event.record.id).then(answer);
+  if (!noWait) return answerWhenSettled(context, event);
   // As it is now, so that it need not be found again.
-  return services_.waiters.committed(event.ticket).then([answer, record = event.record]() mutable {
-    answer(record);
-  });
+  return services_.waiters.committed(event.ticket)
+      .then([context, record = std::make_shared<EventRecord>(event.record)]() mutable {
+        answer(context, *record);
+      });
 }
 
 kj::Promise<void> OrchestratorService::clear(ClearContext context) {
@@ -131,12 +142,9 @@ kj::Promise<void> OrchestratorService::checkFinish(CheckFinishContext context) {
   }
   // An end that is not on the disk yet could be taken back by a crash.
   if (event->finishedPlace != 0 && !event->settled) {
-    return services_.eventWaiters.settlementOf(event->record.id)
-        .then([context](const EventRecord& record) mutable {
-          write(record, WithRanks::kYes, context.getResults().initEvent());
-        });
+    return answerWhenSettled(context, *event);
   }
-  write(event->record, WithRanks::kYes, context.getResults().initEvent());
+  answer(context, event->record);
   return kj::READY_NOW;
 }
 
