@@ -84,10 +84,10 @@ struct ClientOptions {
   // sync has ended, for whatever reason, a lost connection included; a sync that goes on after that
   // does not freeze again. In turns for each location, on the client's thread, under the rules of
   // Client::StateCallback.
-  std::function<void(std::string_view location, bool freeze)> onFreeze;
+  std::function<void(std::string_view location, bool freeze)> onFreeze = {};
   // For tests and simulations: what becomes of reports on their way. See report_gate.h. Null: all
   // are sent as they are.
-  std::shared_ptr<ReportGate> reportGate;
+  std::shared_ptr<ReportGate> reportGate = nullptr;
 
   // What is wrong, as a sentence; empty if valid.
   std::string validate() const;

@@ -71,7 +71,8 @@ std::string FullSyncController::whyNot(const Location& location, const FullSyncS
   const LocationRecord& record = location.record;
   if (names(record, m.incarnation, m.syncId)) {
     if (!sameSync(*record.building, m)) return "this sync began with another cut";
-  } else if (record.building && record.building->incarnation == m.incarnation) {
+  } else if (record.building && record.building->incarnation == m.incarnation &&
+             repair_.tracker().phase(location.serial) == FullSyncTracker::Phase::kRunning) {
     return "another full sync of this location is running";
   } else if (m.incarnation != kLegacyIncarnation && record.live.incarnation == m.incarnation &&
              m.baseSeq < location.lastSeq && location.syncReason != Reason::kWorkerRolledBack) {
@@ -311,7 +312,6 @@ void FullSyncController::switchOver(Location& location) {
   ++tree_.counters().fullSyncsCompleted;
   const BuildingPart part = *location.record.building;
   const uint64_t lastSeq = location.building->lastSeq;
-  const uint64_t tookMs = clock_.steadyMs() - location.building->startedMs;
   const KeyDigest cutDigest = location.building->cutDigest;
   LocationRecord& record = location.record;
   const OwnerId owner = location.worker->owner;
@@ -337,8 +337,7 @@ void FullSyncController::switchOver(Location& location) {
   repair_.settle(location);
   events_.event(EventSink::Level::kInfo, describe(location) + ": full sync done, " +
                                              std::to_string(location.count) + " chunks at seq " +
-                                             std::to_string(lastSeq) + ", took " +
-                                             std::to_string(tookMs) + " ms");
+                                             std::to_string(lastSeq));
   onSwitch_(location);
   repair_.askNext();
 }

@@ -33,8 +33,10 @@ struct LocationRef {
 
 // Operations that were asked for, or are on their way as a registration's answer told.
 struct Replay {
-  uint64_t to = 0;          // last one; 0: none outstanding
-  uint64_t deadlineMs = 0;  // steady clock
+  uint64_t to = 0;  // last one; 0: none outstanding
+  // Steady clock: without any of them until then they are asked for again, or given up.
+  uint64_t againMs = 0;
+  uint64_t deadlineMs = 0;
 };
 
 // What came after operations that are missing, and the replay that is to bring those.

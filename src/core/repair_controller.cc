@@ -54,9 +54,14 @@ RepairController::RepairController(RegistryTree& tree, RegistryStore& store, Clo
       options_(options),
       tracker_(options.fullSync) {}
 
+void RepairController::wait(Replay& replay, uint64_t to) const {
+  const uint64_t now = clock_.steadyMs();
+  replay = {to, now + options_.replayAgainMs, now + options_.replayTimeoutMs};
+}
+
 void RepairController::askReplay(Location& location, Gap& gap, uint64_t from, uint64_t to) {
   ++tree_.counters().replays;
-  gap.replay = {to, clock_.steadyMs() + options_.replayTimeoutMs};
+  wait(gap.replay, to);
   const bool ofBuilding = location.building != nullptr && &location.building->gap == &gap;
   const uint64_t incarnation =
       ofBuilding ? location.record.building->incarnation : location.record.live.incarnation;
@@ -64,7 +69,7 @@ void RepairController::askReplay(Location& location, Gap& gap, uint64_t from, ui
 }
 
 void RepairController::expectReplay(Gap& gap, uint64_t to) const {
-  gap.replay = {to, clock_.steadyMs() + options_.replayTimeoutMs};
+  wait(gap.replay, to);
 }
 
 void RepairController::advanced(Gap& gap, uint64_t seq) {
@@ -72,7 +77,7 @@ void RepairController::advanced(Gap& gap, uint64_t seq) {
   if (seq >= gap.replay.to) {
     gap.replay = {};
   } else {
-    gap.replay.deadlineMs = clock_.steadyMs() + options_.replayTimeoutMs;
+    wait(gap.replay, gap.replay.to);
   }
 }
 
@@ -137,10 +142,14 @@ void RepairController::started(Location& location) {
 }
 
 void RepairController::fail(Location& location, const std::string& why) {
-  ++tree_.counters().fullSyncsFailed;
   StoreBatch batch;
   abandonBuilding(tree_, location, batch);
   if (!batch.steps.empty()) tree_.wrote(store_.write(std::move(batch)));
+  failed(location, why);
+}
+
+void RepairController::failed(Location& location, const std::string& why) {
+  ++tree_.counters().fullSyncsFailed;
   if (!wanted(location)) want(location, location.reason);
   const uint32_t failures = tracker_.failed(location.serial, clock_.steadyMs());
   location.sync = SyncState::kDiverged;
@@ -174,18 +183,20 @@ void RepairController::askNext() {
   }
 }
 
-void RepairController::checkReplays(Worker& worker, uint64_t nowMs) {
-  for (const auto& location : worker.locations) {
-    const auto late = [nowMs](const Gap& gap) {
-      return gap.replay.to != 0 && nowMs >= gap.replay.deadlineMs;
-    };
-    const std::string why =
-        "what was missing did not come within " + std::to_string(options_.replayTimeoutMs) + " ms";
-    if (location->building != nullptr && late(location->building->gap)) {
-      replayFailed(*location, true, Reason::kReplayTimedOut, why);
-    }
-    if (late(location->gap)) replayFailed(*location, false, Reason::kReplayTimedOut, why);
+void RepairController::checkReplay(Location& location, Gap& gap, uint64_t nowMs) {
+  Replay& replay = gap.replay;
+  if (replay.to == 0 || nowMs < std::min(replay.againMs, replay.deadlineMs)) return;
+  const bool ofBuilding = location.building != nullptr && &location.building->gap == &gap;
+  if (nowMs >= replay.deadlineMs) {
+    replayFailed(
+        location, ofBuilding, Reason::kReplayTimedOut,
+        "what was missing did not come within " + std::to_string(options_.replayTimeoutMs) + " ms");
+    return;
   }
+  const uint64_t deadlineMs = replay.deadlineMs;
+  const uint64_t from = (ofBuilding ? location.building->lastSeq : location.lastSeq) + 1;
+  askReplay(location, gap, from, replay.to);
+  replay.deadlineMs = deadlineMs;
 }
 
 void RepairController::tick() {
@@ -193,15 +204,21 @@ void RepairController::tick() {
   const uint64_t now = clock_.steadyMs();
   for (const auto& [name, instance] : tree_.instances()) {
     for (const auto& [id, worker] : instance->workers) {
-      if (worker->session != kNoSession && worker->flow == Flow::kOpen) {
-        checkReplays(*worker, now);
+      if (worker->session == kNoSession || worker->flow != Flow::kOpen) continue;
+      for (const auto& location : worker->locations) {
+        checkReplay(*location, location->gap, now);
+        if (location->building) checkReplay(*location, location->building->gap, now);
       }
     }
   }
   for (const uint64_t serial : tracker_.expired(now)) {
-    const bool asked = tracker_.phase(serial) == FullSyncTracker::Phase::kAsked;
-    fail(*tree_.byRef({serial}),
-         asked ? "the worker did not start it in time" : "nothing came for too long");
+    Location& location = *tree_.byRef({serial});
+    if (tracker_.phase(serial) == FullSyncTracker::Phase::kAsked) {
+      // What an earlier start has brought stays.
+      failed(location, "the worker did not start it in time");
+    } else {
+      fail(location, "nothing came for too long");
+    }
   }
   askNext();
 }

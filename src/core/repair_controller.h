@@ -16,7 +16,9 @@ class RepairController {
  public:
   struct Options {
     FullSyncTracker::Options fullSync;
-    uint64_t replayTimeoutMs = 10'000;  // without any of the operations asked for: failed
+    // Without any of the operations that were asked for: asked for again, given up.
+    uint64_t replayAgainMs = 1'000;
+    uint64_t replayTimeoutMs = 10'000;
     // Share of the ACTIVE workers without a sync to do from which engines may thaw; of the
     // interface document.
     double completionThreshold = 0.8;
@@ -68,8 +70,10 @@ class RepairController {
 
  private:
   bool askable(uint64_t serial) const;
+  void failed(Location& location, const std::string& why);
   void replayFailed(Location& location, bool ofBuilding, Reason reason, const std::string& why);
-  void checkReplays(Worker& worker, uint64_t nowMs);
+  void wait(Replay& replay, uint64_t to) const;
+  void checkReplay(Location& location, Gap& gap, uint64_t nowMs);
 
   RegistryTree& tree_;
   RegistryStore& store_;

@@ -61,13 +61,20 @@ TEST_F(RepairTest, AReplayThatIsRefusedOrDoesNotComeBecomesAFullSync) {
   for (const bool refused : {true, false}) {
     open({});
     link_.syncs.clear();
+    link_.replays.clear();
     const SessionId session = registered(registration("a", 0));
     settle();
     send(session, 3, {3});
     if (refused) {
       registry_->kv().replayRefused(session, "cpu", kIncarnation);
     } else {
-      clock_.nowMs += 9'999;
+      clock_.nowMs += 999;
+      registry_->tick();
+      EXPECT_EQ(link_.replays.size(), 1u);
+      clock_.nowMs += 1;
+      registry_->tick();
+      EXPECT_EQ(link_.replays.size(), 2u) << "the replay may have got lost itself";
+      clock_.nowMs += 8'999;
       registry_->tick();
       EXPECT_EQ(location().sync, SyncState::kReplaying);
       clock_.nowMs += 1;
@@ -238,6 +245,25 @@ TEST_F(RepairTest, ACrashInTheMiddleCostsOnlyTheBatchesThatWereNotStored) {
   settle();
   EXPECT_TRUE(status(session, 77).complete);
   EXPECT_EQ(heartbeat(session, statement), SyncState::kInSync);
+}
+
+TEST_F(RepairTest, AStartThatComesTooLateOrOfAnotherCutIsNoDeadEnd) {
+  SessionId session = diverged({1, 2, 3});
+  start(session, cut(77, {1, 2, 3}, 2));
+  batch(session, 77, 0, {1, 2});
+  settle();
+  restart();
+  LocationStatement statement = stating(5, {1, 2, 3});
+  statement.syncId = 77;
+  session = registering(statement);
+  clock_.nowMs += 10'000;
+  registry_->tick();
+  EXPECT_TRUE(events_.said("did not start it in time"));
+  EXPECT_EQ(start(session, cut(77, {1, 2, 3}, 2)).missing, std::vector<uint32_t>{1})
+      << "what came before stays";
+  restart();
+  session = registering(statement);
+  EXPECT_TRUE(start(session, cut(78, {1, 2, 3}, 2)).accepted) << "the worker has lost the other";
 }
 
 TEST_F(RepairTest, AFullSyncThatItsWorkerDoesNotKnowIsAbandoned) {

@@ -214,11 +214,12 @@ TEST_P(BufferedStreamTest, KeepsTheBytes) {
   EXPECT_EQ(right.tryRead(&byte, 1, 1).wait(io.waitScope), 0u);
 }
 
-TEST(BufferedStreamTest, SendsWhatWasWrittenBeforeTheEnd) {
+TEST(BufferedStreamEndTest, SendsWhatWasWrittenBeforeTheEnd) {
   auto io = kj::setupAsyncIo();
   LoopTurns turns(io.lowLevelProvider->getTimer());
+  ReadBudget budget(io.lowLevelProvider->getTimer());
   auto pipe = io.provider->newTwoWayPipe();
-  BufferedStream left(kj::mv(pipe.ends[0]), turns);
+  BufferedStream left(kj::mv(pipe.ends[0]), turns, budget);
   left.write("last words", 10).wait(io.waitScope);
   left.shutdownWrite();
   char text[11] = "";
@@ -226,11 +227,12 @@ TEST(BufferedStreamTest, SendsWhatWasWrittenBeforeTheEnd) {
   EXPECT_STREQ(text, "last words");
 }
 
-TEST(BufferedStreamTest, FailsWhenTheOtherSideIsGone) {
+TEST(BufferedStreamEndTest, FailsWhenTheOtherSideIsGone) {
   auto io = kj::setupAsyncIo();
   LoopTurns turns(io.lowLevelProvider->getTimer());
+  ReadBudget budget(io.lowLevelProvider->getTimer());
   auto pipe = io.provider->newTwoWayPipe();
-  BufferedStream left(kj::mv(pipe.ends[0]), turns);
+  BufferedStream left(kj::mv(pipe.ends[0]), turns, budget);
   pipe.ends[1] = nullptr;
   bool failed = false;
   for (int i = 0; i < 100 && !failed; ++i) {

@@ -24,6 +24,7 @@ RegistryOptions registryOptions() {
   RegistryOptions options;
   options.lifeCycle.heartbeatTimeoutMs = 1'000;
   options.lifeCycle.lostGraceMs = 20'000;
+  options.repair.replayAgainMs = 100;
   options.repair.replayTimeoutMs = 400;
   options.repair.fullSync = {.slots = 2,
                              .startTimeoutMs = 400,
@@ -75,11 +76,11 @@ class ConvergenceWorld::Link : public WorkerLink {
     world_.answer(connection_, [&world = world_, connection = connection_, session = session_,
                                 location, incarnation, from,
                                 to](Worker&, WorkerStateMachine& machine) {
-      // Only what was sent on this session can have got lost on it.
+      // Only what has a number can have got lost.
       const WorkerStateMachine::Location& asked =
           machine.locations()[location == kLocations[0] ? 0 : 1];
       if (connection->session == session && asked.incarnation == incarnation) {
-        EXPECT_LE(to, asked.cursor.seq) << "asked again for what was never sent";
+        EXPECT_LE(to, asked.lastSeq) << "asked again for what was never numbered";
       }
       if (machine.replay(location, incarnation, from, to).accepted) return;
       world.send(connection, Direction::kToController, [&world, session, location, incarnation] {
@@ -268,8 +269,10 @@ void ConvergenceWorld::registerOn(Worker& worker) {
              });
     });
     for (size_t i = 0; i < kLocations.size(); ++i) {
-      const DecisionKind kind = outcome.decisions[i].kind;
-      if (kind == DecisionKind::kDiverged) promises_.erase({connection->worker, i});
+      const Reason reason = outcome.decisions[i].reason;
+      if (reason != Reason::kEqual && reason != Reason::kBehind) {
+        promises_.erase({connection->worker, i});
+      }
     }
   });
 }
@@ -280,6 +283,7 @@ void ConvergenceWorld::sendReports(Worker& worker) {
     auto report = std::make_shared<WorkerStateMachine::OutgoingReport>();
     if (worker.machine->nextReport(clock_.nowMs, !faults_, *report)) {
       const size_t location = report->location == kLocations[0] ? 0 : 1;
+      report->location = kLocations[location];  // outlives the machine, as the message may
       worker.truths[location].sent(*report);
       if (faulty(10)) joinToLast(*connection, location, *report);
       connection->last[location] = *report;
@@ -351,7 +355,7 @@ void ConvergenceWorld::sendSync(Worker& worker, const FullSyncMessage& message) 
     if (status.value().complete) {
       const size_t i = location == kLocations[0] ? 0 : 1;
       const Location* held = find(*connection->worker, i);
-      promises_[{connection->worker, i}] = {incarnation, held->record.live.baseSeq};
+      promises_[{connection->worker, i}] = {incarnation, held->record.live.generation};
     }
     answer(connection,
            [this, location, syncId, status = status.value()](Worker&, WorkerStateMachine& machine) {
@@ -570,7 +574,7 @@ void ConvergenceWorld::checkPromises() {
     const Location* location = find(*of.first, of.second);
     ASSERT_NE(location, nullptr);
     EXPECT_EQ(location->record.live.incarnation, promise.incarnation);
-    EXPECT_GE(location->record.live.baseSeq, promise.baseSeq);
+    EXPECT_GE(location->record.live.generation, promise.generation);
   }
 }
 

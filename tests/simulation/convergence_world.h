@@ -46,7 +46,7 @@ class ConvergenceWorld {
   // What a worker was told by a completed full sync, until something else is decided.
   struct Promise {
     uint64_t incarnation = 0;
-    uint64_t baseSeq = 0;
+    uint32_t generation = 0;
   };
   // Where the registry was once seen to equal the worker, content may be behind but not wrong.
   struct Whole {
