@@ -98,23 +98,24 @@ std::optional<Error> Executor::notReady(std::string_view name, std::string_view 
     return Error{ErrorCode::kInvalid,
                  "there is no " + describeInstance(name) + ": no worker of it is registered"};
   }
+  // What no waiting mends comes first.
   for (const auto& [id, worker] : instance->workers) {
-    if (worker->session == kNoSession) {
-      const bool lost = worker->record.state == WorkerState::kLost;
-      return unavailable(describe(*worker) +
-                         (lost ? " is LOST: the operation needs every rank; wait "
-                                 "until it registers again, or forget it"
-                               : " has not registered again since the "
-                                 "controller started; try again soon"));
+    if (worker->find(location) != nullptr) continue;
+    std::string names;
+    for (const auto& one : worker->locations) {
+      names += (names.empty() ? "" : ", ") + quotedForPeople(one->record.name);
     }
-    if (worker->find(location) == nullptr) {
-      std::string names;
-      for (const auto& one : worker->locations) {
-        names += (names.empty() ? "" : ", ") + quotedForPeople(one->record.name);
-      }
-      return Error{ErrorCode::kInvalid, describe(*worker) + " has no location " +
-                                            quotedForPeople(location) + "; it has " + names};
-    }
+    return Error{ErrorCode::kInvalid, describe(*worker) + " has no location " +
+                                          quotedForPeople(location) + "; it has " + names};
+  }
+  for (const auto& [id, worker] : instance->workers) {
+    if (worker->session != kNoSession) continue;
+    const bool lost = worker->record.state == WorkerState::kLost;
+    return unavailable(describe(*worker) +
+                       (lost ? " is LOST: the operation needs every rank; wait until it registers "
+                               "again, or forget it (holdfast-ctl forget)"
+                             : " has not registered again since the controller started; try again "
+                               "soon"));
   }
   const uint32_t worldSize = instance->record.worldSize;
   if (worldSize > instance->workers.size()) {
