@@ -55,6 +55,11 @@ interface Worker {
   startFullSync @4 (location :Text, reason :Text, continueSyncId :UInt64) -> ();
   # Begin a full sync of this location; with continueSyncId not 0, go on with that one: send its
   # start again.
+  operate @5 (operation :Messages.WorkerOperationMsg) -> (outcome :Messages.WorkerOutcomeMsg);
+  # Do something with the cache; answered when it has ended. What it changes is reported as ever.
+  checkFinish @6 (workerEventId :UInt64, wait :Bool) -> (outcome :Messages.WorkerOutcomeMsg);
+  # What became of an operation, of this session or an earlier one of this process; with `wait`,
+  # answered when it has ended. neverRun: it was not begun, and from now on it will not be.
 }
 
 interface Orchestrator {
@@ -62,6 +67,18 @@ interface Orchestrator {
   queryInstance @1 (message :Messages.QueryInstMsg) -> (answer :Messages.QueryInstRetMsg);
   queryWorkers @2 (message :Messages.QueryWorkerInfoMsg)
                -> (answer :Messages.QueryWorkerInfoRetMsg);
+
+  # Cache operations fail at once, without an event, where the arguments are wrong, the instance is
+  # not whole or one of its workers is LOST. What ranks answer is in the event.
+  clear @3 (message :Messages.ClearMsg) -> (event :Messages.EventInfo);
+  pin @4 (message :Messages.PinMsg) -> (event :Messages.EventInfo);
+  compress @5 (message :Messages.CompressMsg) -> (event :Messages.EventInfo);
+  decompress @6 (message :Messages.CompressMsg) -> (event :Messages.EventInfo);
+  move @7 (message :Messages.MoveMsg) -> (event :Messages.EventInfo);
+  health @8 (message :Messages.HealthMsg) -> (event :Messages.EventInfo);
+  # Asks every rank, LOST ones aside; each has its error code. Always waits.
+  checkFinish @9 (message :Messages.CheckFinishMsg) -> (event :Messages.EventInfo);
+  events @10 (message :Messages.EventsMsg) -> (answer :Messages.EventsRetMsg);
 }
 
 interface Operator {
@@ -69,4 +86,9 @@ interface Operator {
   diverged @1 () -> (answer :Messages.DivergedRetMsg);
   forceSync @2 (message :Messages.ForceSyncMsg) -> (locations :UInt32);
   # Queues a full sync whatever the state is; how many locations will be synced.
+  forget @3 (message :Messages.ForgetMsg) -> ();
+  # Drops all that is known of a worker and ends its session. If it is alive it registers again.
+  drain @4 (message :Messages.DrainMsg) -> ();
+  # No look-up names the instance until it is undone, also after a restart of the controller.
+  # Reports and cache operations go on.
 }

@@ -165,6 +165,42 @@ struct BatchedP2PLookupRetMsg {
   }
 }
 
+# --- controller to worker: cache operations --------------------------------------------------------
+
+struct WorkerOperationMsg {
+  # Set by the controller.
+  workerEventId @0 :UInt64;      # names the operation towards workers, also after restarts; not 0
+  kind @1 :Types.OperationKind;
+  location @2 :Text;             # empty for health
+  allChunks @3 :Bool;            # else hashes, 1 to 65,536
+  hashes @4 :List(UInt64);
+  method @5 :Text;               # of compress and decompress
+  destination @6 :Destination;   # of move
+  copy @7 :Bool;                 # of move: the source keeps its chunks
+
+  struct Destination {
+    instanceId @0 :Text;
+    workerId @1 :UInt32;         # the same rank there
+    location @2 :Text;
+    peerInitUrl @3 :Text;        # where to connect; empty where it is the worker itself
+  }
+}
+
+struct WorkerOutcomeMsg {
+  # Set by the worker.
+  status @0 :Status;
+  numTokens @1 :UInt64;          # done: tokens that the operation concerned
+  errorCode @2 :Int32;           # of health: 0 is healthy
+  error @3 :Text;                # failed: why, for people; at most 1,024 bytes are kept
+
+  enum Status {
+    neverRun @0;                 # not begun, and it will not be
+    running @1;
+    done @2;
+    failed @3;
+  }
+}
+
 # --- orchestrator to controller -------------------------------------------------------------------
 
 struct LookupMsg {
@@ -261,11 +297,112 @@ struct WorkerInfo {
   attempt @10 :UInt64;
   quarantined @11 :Text;            # why its stored records could not be read; empty: they could
   locations @12 :List(LocationInfo);
+  drained @13 :Bool;                # look-ups do not name its instance: an operator drained it
 }
 
 struct QueryWorkerInfoRetMsg {
   eventId @0 :Text;
   workerInfos @1 :List(WorkerInfo);
+}
+
+# Cache operations. Each becomes an event, which is on stable storage before any worker hears of it.
+# eventId: at most 256 bytes; empty: one is drawn. The same id with the same arguments is the same
+# event, never done twice; with other arguments it is an error. noWait: answer as soon as the event
+# is recorded; checkFinish tells how it goes.
+
+struct ChunkSelection {
+  union {
+    all @0 :Void;                # everything in the location
+    tokens @1 :List(UInt32);     # the chunks of a prompt, at most 4,194,304 tokens
+    hashes @2 :List(UInt64);     # 1 to 65,536
+  }
+}
+
+struct ClearMsg {
+  eventId @0 :Text;
+  instanceId @1 :Text;
+  location @2 :Text;
+  noWait @3 :Bool;
+}
+
+struct PinMsg {
+  eventId @0 :Text;
+  instanceId @1 :Text;
+  location @2 :Text;
+  chunks @3 :ChunkSelection;
+  noWait @4 :Bool;
+}
+
+struct CompressMsg {
+  # Of decompress, too.
+  eventId @0 :Text;
+  instanceId @1 :Text;
+  location @2 :Text;
+  method @3 :Text;               # as the engine knows it; 1 to 128 bytes
+  chunks @4 :ChunkSelection;
+  noWait @5 :Bool;
+}
+
+struct MoveMsg {
+  eventId @0 :Text;
+  oldPosition @1 :Position;
+  newPosition @2 :Position;
+  chunks @3 :ChunkSelection;
+  copy @4 :Bool;                 # keep them at the old position, too
+  noWait @5 :Bool;
+
+  struct Position {
+    instanceId @0 :Text;
+    location @1 :Text;
+  }
+}
+
+struct HealthMsg {
+  eventId @0 :Text;
+  instanceId @1 :Text;
+}
+
+struct CheckFinishMsg {
+  eventId @0 :Text;
+}
+
+struct RankInfo {
+  workerId @0 :UInt32;
+  status @1 :Types.RankStatus;
+  numTokens @2 :UInt64;
+  errorCode @3 :Int32;           # of health: 0 healthy, else what the worker answered, or
+                                 # -1001 it answered with an error, -1002 it does not know the call,
+                                 # -1003 unreadable answer, -1004 no answer in time, -1005 LOST
+  error @4 :Text;
+}
+
+struct EventInfo {
+  eventId @0 :Text;
+  kind @1 :Types.OperationKind;
+  instanceId @2 :Text;
+  location @3 :Text;
+  newInstanceId @4 :Text;        # of move
+  newLocation @5 :Text;
+  method @6 :Text;
+  copy @7 :Bool;
+  chunks @8 :UInt32;             # asked for; 0: all
+  status @9 :Types.EventStatus;
+  numTokens @10 :UInt64;         # done: as every rank answered
+  error @11 :Text;               # failed: who answered what
+  createdMs @12 :UInt64;         # ms since 1970-01-01 UTC
+  finishedMs @13 :UInt64;        # 0: not yet
+  ranks @14 :List(RankInfo);     # by workerId
+}
+
+struct EventsMsg {
+  instanceId @0 :Text;           # empty: of all
+  unfinishedOnly @1 :Bool;
+  max @2 :UInt32;                # newest first; 0: 100; at most 10,000
+}
+
+struct EventsRetMsg {
+  events @0 :List(EventInfo);    # newest first, without their ranks
+  total @1 :UInt64;              # that match
 }
 
 # --- operator -------------------------------------------------------------------------------------
@@ -321,6 +458,8 @@ struct StatusRetMsg {
   fullSyncsRunning @33 :UInt32;  # asked for or running: these have a slot
   fullSyncsQueued @34 :UInt32;
   globalProgress @35 :Float64;   # as in FullSyncStatusRetMsg
+  eventsUnfinished @36 :UInt64;  # of cache operations
+  eventsFinished @37 :UInt64;    # of those kept
 
   struct Counter {
     name @0 :Text;
@@ -344,4 +483,14 @@ struct DivergedRetMsg {
     workerId @1 :UInt32;
     info @2 :LocationInfo;
   }
+}
+
+struct ForgetMsg {
+  instanceId @0 :Text;
+  workerId @1 :UInt32;
+}
+
+struct DrainMsg {
+  instanceId @0 :Text;
+  undo @1 :Bool;                 # look-ups name it again
 }

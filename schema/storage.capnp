@@ -27,6 +27,7 @@ struct InstanceRecord {
   instance @0 :Text;
   worldSize @1 :UInt32;      # ranks; 0: unknown
   createdWallMs @2 :UInt64;
+  drained @3 :Bool;          # look-ups do not name it
 }
 
 struct WorkerRecord {
@@ -92,4 +93,32 @@ struct JournalRecord {
   countAfter @2 :UInt64;       # distinct keys of the location after it
   digestAfter @3 :Types.KeyDigest;
   uncounted @4 :Bool;          # came while its generation was built: count and digest are not known
+}
+
+struct EventRecord {
+  # A cache operation and how far it is. In a family of its own, by its id.
+  id @0 :Text;
+  number @1 :UInt64;           # names it towards workers (workerEventId)
+  kind @2 :Types.OperationKind;
+  instance @3 :Text;
+  location @4 :Text;
+  toInstance @5 :Text;         # of move
+  toLocation @6 :Text;
+  method @7 :Text;
+  copy @8 :Bool;
+  chunks @9 :UInt32;           # asked for; 0: all
+  argumentsLow @10 :UInt64;    # digest of all arguments
+  argumentsHigh @11 :UInt64;
+  createdWallMs @12 :UInt64;
+  finishedWallMs @13 :UInt64;  # 0: some rank is not final
+  ranks @14 :List(Rank);       # ascending
+
+  struct Rank {
+    worker @0 :UInt32;
+    run @1 :UInt64;            # of the process that is asked
+    status @2 :Types.RankStatus;  # pending also stands for running and unknown
+    numTokens @3 :UInt64;
+    errorCode @4 :Int32;
+    error @5 :Text;
+  }
 }

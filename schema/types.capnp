@@ -62,3 +62,32 @@ enum Reason {
   legacy @19;           # a client without incarnations registered, or numbered operations anew
   syncContinues @20;    # the full sync that the worker named goes on
 }
+
+enum OperationKind {
+  # What workers are asked to do with their caches; of the interface document.
+  clear @0;
+  pin @1;
+  compress @2;
+  decompress @3;
+  move @4;
+  health @5;  # leaves no event
+}
+
+enum RankStatus {
+  # How far one rank is with an operation. The last five are final.
+  pending @0;   # not sent yet
+  running @1;   # sent, or the worker says that it runs
+  unknown @2;   # was sent, and the session or the controller ended: the worker will say
+  done @3;
+  failed @4;    # the worker answered with an error
+  timedOut @5;  # no answer in time: it may still come about
+  lost @6;      # the worker that it was sent to is gone and did not say
+  neverRun @7;  # the worker has not begun it and never will
+}
+
+enum EventStatus {
+  running @0;
+  unknown @1;  # some rank is
+  done @2;     # every rank did it, with the same number of tokens
+  failed @3;   # the rest
+}

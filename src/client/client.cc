@@ -69,6 +69,7 @@ std::string ClientOptions::validate() const {
         {"ringOperations", ringOperations, size_t{1}, kAny},
         {"backoffMinMs", size_t{backoffMinMs}, size_t{1}, size_t{backoffMaxMs}},
         {"callTimeoutMs", size_t{callTimeoutMs}, size_t{1}, kAny},
+        {"operationsAtOnce", operationsAtOnce, size_t{1}, size_t{1'024}},
         {"syncBatchKeys", syncBatchKeys, size_t{1}, kKeysPerSyncBatchMax}}) {
     if (auto wrong = outOfRange(what, value, min, max); !wrong.empty()) return wrong;
   }
@@ -119,6 +120,7 @@ Client::Client(ClientThread& thread, ClientOptions options, StateCallback onStat
   const std::string wrong = options.validate();
   HOLDFAST_CHECK(wrong.empty(), "%s", wrong.c_str());
   shared_ = std::make_shared<ClientShared>(thread.loop(), std::move(options), std::move(onState));
+  shared_->operationEndings->open(shared_);
   shared_->loop.post([shared = shared_] {
     shared->reporter = std::make_unique<Reporter>(*shared);
     shared->reporter->start();
@@ -126,6 +128,7 @@ Client::Client(ClientThread& thread, ClientOptions options, StateCallback onStat
 }
 
 Client::~Client() {
+  shared_->operationEndings->close();
   shared_->loop.run([this] { shared_->reporter = nullptr; });
 }
 

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "client/client_thread.h"
+#include "client/operation_handler.h"
 #include "core/messages.h"
 #include "core/result.h"
 #include "core/types.h"
@@ -71,6 +72,11 @@ struct ClientOptions {
   uint32_t backoffMaxMs = 5'000;
   uint32_t callTimeoutMs = 10'000;  // connecting, registering: then the attempt has failed
   size_t syncBatchKeys = 4'096;     // 1 to 65,536; of one batch of a full sync
+
+  // What the controller may ask the engine to do with its cache; null: nothing. At most so many at
+  // a time, in the order they were asked for.
+  std::shared_ptr<OperationHandler> operations = {};
+  size_t operationsAtOnce = 16;  // 1 to 1,024
 
   // For engines that want to keep their caches as they are during a full sync; correctness needs no
   // such thing. Called with true when the controller asks for a full sync, before its keys are

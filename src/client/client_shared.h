@@ -10,6 +10,7 @@
 #include "client/client.h"
 #include "client/event_loop.h"
 #include "client/inbox.h"
+#include "client/operation_endings.h"
 #include "client/worker_state.h"
 
 namespace holdfast {
@@ -40,6 +41,8 @@ struct ClientShared {
   const ClientOptions options;
   const Client::StateCallback onState;
 
+  // Completions may outlive the client.
+  const std::shared_ptr<OperationEndings> operationEndings = std::make_shared<OperationEndings>();
   Inbox inbox;  // has its own lock, taken after `mutex` where both are
   std::atomic<bool> wakePosted = false;
   std::atomic<bool> stopped = false;  // for good

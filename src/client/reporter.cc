@@ -28,7 +28,9 @@ Reporter::Reporter(ClientShared& shared)
                   .backoffMinMs = shared.options.backoffMinMs,
                   .backoffMaxMs = shared.options.backoffMaxMs,
                   .callTimeoutMs = shared.options.callTimeoutMs},
-                 *this) {}
+                 *this),
+      operations_(shared.options.operationsAtOnce,
+                  [this](const CacheOperation& operation) { operate(operation); }) {}
 
 Reporter::~Reporter() {
   for (const Flush& flush : flushes_) flush.verdict->give(false);
@@ -66,6 +68,7 @@ kj::Promise<void> Reporter::registerNow() {
   ++live.registrations;
   live.fullSyncs = nullptr;
   if (live.owner) *live.owner = nullptr;
+  operations_.sessionOver();
   live.owner = std::make_shared<Reporter*>(this);
   auto request = live.gateway.registerRequest();
   uint64_t attempt = 0;
@@ -105,6 +108,7 @@ void Reporter::registrationAnswered(const schema::WorkerGateway::RegisterResults
 
 void Reporter::lost(const Error& error) {
   live_ = nullptr;
+  operations_.sessionOver();
   {
     const std::lock_guard lock(shared_.mutex);
     shared_.machine.disconnected();

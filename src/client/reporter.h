@@ -13,6 +13,7 @@
 #include "client/client_shared.h"
 #include "client/connector.h"
 #include "client/full_sync_sender.h"
+#include "client/operation_ledger.h"
 #include "schema/controller.capnp.h"
 
 namespace holdfast {
@@ -34,6 +35,8 @@ class Reporter final : private Connector::User, private FullSyncSender::User {
   void leave(std::shared_ptr<Verdict> verdict);
   // Stops for good, whether or not it could deregister.
   void abandonLeave();
+  // The engine has done with an operation.
+  void operationEnded(uint64_t number, const OperationOutcome& outcome);
   void p2pLookup(const std::vector<ChunkHash>& hashes,
                  std::function<void(Result<std::vector<Client::Peer>>)> callback);
 
@@ -72,6 +75,7 @@ class Reporter final : private Connector::User, private FullSyncSender::User {
   WorkerStateMachine::ReplayAnswer replayAsked(const std::string& location, uint64_t incarnation,
                                                uint64_t from, uint64_t to);
   void fullSyncAsked(const std::string& location, uint64_t continueSyncId);
+  void operate(const CacheOperation& operation);
   void fullSyncAdvanced(bool complete) override;
   void freezeMayEnd(const std::string& location) override;
   void thawWhatEnded();
@@ -81,6 +85,7 @@ class Reporter final : private Connector::User, private FullSyncSender::User {
 
   ClientShared& shared_;
   Connector connector_;
+  OperationLedger operations_;
   std::unique_ptr<Live> live_;  // what lives as long as a connection
   WorkerStateMachine::OutgoingReport report_;
   std::string stateReason_;

@@ -52,7 +52,49 @@ class Reporter::WorkerServer final : public schema::Worker::Server {
     return kj::READY_NOW;
   }
 
+  kj::Promise<void> operate(OperateContext context) override {
+    CacheOperation operation = readOperation(context.getParams().getOperation());
+    context.releaseParams();
+    auto [promise, answer] = answerOf(context);
+    if (*owner_) {
+      (*owner_)->operations_.ask(std::move(operation), std::move(answer));
+    } else {
+      answer({.status = OperationOutcome::Status::kNeverRun, .error = "the session is over"});
+    }
+    return kj::mv(promise);
+  }
+  kj::Promise<void> checkFinish(CheckFinishContext context) override {
+    const auto params = context.getParams();
+    const uint64_t number = params.getWorkerEventId();
+    const bool wait = params.getWait();
+    auto [promise, answer] = answerOf(context);
+    if (*owner_) {
+      (*owner_)->operations_.check(number, wait, std::move(answer));
+    } else {
+      // Nobody listens on this session any more, and nothing can be said of the present one.
+      return failure("unavailable: the session is over");
+    }
+    return kj::mv(promise);
+  }
+
  private:
+  // A promise of the call, and what brings its answer. Where that is dropped, the session is over
+  // and so is the call.
+  template <typename Context>
+  static std::pair<kj::Promise<void>, OperationLedger::Answer> answerOf(Context context) {
+    // Behind a pointer: g++ 12 takes outcomes inside kj::Maybe for uninitialised.
+    using Outcome = std::unique_ptr<OperationOutcome>;
+    auto paf = kj::newPromiseAndFulfiller<Outcome>();
+    auto fulfiller =
+        std::make_shared<kj::Own<kj::PromiseFulfiller<Outcome>>>(kj::mv(paf.fulfiller));
+    return {paf.promise.then([context](Outcome&& outcome) mutable {
+              writeOutcome(*outcome, context.getResults().initOutcome());
+            }),
+            [fulfiller](const OperationOutcome& outcome) {
+              (*fulfiller)->fulfill(std::make_unique<OperationOutcome>(outcome));
+            }};
+  }
+
   const std::shared_ptr<Reporter*> owner_;
 };
 #pragma GCC diagnostic pop
@@ -96,6 +138,18 @@ void Reporter::fullSyncAsked(const std::string& location, uint64_t continueSyncI
   // The cut is taken by the pump, so after this.
   if (takesCut) live_->freezes.freeze(location);
   wake();
+}
+
+void Reporter::operate(const CacheOperation& operation) {
+  OperationHandler unsupported;
+  OperationHandler* const handler = shared_.options.operations.get();
+  handle(handler != nullptr ? *handler : unsupported, operation,
+         Completion([endings = shared_.operationEndings, number = operation.number](
+                        OperationOutcome outcome) { endings->give(number, std::move(outcome)); }));
+}
+
+void Reporter::operationEnded(uint64_t number, const OperationOutcome& outcome) {
+  operations_.ended(number, outcome);
 }
 
 void Reporter::fullSyncAdvanced(bool complete) {

@@ -2,6 +2,8 @@
 
 #include <span>
 
+#include "core/limits.h"
+
 namespace holdfast {
 namespace {
 
@@ -89,6 +91,31 @@ std::vector<CommittedSeq> readCommitted(
         {toString(location.getLocation()), location.getIncarnation(), location.getSeq()});
   }
   return committed;
+}
+
+CacheOperation readOperation(schema::WorkerOperationMsg::Reader from) {
+  CacheOperation operation;
+  operation.number = from.getWorkerEventId();
+  operation.kind = static_cast<OperationKind>(from.getKind());
+  operation.location = toString(from.getLocation());
+  operation.allChunks = from.getAllChunks();
+  const auto hashes = from.getHashes();
+  operation.chunks.reserve(hashes.size());
+  for (const uint64_t hash : hashes) operation.chunks.push_back(hash);
+  operation.method = toString(from.getMethod());
+  operation.copy = from.getCopy();
+  const auto destination = from.getDestination();
+  operation.destination = {toString(destination.getInstanceId()), destination.getWorkerId(),
+                           toString(destination.getLocation()),
+                           toString(destination.getPeerInitUrl())};
+  return operation;
+}
+
+void writeOutcome(const OperationOutcome& outcome, schema::WorkerOutcomeMsg::Builder to) {
+  to.setStatus(static_cast<schema::WorkerOutcomeMsg::Status>(outcome.status));
+  to.setNumTokens(outcome.numTokens);
+  to.setErrorCode(outcome.errorCode);
+  to.setError(toText(std::string_view(outcome.error).substr(0, kOutcomeErrorBytesMax)));
 }
 
 FullSyncStartOutcome readFullSyncStart(schema::FullSyncStartRetMsg::Reader from) {

@@ -29,6 +29,9 @@ std::vector<LocationDecision> readDecisions(capnp::List<schema::LocationDecision
 std::vector<CommittedSeq> readCommitted(
     capnp::List<schema::HeartbeatRetMsg::Committed>::Reader from);
 
+CacheOperation readOperation(schema::WorkerOperationMsg::Reader from);
+void writeOutcome(const OperationOutcome& outcome, schema::WorkerOutcomeMsg::Builder to);
+
 FullSyncStartOutcome readFullSyncStart(schema::FullSyncStartRetMsg::Reader from);
 FullSyncStatus readFullSyncStatus(schema::FullSyncStatusRetMsg::Reader from);
 

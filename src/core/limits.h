@@ -13,6 +13,14 @@ inline constexpr size_t kModelBytesMax = 256;
 inline constexpr size_t kIpBytesMax = 64;
 inline constexpr size_t kPeerUrlBytesMax = 1024;
 inline constexpr size_t kEventIdBytesMax = 256;
+inline constexpr size_t kMethodBytesMax = 128;
+// Cache operations: that are under way at a time; finished ones that are remembered; of the reason
+// that a worker gives.
+inline constexpr size_t kEventsRunningMax = 4096;
+inline constexpr size_t kOperationKeysWaitingMax = size_t{1} << 24;  // not sent to all ranks yet
+inline constexpr size_t kEventsKeptMax = 100'000;
+inline constexpr size_t kEventsPerQueryMax = 10'000;
+inline constexpr size_t kOutcomeErrorBytesMax = 1024;
 inline constexpr size_t kWorkerIdsPerQueryMax = 65536;
 inline constexpr size_t kWorkersMaxDefault = 4096;
 inline constexpr size_t kLocationsPerWorkerMax = 64;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/cache_operations.h"
 #include "core/records.h"
 #include "core/registry_store.h"
 #include "core/types.h"
@@ -200,10 +201,24 @@ class WorkerLink {
   // Begin a full sync of the location; continueSyncId not 0: go on with that one.
   virtual void startFullSync(const std::string& location, Reason reason,
                              uint64_t continueSyncId) = 0;
+  // Do something with the cache, or say what became of it; the answer is an input of whoever asked.
+  virtual void operate(const WorkerOperation& operation) = 0;
   // Another process registered as this worker; the session is over.
   virtual void superseded(const std::string& reason) = 0;
   // The controller gave the session up (silent for too long, or forgotten); close the connection.
   virtual void closed(const std::string& reason) = 0;
+};
+
+struct Worker;
+
+// Told when workers come and go, after the tree has changed; must not change it.
+class SessionObserver {
+ public:
+  virtual ~SessionObserver() = default;
+  virtual void sessionOpened(const Worker& worker) = 0;
+  virtual void sessionClosed(const Worker& worker) = 0;
+  // Its state was dropped; about to be destroyed.
+  virtual void workerForgotten(const Worker& worker) = 0;
 };
 
 // What people read in logs; core itself writes none.

@@ -14,6 +14,7 @@ struct InstanceRecord {
   std::string instance;
   uint32_t worldSize = 0;      // ranks that make it whole, as its workers registered; 0: unknown
   uint64_t createdWallMs = 0;  // when the first worker registered
+  bool drained = false;        // look-ups do not name it
 };
 
 enum class WorkerState : uint8_t {

@@ -46,6 +46,11 @@ std::optional<std::string> invalidRegistration(const Registration& r) {
   return invalidStatements(r.locations);
 }
 
+Error noSuchWorker(std::string_view instance, uint32_t worker) {
+  return {ErrorCode::kInvalid, "there is no worker " + std::to_string(worker) + " of instance " +
+                                   quotedForPeople(instance)};
+}
+
 std::string describe(const HeldState& state) {
   char digest[2 * 16 + 1];
   std::snprintf(digest, sizeof digest, "%016lx%016lx", state.digest.a, state.digest.b);
@@ -426,10 +431,7 @@ std::optional<LocationDecision> RegistrationController::repairOf(const Location&
 Result<uint32_t> RegistrationController::forceSync(std::string_view instance, uint32_t workerId,
                                                    std::string_view name) {
   Worker* worker = tree_.findWorker(instance, workerId);
-  if (worker == nullptr) {
-    return Error{ErrorCode::kInvalid, "there is no worker " + std::to_string(workerId) +
-                                          " of instance '" + std::string(instance) + "'"};
-  }
+  if (worker == nullptr) return noSuchWorker(instance, workerId);
   if (worker->session == kNoSession) {
     return Error{ErrorCode::kUnavailable, describe(*worker) + " is " +
                                               std::string(workerStateName(worker->record.state)) +
@@ -476,6 +478,33 @@ Result<Ticket> RegistrationController::deregister(SessionId session) {
   if (worker == nullptr) return Ticket{0};
   ++tree_.counters().deregistrations;
   return forget(*worker);
+}
+
+Result<Ticket> RegistrationController::forget(std::string_view instance, uint32_t workerId) {
+  Worker* worker = tree_.findWorker(instance, workerId);
+  if (worker == nullptr) return noSuchWorker(instance, workerId);
+  events_.event(EventSink::Level::kInfo, describe(*worker) + ": an operator has it forgotten");
+  WorkerLink* link = worker->link;
+  const Ticket ticket = forget(*worker);
+  if (link != nullptr) link->closed("an operator had the worker forgotten");
+  return ticket;
+}
+
+Result<Ticket> RegistrationController::drain(std::string_view name, bool drained) {
+  Instance* instance = tree_.findInstance(name);
+  if (instance == nullptr) {
+    return Error{ErrorCode::kInvalid, "there is no instance " + quotedForPeople(name)};
+  }
+  if (instance->record.drained == drained) return tree_.lastTicket();
+  events_.event(EventSink::Level::kInfo,
+                "instance " + quotedForPeople(name) +
+                    (drained ? " is drained: look-ups do not name it" : " is in look-ups again"));
+  instance->record.drained = drained;
+  for (const auto& [id, worker] : instance->workers) tree_.refreshVisibility(*worker);
+  StoreBatch batch;
+  batch.steps.emplace_back(PutInstance{instance->owner, instance->record});
+  batch.synced = true;
+  return commit(std::move(batch), {});
 }
 
 void RegistrationController::markLost(Worker& worker, const std::string& why) {

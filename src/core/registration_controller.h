@@ -53,6 +53,12 @@ class RegistrationController {
   // of the worker's. How many there will be; an error: no such worker or location, or it is LOST.
   Result<uint32_t> forceSync(std::string_view instance, uint32_t worker, std::string_view location);
 
+  // An operator wants a worker forgotten: its session ends, its state is dropped. Answer when the
+  // ticket is committed.
+  Result<Ticket> forget(std::string_view instance, uint32_t worker);
+  // An operator wants look-ups not to name an instance, or to name it again. The same.
+  Result<Ticket> drain(std::string_view instance, bool drained);
+
   // query_instance: the instance of a worker registered with this ip; empty: none.
   std::string_view queryInstance(std::string_view ip) const;
 

@@ -18,6 +18,7 @@ RecoveryReport Registry::recover() {
   RegistryLoader loader(tree_, index_, events_, clock_.steadyMs());
   store_.recover(loader);
   const RecoveryReport report = loader.complete(store_);
+  recoveredEvents_ = loader.takeEvents();
   for (const auto& [name, instance] : tree_.instances()) {
     for (const auto& [id, worker] : instance->workers) {
       for (const auto& location : worker->locations) {

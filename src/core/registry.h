@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/chunk_index.h"
 #include "core/clock.h"
@@ -34,6 +36,10 @@ class Registry : public StoreListener {
 
   // Reads the store back. First call, before any other input.
   RecoveryReport recover();
+  // The cache operations that the store remembered; once, after recover().
+  std::vector<EventRecord> takeRecoveredEvents() { return std::move(recoveredEvents_); }
+  // At most one; outlives the registry, or is taken off with nullptr.
+  void observeSessions(SessionObserver* observer) { tree_.observeSessions(observer); }
 
   RegistrationController& registration() { return registration_; }
   KvController& kv() { return kv_; }
@@ -71,6 +77,7 @@ class Registry : public StoreListener {
   FullSyncController fullSyncs_;
   RegistrationController registration_;
   KvController kv_;
+  std::vector<EventRecord> recoveredEvents_;
 };
 
 }  // namespace holdfast

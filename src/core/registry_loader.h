@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/chunk_index.h"
@@ -28,6 +29,7 @@ class RegistryLoader : public RecoverySink {
   RegistryLoader(RegistryTree& tree, ChunkIndex& index, EventSink& events, uint64_t nowMs);
 
   void begin(const RecoverySummary& summary) override;
+  void event(EventRecord record) override { recoveredEvents_.push_back(std::move(record)); }
   void instance(OwnerId owner, const InstanceRecord& record) override;
   void worker(OwnerId owner, const WorkerRecord& record,
               const std::vector<LocationRecord>& locations) override;
@@ -43,6 +45,8 @@ class RegistryLoader : public RecoverySink {
   // After the store's recover() returned. What must be written to make the store whole again:
   // instances whose records were lost, full syncs that cannot go on.
   RecoveryReport complete(RegistryStore& store);
+  // The cache operations that the store remembers; once.
+  std::vector<EventRecord> takeEvents() { return std::move(recoveredEvents_); }
 
  private:
   struct Loading {
@@ -71,6 +75,7 @@ class RegistryLoader : public RecoverySink {
   std::unordered_map<OwnerId, Family> families_;
   std::vector<OwnerId> damagedInstances_;
   std::vector<Location*> abandoned_;
+  std::vector<EventRecord> recoveredEvents_;
   RecoveryReport report_;
 };
 

@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/cache_operations.h"
 #include "core/records.h"
 #include "core/types.h"
 
@@ -95,8 +96,16 @@ struct Release {
   OwnerId owner;
 };
 
+// Events belong to no owner; one is named by its id.
+struct PutEvent {
+  EventRecord record;
+};
+struct DropEvent {
+  std::string id;
+};
+
 using StoreStep = std::variant<PutInstance, PutWorker, PutLocation, DropGeneration, DropLocation,
-                               DropFold, DropJournal, Release>;
+                               DropFold, DropJournal, Release, PutEvent, DropEvent>;
 
 // Applied in order, atomically.
 struct StoreBatch {
@@ -155,7 +164,8 @@ struct RecoverySummary {
   uint64_t distinctEstimate = 0;
 };
 
-// Receives what a store holds, on the thread that called recover(). Order: begin; all instances;
+// Receives what a store holds, on the thread that called recover(). Order: begin; all events, in no
+// order; all instances;
 // all workers with their locations; then the contents, worker by worker (different workers may
 // interleave): of each location the segments of its live part (in key order; batches as they came),
 // then its journal by (stream, seq), then the batches of its building part by number, then that
@@ -164,6 +174,7 @@ class RecoverySink {
  public:
   virtual ~RecoverySink() = default;
   virtual void begin(const RecoverySummary& summary) = 0;
+  virtual void event(EventRecord record) = 0;
   virtual void instance(OwnerId owner, const InstanceRecord& record) = 0;
   virtual void worker(OwnerId owner, const WorkerRecord& record,
                       const std::vector<LocationRecord>& locations) = 0;

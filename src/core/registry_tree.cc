@@ -168,6 +168,7 @@ void RegistryTree::switchToBuilding(Location& location) {
 
 void RegistryTree::removeWorker(Worker& worker) {
   closeSession(worker);
+  if (observer_ != nullptr) observer_->workerForgotten(worker);
   while (!worker.locations.empty()) removeLocation(*worker.locations.back());
   Instance& instance = *worker.instance;
   --workers_;
@@ -188,7 +189,8 @@ void RegistryTree::refreshVisibility(Worker& worker) {
     info.instance = worker.instance->slot;
     info.rank = worker.record.worker;
     info.location = location->nameId;
-    info.visible = worker.record.state != WorkerState::kLost && !location->record.live.hidden;
+    info.visible = worker.record.state != WorkerState::kLost && !location->record.live.hidden &&
+                   !worker.instance->record.drained;
     info.unconfirmed = worker.record.state == WorkerState::kRecovered;
     directory_.set(location->holder, info);
   }
@@ -207,14 +209,17 @@ SessionId RegistryTree::openSession(Worker& worker, WorkerLink& link) {
   worker.link = &link;
   worker.flow = Flow::kOpen;
   sessions_.emplace(worker.session, &worker);
+  if (observer_ != nullptr) observer_->sessionOpened(worker);
   return worker.session;
 }
 
 void RegistryTree::closeSession(Worker& worker) {
+  if (worker.session == kNoSession) return;
   sessions_.erase(worker.session);
   worker.session = kNoSession;
   worker.link = nullptr;
   worker.flow = Flow::kOpen;
+  if (observer_ != nullptr) observer_->sessionClosed(worker);
 }
 
 void RegistryTree::supersedeSession(Worker& worker) {

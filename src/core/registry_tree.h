@@ -211,6 +211,7 @@ class RegistryTree {
   void refreshVisibility(Worker& worker);
   void setWorldSize(Instance& instance, uint32_t worldSize);
 
+  void observeSessions(SessionObserver* observer) { observer_ = observer; }
   SessionId openSession(Worker& worker, WorkerLink& link);
   void closeSession(Worker& worker);
   // Closes it because another process registered as this worker.
@@ -268,6 +269,7 @@ class RegistryTree {
   std::map<std::string, uint16_t, std::less<>> locationIds_;
   HolderDirectory directory_;
   std::deque<HolderId> waitingRetirements_;
+  SessionObserver* observer_ = nullptr;
   uint64_t memberships_ = 0;
   Ticket lastTicket_ = 0;
   Ticket committedTicket_ = 0;

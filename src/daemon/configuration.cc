@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -65,6 +66,10 @@ struct Texts {
   std::string fullSyncTimeout = "5m";
   std::string walSync = "interval";
   std::string walSyncInterval = "100ms";
+  // By OperationKind.
+  std::array<std::string, kOperationKinds> operationTimeouts = {"1m",  "1m",  "10m",
+                                                                "10m", "10m", "5s"};
+  std::string eventRetention = "24h";
   std::string logFormat = "text";
   std::string configFile;
 };
@@ -140,6 +145,25 @@ void addOptions(CLI::App& app, Configuration& c, Texts& t) {
       ->type_name("NAME")
       ->capture_default_str()
       ->group(clients);
+
+  const std::string operations = "Cache operations";
+  for (size_t kind = 0; kind < kOperationKinds; ++kind) {
+    const std::string name(operationName(static_cast<OperationKind>(kind)));
+    duration(app.add_option("--" + name + "-timeout", t.operationTimeouts[kind],
+                            "Until every rank has answered a " + name +
+                                "; those that have not are reported")
+                 ->capture_default_str()
+                 ->group(operations));
+  }
+  duration(app.add_option("--event-retention", t.eventRetention,
+                          "How long the outcome of an operation is remembered")
+               ->capture_default_str()
+               ->group(operations));
+  app.add_option("--events-max", c.executor.eventsKeptMax, "Outcomes that are remembered")
+      ->check(CLI::Range(size_t{1}, size_t{10'000'000}))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(operations);
 
   const std::string repair = "Repair";
   duration(app.add_option("--replay-timeout", t.replayTimeout,
@@ -283,6 +307,10 @@ void checkTogether(Configuration& c, const Texts& t) {
   c.heartbeatTimeoutMs = bounded(t.heartbeatTimeout, "--heartbeat-timeout");
   c.walSyncIntervalMs = bounded(t.walSyncInterval, "--wal-sync-interval");
   c.lostGraceMs = *parseDurationMs(t.lostGrace);
+  for (size_t kind = 0; kind < kOperationKinds; ++kind) {
+    c.executor.timeoutMs[kind] = *parseDurationMs(t.operationTimeouts[kind]);
+  }
+  c.executor.retentionMs = *parseDurationMs(t.eventRetention);
   c.replayTimeoutMs = bounded(t.replayTimeout, "--replay-timeout");
   c.fullSyncStartTimeoutMs = bounded(t.fullSyncStartTimeout, "--full-sync-start-timeout");
   c.fullSyncTimeoutMs = bounded(t.fullSyncTimeout, "--full-sync-timeout");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/limits.h"
+#include "executor/executor.h"
 #include "store/rocks_store.h"
 #include "tokens/token_hasher.h"
 
@@ -37,6 +38,7 @@ struct Configuration {
   uint32_t walSyncIntervalMs = 100;
   uint64_t foldFloor = 65'536;
 
+  Executor::Options executor;
   uint32_t replayTimeoutMs = 10'000;
   uint32_t fullSyncs = 8;
   uint32_t fullSyncStartTimeoutMs = 10'000;

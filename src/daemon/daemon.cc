@@ -10,9 +10,10 @@ constexpr uint64_t kTicksPerConnectionCheck = 10;
 
 }  // namespace
 
-Daemon::Daemon(Registry& registry, RegistryStore& store, Server& server, LoopClock& clock,
-               LoopTurns& turns, Wakeup& storeWakeup, kj::Timer& timer)
+Daemon::Daemon(Registry& registry, Executor& executor, RegistryStore& store, Server& server,
+               LoopClock& clock, LoopTurns& turns, Wakeup& storeWakeup, kj::Timer& timer)
     : registry_(registry),
+      executor_(executor),
       store_(store),
       server_(server),
       clock_(clock),
@@ -42,6 +43,7 @@ kj::Promise<void> Daemon::tick() {
     return kj::evalLast([this]() {
              clock_.tick();
              registry_.tick();
+             executor_.tick();
              if (++ticks_ % kTicksPerConnectionCheck == 0) server_.checkConnections();
              startWork();
            })
@@ -57,16 +59,20 @@ void Daemon::startWork() {
 
 // A piece at a time when nothing else is to be done, with a poll of the sockets after each.
 kj::Promise<void> Daemon::work() {
-  return kj::evalLast([this]() { return registry_.work(); }).then([this](bool more) {
-    if (!more) {
-      working_ = false;
-      return kj::Promise<void>(kj::READY_NOW);
-    }
-    return timer_.afterDelay(0 * kj::SECONDS).then([this]() {
-      turns_.observe();
-      return work();
-    });
-  });
+  return kj::evalLast([this]() {
+           const bool more = registry_.work();
+           return executor_.work() || more;
+         })
+      .then([this](bool more) {
+        if (!more) {
+          working_ = false;
+          return kj::Promise<void>(kj::READY_NOW);
+        }
+        return timer_.afterDelay(0 * kj::SECONDS).then([this]() {
+          turns_.observe();
+          return work();
+        });
+      });
 }
 
 void Daemon::taskFailed(kj::Exception&& exception) {

@@ -6,6 +6,7 @@
 #include "core/registry.h"
 #include "daemon/loop_clock.h"
 #include "daemon/wakeup.h"
+#include "executor/executor.h"
 #include "rpc/loop_turns.h"
 #include "rpc/server.h"
 
@@ -14,8 +15,8 @@ namespace holdfast {
 // All on the loop's thread; references outlive it.
 class Daemon final : private kj::TaskSet::ErrorHandler {
  public:
-  Daemon(Registry& registry, RegistryStore& store, Server& server, LoopClock& clock,
-         LoopTurns& turns, Wakeup& storeWakeup, kj::Timer& timer);
+  Daemon(Registry& registry, Executor& executor, RegistryStore& store, Server& server,
+         LoopClock& clock, LoopTurns& turns, Wakeup& storeWakeup, kj::Timer& timer);
 
  private:
   kj::Promise<void> pollStore();
@@ -25,6 +26,7 @@ class Daemon final : private kj::TaskSet::ErrorHandler {
   void taskFailed(kj::Exception&& exception) override;
 
   Registry& registry_;
+  Executor& executor_;
   RegistryStore& store_;
   Server& server_;
   LoopClock& clock_;

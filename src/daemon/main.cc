@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <random>
 #include <string>
 
 #include "core/registry.h"
@@ -18,6 +19,7 @@
 #include "daemon/logging.h"
 #include "daemon/loop_clock.h"
 #include "daemon/wakeup.h"
+#include "executor/executor.h"
 #include "memory/fault_ahead.h"
 #include "rpc/server.h"
 #include "store/rocks_store.h"
@@ -38,6 +40,12 @@ uint64_t residentBytes() {
   uint64_t resident = 0;
   statm >> total >> resident;
   return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+// Ids must not repeat after a restart, so each comes from the system.
+uint64_t drawRandom() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device();
 }
 
 bool askedToEnd() {
@@ -130,6 +138,9 @@ ExitCode run(const Configuration& configuration) {
   LoggedEvents events;
   Registry registry(registryOptions(configuration, faultAhead), clock, *store, events);
   const RecoveryReport recovered = registry.recover();
+  Executor executor(registry.tree(), *store, clock, configuration.executor, drawRandom);
+  executor.recover(registry.takeRecoveredEvents());
+  registry.observeSessions(&executor);
   const uint64_t recoveryMs = millisecondsSince(start);
 
   LoopTurns turns(timer);
@@ -141,8 +152,8 @@ ExitCode run(const Configuration& configuration) {
                      .residentBytes = residentBytes,
                      .diskBytes = [&store]() { return store->statistics().bytesOnDisk; },
                      .storeQueueBytes = [&store]() { return store->statistics().queueBytes; }};
-  Server server(serverOptions(configuration), std::move(facts), registry, *store, events, turns,
-                *io.lowLevelProvider);
+  Server server(serverOptions(configuration), std::move(facts), registry, executor, *store, events,
+                turns, *io.lowLevelProvider);
   std::string addresses;
   for (const std::string& address : configuration.listen) {
     auto names = server.listen(address);
@@ -158,7 +169,7 @@ ExitCode run(const Configuration& configuration) {
   auto signal = io.unixEventPort.onSignal(SIGTERM).exclusiveJoin(io.unixEventPort.onSignal(SIGINT));
   int signalNumber = 0;
   {
-    Daemon daemon(registry, *store, server, clock, turns, storeWakeup, timer);
+    Daemon daemon(registry, executor, *store, server, clock, turns, storeWakeup, timer);
     if (recovered.quarantined != 0) {
       spdlog::warn(
           "{} workers are quarantined: their records are damaged; holdfast-ctl workers "

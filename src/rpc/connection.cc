@@ -6,6 +6,7 @@
 
 #include "rpc/bootstrap.h"
 #include "rpc/convert.h"
+#include "rpc/convert_operations.h"
 
 namespace holdfast {
 namespace {
@@ -14,6 +15,16 @@ capnp::ReaderOptions readerOptions() {
   capnp::ReaderOptions options;
   options.traversalLimitInWords = kMessageBytesMax / sizeof(capnp::word);
   return options;
+}
+
+// An answer that cannot be read is told from other errors.
+std::unique_ptr<OperationOutcome> readOutcome(schema::WorkerOutcomeMsg::Reader from) {
+  auto outcome = std::make_unique<OperationOutcome>();
+  const auto unreadable = kj::runCatchingExceptions([&]() { *outcome = read(from); });
+  if (unreadable != nullptr) {
+    *outcome = {.errorCode = kHealthUnreadable, .error = "the worker's answer cannot be read"};
+  }
+  return outcome;
 }
 
 void swallow(kj::Promise<void> call) {
@@ -106,7 +117,8 @@ std::string Connection::endReason() const {
 }
 
 std::unique_ptr<WorkerCapabilityLink> Connection::link(schema::Worker::Client worker) {
-  return std::make_unique<WorkerCapabilityLink>(*this, handle_, services_.registry, kj::mv(worker));
+  return std::make_unique<WorkerCapabilityLink>(*this, handle_, services_.registry,
+                                                services_.executor, kj::mv(worker));
 }
 
 void Connection::add(SessionId session, std::unique_ptr<WorkerCapabilityLink> link) {
@@ -156,6 +168,42 @@ void WorkerCapabilityLink::startFullSync(const std::string& location, Reason rea
   request.setReason(textOf(reasonName(reason)));
   request.setContinueSyncId(continueSyncId);
   swallow(request.send().ignoreResult());
+}
+
+void WorkerCapabilityLink::operate(const WorkerOperation& operation) {
+  if (operation.ask == WorkerOperation::Ask::kBegin) {
+    auto request = worker_.operateRequest();
+    write(operation, request.initOperation());
+    return deliver(operation.number, request.send().then([](auto&& answer) {
+      return readOutcome(answer.getOutcome());
+    }));
+  }
+  auto request = worker_.checkFinishRequest();
+  request.setWorkerEventId(operation.number);
+  request.setWait(operation.ask == WorkerOperation::Ask::kAwait);
+  deliver(operation.number,
+          request.send().then([](auto&& answer) { return readOutcome(answer.getOutcome()); }));
+}
+
+void WorkerCapabilityLink::deliver(uint64_t number,
+                                   kj::Promise<std::unique_ptr<OperationOutcome>> outcome) {
+  struct Way {
+    std::shared_ptr<ConnectionHandle> handle;
+    Executor& executor;
+    SessionId session;
+    uint64_t number;
+    void take(const OperationOutcome& arrived) const {
+      if (handle->connection != nullptr) executor.answered(session, number, arrived);
+    }
+  };
+  const Way way{handle_, executor_, session_, number};
+  // Outcomes go behind a pointer: g++ 12 takes those inside kj::Maybe for uninitialised.
+  swallow(outcome.then([way](std::unique_ptr<OperationOutcome>&& arrived) { way.take(*arrived); },
+                       [way](kj::Exception&& e) {
+                         // With the connection the session ends, which says all.
+                         if (e.getType() != kj::Exception::Type::DISCONNECTED)
+                           way.take(outcomeOf(e));
+                       }));
 }
 
 void WorkerCapabilityLink::closed(const std::string& reason) {

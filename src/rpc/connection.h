@@ -75,10 +75,11 @@ class Connection {
 class WorkerCapabilityLink final : public WorkerLink {
  public:
   WorkerCapabilityLink(Connection& connection, std::shared_ptr<ConnectionHandle> handle,
-                       Registry& registry, schema::Worker::Client worker)
+                       Registry& registry, Executor& executor, schema::Worker::Client worker)
       : connection_(connection),
         handle_(std::move(handle)),
         registry_(registry),
+        executor_(executor),
         worker_(kj::mv(worker)) {}
   ~WorkerCapabilityLink() noexcept override = default;
 
@@ -88,14 +89,18 @@ class WorkerCapabilityLink final : public WorkerLink {
   void replay(const std::string& location, uint64_t incarnation, uint64_t from,
               uint64_t to) override;
   void startFullSync(const std::string& location, Reason reason, uint64_t continueSyncId) override;
+  void operate(const WorkerOperation& operation) override;
   void closed(const std::string& reason) override;
 
   void setSession(SessionId session) { session_ = session; }
 
  private:
+  void deliver(uint64_t number, kj::Promise<std::unique_ptr<OperationOutcome>> outcome);
+
   Connection& connection_;
   const std::shared_ptr<ConnectionHandle> handle_;
   Registry& registry_;
+  Executor& executor_;
   SessionId session_ = kNoSession;
   schema::Worker::Client worker_;
 };

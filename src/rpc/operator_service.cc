@@ -111,6 +111,8 @@ kj::Promise<void> OperatorService::status(StatusContext context) {
   answer.setFullSyncsRunning(repair.tracker().slotsUsed());
   answer.setFullSyncsQueued(repair.tracker().waiting());
   answer.setGlobalProgress(repair.globalProgress());
+  answer.setEventsUnfinished(services_.executor.log().unfinished().size());
+  answer.setEventsFinished(services_.executor.log().finished());
   answer.setChunks(registry.index().chunks());
   answer.setIndexBytes(registry.index().memoryBytes());
   answer.setResidentBytes(ask(facts.residentBytes));
@@ -165,6 +167,22 @@ kj::Promise<void> OperatorService::forceSync(ForceSyncContext context) {
   if (!queued.ok()) return wireError(queued.error());
   context.getResults().setLocations(queued.value());
   return kj::READY_NOW;
+}
+
+kj::Promise<void> OperatorService::forget(ForgetContext context) {
+  const auto message = context.getParams().getMessage();
+  const auto forgotten = services_.registry.registration().forget(viewOf(message.getInstanceId()),
+                                                                  message.getWorkerId());
+  if (!forgotten.ok()) return wireError(forgotten.error());
+  return services_.waiters.committed(forgotten.value());
+}
+
+kj::Promise<void> OperatorService::drain(DrainContext context) {
+  const auto message = context.getParams().getMessage();
+  const auto drained =
+      services_.registry.registration().drain(viewOf(message.getInstanceId()), !message.getUndo());
+  if (!drained.ok()) return wireError(drained.error());
+  return services_.waiters.committed(drained.value());
 }
 
 }  // namespace holdfast

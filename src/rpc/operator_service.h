@@ -13,6 +13,8 @@ class OperatorService final : public schema::Operator::Server {
   kj::Promise<void> status(StatusContext context) override;
   kj::Promise<void> diverged(DivergedContext context) override;
   kj::Promise<void> forceSync(ForceSyncContext context) override;
+  kj::Promise<void> forget(ForgetContext context) override;
+  kj::Promise<void> drain(DrainContext context) override;
 
  private:
   Services& services_;

@@ -39,15 +39,19 @@ Result<OrchestratorService::Prompt> OrchestratorService::promptOf(
   if (!message.isTokens()) {
     return Prompt{.hashes = numbersOf<uint64_t>(message.getHashes(), hashes_)};
   }
-  const auto list = message.getTokens();
+  return promptOf(message.getTokens());
+}
+
+Result<OrchestratorService::Prompt> OrchestratorService::promptOf(
+    capnp::List<uint32_t>::Reader list) {
   if (list.size() > kTokensPerLookupMax) {
-    return Error{ErrorCode::kInvalid, "look-up of " + std::to_string(list.size()) +
+    return Error{ErrorCode::kInvalid, "prompt of " + std::to_string(list.size()) +
                                           " tokens, at most " +
                                           std::to_string(kTokensPerLookupMax) + " are allowed"};
   }
   if (services_.hasher.chunkCount(list.size()) > kHashesPerLookupMax) {
     return Error{ErrorCode::kInvalid,
-                 "look-up of " + std::to_string(list.size()) + " tokens, which are " +
+                 "prompt of " + std::to_string(list.size()) + " tokens, which are " +
                      std::to_string(services_.hasher.chunkCount(list.size())) +
                      " chunks, at most " + std::to_string(kHashesPerLookupMax) + " are allowed"};
   }

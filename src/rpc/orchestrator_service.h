@@ -1,6 +1,7 @@
 // What routers ask: who has the longest prefix, who is there.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "core/result.h"
@@ -17,6 +18,16 @@ class OrchestratorService final : public schema::Orchestrator::Server {
   kj::Promise<void> queryInstance(QueryInstanceContext context) override;
   kj::Promise<void> queryWorkers(QueryWorkersContext context) override;
 
+  // Cache operations: orchestrator_operations.cc.
+  kj::Promise<void> clear(ClearContext context) override;
+  kj::Promise<void> pin(PinContext context) override;
+  kj::Promise<void> compress(CompressContext context) override;
+  kj::Promise<void> decompress(DecompressContext context) override;
+  kj::Promise<void> move(MoveContext context) override;
+  kj::Promise<void> health(HealthContext context) override;
+  kj::Promise<void> checkFinish(CheckFinishContext context) override;
+  kj::Promise<void> events(EventsContext context) override;
+
  private:
   // The chunks that a look-up asks for, and how many tokens stand behind them.
   struct Prompt {
@@ -24,8 +35,20 @@ class OrchestratorService final : public schema::Orchestrator::Server {
     uint64_t tokens = 0;  // 0: asked by hashes
   };
   Result<Prompt> promptOf(schema::LookupMsg::Reader message);
+  // The chunks of a list of tokens, into hashes_.
+  Result<Prompt> promptOf(capnp::List<uint32_t>::Reader tokens);
   // Tokens that the first `chunks` chunks of a prompt cover; the last may be a partial one.
   uint64_t tokensOf(const Prompt& prompt, uint32_t chunks) const;
+
+  // Sets what the operation is about.
+  std::optional<Error> select(schema::ChunkSelection::Reader selection, OperationRequest& request);
+  // Starts the operation, and answers when it has ended; with noWait, when it is recorded.
+  template <typename Context>
+  kj::Promise<void> operate(Context context, OperationRequest request, bool noWait);
+  template <typename Context>
+  kj::Promise<void> answerWhenSettled(Context context, const Event& event);
+  template <typename Context>
+  kj::Promise<void> compressOr(OperationKind kind, Context context);
 
   Services& services_;
   std::vector<uint64_t> hashes_;   // of a prompt given as tokens, or in an unusual encoding

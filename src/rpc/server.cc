@@ -55,24 +55,29 @@ std::string peerOf(kj::AsyncIoStream& stream) {
 }  // namespace
 
 Server::Server(const ServerOptions& options, ProcessFacts facts, Registry& registry,
-               RegistryStore& store, EventSink& events, LoopTurns& turns,
+               Executor& executor, RegistryStore& store, EventSink& events, LoopTurns& turns,
                kj::LowLevelAsyncIoProvider& io)
     : io_(io),
       services_{.options = options,
                 .facts = std::move(facts),
                 .registry = registry,
+                .executor = executor,
                 .store = store,
                 .events = events,
                 .turns = turns,
                 .waiters = CommitWaiters(registry, store),
+                .eventWaiters = {},
                 .crowd = TurnPacer(io.getTimer(), options.crowdIntervalUs * kj::MICROSECONDS),
                 .budget = ReadBudget(io.getTimer()),
                 .hasher = TokenHasher(options.hashing),
                 .lookups = {},
                 .lookupWindow = {}},
-      tasks_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))) {}
+      tasks_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))) {
+  executor.onSettled([this](const Event& event) { services_.eventWaiters.settled(event.record); });
+}
 
 Server::~Server() {
+  services_.executor.onSettled({});
   for (const Listener& listener : listeners_) {
     if (!listener.unixPath.empty()) unlink(listener.unixPath.c_str());
   }
@@ -140,6 +145,11 @@ void Server::ended(Connections::iterator connection) {
     services_.warn("closing the connection of " + connection->peer() + ": " + reason);
   }
   connections_.erase(connection);
+}
+
+void Server::storePolled() {
+  services_.executor.committed(services_.registry.tree().committedTicket());
+  services_.waiters.polled();
 }
 
 void Server::checkConnections() {

@@ -19,8 +19,9 @@ namespace holdfast {
 // Lives on the thread of the event loop, as registry and store do; all references outlive it.
 class Server final : private kj::TaskSet::ErrorHandler {
  public:
-  Server(const ServerOptions& options, ProcessFacts facts, Registry& registry, RegistryStore& store,
-         EventSink& events, LoopTurns& turns, kj::LowLevelAsyncIoProvider& io);
+  Server(const ServerOptions& options, ProcessFacts facts, Registry& registry, Executor& executor,
+         RegistryStore& store, EventSink& events, LoopTurns& turns,
+         kj::LowLevelAsyncIoProvider& io);
   // Unlinks its Unix sockets. Workers whose connections are open are LOST, unless stop() was
   // called.
   ~Server();
@@ -29,8 +30,9 @@ class Server final : private kj::TaskSet::ErrorHandler {
   // Connections are taken once the event loop runs.
   Result<std::vector<std::string>> listen(std::string_view address);
 
-  // To be called after every RegistryStore::poll: answers whoever waited for it.
-  void storePolled() { services_.waiters.polled(); }
+  // To be called after every RegistryStore::poll: lets the executor go on and answers whoever
+  // waited for it.
+  void storePolled();
 
   // About once a second: ends connections that do not take their answers.
   void checkConnections();

@@ -7,7 +7,9 @@
 
 #include "core/limits.h"
 #include "core/registry.h"
+#include "executor/executor.h"
 #include "rpc/commit_waiters.h"
+#include "rpc/event_waiters.h"
 #include "rpc/latency_histogram.h"
 #include "rpc/loop_turns.h"
 #include "rpc/read_budget.h"
@@ -43,10 +45,12 @@ struct Services {
   const ServerOptions options;
   const ProcessFacts facts;
   Registry& registry;
+  Executor& executor;
   RegistryStore& store;
   EventSink& events;
   LoopTurns& turns;
   CommitWaiters waiters;
+  EventWaiters eventWaiters;
   TurnPacer crowd;    // connections that come and go, registrations
   ReadBudget budget;  // of workers' connections
   TokenHasher hasher;

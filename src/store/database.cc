@@ -200,6 +200,8 @@ rocksdb::Status Database::openFiles(bool mayCreate) {
   for (size_t i = 0; i < names.size(); ++i) {
     if (names[i] == rocksdb::kDefaultColumnFamilyName) {
       default_ = handles[i];
+    } else if (names[i] == kEventsFamily) {
+      events_ = handles[i];
     } else if (!parseFamilyName(names[i])) {
       others_.push_back(handles[i]);
     } else if (const auto found = known.find(names[i]); found != known.end()) {
@@ -229,6 +231,8 @@ void Database::closeFiles() {
   }
   for (rocksdb::ColumnFamilyHandle* handle : others_) db_->DestroyColumnFamilyHandle(handle);
   others_.clear();
+  if (events_ != nullptr) db_->DestroyColumnFamilyHandle(events_);
+  events_ = nullptr;
   if (default_ != nullptr) db_->DestroyColumnFamilyHandle(default_);
   default_ = nullptr;
   db_->Close();
@@ -259,6 +263,13 @@ std::string Database::open() {
     if (!status.ok()) status = openFiles(false);
     if (!status.ok())
       return "cannot open the store in " + options_.dataDir + " again: " + status.ToString();
+  }
+  if (events_ == nullptr) {
+    const std::string name(kEventsFamily);
+    status = db_->CreateColumnFamily(familyOptions(name), name, &events_);
+    if (!status.ok()) {
+      return "cannot create the family of events in " + options_.dataDir + ": " + status.ToString();
+    }
   }
   const size_t wanted = options_.familiesFree;
   while (free_.size() < wanted) {

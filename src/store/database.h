@@ -56,6 +56,7 @@ class Database {
   rocksdb::DB* db() const { return db_.get(); }
   rocksdb::ColumnFamilyHandle* handle(FamilyIndex family) const { return families_[family].handle; }
   rocksdb::ColumnFamilyHandle* defaultFamily() const { return default_; }
+  rocksdb::ColumnFamilyHandle* eventsFamily() const { return events_; }
   const std::string& name(FamilyIndex family) const { return families_[family].name; }
 
   // The pool. take() needs a free one.
@@ -126,6 +127,7 @@ class Database {
 
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* default_ = nullptr;
+  rocksdb::ColumnFamilyHandle* events_ = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> others_;  // families that are not of the pool
   std::vector<Family> families_;
   std::vector<FamilyIndex> free_;

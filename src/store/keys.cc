@@ -132,6 +132,10 @@ std::string ownerKey(std::string_view family) {
   return std::string(kOwnerPrefix).append(family);
 }
 
+std::string eventKey(std::string_view id) {
+  return std::string(1, kEventTag).append(id);
+}
+
 std::string familyName(uint32_t number) {
   char name[16];
   std::snprintf(name, sizeof(name), "f/%05u", number);

@@ -10,6 +10,8 @@
 //        | 'S' location:u16 generation:u32 fold:u32 n:u32     -> SegmentRecord
 //        | 'J' location:u16 generation:u32 stream:u32 seq:u64 -> JournalRecord
 //        | 'Y' location:u16 generation:u32 number:u32         -> BatchRecord
+// Family `events`:
+//   key := 'E' event-id                                       -> EventRecord
 // n counts the segments of a fold from 0; their hashes ascend through all of them. seq is the
 // sequence number of the record's first operation. number counts the batches of the full sync that
 // builds the generation, from 0; they are its segments until it is folded for the first time.
@@ -90,7 +92,10 @@ std::optional<BatchKey> parseBatchKey(std::string_view key);
 inline constexpr std::string_view kFormatKey = "format";
 inline constexpr std::string_view kOwnerPrefix = "owner/";
 inline constexpr std::string_view kFamilyPrefix = "f/";
+inline constexpr std::string_view kEventsFamily = "events";
+inline constexpr char kEventTag = 'E';
 std::string ownerKey(std::string_view family);
+std::string eventKey(std::string_view id);
 std::string familyName(uint32_t number);
 std::optional<uint32_t> parseFamilyName(std::string_view name);
 

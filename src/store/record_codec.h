@@ -39,6 +39,7 @@ std::string encodeRecord(const OwnerRecord& record);
 std::string encodeRecord(const InstanceRecord& record);
 std::string encodeRecord(const WorkerRecord& record);
 std::string encodeRecord(const LocationRecord& record);
+std::string encodeRecord(const EventRecord& record);
 // Sorted, distinct, at most kSegmentKeysMax.
 std::string encodeSegment(std::span<const ChunkHash> keys);
 
@@ -49,6 +50,8 @@ std::optional<OwnerRecord> decodeOwner(std::string_view value);
 std::optional<InstanceRecord> decodeInstance(std::string_view value);
 std::optional<WorkerRecord> decodeWorker(std::string_view value);
 std::optional<LocationRecord> decodeLocation(std::string_view value);
+// Ranks that were running or unknown are pending.
+std::optional<EventRecord> decodeEvent(std::string_view value);
 
 // 64-bit words that encodeJournal fills exactly.
 size_t journalWords(const Operations& operations);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <thread>
@@ -9,6 +10,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/ids.h"
 #include "store/content_reader.h"
 #include "store/head_reader.h"
 #include "store/record_codec.h"
@@ -31,6 +33,29 @@ void abandon(Database& database, const StoreOptions& options, RecoveredOwner& ow
   if (options.log) {
     options.log(LogLevel::kWarning, "family " + family + " is a second one of instance " +
                                         owner.record.instance + " and is abandoned");
+  }
+}
+
+// One that cannot be read is dropped: nothing else depends on it.
+void readEvents(Database& database, const StoreOptions& options, RecoverySink& sink,
+                rocksdb::WriteBatch& leftovers) {
+  const auto warn = [&](const std::string& text) {
+    if (options.log) options.log(LogLevel::kWarning, text);
+  };
+  const std::unique_ptr<rocksdb::Iterator> records(
+      database.db()->NewIterator(rocksdb::ReadOptions(), database.eventsFamily()));
+  for (records->SeekToFirst(); records->Valid(); records->Next()) {
+    if (auto event = decodeEvent(records->value().ToStringView())) {
+      sink.event(std::move(*event));
+      continue;
+    }
+    warn("the record of event " + quotedForPeople(records->key().ToStringView().substr(1)) +
+         " is damaged and dropped");
+    const rocksdb::Status status = leftovers.Delete(database.eventsFamily(), records->key());
+    HOLDFAST_CHECK(status.ok(), "%s", status.ToString().c_str());
+  }
+  if (!records->status().ok()) {
+    warn("not all events can be read: " + records->status().ToString());
   }
 }
 
@@ -139,6 +164,7 @@ RecoveryOutcome recoverAll(Database& database, const StoreOptions& options, Reco
   summary.workers = workers.size();
 
   sink.begin(summary);
+  readEvents(database, options, sink, outcome.leftovers);
   for (size_t i = 0; i < instances.size(); ++i) sink.instance(instanceIds[i], instances[i]);
   for (size_t i = 0; i < workers.size(); ++i) {
     sink.worker(workerIds[i], workers[i], owners[workerIds[i]].locations);

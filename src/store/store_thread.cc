@@ -30,8 +30,17 @@ rocksdb::Slice slice(std::string_view bytes) {
 const rocksdb::Slice kFamilyBegin("A");
 const rocksdb::Slice kFamilyEnd("[");
 
+// kNoOwner: an event.
 OwnerId ownerOf(const StoreStep& step) {
-  return std::visit([](const auto& s) { return s.owner; }, step);
+  return std::visit(
+      [](const auto& s) {
+        if constexpr (requires { s.owner; }) {
+          return s.owner;
+        } else {
+          return kNoOwner;
+        }
+      },
+      step);
 }
 
 JournalKey journalKeyOf(const QueuedWrite& report) {
@@ -243,7 +252,11 @@ bool StoreThread::build(Group& group, const StoreBatch& batch) {
     std::visit(
         [&](const auto& s) {
           using Step = std::decay_t<decltype(s)>;
-          if constexpr (std::is_same_v<Step, Release>) {
+          if constexpr (std::is_same_v<Step, PutEvent>) {
+            group.put(database_.eventsFamily(), eventKey(s.record.id), encodeRecord(s.record));
+          } else if constexpr (std::is_same_v<Step, DropEvent>) {
+            group.erase(database_.eventsFamily(), eventKey(s.id));
+          } else if constexpr (std::is_same_v<Step, Release>) {
             release(group, owner(id));
           } else {
             rocksdb::ColumnFamilyHandle* family = database_.handle(bound(id).family);
@@ -308,7 +321,7 @@ void StoreThread::release(Group& group, Owner& of) {
 }
 
 void StoreThread::forgetNewest(const StoreStep& step) {
-  owner(ownerOf(step)).newest.forget(step);
+  if (const OwnerId id = ownerOf(step); id != kNoOwner) owner(id).newest.forget(step);
 }
 
 void StoreThread::rememberNewest(const QueuedWrite& write) {

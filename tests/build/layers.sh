@@ -25,10 +25,12 @@ may core core
 may tokens tokens
 may memory memory core
 may store store core schema migrations
-may rpc rpc core tokens schema
+may executor executor core
+may rpc rpc core executor tokens schema
 may client client core schema
-may daemon daemon core tokens memory store rpc schema
+may daemon daemon core executor tokens memory store rpc schema
 without core 'rocksdb/|capnp/|kj/|spdlog/|chrono>|thread>|mutex>|atomic>|condition_variable>|fstream>|filesystem>|iostream>|unistd|sys/[^m]|fcntl'
+without executor 'rocksdb/|capnp/|kj/|spdlog/|chrono>|thread>|mutex>|atomic>|fstream>|iostream>'
 without store 'capnp/rpc|kj/async|spdlog/'
 without rpc 'rocksdb/|spdlog/'
 without client 'rocksdb/|spdlog/'

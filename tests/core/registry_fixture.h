@@ -45,6 +45,7 @@ class CountingLink : public WorkerLink {
   void startFullSync(const std::string& location, Reason reason, uint64_t syncId) override {
     syncs.push_back({location, reason, syncId});
   }
+  void operate(const WorkerOperation&) override { ++operations; }
   void closed(const std::string&) override { ++closures; }
   struct Replay {
     std::string location;
@@ -58,7 +59,7 @@ class CountingLink : public WorkerLink {
   std::vector<Replay> replays;
   std::vector<Sync> syncs;
   std::vector<std::string> pauses;
-  int resumes = 0, supersessions = 0, closures = 0;
+  int resumes = 0, supersessions = 0, operations = 0, closures = 0;
 };
 
 class RegistryTest : public ::testing::Test {

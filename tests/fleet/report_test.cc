@@ -73,6 +73,8 @@ TEST(Report, JsonIsOneObjectWithTheDocumentedNames) {
                                              "lookup_p99_us",
                                              "lookup_p999_us",
                                              "chunks",
+                                             "chunks_pinned",
+                                             "chunks_compressed",
                                              "digest_fleet",
                                              "digest_controller",
                                              "lookups_failed",

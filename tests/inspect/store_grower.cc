@@ -35,6 +35,7 @@ class StoreGrower::Link : public WorkerLink {
   void replay(const std::string& location, uint64_t, uint64_t, uint64_t) override {
     replays.push_back(location);
   }
+  void operate(const WorkerOperation&) override {}
   void startFullSync(const std::string& location, Reason, uint64_t) override {
     syncs.push_back(location);
   }

@@ -70,8 +70,10 @@ ServerTest::ServerTest(const ServerOptions& options)
       directory(newDirectory()),
       address("unix:" + (directory / "s").string()),
       registry({}, clock, store, events),
+      executor(registry.tree(), store, clock, {}, [this]() { return ++drawn; }),
       turns(io.lowLevelProvider->getTimer()) {
   const RecoveryReport recovered = registry.recover();
+  registry.observeSessions(&executor);
   ProcessFacts facts{.version = "1.2.3",
                      .clusterId = "c0ffee",
                      .recoveryMs = 7,
@@ -83,8 +85,8 @@ ServerTest::ServerTest(const ServerOptions& options)
   // Time does not pass while a test drives the loop, so nobody may wait for it.
   ServerOptions unpaced = options;
   unpaced.crowdIntervalUs = 0;
-  server = std::make_unique<Server>(unpaced, std::move(facts), registry, store, events, turns,
-                                    *io.lowLevelProvider);
+  server = std::make_unique<Server>(unpaced, std::move(facts), registry, executor, store, events,
+                                    turns, *io.lowLevelProvider);
   const auto names = server->listen(address);
   EXPECT_TRUE(names.ok());
 }

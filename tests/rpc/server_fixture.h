@@ -131,6 +131,8 @@ class ServerTest : public testing::Test {
   RecordedEvents events;
   MemoryStore store;
   Registry registry;
+  uint64_t drawn = 0;  // numbers that the executor drew ascend
+  Executor executor;
   LoopTurns turns;
   std::unique_ptr<Server> server;
   std::vector<std::string> workerCalls;

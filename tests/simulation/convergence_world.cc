@@ -64,6 +64,7 @@ class ConvergenceWorld::Link : public WorkerLink {
     call([](WorkerStateMachine& machine) { machine.resume(); });
   }
   void superseded(const std::string&) override {}
+  void operate(const WorkerOperation&) override {}
   void closed(const std::string&) override {
     connection_->openAtController = false;
     world_.send(connection_, Direction::kToWorker, [&world = world_, connection = connection_] {

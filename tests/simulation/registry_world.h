@@ -82,6 +82,7 @@ class RegistryWorld {
     void replay(const std::string&, uint64_t, uint64_t, uint64_t) override {}
     void startFullSync(const std::string&, Reason, uint64_t) override {}
     void closed(const std::string&) override {}
+    void operate(const WorkerOperation&) override {}
   };
   struct Process {
     WorkerId id;

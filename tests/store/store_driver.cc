@@ -101,11 +101,13 @@ void StoreDriver::adoptRecovered() {
       live.life = nextLife_++;
     }
   }
+  operations_ = sink_->events;
   history_.assign(1, expected());
 }
 
 StoredContent StoreDriver::expected() const {
   StoredContent all;
+  all.events = operations_;
   for (const auto& [name, instance] : instances_) all.instances[name] = instance.second;
   for (const auto& [name, worker] : workers_) {
     StoredWorker& to = all.workers[name];
@@ -396,6 +398,42 @@ bool StoreDriver::restart() {
   return open(atLeast);
 }
 
+// Records a cache operation, goes on with it, or forgets it.
+void StoreDriver::event() {
+  const std::string id = "event/" + std::to_string(below(10));
+  StoreBatch batch;
+  if (chance(20)) {
+    operations_.erase(id);
+    batch.steps.emplace_back(DropEvent{id});
+    return writeBatch(std::move(batch));
+  }
+  EventRecord& record = operations_[id];
+  record = {.id = id,
+            .number = random_(),
+            .kind = static_cast<OperationKind>(below(kOperationKinds)),
+            .instance = "instance " + std::to_string(below(3)),
+            .location = "gpu",
+            .toInstance = chance(50) ? "" : "elsewhere",
+            .toLocation = "",
+            .method = std::string(below(20), 'm'),
+            .copy = chance(50),
+            .chunks = static_cast<uint32_t>(below(100)),
+            .arguments = {random_(), random_()},
+            .createdWallMs = random_(),
+            .finishedWallMs = below(2),
+            .ranks = {}};
+  for (uint32_t worker = 0; worker < below(6); ++worker) {
+    record.ranks.push_back({.worker = worker,
+                            .run = random_(),
+                            .status = chance(50) ? RankStatus::kPending : RankStatus::kFailed,
+                            .numTokens = random_(),
+                            .errorCode = -static_cast<int32_t>(below(2000)),
+                            .error = std::string(below(kOutcomeErrorBytesMax), 'e')});
+  }
+  batch.steps.emplace_back(PutEvent{record});
+  writeBatch(std::move(batch));
+}
+
 bool StoreDriver::step() {
   const uint64_t choice = below(100);
   if (choice < 30) {
@@ -432,6 +470,8 @@ bool StoreDriver::step() {
     return waitCommitted();
   } else if (choice < 98) {
     return restart();
+  } else {
+    event();
   }
   return poll();
 }

@@ -77,6 +77,7 @@ class StoreDriver {
   void dropLocation();
   void release();
   void requestFold();
+  void event();
   // Of full syncs: begins one, or goes on with one.
   void sync();
   void startSync(LiveWorker& worker, LiveLocation& location);
@@ -94,6 +95,7 @@ class StoreDriver {
 
   std::map<std::string, std::pair<OwnerId, uint32_t>> instances_;
   std::map<std::pair<std::string, uint32_t>, LiveWorker> workers_;
+  std::map<std::string, EventRecord> operations_;  // by event id
   std::map<uint64_t, PendingFold> folds_;
   std::map<uint64_t, std::vector<std::vector<ChunkHash>>> plans_;  // all batches, by sync id
   uint64_t nextFold_ = 1;

@@ -62,6 +62,11 @@ void ContentSink::begin(const RecoverySummary& all) {
   summary = all;
 }
 
+void ContentSink::event(EventRecord record) {
+  EXPECT_TRUE(begun_ && instances.empty() && workers.empty());
+  EXPECT_TRUE(events.emplace(record.id, record).second);
+}
+
 void ContentSink::instance(OwnerId owner, const InstanceRecord& record) {
   EXPECT_TRUE(begun_ && workers.empty());
   EXPECT_TRUE(instances.emplace(owner, record).second);
@@ -181,6 +186,7 @@ void ContentSink::damaged(OwnerId owner, const std::string& instance, bool isWor
 
 StoredContent ContentSink::content() const {
   StoredContent all;
+  all.events = events;
   for (const auto& [owner, record] : instances) all.instances[record.instance] = record.worldSize;
   for (const auto& [owner, stored] : workers) {
     if (!finished.contains(owner)) continue;

@@ -51,6 +51,7 @@ struct StoredWorker {
 struct StoredContent {
   std::map<std::string, uint32_t> instances;  // and their world size
   std::map<std::pair<std::string, uint32_t>, StoredWorker> workers;
+  std::map<std::string, EventRecord> events;  // by id
 
   friend bool operator==(const StoredContent&, const StoredContent&) = default;
 };
@@ -72,6 +73,7 @@ struct DamagedOwner {
 class ContentSink : public RecoverySink {
  public:
   void begin(const RecoverySummary& summary) override;
+  void event(EventRecord record) override;
   void instance(OwnerId owner, const InstanceRecord& record) override;
   void worker(OwnerId owner, const WorkerRecord& record,
               const std::vector<LocationRecord>& locations) override;
@@ -88,6 +90,7 @@ class ContentSink : public RecoverySink {
   StoredContent content() const;
 
   RecoverySummary summary;
+  std::map<std::string, EventRecord> events;  // by id
   std::map<OwnerId, InstanceRecord> instances;
   std::map<OwnerId, std::pair<WorkerRecord, std::map<uint16_t, LocationRecord>>> workers;
   std::map<OwnerId, std::map<uint16_t, StoredLocation>> contents;

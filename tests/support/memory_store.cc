@@ -44,6 +44,13 @@ struct Apply {
              (stream < s.stream || (stream == s.stream && seq <= s.throughSeq));
     });
   }
+  void operator()(const PutEvent& s) {
+    EventRecord& record = disk.events[s.record.id] = s.record;
+    for (RankRecord& rank : record.ranks) {
+      if (!rank.final()) rank.status = RankStatus::kPending;
+    }
+  }
+  void operator()(const DropEvent& s) { disk.events.erase(s.id); }
   void operator()(const Release& s) {
     MemoryStore::Family& family = disk[s.owner];
     const uint64_t epoch = family.epoch + 1;
@@ -118,7 +125,7 @@ FoldResult foldInto(LocationData& data, const FoldRequest& request) {
 }  // namespace
 
 MemoryStore::MemoryStore(Disk disk) : disk_(std::move(disk)) {
-  std::erase_if(disk_, [](const auto& entry) {
+  std::erase_if(static_cast<std::map<OwnerId, Family>&>(disk_), [](const auto& entry) {
     return !entry.second.instance.has_value() && !entry.second.worker.has_value();
   });
   synced_ = disk_;
@@ -240,6 +247,7 @@ void MemoryStore::poll(StoreListener& listener) {
 
 void MemoryStore::recover(RecoverySink& sink) {
   sink.begin({});
+  for (const auto& [id, event] : disk_.events) sink.event(event);
   for (const auto& [owner, family] : disk_) {
     if (family.instance) sink.instance(owner, *family.instance);
   }

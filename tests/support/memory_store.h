@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <string>
 #include <tuple>
 #include <vector>
 
@@ -39,7 +40,9 @@ class MemoryStore : public RegistryStore {
     std::optional<WorkerRecord> worker;
     std::map<uint16_t, LocationData> locations;
   };
-  using Disk = std::map<OwnerId, Family>;
+  struct Disk : std::map<OwnerId, Family> {
+    std::map<std::string, EventRecord> events;  // of cache operations, by id
+  };
 
   MemoryStore() = default;
   explicit MemoryStore(Disk disk);

@@ -51,6 +51,7 @@ class Silence : public EventSink, public WorkerLink {
   void replay(const std::string&, uint64_t, uint64_t, uint64_t) override {}
   void startFullSync(const std::string&, Reason, uint64_t) override {}
   void closed(const std::string&) override {}
+  void operate(const WorkerOperation&) override {}
 
   std::string paused;  // why reports were refused; empty: none was
 };

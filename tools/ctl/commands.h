@@ -1,4 +1,5 @@
-// What holdfast-ctl can ask, each answered as a table or as JSON.
+// What holdfast-ctl can ask, each answered as a table or as JSON. Operations on caches are in
+// operation_commands.h.
 #pragma once
 
 #include <cstdint>

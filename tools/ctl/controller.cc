@@ -38,6 +38,10 @@ Controller::Controller(const std::string& address) : address_(address), io_(kj::
   authentication_ = kj::mv(authentication);
 }
 
+void Controller::pause(uint32_t ms) {
+  io_.provider->getTimer().afterDelay(ms * kj::MILLISECONDS).wait(io_.waitScope);
+}
+
 void Controller::fail(const kj::Exception& e) const {
   const std::string reason = shortReason(e);
   if (e.getType() == kj::Exception::Type::DISCONNECTED || rpc_.get() == nullptr) {

@@ -28,6 +28,8 @@ class Controller {
   schema::Orchestrator::Client orchestrator() { return authenticated_.getOrchestrator(); }
   schema::Operator::Client op() { return authenticated_.getOperator(); }
 
+  void pause(uint32_t ms);
+
   // Sends a request and waits for its answer. Throws Unreachable or Refused.
   template <typename Request>
   auto call(Request&& request) {

@@ -1,19 +1,17 @@
 // holdfast-ctl: asks a running controller what it knows.
 
 #include <CLI/CLI.hpp>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "commands.h"
-#include "text/numbers.h"
+#include "exit_code.h"
+#include "number_arguments.h"
+#include "operation_line.h"
 
 namespace holdfast::ctl {
 namespace {
-
-enum ExitCode { kDone = 0, kNothingFound = 1, kUsage = 2, kUnreachable = 3, kRefused = 4 };
 
 constexpr const char* kFooter = R"(Examples:
   holdfast-ctl status                         is it well, and what does it hold
@@ -26,6 +24,18 @@ constexpr const char* kFooter = R"(Examples:
   holdfast-ctl diverged                       what needs a repair, why, and what is being done
   holdfast-ctl sync llama-0 3                 has rank 3 send everything it holds anew
   holdfast-ctl sync llama-0 3 gpu             the same of one location
+  holdfast-ctl health llama-0                 how each rank of it is
+  holdfast-ctl clear llama-0 gpu              empty a location of all its ranks
+  holdfast-ctl pin llama-0 gpu --file prompt.txt
+                                              keep a prompt's chunks from being evicted
+  holdfast-ctl compress llama-0 cpu cachegen  everything there; or name tokens behind it
+  holdfast-ctl move llama-0 gpu llama-1 cpu 128000 9906 ...
+                                              a prompt's chunks to another instance
+  holdfast-ctl clear llama-0 gpu --no-wait --event-id nightly
+  holdfast-ctl check-finish nightly           what became of it
+  holdfast-ctl events --unfinished            operations that have not ended
+  holdfast-ctl drain llama-0                  no look-up names it any more (--undo ends that)
+  holdfast-ctl forget llama-0 3               drop what is known of rank 3
   holdfast-ctl --controller unix:/run/holdfast.sock status
 
 Exit codes:
@@ -33,51 +43,9 @@ Exit codes:
   1  what was asked for by name (an ip, an instance, a rank) is not there
   2  the command line is wrong
   3  no controller could be reached
-  4  the controller answered with an error)";
-
-struct LookupArguments {
-  std::vector<std::string> numbers;
-  std::string file;
-  std::string model;
-  bool hashes = false;
-};
-
-// The numbers as one text, wherever they come from. Throws CLI::ParseError.
-std::string textOf(const LookupArguments& arguments) {
-  if (arguments.file.empty()) {
-    std::string text;
-    for (const std::string& number : arguments.numbers) text += number + " ";
-    return text;
-  }
-  if (!arguments.numbers.empty()) {
-    throw CLI::ValidationError("lookup: give numbers or --file, not both");
-  }
-  if (arguments.file == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
-  std::ifstream file(arguments.file);
-  if (!file) throw CLI::ValidationError("lookup: cannot read " + arguments.file);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-template <typename T>
-std::vector<T> valueOf(Result<std::vector<T>> numbers) {
-  if (!numbers.ok()) throw CLI::ValidationError("lookup: " + numbers.error().message);
-  if (numbers.value().empty()) {
-    throw CLI::ValidationError("lookup: no numbers; give them as arguments or with --file");
-  }
-  return std::move(numbers.value());
-}
-
-Prompt promptOf(const LookupArguments& arguments) {
-  const std::string numbers = textOf(arguments);
-  Prompt prompt;
-  prompt.model = arguments.model;
-  if (arguments.hashes) {
-    prompt.hashes = valueOf(text::parseHashes(numbers));
-  } else {
-    prompt.tokens = valueOf(text::parseTokens(numbers));
-  }
-  return prompt;
-}
+  4  the controller answered with an error
+  5  an operation on caches: not every rank did it
+  6  check-finish: it has not ended yet)";
 
 int run(int argc, const char* const* argv) {
   CLI::App app("holdfast-ctl: asks a running Holdfast controller what it knows.", "holdfast-ctl");
@@ -106,14 +74,11 @@ int run(int argc, const char* const* argv) {
   workers->add_option("--instance", instance, "Only of this instance")->type_name("ID");
   workers->add_option("--worker", ranks, "Only these ranks; may be repeated")->type_name("RANK");
 
-  LookupArguments lookupArguments;
+  NumberArguments prompt;
+  std::string model;
   CLI::App* lookup = app.add_subcommand("lookup", "Who holds the longest prefix of a prompt");
-  lookup->add_option("numbers", lookupArguments.numbers, "Tokens, or chunk hashes with --hashes");
-  lookup->add_option("--file", lookupArguments.file, "Read them from a file; '-': from stdin")
-      ->type_name("FILE");
-  lookup->add_flag("--hashes", lookupArguments.hashes,
-                   "The numbers are chunk hashes: decimal, or hexadecimal with 0x");
-  lookup->add_option("--model", lookupArguments.model, "Default: the controller's default model")
+  prompt.addTo(*lookup, "");
+  lookup->add_option("--model", model, "Default: the controller's default model")
       ->type_name("NAME");
 
   std::string ip;
@@ -130,33 +95,39 @@ int run(int argc, const char* const* argv) {
   sync->add_option("WORKER", syncWorker, "Its rank")->required();
   sync->add_option("LOCATION", syncLocation, "Only this one; all of them unless given");
 
+  OperationLine operations(app);
+
   try {
     app.parse(argc, argv);
-    Prompt prompt;
-    if (lookup->parsed()) prompt = promptOf(lookupArguments);
+    NumberArguments::Numbers numbers;
+    if (lookup->parsed()) numbers = prompt.read(true);
+    const auto operation = operations.command();
     Controller controller(address);
     const Output output{std::cout, json};
+    if (operation) return (*operation)(controller, output);
     bool found = false;
     if (status->parsed()) found = showStatus(controller, output, resetWindow);
     if (instances->parsed()) found = showInstances(controller, output);
     if (workers->parsed()) found = showWorkers(controller, output, instance, ranks);
-    if (lookup->parsed()) found = showLookup(controller, output, prompt);
+    if (lookup->parsed()) {
+      found = showLookup(controller, output, {model, numbers.tokens, numbers.hashes});
+    }
     if (query->parsed()) found = showInstanceOfIp(controller, output, ip);
     if (diverged->parsed()) found = showDiverged(controller, output);
     if (sync->parsed()) {
       found = forceSync(controller, output, syncInstance, syncWorker, syncLocation);
     }
-    return found ? kDone : kNothingFound;
+    return found ? kExitDone : kExitNothingFound;
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
     std::cerr << "holdfast-ctl: " << e.what() << "\nholdfast-ctl --help explains every command.\n";
-    return kUsage;
+    return kExitUsage;
   } catch (const Unreachable& e) {
     std::cerr << "holdfast-ctl: " << e.what() << '\n';
-    return kUnreachable;
+    return kExitUnreachable;
   } catch (const Refused& e) {
     std::cerr << "holdfast-ctl: " << e.what() << '\n';
-    return kRefused;
+    return kExitRefused;
   }
 }
 

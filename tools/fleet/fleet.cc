@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "fleet/fleet_operations.h"
 #include "fleet/oracle.h"
 
 namespace holdfast::fleet {
@@ -55,7 +56,14 @@ Fleet::Fleet(const Options& options)
   }
 }
 
-Fleet::~Fleet() = default;
+Fleet::~Fleet() {
+  // One that ends may be about to receive what another one moves.
+  std::vector<std::unique_ptr<Client>> clients;
+  {
+    const std::lock_guard lock(caches_);
+    for (Worker& worker : workers_) clients.push_back(std::move(worker.client));
+  }
+}
 
 void Fleet::connect(size_t index) {
   Worker& worker = workers_[index];
@@ -65,25 +73,38 @@ void Fleet::connect(size_t index) {
   options.instance = rank.instance();
   options.worker = rank.rank();
   options.ip = "127.0.0.1";
+  options.peerUrl = "simulated:" + rank.instance() + "/" + std::to_string(rank.rank());
   options.worldSize = ranksPerInstance_;
+  const std::lock_guard lock(caches_);
   for (const SimulatedRank::Tier& tier : rank.tiers()) {
     options.locations.push_back({tier.location, tier.cache.contents()});
   }
   options.reportGate = worker.gate;
-  worker.client =
+  options.operations = std::make_shared<Operations>(*this, index);
+  auto client =
       std::make_unique<Client>(*threads_[index % threads_.size()], std::move(options),
                                [this, &worker](ClientState state, const std::string& reason) {
                                  onState(worker, state, reason);
                                });
+  worker.client = std::move(client);
 }
 
 void Fleet::restart(size_t index, bool diskSurvives) {
   Worker& worker = workers_[index];
   worker.past.add(totalsOf(worker));
-  worker.client = nullptr;
+  std::unique_ptr<Client> ended;
+  {
+    const std::lock_guard lock(caches_);
+    ended = std::move(worker.client);
+  }
+  // Waits for the client's thread, which may wait for the caches.
+  ended = nullptr;
   if (worker.isRegistered) --registered_;
   worker.isRegistered = false;
-  ranks_[index].restart(diskSurvives);
+  {
+    const std::lock_guard lock(caches_);
+    ranks_[index].restart(diskSurvives);
+  }
   connect(index);
   ++restarts_;
 }
@@ -131,10 +152,12 @@ std::optional<size_t> Fleet::instanceNamed(const std::string& name) const {
 }
 
 std::vector<PrefixHolder> Fleet::holders(std::span<const ChunkHash> prompt) const {
+  const std::lock_guard lock(caches_);
   return heldPrefixes(ranks_, ranksPerInstance_, prompt);
 }
 
 size_t Fleet::serve(size_t instance, std::span<const ChunkHash> prompt) {
+  const std::lock_guard lock(caches_);
   size_t hits = prompt.size();
   for (size_t r = 0; r < ranksPerInstance_; ++r) {
     const size_t index = instance * ranksPerInstance_ + r;
@@ -230,14 +253,34 @@ std::vector<Fleet::Resumption> Fleet::resumptions() const {
 }
 
 RegistryDigest Fleet::contentDigest() const {
+  const std::lock_guard lock(caches_);
   RegistryDigest digest;
   for (const SimulatedRank& rank : ranks_) rank.addTo(digest);
   return digest;
 }
 
 uint64_t Fleet::cachedChunks() const {
+  const std::lock_guard lock(caches_);
   uint64_t sum = 0;
   for (const SimulatedRank& rank : ranks_) sum += rank.chunks();
+  return sum;
+}
+
+uint64_t Fleet::pinnedChunks() const {
+  const std::lock_guard lock(caches_);
+  uint64_t sum = 0;
+  for (const SimulatedRank& rank : ranks_) {
+    for (const SimulatedRank::Tier& tier : rank.tiers()) sum += tier.cache.pinned();
+  }
+  return sum;
+}
+
+uint64_t Fleet::compressedChunks() const {
+  const std::lock_guard lock(caches_);
+  uint64_t sum = 0;
+  for (const SimulatedRank& rank : ranks_) {
+    for (const SimulatedRank::Tier& tier : rank.tiers()) sum += tier.cache.compressed();
+  }
   return sum;
 }
 

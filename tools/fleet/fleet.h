@@ -90,7 +90,11 @@ class Fleet {
   RegistryDigest contentDigest() const;
   uint64_t cachedChunks() const;
 
+  uint64_t pinnedChunks() const;
+  uint64_t compressedChunks() const;
+
  private:
+  class Operations;
   struct Worker {
     std::shared_ptr<FaultGate> gate;  // null: no faults
     bool isRegistered = false;        // the client thread's, as long as there is a client
@@ -111,6 +115,9 @@ class Fleet {
   std::atomic<size_t> registered_{0};
   std::atomic<bool> sessionsLost_{false};
   uint64_t restarts_ = 0;
+  // The caches are used by the thread that serves and, for the controller's operations, by those of
+  // the clients. Held while a change is made and reported, so that both happen in one order.
+  mutable std::mutex caches_;
   mutable std::mutex mutex_;
   std::string givenUp_;  // guarded by mutex_
 

@@ -13,7 +13,7 @@ LruCache::LruCache(size_t capacity) : capacity_(capacity) {
 void LruCache::use(std::span<const ChunkHash> prompt, CacheChanges& changes) {
   changes.evicted.clear();
   changes.admitted.clear();
-  prompt = prompt.first(std::min(prompt.size(), capacity_));
+  prompt = prompt.first(std::min(prompt.size(), capacity_ - pinned_.size()));
 
   changes.hits = 0;
   while (changes.hits < prompt.size() && holds(prompt[changes.hits])) ++changes.hits;
@@ -33,9 +33,11 @@ void LruCache::use(std::span<const ChunkHash> prompt, CacheChanges& changes) {
       position = static_cast<uint32_t>(entries_.size());
       entries_.emplace_back();
     } else {
+      while (pinned_.contains(entries_[oldest_].chunk)) touch(oldest_);
       position = oldest_;
       unlink(position);
       changes.evicted.push_back(entries_[position].chunk);
+      methods_.erase(entries_[position].chunk);
       positions_.erase(entries_[position].chunk);
     }
     entries_[position].chunk = prompt[i];
@@ -45,6 +47,42 @@ void LruCache::use(std::span<const ChunkHash> prompt, CacheChanges& changes) {
   }
   // An engine fills a prompt from its beginning.
   std::reverse(changes.admitted.begin(), changes.admitted.end());
+}
+
+bool LruCache::remove(ChunkHash chunk) {
+  const auto found = positions_.find(chunk);
+  if (found == positions_.end()) return false;
+  const uint32_t position = found->second;
+  unlink(position);
+  positions_.erase(found);
+  pinned_.erase(chunk);
+  methods_.erase(chunk);
+  // The last entry takes its place.
+  const auto last = static_cast<uint32_t>(entries_.size() - 1);
+  if (position != last) {
+    const Entry moved = entries_[last];
+    entries_[position] = moved;
+    positions_[moved.chunk] = position;
+    (moved.newer == kNone ? newest_ : entries_[moved.newer].older) = position;
+    (moved.older == kNone ? oldest_ : entries_[moved.older].newer) = position;
+  }
+  entries_.pop_back();
+  return true;
+}
+
+bool LruCache::pin(ChunkHash chunk) {
+  if (pinned_.contains(chunk)) return true;
+  if ((pinned_.size() + 1) * 2 > capacity_) return false;
+  pinned_.insert(chunk);
+  return true;
+}
+
+void LruCache::setMethod(ChunkHash chunk, const std::string& method) {
+  if (method.empty()) {
+    methods_.erase(chunk);
+  } else {
+    methods_[chunk] = method;
+  }
 }
 
 std::vector<ChunkHash> LruCache::contents() const {

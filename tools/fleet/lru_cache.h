@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/types.h"
@@ -23,10 +25,21 @@ class LruCache {
   // capacity: 1..2^31 chunks. Memory grows with what is held, not with the capacity.
   explicit LruCache(size_t capacity);
 
-  // Uses the chunks of a prompt, those beyond the capacity left out, and holds them all
-  // afterwards. A prompt's first chunk counts as used last and leaves last: a chunk without those
-  // before it is worthless. So the cache stays closed under prefixes if prompts are.
+  // Uses the chunks of a prompt, those beyond the capacity (less what is pinned) left out, and
+  // holds them all afterwards. A prompt's first chunk counts as used last and leaves last: a chunk
+  // without those before it is worthless. So the cache stays closed under prefixes if prompts are.
   void use(std::span<const ChunkHash> prompt, CacheChanges& changes);
+
+  // Takes a chunk out; false if it is not there.
+  bool remove(ChunkHash chunk);
+
+  // Keeps a chunk that is there from being evicted. False where more than half of the cache would
+  // be pinned.
+  bool pin(ChunkHash chunk);
+  // How a chunk that is there is compressed; empty: it is not.
+  void setMethod(ChunkHash chunk, const std::string& method);
+  size_t pinned() const { return pinned_.size(); }
+  size_t compressed() const { return methods_.size(); }
 
   size_t size() const { return entries_.size(); }
   size_t capacity() const { return capacity_; }
@@ -47,8 +60,10 @@ class LruCache {
   void linkNewest(uint32_t position);
 
   size_t capacity_;
-  std::vector<Entry> entries_;  // never shrinks: an evicted entry is taken over at once
+  std::vector<Entry> entries_;
   std::unordered_map<ChunkHash, uint32_t> positions_;
+  std::unordered_set<ChunkHash> pinned_;
+  std::unordered_map<ChunkHash, std::string> methods_;  // of the compressed ones
   uint32_t newest_ = kNone;
   uint32_t oldest_ = kNone;
 };

@@ -122,6 +122,8 @@ void compareResumptions(const Fleet& fleet, LookupClient& controller, Report& re
 // Waits until all that was reported is committed, then compares the digests, once.
 void compareContents(Fleet& fleet, LookupClient& controller, Report& report) {
   report.chunks = fleet.cachedChunks();
+  report.chunksPinned = fleet.pinnedChunks();
+  report.chunksCompressed = fleet.compressedChunks();
   report.digestFleet = fleet.contentDigest().hex();
   if (!fleet.flush(kCommitTimeoutMs)) {
     const std::string reason = fleet.givenUp();

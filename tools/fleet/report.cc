@@ -146,6 +146,8 @@ std::string toJson(const Report& report) {
   json.add("lookup_p99_us", report.lookupP99Us);
   json.add("lookup_p999_us", report.lookupP999Us);
   json.add("chunks", report.chunks);
+  json.add("chunks_pinned", report.chunksPinned);
+  json.add("chunks_compressed", report.chunksCompressed);
   json.add("digest_fleet", report.digestFleet);
   json.add("digest_controller", report.digestController);
   json.add("lookups_failed", report.lookupsFailed);

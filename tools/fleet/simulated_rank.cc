@@ -35,6 +35,13 @@ void SimulatedRank::restart(bool diskSurvives) {
   }
 }
 
+SimulatedRank::Tier* SimulatedRank::tier(const std::string& location) {
+  for (Tier& tier : tiers_) {
+    if (tier.location == location) return &tier;
+  }
+  return nullptr;
+}
+
 size_t SimulatedRank::chunks() const {
   size_t sum = 0;
   for (const Tier& tier : tiers_) sum += tier.cache.size();

@@ -38,6 +38,8 @@ class SimulatedRank {
   uint32_t rank() const { return rank_; }
   // The memory is the first.
   const std::vector<Tier>& tiers() const { return tiers_; }
+  // For operations on it; nullptr if there is no such location.
+  Tier* tier(const std::string& location);
   size_t chunks() const;
 
   // Adds the contents, counted anew, to a content digest.

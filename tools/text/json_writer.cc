@@ -53,6 +53,11 @@ void JsonWriter::number(std::string_view key, uint64_t value) {
   out_ << value;
 }
 
+void JsonWriter::integer(std::string_view key, int64_t value) {
+  next(key);
+  out_ << value;
+}
+
 void JsonWriter::real(std::string_view key, double value) {
   next(key);
   char text[32];

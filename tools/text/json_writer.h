@@ -27,6 +27,7 @@ class JsonWriter {
   void endList() { close(']'); }
   void text(std::string_view key, std::string_view value);
   void number(std::string_view key, uint64_t value);
+  void integer(std::string_view key, int64_t value);
   void real(std::string_view key, double value);
   void boolean(std::string_view key, bool value);
 

@@ -1,0 +1,28 @@
+// The way of a completion from whatever thread calls it to the client's thread, or nowhere once the
+// client is gone.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "client/client_thread.h"
+#include "core/cache_operations.h"
+
+namespace holdfast {
+
+struct ClientShared;
+
+class OperationEndings {
+ public:
+  void open(const std::shared_ptr<ClientShared>& shared);
+  // Nothing is handed on afterwards.
+  void close();
+  void give(uint64_t number, OperationOutcome outcome);
+
+ private:
+  std::mutex mutex_;
+  std::weak_ptr<ClientShared> shared_;  // guarded by mutex_; while it is open its loop exists
+};
+
+}  // namespace holdfast

@@ -1,0 +1,56 @@
+// Every event that is known, by id, by number and in the order they came.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/cache_operations.h"
+#include "core/registry_store.h"
+
+namespace holdfast {
+
+struct Event {
+  EventRecord record;
+  uint64_t serial = 0;            // in the order they came; never reused
+  std::vector<ChunkHash> chunks;  // until they are sent
+  uint64_t deadlineMs = 0;        // steady clock
+  size_t openRanks = 0;           // not final
+  Ticket ticket = 0;              // of the newest write
+  bool recorded = false;          // some write is committed: workers may hear of it
+  bool stale = false;             // changed since the newest write
+  uint64_t finishedPlace = 0;     // in the order they finished; 0: not yet
+  bool settled = false;           // final, and that is committed: whoever waits may be answered
+};
+
+class EventLog {
+ public:
+  Event& add(EventRecord record);
+  void erase(const Event& event);
+  // All its ranks are final.
+  void finish(Event& event);
+
+  // nullptr if there is none.
+  Event* byId(std::string_view id) const;
+  Event* bySerial(uint64_t serial) const;
+  Event* unfinishedByNumber(uint64_t number) const;
+  // The one that finished first; nullptr if none has.
+  Event* oldestFinished() const;
+
+  const std::map<uint64_t, std::unique_ptr<Event>>& bySerial() const { return events_; }
+  const std::unordered_map<uint64_t, Event*>& unfinished() const { return unfinished_; }
+  size_t finished() const { return finished_.size(); }
+
+ private:
+  std::map<uint64_t, std::unique_ptr<Event>> events_;  // by serial
+  std::unordered_map<std::string_view, Event*> byId_;  // views of the records' ids
+  std::unordered_map<uint64_t, Event*> unfinished_;    // by number
+  std::map<uint64_t, Event*> finished_;                // in the order they finished
+  uint64_t nextSerial_ = 1;
+  uint64_t nextFinished_ = 1;
+};
+
+}  // namespace holdfast

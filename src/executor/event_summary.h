@@ -1,0 +1,19 @@
+// What the answers of all ranks come to.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/cache_operations.h"
+
+namespace holdfast {
+
+struct EventSummary {
+  EventStatus status = EventStatus::kRunning;
+  uint64_t numTokens = 0;  // done: as every rank answered
+  std::string error;       // failed: who answered what
+};
+
+EventSummary summarise(const EventRecord& event);
+
+}  // namespace holdfast

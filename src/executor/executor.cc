@@ -1,0 +1,524 @@
+#include "executor/executor.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <tuple>
+
+#include "core/check.h"
+#include "core/ids.h"
+
+namespace holdfast {
+namespace {
+
+std::string drawnId(uint64_t random) {
+  char id[32];
+  std::snprintf(id, sizeof id, "event-%016lx", random);
+  return id;
+}
+
+std::string describeInstance(std::string_view instance) {
+  return "instance " + quotedForPeople(instance);
+}
+
+// Workers are not trusted with what people read.
+std::string readable(std::string error) {
+  if (error.size() > kOutcomeErrorBytesMax) error.resize(kOutcomeErrorBytesMax);
+  if (invalidText("error", error, kOutcomeErrorBytesMax)) return quotedForPeople(error);
+  return error;
+}
+
+int32_t healthOf(RankStatus status, int32_t answered) {
+  switch (status) {
+    case RankStatus::kDone:
+      return answered;
+    case RankStatus::kFailed:
+      return answered != 0 ? answered : kHealthError;
+    case RankStatus::kTimedOut:
+      return kHealthNoAnswer;
+    default:
+      return kHealthLost;
+  }
+}
+
+// Health changes nothing and must work while the store cannot write: it is not recorded.
+bool leavesEvent(OperationKind kind) {
+  return kind != OperationKind::kHealth;
+}
+
+}  // namespace
+
+Executor::Executor(const RegistryTree& tree, RegistryStore& store, Clock& clock,
+                   const Options& options, std::function<uint64_t()> random)
+    : tree_(tree), store_(store), clock_(clock), options_(options), random_(std::move(random)) {}
+
+void Executor::recover(std::vector<EventRecord> events) {
+  std::sort(events.begin(), events.end(), [](const EventRecord& a, const EventRecord& b) {
+    return std::tie(a.createdWallMs, a.id) < std::tie(b.createdWallMs, b.id);
+  });
+  std::vector<Event*> finished;
+  for (EventRecord& record : events) {
+    if (log_.byId(record.id) != nullptr) continue;
+    Event& event = log_.add(std::move(record));
+    event.recorded = true;
+    if (event.record.finishedWallMs != 0 && event.record.final()) {
+      finished.push_back(&event);
+      continue;
+    }
+    event.deadlineMs =
+        clock_.steadyMs() + options_.timeoutMs[static_cast<size_t>(event.record.kind)];
+    // Nothing tells what was sent from what was not: the workers will.
+    for (RankRecord& rank : event.record.ranks) {
+      if (!rank.final()) rank.status = RankStatus::kUnknown;
+    }
+    track(event);
+    for (RankRecord& rank : event.record.ranks) {
+      if (!rank.final() && tree_.findWorker(event.record.instance, rank.worker) == nullptr) {
+        finishRank(event, rank, RankStatus::kLost, "the worker was forgotten");
+      }
+    }
+    if (event.openRanks == 0 && event.finishedPlace == 0) finish(event);
+  }
+  std::stable_sort(finished.begin(), finished.end(), [](const Event* a, const Event* b) {
+    return a->record.finishedWallMs < b->record.finishedWallMs;
+  });
+  for (Event* event : finished) {
+    event->settled = true;
+    log_.finish(*event);
+  }
+}
+
+// --- what is asked for ---
+
+std::optional<Error> Executor::notReady(std::string_view name, std::string_view location) const {
+  const Instance* instance = tree_.findInstance(name);
+  const auto unavailable = [](std::string text) {
+    return Error{ErrorCode::kUnavailable, std::move(text)};
+  };
+  if (instance == nullptr || instance->workers.empty()) {
+    return Error{ErrorCode::kInvalid,
+                 "there is no " + describeInstance(name) + ": no worker of it is registered"};
+  }
+  // What no waiting mends comes first.
+  for (const auto& [id, worker] : instance->workers) {
+    if (worker->find(location) != nullptr) continue;
+    std::string names;
+    for (const auto& one : worker->locations) {
+      names += (names.empty() ? "" : ", ") + quotedForPeople(one->record.name);
+    }
+    return Error{ErrorCode::kInvalid, describe(*worker) + " has no location " +
+                                          quotedForPeople(location) + "; it has " + names};
+  }
+  for (const auto& [id, worker] : instance->workers) {
+    if (worker->session != kNoSession) continue;
+    const bool lost = worker->record.state == WorkerState::kLost;
+    return unavailable(describe(*worker) +
+                       (lost ? " is LOST: the operation needs every rank; wait until it registers "
+                               "again, or forget it (holdfast-ctl forget)"
+                             : " has not registered again since the controller started; try again "
+                               "soon"));
+  }
+  const uint32_t worldSize = instance->record.worldSize;
+  if (worldSize > instance->workers.size()) {
+    return unavailable(describeInstance(name) + " has " + std::to_string(instance->workers.size()) +
+                       " of its " + std::to_string(worldSize) +
+                       " ranks: the operation needs every one");
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> Executor::notReady(const OperationRequest& request) const {
+  const Instance* from = tree_.findInstance(request.instance);
+  if (request.kind == OperationKind::kHealth) {
+    if (from != nullptr) return std::nullopt;
+    return Error{ErrorCode::kInvalid, "there is no " + describeInstance(request.instance) +
+                                          ": no worker of it is registered"};
+  }
+  if (auto error = notReady(request.instance, request.location)) return error;
+  if (request.kind != OperationKind::kMove) return std::nullopt;
+  if (auto error = notReady(request.toInstance, request.toLocation)) return error;
+  const Instance* to = tree_.findInstance(request.toInstance);
+  const bool samePlaces =
+      std::equal(from->workers.begin(), from->workers.end(), to->workers.begin(), to->workers.end(),
+                 [](const auto& a, const auto& b) { return a.first == b.first; });
+  if (!samePlaces) {
+    return Error{ErrorCode::kInvalid, describeInstance(request.instance) + " has " +
+                                          std::to_string(from->workers.size()) + " ranks and " +
+                                          describeInstance(request.toInstance) + " has " +
+                                          std::to_string(to->workers.size()) +
+                                          ", or others: chunks move between equal ranks only"};
+  }
+  if (from == to) return std::nullopt;
+  for (const auto& [id, worker] : to->workers) {
+    if (worker->record.peerUrl.empty()) {
+      return Error{ErrorCode::kInvalid,
+                   describe(*worker) + " registered without a peer URL: it takes no transfers"};
+    }
+  }
+  return std::nullopt;
+}
+
+Result<const Event*> Executor::start(OperationRequest request) {
+  if (auto bad = invalidRequest(request)) return Error{ErrorCode::kInvalid, *bad};
+  if (const Event* known = find(request.eventId); !request.eventId.empty() && known != nullptr) {
+    if (known->record.arguments == digestOf(request)) return known;
+    return Error{ErrorCode::kInvalid, "event id " + quotedForPeople(request.eventId) +
+                                          " names another operation (" +
+                                          std::string(operationName(known->record.kind)) + " of " +
+                                          describeInstance(known->record.instance) +
+                                          "); choose another id, or none to have one drawn"};
+  }
+  if (const StoreHealth health = store_.health(); leavesEvent(request.kind) && !health.writable) {
+    return Error{ErrorCode::kUnavailable, health.reason};
+  }
+  if (auto error = notReady(request)) return *error;
+  if (log_.unfinished().size() >= kEventsRunningMax) {
+    return Error{ErrorCode::kUnavailable, std::to_string(kEventsRunningMax) +
+                                              " operations are under way, which is the limit; "
+                                              "try again when some have ended"};
+  }
+  if (keysWaiting_ + request.chunks.size() > kOperationKeysWaitingMax) {
+    return Error{ErrorCode::kUnavailable, "operations on " + std::to_string(keysWaiting_) +
+                                              " chunks wait to be sent, at most " +
+                                              std::to_string(kOperationKeysWaitingMax) +
+                                              " may; try again soon"};
+  }
+  Event& event = add(request);
+  event.chunks = std::move(request.chunks);
+  keysWaiting_ += event.chunks.size();
+  if (leavesEvent(event.record.kind)) {
+    write(event, true);
+  } else {
+    event.recorded = true;
+    sending_.push_back({event.serial, 0});
+    sendSome();
+  }
+  return &event;
+}
+
+Event& Executor::add(const OperationRequest& request) {
+  EventRecord record;
+  record.id = request.eventId;
+  while (record.id.empty() || log_.byId(record.id) != nullptr) record.id = drawnId(random_());
+  do {
+    record.number = random_();
+  } while (record.number == 0 || log_.unfinishedByNumber(record.number) != nullptr);
+  record.kind = request.kind;
+  record.instance = request.instance;
+  record.location = request.location;
+  record.toInstance = request.toInstance;
+  record.toLocation = request.toLocation;
+  record.method = request.method;
+  record.copy = request.copy;
+  record.chunks = request.allChunks ? 0 : static_cast<uint32_t>(request.chunks.size());
+  record.arguments = digestOf(request);
+  record.createdWallMs = clock_.wallMs();
+  for (const auto& [id, worker] : tree_.findInstance(request.instance)->workers) {
+    RankRecord rank;
+    rank.worker = id;
+    rank.run = worker->record.run;
+    record.ranks.push_back(std::move(rank));
+  }
+  Event& event = log_.add(std::move(record));
+  event.deadlineMs = clock_.steadyMs() + options_.timeoutMs[static_cast<size_t>(request.kind)];
+  track(event);
+  return event;
+}
+
+void Executor::track(Event& event) {
+  event.openRanks = 0;
+  for (const RankRecord& rank : event.record.ranks) {
+    if (rank.final()) continue;
+    ++event.openRanks;
+    openByWorker_[{event.record.instance, rank.worker}].insert(event.serial);
+  }
+}
+
+// --- workers ---
+
+std::string Executor::whyNotSent(const Event& event, const RankRecord& rank) const {
+  const Worker* worker = tree_.findWorker(event.record.instance, rank.worker);
+  if (worker == nullptr || worker->session == kNoSession) return "it is LOST";
+  if (worker->record.run != rank.run) return "another process registered as this worker";
+  if (event.record.kind != OperationKind::kMove) return {};
+  const Worker* to = tree_.findWorker(event.record.toInstance, rank.worker);
+  if (to == nullptr || to->session == kNoSession) return "the rank that was to receive it is LOST";
+  return {};
+}
+
+void Executor::send(Event& event, size_t index) {
+  RankRecord& rank = event.record.ranks[index];
+  if (rank.final()) return;
+  if (const std::string why = whyNotSent(event, rank); !why.empty()) {
+    return finishRank(event, rank, RankStatus::kNeverRun, "not sent: " + why);
+  }
+  const EventRecord& record = event.record;
+  WorkerOperation operation;
+  operation.number = record.number;
+  operation.kind = record.kind;
+  operation.location = record.location;
+  operation.allChunks = record.chunks == 0;
+  operation.chunks = event.chunks;
+  operation.method = record.method;
+  operation.copy = record.copy;
+  const Worker& worker = *tree_.findWorker(record.instance, rank.worker);
+  if (record.kind == OperationKind::kMove) {
+    const Worker& to = *tree_.findWorker(record.toInstance, rank.worker);
+    operation.destination = {record.toInstance, rank.worker, record.toLocation,
+                             &to == &worker ? std::string() : to.record.peerUrl};
+  }
+  rank.status = RankStatus::kRunning;
+  worker.link->operate(operation);
+}
+
+// Asks what became of it, unless that is known by now.
+void Executor::check(Event& event, size_t index) {
+  const RankRecord& rank = event.record.ranks[index];
+  const Worker* worker = tree_.findWorker(event.record.instance, rank.worker);
+  if (rank.status != RankStatus::kUnknown || worker == nullptr || worker->session == kNoSession ||
+      worker->record.run != rank.run) {
+    return;
+  }
+  WorkerOperation question;
+  question.ask = WorkerOperation::Ask::kCheck;
+  question.number = event.record.number;
+  worker->link->operate(question);
+}
+
+void Executor::answered(SessionId session, uint64_t number, const OperationOutcome& outcome) {
+  const Worker* worker = tree_.bySession(session);
+  Event* event = log_.unfinishedByNumber(number);
+  if (worker == nullptr || event == nullptr || worker->record.instance != event->record.instance) {
+    return;
+  }
+  auto& ranks = event->record.ranks;
+  const auto rank = std::find_if(ranks.begin(), ranks.end(), [&](const RankRecord& one) {
+    return one.worker == worker->record.worker && one.run == worker->record.run;
+  });
+  // What was never asked is not answered.
+  if (rank == ranks.end() || rank->final() || rank->status == RankStatus::kPending) return;
+  switch (outcome.status) {
+    case OperationOutcome::Status::kRunning: {
+      if (rank->status != RankStatus::kUnknown) return;
+      rank->status = RankStatus::kRunning;
+      WorkerOperation question;
+      question.ask = WorkerOperation::Ask::kAwait;
+      question.number = number;
+      worker->link->operate(question);
+      return;
+    }
+    case OperationOutcome::Status::kNeverRun:
+      return finishRank(*event, *rank, RankStatus::kNeverRun, readable(outcome.error));
+    case OperationOutcome::Status::kDone:
+      rank->numTokens = outcome.numTokens;
+      rank->errorCode = outcome.errorCode;
+      return finishRank(*event, *rank, RankStatus::kDone, {});
+    case OperationOutcome::Status::kFailed:
+      rank->errorCode = outcome.errorCode;
+      return finishRank(*event, *rank, RankStatus::kFailed, readable(outcome.error));
+  }
+}
+
+template <typename Visit>
+void Executor::forOpenRanks(const Worker& worker, Visit visit) {
+  const auto open = openByWorker_.find({worker.record.instance, worker.record.worker});
+  if (open == openByWorker_.end()) return;
+  const std::set<uint64_t> serials = open->second;  // visit() may end some
+  for (const uint64_t serial : serials) {
+    Event& event = *log_.bySerial(serial);
+    for (size_t i = 0; i < event.record.ranks.size(); ++i) {
+      if (event.record.ranks[i].worker == worker.record.worker) visit(event, i);
+    }
+  }
+}
+
+void Executor::sessionOpened(const Worker& worker) {
+  forOpenRanks(worker, [&](Event& event, size_t index) {
+    RankRecord& rank = event.record.ranks[index];
+    if (rank.run == worker.record.run) {
+      if (rank.status == RankStatus::kUnknown) checks_.push_back({event.serial, index});
+    } else if (rank.status == RankStatus::kPending) {
+      finishRank(event, rank, RankStatus::kNeverRun,
+                 "not sent: another process registered as this worker");
+    } else {
+      finishRank(event, rank, RankStatus::kLost, "another process registered as this worker");
+    }
+  });
+}
+
+void Executor::sessionClosed(const Worker& worker) {
+  forOpenRanks(worker, [](Event& event, size_t index) {
+    RankRecord& rank = event.record.ranks[index];
+    if (rank.status == RankStatus::kRunning) rank.status = RankStatus::kUnknown;
+  });
+}
+
+void Executor::workerForgotten(const Worker& worker) {
+  forOpenRanks(worker, [&](Event& event, size_t index) {
+    RankRecord& rank = event.record.ranks[index];
+    finishRank(event, rank,
+               rank.status == RankStatus::kPending ? RankStatus::kNeverRun : RankStatus::kLost,
+               "the worker left or was forgotten");
+  });
+}
+
+// --- the end of an event ---
+
+void Executor::finishRank(Event& event, RankRecord& rank, RankStatus status, std::string error) {
+  HOLDFAST_CHECK(!rank.final(), "rank %u ends twice", rank.worker);
+  rank.status = status;
+  rank.error = std::move(error);
+  if (event.record.kind == OperationKind::kHealth) {
+    rank.errorCode = healthOf(status, rank.errorCode);
+  }
+  const auto open = openByWorker_.find({event.record.instance, rank.worker});
+  open->second.erase(event.serial);
+  if (open->second.empty()) openByWorker_.erase(open);
+  if (--event.openRanks == 0) return finish(event);
+  if (!leavesEvent(event.record.kind)) return;
+  // At most one write of an event waits for the disk, however many ranks answer meanwhile.
+  if (event.ticket <= committed_) {
+    write(event, false);
+  } else {
+    event.stale = true;
+  }
+}
+
+void Executor::finish(Event& event) {
+  event.record.finishedWallMs = std::max<uint64_t>(clock_.wallMs(), 1);
+  dropChunks(event);
+  log_.finish(event);
+  if (leavesEvent(event.record.kind)) return write(event, true);
+  settledHealth_.push_back(event.serial);
+  settle(event);
+}
+
+void Executor::dropChunks(Event& event) {
+  keysWaiting_ -= event.chunks.size();
+  event.chunks = {};
+}
+
+void Executor::settle(Event& event) {
+  event.settled = true;
+  if (onSettled_) onSettled_(event);
+}
+
+void Executor::write(Event& event, bool synced) {
+  StoreBatch batch;
+  batch.steps.emplace_back(PutEvent{event.record});
+  batch.synced = synced;
+  event.ticket = store_.write(std::move(batch));
+  event.stale = false;
+  writes_.emplace_back(event.ticket, event.serial);
+}
+
+void Executor::committed(Ticket upTo) {
+  committed_ = upTo;
+  while (!writes_.empty() && writes_.front().first <= upTo) {
+    Event* event = log_.bySerial(writes_.front().second);
+    const Ticket ticket = writes_.front().first;
+    writes_.pop_front();
+    if (event == nullptr) continue;
+    if (!event->recorded) {
+      event->recorded = true;
+      if (event->finishedPlace == 0) sending_.push_back({event->serial, 0});
+    }
+    if (ticket != event->ticket) continue;
+    if (event->finishedPlace != 0) {
+      settle(*event);
+    } else if (event->stale) {
+      write(*event, false);
+    }
+  }
+  // What fits into a turn goes out at once.
+  sendSome();
+}
+
+// --- time ---
+
+void Executor::expire(Event& event) {
+  const std::string after =
+      " within " + std::to_string(options_.timeoutMs[static_cast<size_t>(event.record.kind)]) +
+      " ms";
+  for (RankRecord& rank : event.record.ranks) {
+    switch (rank.status) {
+      case RankStatus::kPending:
+        finishRank(event, rank, RankStatus::kNeverRun, "not sent" + after);
+        break;
+      case RankStatus::kRunning:
+        finishRank(event, rank, RankStatus::kTimedOut, "no answer" + after);
+        break;
+      case RankStatus::kUnknown:
+        finishRank(event, rank, RankStatus::kLost,
+                   "its session ended before it answered, and it did not come back" + after);
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+void Executor::tick() {
+  const uint64_t now = clock_.steadyMs();
+  std::vector<uint64_t> late;
+  for (const auto& [number, event] : log_.unfinished()) {
+    if (now >= event->deadlineMs) late.push_back(event->serial);
+  }
+  std::sort(late.begin(), late.end());
+  for (const uint64_t serial : late) expire(*log_.bySerial(serial));
+}
+
+bool Executor::forgetOld() {
+  while (!settledHealth_.empty()) {
+    log_.erase(*log_.bySerial(settledHealth_.front()));
+    settledHealth_.pop_front();
+  }
+  StoreBatch batch;
+  const uint64_t now = clock_.wallMs();
+  while (batch.steps.size() < kForgottenPerTurn) {
+    const Event* oldest = log_.oldestFinished();
+    if (oldest == nullptr || !oldest->settled) break;
+    const bool old = now >= oldest->record.finishedWallMs &&
+                     now - oldest->record.finishedWallMs >= options_.retentionMs;
+    if (!old && log_.finished() <= options_.eventsKeptMax) break;
+    batch.steps.emplace_back(DropEvent{oldest->record.id});
+    log_.erase(*oldest);
+  }
+  if (batch.steps.empty()) return false;
+  const bool more = batch.steps.size() == kForgottenPerTurn;
+  store_.write(std::move(batch));
+  return more;
+}
+
+bool Executor::work() {
+  const bool moreToSend = sendSome();
+  return forgetOld() || moreToSend;
+}
+
+bool Executor::sendSome() {
+  size_t messages = 0;
+  size_t keys = 0;
+  while (messages < kMessagesPerTurn && keys < kKeysPerTurn) {
+    if (!checks_.empty()) {
+      const RankOf next = checks_.front();
+      checks_.pop_front();
+      if (Event* event = log_.bySerial(next.serial)) check(*event, next.rank);
+    } else if (!sending_.empty()) {
+      RankOf& next = sending_.front();
+      Event* event = log_.bySerial(next.serial);
+      if (event == nullptr || event->finishedPlace != 0 ||
+          next.rank == event->record.ranks.size()) {
+        if (event != nullptr) dropChunks(*event);
+        sending_.pop_front();
+        continue;
+      }
+      keys += event->chunks.size();
+      send(*event, next.rank++);
+    } else {
+      return false;
+    }
+    ++messages;
+  }
+  return true;
+}
+
+}  // namespace holdfast

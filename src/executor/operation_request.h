@@ -1,0 +1,31 @@
+// What an orchestrator asks for: one cache operation on all ranks of an instance.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/cache_operations.h"
+
+namespace holdfast {
+
+struct OperationRequest {
+  std::string eventId;  // at most 256 bytes; empty: one is drawn
+  OperationKind kind = OperationKind::kClear;
+  std::string instance;
+  std::string location;           // empty for health
+  bool allChunks = true;          // else `chunks`, 1 to 65,536
+  std::vector<ChunkHash> chunks;  // consecutive or not
+  std::string method;             // of compress and decompress: 1 to 128 bytes
+  std::string toInstance;         // of a move
+  std::string toLocation;
+  bool copy = false;  // of a move: the source keeps its chunks
+};
+
+// What is wrong with the request whatever the state of the registry, as a sentence.
+std::optional<std::string> invalidRequest(const OperationRequest& request);
+
+// Of everything but the event id.
+ArgumentsDigest digestOf(const OperationRequest& request);
+
+}  // namespace holdfast

@@ -1,0 +1,180 @@
+// Cache operations: from messages to the executor's requests, and from events to answers.
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/ids.h"
+#include "rpc/convert.h"
+#include "rpc/convert_operations.h"
+#include "rpc/orchestrator_service.h"
+
+namespace holdfast {
+namespace {
+
+constexpr uint32_t kEventsPerQueryDefault = 100;
+
+std::string stringOf(capnp::Text::Reader text) {
+  return std::string(viewOf(text));
+}
+
+// What all messages begin with.
+template <typename Message>
+OperationRequest requestOf(OperationKind kind, Message message) {
+  OperationRequest request;
+  request.kind = kind;
+  request.eventId = stringOf(message.getEventId());
+  request.instance = stringOf(message.getInstanceId());
+  return request;
+}
+
+template <typename Context>
+void answer(Context& context, const EventRecord& event) {
+  write(event, WithRanks::kYes, context.getResults().initEvent());
+}
+
+}  // namespace
+
+template <typename Context>
+kj::Promise<void> OrchestratorService::answerWhenSettled(Context context, const Event& event) {
+  return services_.eventWaiters.settlementOf(event.record.id)
+      .then([context](std::shared_ptr<const EventRecord>&& record) mutable {
+        answer(context, *record);
+      });
+}
+
+std::optional<Error> OrchestratorService::select(schema::ChunkSelection::Reader selection,
+                                                 OperationRequest& request) {
+  request.allChunks = selection.isAll();
+  if (selection.isHashes()) {
+    const auto hashes = numbersOf<uint64_t>(selection.getHashes(), hashes_);
+    request.chunks.assign(hashes.begin(), hashes.end());
+  } else if (selection.isTokens()) {
+    const auto prompt = promptOf(selection.getTokens());
+    if (!prompt.ok()) return prompt.error();
+    request.chunks.assign(prompt.value().hashes.begin(), prompt.value().hashes.end());
+  }
+  return std::nullopt;
+}
+
+template <typename Context>
+kj::Promise<void> OrchestratorService::operate(Context context, OperationRequest request,
+                                               bool noWait) {
+  context.releaseParams();
+  const auto started = services_.executor.start(std::move(request));
+  if (!started.ok()) return wireError(started.error());
+  const Event& event = *started.value();
+  if (event.settled || (noWait && event.recorded)) {
+    answer(context, event.record);
+    return kj::READY_NOW;
+  }
+  if (!noWait) return answerWhenSettled(context, event);
+  // As it is now, so that it need not be found again.
+  return services_.waiters.committed(event.ticket)
+      .then([context, record = std::make_shared<EventRecord>(event.record)]() mutable {
+        answer(context, *record);
+      });
+}
+
+kj::Promise<void> OrchestratorService::clear(ClearContext context) {
+  const auto message = context.getParams().getMessage();
+  OperationRequest request = requestOf(OperationKind::kClear, message);
+  request.location = stringOf(message.getLocation());
+  return operate(context, std::move(request), message.getNoWait());
+}
+
+kj::Promise<void> OrchestratorService::pin(PinContext context) {
+  const auto message = context.getParams().getMessage();
+  OperationRequest request = requestOf(OperationKind::kPin, message);
+  request.location = stringOf(message.getLocation());
+  if (auto error = select(message.getChunks(), request)) return wireError(*error);
+  return operate(context, std::move(request), message.getNoWait());
+}
+
+template <typename Context>
+kj::Promise<void> OrchestratorService::compressOr(OperationKind kind, Context context) {
+  const auto message = context.getParams().getMessage();
+  OperationRequest request = requestOf(kind, message);
+  request.location = stringOf(message.getLocation());
+  request.method = stringOf(message.getMethod());
+  if (auto error = select(message.getChunks(), request)) return wireError(*error);
+  return operate(context, std::move(request), message.getNoWait());
+}
+
+kj::Promise<void> OrchestratorService::compress(CompressContext context) {
+  return compressOr(OperationKind::kCompress, context);
+}
+
+kj::Promise<void> OrchestratorService::decompress(DecompressContext context) {
+  return compressOr(OperationKind::kDecompress, context);
+}
+
+kj::Promise<void> OrchestratorService::move(MoveContext context) {
+  const auto message = context.getParams().getMessage();
+  OperationRequest request;
+  request.kind = OperationKind::kMove;
+  request.eventId = stringOf(message.getEventId());
+  request.instance = stringOf(message.getOldPosition().getInstanceId());
+  request.location = stringOf(message.getOldPosition().getLocation());
+  request.toInstance = stringOf(message.getNewPosition().getInstanceId());
+  request.toLocation = stringOf(message.getNewPosition().getLocation());
+  request.copy = message.getCopy();
+  if (auto error = select(message.getChunks(), request)) return wireError(*error);
+  return operate(context, std::move(request), message.getNoWait());
+}
+
+kj::Promise<void> OrchestratorService::health(HealthContext context) {
+  return operate(context, requestOf(OperationKind::kHealth, context.getParams().getMessage()),
+                 false);
+}
+
+kj::Promise<void> OrchestratorService::checkFinish(CheckFinishContext context) {
+  const auto id = viewOf(context.getParams().getMessage().getEventId());
+  if (auto bad = invalidId("event id", id, kEventIdBytesMax)) {
+    return wireError({ErrorCode::kInvalid, *bad});
+  }
+  const Event* event = services_.executor.find(id);
+  if (event == nullptr) {
+    return wireError({ErrorCode::kInvalid,
+                      "there is no event " + quotedForPeople(id) +
+                          ": it never was, or it is not remembered any more; a health check "
+                          "leaves none"});
+  }
+  // An end that is not on the disk yet could be taken back by a crash.
+  if (event->finishedPlace != 0 && !event->settled) {
+    return answerWhenSettled(context, *event);
+  }
+  answer(context, event->record);
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> OrchestratorService::events(EventsContext context) {
+  const auto message = context.getParams().getMessage();
+  const auto instance = viewOf(message.getInstanceId());
+  if (auto bad = invalidText("instance id", instance, kInstanceIdBytesMax)) {
+    return wireError({ErrorCode::kInvalid, *bad});
+  }
+  if (message.getMax() > kEventsPerQueryMax) {
+    return wireError({ErrorCode::kInvalid, "at most " + std::to_string(kEventsPerQueryMax) +
+                                               " events can be listed, not " +
+                                               std::to_string(message.getMax())});
+  }
+  const size_t max = message.getMax() == 0 ? kEventsPerQueryDefault : message.getMax();
+  std::vector<const Event*> found;
+  uint64_t total = 0;
+  const auto& all = services_.executor.log().bySerial();
+  for (auto one = all.rbegin(); one != all.rend(); ++one) {
+    const Event& event = *one->second;
+    if (!instance.empty() && event.record.instance != instance) continue;
+    if (message.getUnfinishedOnly() && event.finishedPlace != 0) continue;
+    ++total;
+    if (found.size() < max) found.push_back(&event);
+  }
+  auto answer = context.getResults().initAnswer();
+  answer.setTotal(total);
+  auto list = answer.initEvents(static_cast<kj::uint>(found.size()));
+  for (kj::uint i = 0; i < list.size(); ++i) write(found[i]->record, WithRanks::kNo, list[i]);
+  return kj::READY_NOW;
+}
+
+}  // namespace holdfast

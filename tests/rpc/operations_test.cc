@@ -1,0 +1,364 @@
+// Cache operations over real sockets: what an orchestrator sends, what each worker is asked, and
+// what comes back.
+
+#include <functional>
+
+#include "rpc/convert_operations.h"
+#include "server_fixture.h"
+
+namespace holdfast::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+// A worker that answers when the test says so.
+class AskedWorker final : public schema::Worker::Server {
+ public:
+  struct Call {
+    schema::OperationKind kind;
+    uint64_t number;
+    std::string location;
+    bool allChunks;
+    std::vector<uint64_t> hashes;
+    std::string method;
+    std::string peerUrl;
+    bool copy;
+    kj::Own<kj::PromiseFulfiller<void>> answer;
+    OperateContext context;
+  };
+
+  explicit AskedWorker(std::vector<Call>& calls) : calls_(calls) {}
+
+  kj::Promise<void> operate(OperateContext context) override {
+    const auto asked = context.getParams().getOperation();
+    auto paf = kj::newPromiseAndFulfiller<void>();
+    Call call{.kind = asked.getKind(),
+              .number = asked.getWorkerEventId(),
+              .location = std::string(viewOf(asked.getLocation())),
+              .allChunks = asked.getAllChunks(),
+              .hashes = {},
+              .method = std::string(viewOf(asked.getMethod())),
+              .peerUrl = std::string(viewOf(asked.getDestination().getPeerInitUrl())),
+              .copy = asked.getCopy(),
+              .answer = kj::mv(paf.fulfiller),
+              .context = context};
+    for (const uint64_t hash : asked.getHashes()) call.hashes.push_back(hash);
+    calls_.push_back(kj::mv(call));
+    return kj::mv(paf.promise);
+  }
+  kj::Promise<void> checkFinish(CheckFinishContext context) override {
+    checked.push_back(context.getParams().getWorkerEventId());
+    auto outcome = context.getResults().initOutcome();
+    outcome.setStatus(checkAnswer);
+    outcome.setNumTokens(7);
+    return kj::READY_NOW;
+  }
+
+  static inline std::vector<uint64_t> checked;
+  static inline schema::WorkerOutcomeMsg::Status checkAnswer;
+
+ private:
+  std::vector<Call>& calls_;
+};
+
+class OperationsTest : public ServerTest {
+ protected:
+  struct Rank {
+    std::unique_ptr<Peer> peer;
+    std::vector<AskedWorker::Call> calls;
+    uint64_t attempt = 0;
+  };
+
+  OperationsTest() : asking(connect()) { AskedWorker::checked.clear(); }
+  ~OperationsTest() noexcept override {
+    for (auto& rank : ranks) rank.second.calls.clear();
+  }
+
+  void registerRank(const std::string& instance, uint32_t worker, uint32_t worldSize) {
+    Rank& rank = ranks[{instance, worker}];
+    rank.peer = connect();
+    Registration statement = registration(instance, worker);
+    statement.worldSize = worldSize;
+    statement.attempt = ++rank.attempt;
+    auto request = registerRequest(*rank.peer, statement);
+    request.setWorker(kj::heap<AskedWorker>(rank.calls));
+    await(request.send());
+  }
+  void registerInstance(const std::string& instance, uint32_t worldSize) {
+    for (uint32_t i = 0; i < worldSize; ++i) registerRank(instance, i, worldSize);
+  }
+  std::vector<AskedWorker::Call>& calls(uint32_t worker) { return ranks[{"llama", worker}].calls; }
+  void answer(uint32_t worker, uint64_t tokens) {
+    AskedWorker::Call& call = calls(worker).back();
+    auto outcome = call.context.getResults().initOutcome();
+    outcome.setStatus(schema::WorkerOutcomeMsg::Status::DONE);
+    outcome.setNumTokens(tokens);
+    call.answer->fulfill();
+  }
+  void fail(uint32_t worker, const char* error) {
+    AskedWorker::Call& call = calls(worker).back();
+    auto outcome = call.context.getResults().initOutcome();
+    outcome.setStatus(schema::WorkerOutcomeMsg::Status::FAILED);
+    outcome.setError(error);
+    call.answer->fulfill();
+  }
+  auto clearRequest(const std::string& eventId, bool noWait) {
+    auto request = asking->orchestrator().clearRequest();
+    auto message = request.initMessage();
+    message.setEventId(textOf(eventId));
+    message.setInstanceId("llama");
+    message.setLocation("gpu");
+    message.setNoWait(noWait);
+    return request;
+  }
+  auto checkFinish(const std::string& eventId) {
+    auto request = asking->orchestrator().checkFinishRequest();
+    request.initMessage().setEventId(textOf(eventId));
+    return request.send();
+  }
+  schema::EventStatus statusOf(const std::string& eventId) {
+    return await(checkFinish(eventId)).getEvent().getStatus();
+  }
+  // What the daemon's timer does.
+  void tick(uint64_t ms = 0) {
+    clock.nowMs += ms;
+    executor.tick();
+    while (executor.work()) {
+    }
+    settle();
+  }
+
+  std::unique_ptr<Peer> asking;
+  std::map<std::pair<std::string, uint32_t>, Rank> ranks;
+};
+
+TEST_F(OperationsTest, AnswersWhenEveryRankHasAnswered) {
+  registerInstance("llama", 2);
+  auto promise = clearRequest("e", false).send();
+  settle();
+  ASSERT_THAT(calls(0), SizeIs(1));
+  EXPECT_EQ(calls(0)[0].kind, schema::OperationKind::CLEAR);
+  EXPECT_EQ(calls(0)[0].location, "gpu");
+  EXPECT_TRUE(calls(0)[0].allChunks);
+  EXPECT_EQ(statusOf("e"), schema::EventStatus::RUNNING);
+  answer(1, 512);
+  settle();
+  EXPECT_FALSE(promise.poll(io.waitScope));
+  answer(0, 512);
+  const auto response = await(kj::mv(promise));
+  const auto event = response.getEvent();
+  EXPECT_EQ(event.getStatus(), schema::EventStatus::DONE);
+  EXPECT_EQ(event.getNumTokens(), 512u);
+  EXPECT_EQ(viewOf(event.getEventId()), "e");
+  ASSERT_EQ(event.getRanks().size(), 2u);
+  EXPECT_EQ(event.getRanks()[1].getStatus(), schema::RankStatus::DONE);
+  EXPECT_EQ(statusOf("e"), schema::EventStatus::DONE);
+}
+
+TEST_F(OperationsTest, ListsEachAnswerWhereRanksDiffer) {
+  registerInstance("llama", 3);
+  auto promise = clearRequest("", false).send();
+  settle();
+  answer(0, 512);
+  answer(1, 256);
+  fail(2, "no such block");
+  const auto response = await(kj::mv(promise));
+  EXPECT_EQ(response.getEvent().getStatus(), schema::EventStatus::FAILED);
+  EXPECT_THAT(std::string(viewOf(response.getEvent().getError())),
+              HasSubstr("rank 0: 512 tokens; rank 1: 256 tokens; rank 2: failed (no such block)"));
+  EXPECT_THAT(std::string(viewOf(response.getEvent().getEventId())), HasSubstr("event-"));
+}
+
+TEST_F(OperationsTest, TokensBecomeChunks) {
+  registerInstance("llama", 1);
+  auto request = asking->orchestrator().pinRequest();
+  auto message = request.initMessage();
+  message.setInstanceId("llama");
+  message.setLocation("gpu");
+  message.setNoWait(true);
+  std::vector<uint32_t> tokens(512);
+  for (uint32_t i = 0; i < 512; ++i) tokens[i] = i;
+  message.initChunks().setTokens(kj::arrayPtr(tokens.data(), tokens.size()));
+  const auto response = await(request.send());
+  EXPECT_EQ(response.getEvent().getChunks(), 2u);
+  settle();
+  std::vector<uint64_t> hashes;
+  TokenHasher(HashSettings{}).hash(tokens, hashes);
+  ASSERT_THAT(calls(0), SizeIs(1));
+  EXPECT_EQ(calls(0)[0].hashes, hashes);
+  EXPECT_FALSE(calls(0)[0].allChunks);
+}
+
+TEST_F(OperationsTest, CompressAndMoveCarryTheirArguments) {
+  registerInstance("llama", 1);
+  registerInstance("other", 1);
+  auto compress = asking->orchestrator().decompressRequest();
+  auto message = compress.initMessage();
+  message.setInstanceId("llama");
+  message.setLocation("gpu");
+  message.setMethod("cachegen");
+  message.setNoWait(true);
+  await(compress.send());
+  settle();
+  ASSERT_THAT(calls(0), SizeIs(1));
+  EXPECT_EQ(calls(0)[0].kind, schema::OperationKind::DECOMPRESS);
+  EXPECT_EQ(calls(0)[0].method, "cachegen");
+
+  auto move = asking->orchestrator().moveRequest();
+  auto toMove = move.initMessage();
+  toMove.initOldPosition().setInstanceId("llama");
+  toMove.getOldPosition().setLocation("gpu");
+  toMove.initNewPosition().setInstanceId("other");
+  toMove.getNewPosition().setLocation("gpu");
+  toMove.initChunks().setHashes({4, 5});
+  toMove.setCopy(true);
+  toMove.setNoWait(true);
+  await(move.send());
+  settle();
+  ASSERT_THAT(calls(0), SizeIs(2));
+  EXPECT_EQ(calls(0)[1].peerUrl, "peer:0");
+  EXPECT_THAT(calls(0)[1].hashes, ElementsAre(4, 5));
+  EXPECT_TRUE(calls(0)[1].copy);
+}
+
+TEST_F(OperationsTest, TheSameIdAHundredTimesAtOnceIsOneDispatch) {
+  registerInstance("llama", 1);
+  std::vector<kj::Promise<void>> promises;
+  for (int i = 0; i < 100; ++i) {
+    promises.push_back(clearRequest("e", false).send().ignoreResult());
+  }
+  settle();
+  ASSERT_THAT(calls(0), SizeIs(1));
+  answer(0, 1);
+  for (auto& promise : promises) await(kj::mv(promise));
+  EXPECT_THAT(calls(0), SizeIs(1));
+}
+
+TEST_F(OperationsTest, RefusalsSayWhatToDo) {
+  EXPECT_THAT(errorOf(clearRequest("e", false).send()),
+              HasSubstr("invalid: there is no instance \"llama\""));
+  registerInstance("llama", 2);
+  ranks.erase({"llama", 1});
+  settle();
+  EXPECT_THAT(errorOf(clearRequest("e", false).send()),
+              HasSubstr("unavailable: instance 'llama' worker 1 is LOST"));
+  EXPECT_THAT(errorOf(checkFinish("e")), HasSubstr("there is no event \"e\""));
+  auto many = asking->orchestrator().eventsRequest();
+  many.initMessage().setMax(10'001);
+  EXPECT_THAT(errorOf(many.send()), HasSubstr("at most 10000"));
+}
+
+TEST_F(OperationsTest, ARankThatDisconnectsIsAskedWhenItIsBack) {
+  registerInstance("llama", 1);
+  await(clearRequest("e", true).send());
+  settle();
+  ASSERT_THAT(calls(0), SizeIs(1));
+  calls(0).clear();
+  ranks[{"llama", 0}].peer.reset();
+  settle();
+  EXPECT_EQ(statusOf("e"), schema::EventStatus::UNKNOWN);
+  AskedWorker::checkAnswer = schema::WorkerOutcomeMsg::Status::DONE;
+  registerRank("llama", 0, 1);
+  tick();
+  EXPECT_THAT(AskedWorker::checked, SizeIs(1));
+  EXPECT_EQ(statusOf("e"), schema::EventStatus::DONE);
+  EXPECT_THAT(calls(0), IsEmpty()) << "sent twice";
+}
+
+TEST_F(OperationsTest, AWorkerThatKnowsNoOperationsFails) {
+  // As client libraries without them answer.
+  await(registerRequest(*asking, registration()).send());
+  auto health = asking->orchestrator().healthRequest();
+  health.initMessage().setInstanceId("llama");
+  const auto response = await(health.send());
+  ASSERT_EQ(response.getEvent().getRanks().size(), 1u);
+  EXPECT_EQ(response.getEvent().getRanks()[0].getErrorCode(), kHealthUnexpected);
+  EXPECT_THAT(std::string(viewOf(response.getEvent().getRanks()[0].getError())),
+              HasSubstr("update it"));
+}
+
+TEST_F(OperationsTest, WhoNeverAnswersIsTimedOut) {
+  registerInstance("llama", 1);
+  auto promise = clearRequest("e", false).send();
+  settle();
+  tick(60'000);
+  const auto response = await(kj::mv(promise));
+  EXPECT_EQ(response.getEvent().getRanks()[0].getStatus(), schema::RankStatus::TIMED_OUT);
+}
+
+TEST_F(OperationsTest, EventsAreListedNewestFirst) {
+  registerInstance("llama", 1);
+  for (const char* id : {"first", "second", "third"}) {
+    await(clearRequest(id, true).send());
+    settle();
+  }
+  answer(0, 1);
+  settle();
+  const auto list = [&](bool unfinishedOnly, uint32_t max) {
+    auto request = asking->orchestrator().eventsRequest();
+    request.initMessage().setUnfinishedOnly(unfinishedOnly);
+    request.getMessage().setMax(max);
+    std::vector<std::string> ids;
+    for (const auto event : await(request.send()).getAnswer().getEvents()) {
+      ids.emplace_back(viewOf(event.getEventId()));
+    }
+    return ids;
+  };
+  EXPECT_THAT(list(false, 0), ElementsAre("third", "second", "first"));
+  EXPECT_THAT(list(true, 1), ElementsAre("second"));
+}
+
+TEST_F(OperationsTest, AnEndThatIsNotOnTheDiskIsNotTold) {
+  registerInstance("llama", 1);
+  await(clearRequest("e", true).send());
+  settle();
+  answer(0, 1);
+  // Nothing is committed while the promise is only polled.
+  auto told = checkFinish("e");
+  for (int i = 0; i < 50; ++i) ASSERT_FALSE(told.poll(io.waitScope));
+  EXPECT_EQ(await(kj::mv(told)).getEvent().getStatus(), schema::EventStatus::DONE);
+}
+
+TEST_F(OperationsTest, ADrainedInstanceIsNotNamed) {
+  const auto peer = connect();
+  auto session = registerWorker(*peer, registration());
+  report(session, "gpu", kIncarnation, 1, {10}).wait(io.waitScope);
+  ASSERT_THAT(lookup(*peer, {10}), SizeIs(1));
+  const auto drain = [&](const char* instance, bool undo) {
+    auto request = peer->op().drainRequest();
+    request.initMessage().setInstanceId(instance);
+    request.getMessage().setUndo(undo);
+    return request.send();
+  };
+  await(drain("llama", false));
+  EXPECT_THAT(lookup(*peer, {10}), IsEmpty());
+  // Whoever registers meanwhile is not named either.
+  Registration again = registration();
+  again.attempt = 2;
+  again.locations[0].lastSeq = 1;
+  again.locations[0].count = 1;
+  again.locations[0].digest.add(10);
+  registerWorker(*peer, again);
+  EXPECT_THAT(lookup(*peer, {10}), IsEmpty());
+  await(drain("llama", true));
+  EXPECT_THAT(lookup(*peer, {10}), SizeIs(1));
+  EXPECT_THAT(errorOf(drain("mistral", false)), HasSubstr("there is no instance \"mistral\""));
+}
+
+TEST_F(OperationsTest, AForgottenWorkerIsGone) {
+  const auto peer = connect();
+  registerWorker(*peer, registration());
+  auto request = asking->op().forgetRequest();
+  request.initMessage().setInstanceId("llama");
+  await(request.send());
+  EXPECT_EQ(registry.tree().workers(), 0u);
+  auto again = asking->op().forgetRequest();
+  again.initMessage().setInstanceId("llama");
+  EXPECT_THAT(errorOf(again.send()), HasSubstr("there is no worker 0 of instance \"llama\""));
+}
+
+}  // namespace
+}  // namespace holdfast::test

@@ -1,0 +1,16 @@
+// How the program ends; documented in --help.
+#pragma once
+
+namespace holdfast::ctl {
+
+enum ExitCode {
+  kExitDone = 0,
+  kExitNothingFound = 1,
+  kExitUsage = 2,
+  kExitUnreachable = 3,
+  kExitRefused = 4,
+  kExitFailed = 5,      // an operation: not every rank did it
+  kExitUnfinished = 6,  // an operation: it has not ended yet
+};
+
+}  // namespace holdfast::ctl
