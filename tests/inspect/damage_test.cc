@@ -89,6 +89,18 @@ TEST_F(Damage, WrongCountInAJournalRecord) {
              "there are 6 keys, it says 7");
 }
 
+TEST_F(Damage, EventThatDoesNotDecode) {
+  rawPut(dir(), "events", eventKey("evt 1"), "?");
+  expectOnly("event", {"events", "event \"evt 1\""}, "does not decode");
+}
+
+TEST_F(Damage, EventInThePlaceOfAnother) {
+  EventRecord event;
+  event.id = "evt 2";
+  rawPut(dir(), "events", eventKey("evt 1"), encodeRecord(event));
+  expectOnly("event", {"events", "event \"evt 1\""}, "evt 2");
+}
+
 TEST_F(Damage, WrongBaseCount) {
   changeLocation(worker_, kGpu, [](LocationRecord& record) { ++record.live.baseCount; });
   expectOnly("wrong-base", {worker_, "location 'gpu'", "location record"}, "it says");

@@ -9,8 +9,11 @@
 #include <tuple>
 #include <utility>
 
+#include "core/ids.h"
 #include "inspect/family_check.h"
 #include "inspect/parallel.h"
+#include "store/keys.h"
+#include "store/record_codec.h"
 #include "store/worker_head.h"
 
 namespace holdfast::inspect {
@@ -148,7 +151,28 @@ class Verifier {
     }
   }
 
+  // Of cache operations; nothing else in the store depends on them.
+  void events(const StoreReader::Family& family) {
+    auto rows = reader_.rows(static_cast<size_t>(&family - reader_.families().data()));
+    for (rows.seek(StoreKey()); rows.valid(); rows.next()) {
+      const auto event = decodeEvent(rows.value());
+      const std::string what = "event " + quotedForPeople(rows.key().substr(1));
+      if (!event) {
+        add(Severity::kProblem, "event", placeOf(family, what), "it does not decode",
+            "the next start of holdfastd drops it");
+      } else if (eventKey(event->id) != rows.key()) {
+        add(Severity::kProblem, "event", placeOf(family, what),
+            "it is the record of " + quotedForPeople(event->id), "holdfastd takes it for that one");
+      }
+    }
+    if (!rows.error().empty() && !damagedTables_.contains(family.name)) {
+      add(Severity::kProblem, "unreadable", placeOf(family), rows.error(),
+          "holdfastd starts with the events that it can read");
+    }
+  }
+
   void unowned(const StoreReader::Family& family) {
+    if (family.name == kEventsFamily) return events(family);
     if (!parseFamilyName(family.name)) {
       add(Severity::kNote, "unknown-family", placeOf(family),
           "this program does not know what is in it", "if a newer program wrote it, use that one");
