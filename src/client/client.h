@@ -75,7 +75,7 @@ struct ClientOptions {
 
   // What the controller may ask the engine to do with its cache; null: nothing. At most so many at
   // a time, in the order they were asked for.
-  std::shared_ptr<OperationHandler> operations = nullptr;
+  std::shared_ptr<OperationHandler> operations = {};
   size_t operationsAtOnce = 16;  // 1 to 1,024
 
   // For engines that want to keep their caches as they are during a full sync; correctness needs no

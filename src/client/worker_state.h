@@ -31,9 +31,9 @@
 #include <vector>
 
 #include "client/full_sync_state.h"
-#include "client/key_set.h"
 #include "client/operation_buffer.h"
 #include "client/replay_ranges.h"
+#include "core/key_set.h"
 #include "core/messages.h"
 #include "core/types.h"
 

@@ -6,7 +6,6 @@
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cinttypes>
@@ -17,6 +16,7 @@
 
 #include "core/check.h"
 #include "migrations/migrations.h"
+#include "store/file_limit.h"
 #include "store/keys.h"
 
 namespace holdfast {
@@ -46,13 +46,6 @@ class ForwardingLogger : public rocksdb::Logger {
  private:
   const StoreOptions& options_;
 };
-
-void raiseFileLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 uint64_t wallMs() {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(

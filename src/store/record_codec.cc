@@ -408,14 +408,20 @@ void encodeBatch(const BatchRecord& batch, std::span<uint64_t> out) {
   message.requireFilled();
 }
 
-std::optional<SegmentView> decodeSegment(std::span<const uint64_t> value) {
-  const auto view = decode<schema::SegmentRecord>(
+std::optional<std::span<const ChunkHash>> decodeSegmentKeys(std::span<const uint64_t> value) {
+  const auto keys = decode<schema::SegmentRecord>(
       value, [](schema::SegmentRecord::Reader from) { return keysOf(from.getHashes()); });
-  if (!view || view->empty() || view->size() > kSegmentKeysMax) return std::nullopt;
-  for (size_t i = 1; i < view->size(); ++i) {
-    if ((*view)[i - 1] >= (*view)[i]) return std::nullopt;
+  if (!keys || keys->empty() || keys->size() > kSegmentKeysMax) return std::nullopt;
+  return keys;
+}
+
+std::optional<SegmentView> decodeSegment(std::span<const uint64_t> value) {
+  const auto keys = decodeSegmentKeys(value);
+  if (!keys) return std::nullopt;
+  for (size_t i = 1; i < keys->size(); ++i) {
+    if ((*keys)[i - 1] >= (*keys)[i]) return std::nullopt;
   }
-  return SegmentView{*view};
+  return SegmentView{*keys};
 }
 
 std::optional<std::span<const ChunkHash>> decodeBatch(std::span<const uint64_t> value) {

@@ -66,6 +66,8 @@ struct SegmentView {
   std::span<const ChunkHash> keys;  // checked to ascend
 };
 std::optional<SegmentView> decodeSegment(std::span<const uint64_t> value);
+// The same without looking at the order, for those who say what is wrong with it.
+std::optional<std::span<const ChunkHash>> decodeSegmentKeys(std::span<const uint64_t> value);
 // A batch's keys, as they came: 1 to kKeysPerSyncBatchMax. Whether they are distinct is not
 // checked.
 std::optional<std::span<const ChunkHash>> decodeBatch(std::span<const uint64_t> value);

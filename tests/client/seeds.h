@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <random>
 
+#include "tests/support/repetitions.h"
+
 namespace holdfast {
 
 template <typename Test>
@@ -16,9 +18,7 @@ void forEachSeed(uint64_t sequences, Test test) {
     test(std::strtoull(seed, nullptr, 10));
     return;
   }
-  if (const char* number = std::getenv("HOLDFAST_SEQUENCES")) {
-    sequences = std::strtoull(number, nullptr, 10);
-  }
+  sequences = test::repetitions("HOLDFAST_SEQUENCES", sequences);
   std::random_device device;
   for (uint64_t i = 0; i < sequences; ++i) {
     const uint64_t seed = (uint64_t{device()} << 32) | device();

@@ -4,9 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <random>
 #include <string>
+
+#include "tests/support/repetitions.h"
 
 namespace holdfast::test {
 
@@ -23,11 +24,9 @@ inline bool chance(Random& random, uint32_t percent) {
 // HOLDFAST_SEED=n runs that one sequence only, HOLDFAST_SEQUENCES=n another number of them.
 template <typename Body>
 void forRandomSequences(uint64_t sequences, const Body& body) {
-  const char* const seedText = std::getenv("HOLDFAST_SEED");
-  const char* const countText = std::getenv("HOLDFAST_SEQUENCES");
-  if (countText != nullptr) sequences = std::stoull(countText);
-  const uint64_t first = seedText != nullptr ? std::stoull(seedText) : 1;
-  if (seedText != nullptr) sequences = 1;
+  const uint64_t first = fromEnvironment("HOLDFAST_SEED", 1);
+  sequences = repetitions("HOLDFAST_SEQUENCES", sequences);
+  if (std::getenv("HOLDFAST_SEED") != nullptr) sequences = 1;
   for (uint64_t seed = first; seed < first + sequences; ++seed) {
     SCOPED_TRACE("replay with HOLDFAST_SEED=" + std::to_string(seed));
     Random random(seed);

@@ -18,6 +18,7 @@
 #include "client/client.h"
 #include "core/registry_digest.h"
 #include "tests/daemon/daemon_process.h"
+#include "tests/support/repetitions.h"
 
 namespace holdfast::test {
 namespace {
@@ -25,11 +26,6 @@ namespace {
 constexpr size_t kCapacity = 3'000;
 constexpr uint32_t kInstances = 2;
 constexpr uint32_t kRanks = 4;
-
-uint64_t fromEnvironment(const char* name, uint64_t otherwise) {
-  const char* const text = std::getenv(name);
-  return text == nullptr ? otherwise : std::stoull(text);
-}
 
 // A worker with a first-in-first-out cache that never rests, on a thread of its own.
 class BusyWorker {
@@ -127,7 +123,7 @@ class KillTest : public DaemonTest {
 
 TEST_F(KillTest, NothingIsLostAndNothingIsSentAgain) {
   const uint64_t seed = fromEnvironment("HOLDFAST_SEED", std::random_device{}());
-  const uint64_t kills = fromEnvironment("HOLDFAST_KILLS", 50);
+  const uint64_t kills = repetitions("HOLDFAST_KILLS", 50);
   SCOPED_TRACE("replay with HOLDFAST_SEED=" + std::to_string(seed));
   std::mt19937_64 random(seed);
 

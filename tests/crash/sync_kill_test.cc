@@ -15,16 +15,12 @@
 #include "client/client.h"
 #include "core/registry_digest.h"
 #include "tests/daemon/daemon_process.h"
+#include "tests/support/repetitions.h"
 
 namespace holdfast::test {
 namespace {
 
 constexpr uint64_t kKeys = 800'000;
-
-uint64_t fromEnvironment(const char* name, uint64_t otherwise) {
-  const char* const text = std::getenv(name);
-  return text == nullptr ? otherwise : std::stoull(text);
-}
 
 class SyncKillTest : public DaemonTest {
  protected:
@@ -38,7 +34,7 @@ class SyncKillTest : public DaemonTest {
 
 TEST_F(SyncKillTest, AFullSyncGoesOnAndNothingStoredIsSentAgain) {
   const uint64_t seed = fromEnvironment("HOLDFAST_SEED", std::random_device{}());
-  const uint64_t kills = fromEnvironment("HOLDFAST_KILLS", 50);
+  const uint64_t kills = repetitions("HOLDFAST_KILLS", 50);
   SCOPED_TRACE("replay with HOLDFAST_SEED=" + std::to_string(seed));
   std::mt19937_64 random(seed);
   std::set<ChunkHash> held;

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "fleet/random.h"
+#include "tests/support/repetitions.h"
 
 namespace holdfast::fleet {
 namespace {
@@ -135,15 +136,10 @@ Chunks sorted(Chunks chunks) {
   return chunks;
 }
 
-uint64_t environment(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 TEST(LruCache, BehavesAsThePlainModel) {
-  const uint64_t sequences = environment("HOLDFAST_SEQUENCES", 300);
+  const uint64_t sequences = test::repetitions("HOLDFAST_SEQUENCES", 300);
   const bool replay = std::getenv("HOLDFAST_SEED") != nullptr;
-  const uint64_t firstSeed = environment("HOLDFAST_SEED", 1);
+  const uint64_t firstSeed = test::fromEnvironment("HOLDFAST_SEED", 1);
   for (uint64_t seed = firstSeed; seed < firstSeed + (replay ? 1 : sequences); ++seed) {
     SCOPED_TRACE("HOLDFAST_SEED=" + std::to_string(seed));
     Random random(seed);

@@ -53,15 +53,15 @@ struct ConvergenceWorld::Connection {
 
 class ConvergenceWorld::Link : public WorkerLink {
  public:
-  Link(ConvergenceWorld& world, std::shared_ptr<Connection> connection)
-      : world_(world), connection_(std::move(connection)) {}
+  Link(ConvergenceWorld& world, std::shared_ptr<Connection> connection, uint64_t attempt)
+      : world_(world), connection_(std::move(connection)), attempt_(attempt) {}
   void setSession(SessionId session) { session_ = session; }
 
   void pause(const std::string&) override {
-    world_.answer(connection_, [](Worker&, WorkerStateMachine& machine) { machine.pause(""); });
+    call([](WorkerStateMachine& machine) { machine.pause(""); });
   }
   void resume() override {
-    world_.answer(connection_, [](Worker&, WorkerStateMachine& machine) { machine.resume(); });
+    call([](WorkerStateMachine& machine) { machine.resume(); });
   }
   void superseded(const std::string&) override {}
   void operate(const WorkerOperation&) override {}
@@ -73,13 +73,12 @@ class ConvergenceWorld::Link : public WorkerLink {
   }
   void replay(const std::string& location, uint64_t incarnation, uint64_t from,
               uint64_t to) override {
-    world_.answer(connection_, [&world = world_, connection = connection_, session = session_,
-                                location, incarnation, from,
-                                to](Worker&, WorkerStateMachine& machine) {
+    call([&world = world_, connection = connection_, session = session_, location, incarnation,
+          from, to](WorkerStateMachine& machine) {
       // Only what has a number can have got lost.
       const WorkerStateMachine::Location& asked =
           machine.locations()[location == kLocations[0] ? 0 : 1];
-      if (connection->session == session && asked.incarnation == incarnation) {
+      if (asked.incarnation == incarnation) {
         EXPECT_LE(to, asked.lastSeq) << "asked again for what was never numbered";
       }
       if (machine.replay(location, incarnation, from, to).accepted) return;
@@ -89,14 +88,24 @@ class ConvergenceWorld::Link : public WorkerLink {
     });
   }
   void startFullSync(const std::string& location, Reason, uint64_t continueSyncId) override {
-    world_.answer(connection_, [location, continueSyncId](Worker&, WorkerStateMachine& machine) {
+    call([location, continueSyncId](WorkerStateMachine& machine) {
       machine.startFullSync(location, continueSyncId);
     });
   }
 
  private:
+  // The capability is of one registration: what is called on it when the worker has begun another
+  // one goes nowhere.
+  void call(std::function<void(WorkerStateMachine&)> handle) {
+    world_.answer(connection_, [connection = connection_, attempt = attempt_,
+                                handle = std::move(handle)](Worker&, WorkerStateMachine& machine) {
+      if (connection->attempt == attempt) handle(machine);
+    });
+  }
+
   ConvergenceWorld& world_;
   const std::shared_ptr<Connection> connection_;
+  const uint64_t attempt_;
   SessionId session_ = kNoSession;
 };
 
@@ -242,7 +251,7 @@ void ConvergenceWorld::registerOn(Worker& worker) {
   connection->session = kNoSession;
   connection->attempt = request.attempt;
   send(connection, Direction::kToController, [this, connection, message] {
-    auto link = std::make_unique<Link>(*this, connection);
+    auto link = std::make_unique<Link>(*this, connection, message.attempt);
     auto result = registry_->registration().registerWorker(message, *link);
     if (!result.ok()) {
       send(connection, Direction::kToWorker, [this, connection] {

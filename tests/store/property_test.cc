@@ -6,17 +6,13 @@
 #include <filesystem>
 
 #include "store_driver.h"
+#include "tests/support/repetitions.h"
 
 namespace holdfast {
 namespace {
 
 constexpr uint64_t kSequences = 500;
 constexpr int kSteps = 80;
-
-uint64_t fromEnvironment(const char* name, uint64_t otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
-}
 
 // Shards, so that a parallel ctest uses the time in which a sequence waits for the disk.
 constexpr uint64_t kShards = 4;
@@ -37,10 +33,10 @@ void runSequence(uint64_t seed) {
 
 TEST_P(PropertyTest, AStartFindsWhatWasCommittedAndNothingElse) {
   if (std::getenv("HOLDFAST_SEED") != nullptr) {
-    if (GetParam() == 0) runSequence(fromEnvironment("HOLDFAST_SEED", 1));
+    if (GetParam() == 0) runSequence(test::fromEnvironment("HOLDFAST_SEED", 1));
     return;
   }
-  const uint64_t count = fromEnvironment("HOLDFAST_SEQUENCES", kSequences);
+  const uint64_t count = test::repetitions("HOLDFAST_SEQUENCES", kSequences);
   for (uint64_t seed = 1 + GetParam(); seed <= count && !HasFailure(); seed += kShards) {
     runSequence(seed);
   }

@@ -48,6 +48,7 @@ struct Row {
 // The tables, one for each file of rows.
 std::vector<Row> indexRows();
 std::vector<Row> storeRows();
+std::vector<Row> inspectRows();
 std::vector<Row> rpcRows();
 std::vector<Row> crowdRows();
 std::vector<Row> repairRows();

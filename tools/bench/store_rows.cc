@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "bench/bench.h"
+#include "bench/filled_store.h"
 #include "core/registry.h"
 #include "memory/fault_ahead.h"
 #include "store/rocks_store.h"
@@ -206,37 +207,32 @@ RunResult ingest(const RunOptions& options) {
   return result;
 }
 
-// Built once, kept for all runs: making it takes longer than what is measured.
-RunResult restart(const RunOptions& options) {
-  constexpr size_t kWorkers = 100;
-  static std::optional<TemporaryDirectory> directory;
-  const uint64_t chunks = options.size(kMillion, kCall);
-  if (!directory) {
-    directory.emplace();
-    Controller controller(directory->path());
-    if (!controller.error().empty()) return failed(controller.error());
-    std::vector<SessionId> workers;
-    for (size_t i = 0; i < kWorkers; ++i) {
-      workers.push_back(controller.addWorker("instance " + std::to_string(i), 0));
-    }
-    controller.fill(workers, chunks);
-    controller.waitCommitted();
-    if (!controller.error().empty()) return failed(controller.error());
-    if (const std::string lost = controller.close(); !lost.empty()) return failed(lost);
+// Empty, or why it could not be done.
+std::string fillStore(const std::string& dataDir, size_t workerCount, uint64_t chunks) {
+  Controller controller(dataDir);
+  if (!controller.error().empty()) return controller.error();
+  std::vector<SessionId> workers;
+  for (size_t i = 0; i < workerCount; ++i) {
+    workers.push_back(controller.addWorker("instance " + std::to_string(i), 0));
   }
+  controller.fill(workers, chunks);
+  controller.waitCommitted();
+  return controller.error().empty() ? controller.close() : controller.error();
+}
+
+RunResult restart(const RunOptions& options) {
+  const FilledStore& store = filledStore(options);
+  if (!store.error.empty()) return failed(store.error);
   RunResult result;
-  {
-    const Stopwatch watch;
-    Controller controller(directory->path());
-    result.value = watch.seconds();
-    if (!controller.error().empty()) return failed(controller.error());
-    if (controller.recovered().chunks != kWorkers * chunks) {
-      return failed("recovered " + std::to_string(controller.recovered().chunks) + " chunks");
-    }
+  const Stopwatch watch;
+  Controller controller(store.dataDir);
+  result.value = watch.seconds();
+  if (!controller.error().empty()) return failed(controller.error());
+  if (controller.recovered().chunks != store.memberships) {
+    return failed("recovered " + std::to_string(controller.recovered().chunks) + " chunks");
   }
   result.note =
-      format("%.1f M chunks/s", static_cast<double>(kWorkers * chunks) / 1e6 / result.value);
-  if (options.lastRun) directory.reset();
+      format("%.1f M chunks/s", static_cast<double>(store.memberships) / 1e6 / result.value);
   return result;
 }
 
@@ -273,6 +269,18 @@ RunResult forget(const RunOptions& options) {
 }
 
 }  // namespace
+
+const FilledStore& filledStore(const RunOptions& options) {
+  constexpr size_t kWorkers = 100;
+  static const TemporaryDirectory directory;
+  static const FilledStore store = [&] {
+    const uint64_t chunks = options.size(kMillion, kCall);
+    FilledStore filled{directory.path(), kWorkers * chunks, {}};
+    filled.error = fillStore(filled.dataDir, kWorkers, chunks);
+    return filled;
+  }();
+  return store;
+}
 
 std::vector<Row> storeRows() {
   return {

@@ -1,9 +1,6 @@
 #include "describe.h"
 
-#include <chrono>
-
 #include "core/messages.h"
-#include "table.h"
 
 namespace holdfast::ctl {
 
@@ -31,23 +28,6 @@ std::string_view phaseName(schema::FullSyncInfo::Phase phase) {
       return "backing off";
   }
   return "?";
-}
-
-std::string hex(uint64_t number) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text(16, '0');
-  for (size_t i = 0; i < text.size(); ++i) {
-    text[i] = kDigits[(number >> (60 - 4 * i)) & 15];
-  }
-  return text;
-}
-
-std::string ago(uint64_t wallMs) {
-  if (wallMs == 0) return "never";
-  const auto now = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                             std::chrono::system_clock::now().time_since_epoch())
-                                             .count());
-  return now < wallMs ? "now" : durationText(now - wallMs) + " ago";
 }
 
 }  // namespace holdfast::ctl

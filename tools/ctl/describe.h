@@ -6,8 +6,18 @@
 #include <string_view>
 
 #include "schema/messages.capnp.h"
+#include "text/json_writer.h"
+#include "text/table.h"
 
 namespace holdfast::ctl {
+
+using text::agoText;
+using text::bytesText;
+using text::durationText;
+using text::grouped;
+using text::hexText;
+using text::JsonWriter;
+using text::Table;
 
 inline std::string_view viewOf(capnp::Text::Reader text) {
   return {text.begin(), text.size()};
@@ -23,9 +33,5 @@ std::string stateName(schema::WorkerState state);
 std::string syncName(schema::SyncState state);
 std::string reasonText(schema::Reason reason);
 std::string_view phaseName(schema::FullSyncInfo::Phase phase);
-// 16 digits.
-std::string hex(uint64_t number);
-// "3 s ago"; of ms since 1970-01-01 UTC, 0 is never.
-std::string ago(uint64_t wallMs);
 
 }  // namespace holdfast::ctl

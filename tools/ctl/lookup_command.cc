@@ -1,7 +1,5 @@
 #include "commands.h"
 #include "describe.h"
-#include "json_writer.h"
-#include "table.h"
 
 namespace holdfast::ctl {
 

@@ -5,7 +5,7 @@
 #include <iterator>
 #include <utility>
 
-#include "numbers.h"
+#include "text/numbers.h"
 
 namespace holdfast::ctl {
 namespace {
@@ -50,9 +50,9 @@ NumberArguments::Numbers NumberArguments::read(bool required) const {
   if (!required && numbers_.empty() && file_.empty()) return {};
   Numbers numbers;
   if (hashes_) {
-    numbers.hashes = valueOf(command_, parseHashes(text()));
+    numbers.hashes = valueOf(command_, text::parseHashes(text()));
   } else {
-    numbers.tokens = valueOf(command_, parseTokens(text()));
+    numbers.tokens = valueOf(command_, text::parseTokens(text()));
   }
   return numbers;
 }

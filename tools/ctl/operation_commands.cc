@@ -7,8 +7,6 @@
 #include <memory>
 
 #include "describe.h"
-#include "json_writer.h"
-#include "table.h"
 
 namespace holdfast::ctl {
 namespace {
@@ -297,7 +295,7 @@ void showEvents(Controller& controller, const Output& output, const std::string&
                                 ? event.getFinishedMs() - event.getCreatedMs()
                                 : 0;
     table.add({stringOf(event.getEventId()), describe(event), statusName(event.getStatus()),
-               done ? grouped(event.getNumTokens()) : "", ago(event.getCreatedMs()),
+               done ? grouped(event.getNumTokens()) : "", agoText(event.getCreatedMs()),
                event.getFinishedMs() == 0 ? "" : durationText(tookMs)});
   }
   table.print(output.out);

@@ -3,8 +3,6 @@
 
 #include "commands.h"
 #include "describe.h"
-#include "json_writer.h"
-#include "table.h"
 
 namespace holdfast::ctl {
 namespace {

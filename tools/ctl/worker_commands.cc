@@ -3,8 +3,6 @@
 
 #include "commands.h"
 #include "describe.h"
-#include "json_writer.h"
-#include "table.h"
 
 namespace holdfast::ctl {
 namespace {
@@ -15,11 +13,11 @@ void writeLocation(JsonWriter& json, schema::LocationInfo::Reader location) {
   json.text("name", viewOf(location.getName()));
   json.text("sync", syncName(location.getSync()));
   json.text("reason", reasonText(location.getReason()));
-  json.text("incarnation", hex(location.getIncarnation()));
+  json.text("incarnation", hexText(location.getIncarnation()));
   json.number("lastSeq", location.getLastSeq());
   json.number("committedSeq", location.getCommittedSeq());
   json.number("count", location.getCount());
-  json.text("digest", hex(location.getDigest().getA()) + hex(location.getDigest().getB()));
+  json.text("digest", hexText(location.getDigest().getA()) + hexText(location.getDigest().getB()));
   json.boolean("hidden", location.getHidden());
   json.number("journalOperations", location.getJournalOperations());
   json.number("heldOperations", location.getHeldOperations());
@@ -84,7 +82,7 @@ void writeWorker(JsonWriter& json, schema::WorkerInfo::Reader worker) {
   json.text("state", stateName(worker.getState()));
   json.number("registrationTimeMs", worker.getRegistrationTimeMs());
   json.number("lastHeartbeatTimeMs", worker.getLastHeartbeatTimeMs());
-  json.text("run", hex(worker.getRun()));
+  json.text("run", hexText(worker.getRun()));
   json.number("attempt", worker.getAttempt());
   json.text("quarantined", viewOf(worker.getQuarantined()));
   json.boolean("drained", worker.getDrained());
@@ -194,7 +192,7 @@ bool showWorkers(Controller& controller, const Output& output, const std::string
         stringOf(worker.getInstanceId()), std::to_string(worker.getWorkerId()),
         stateName(worker.getState()),
         stringOf(worker.getIp()) + ":" + std::to_string(worker.getPort()),
-        ago(worker.getLastHeartbeatTimeMs())};
+        agoText(worker.getLastHeartbeatTimeMs())};
     if (worker.getQuarantined().size() != 0) row[2] += " (quarantined)";
     if (worker.getDrained()) row[2] += " (drained)";
     if (worker.getLocations().size() == 0) {

@@ -13,11 +13,11 @@
 #include "client/lookup_client.h"
 #include "fleet/fleet.h"
 #include "fleet/options.h"
-#include "fleet/progress.h"
 #include "fleet/replay.h"
 #include "fleet/report.h"
 #include "fleet/trace.h"
 #include "fleet/workload.h"
+#include "text/progress.h"
 
 namespace holdfast::fleet {
 
@@ -188,7 +188,7 @@ int run(const Options& options) {
 
   Report report;
   {
-    Progress progress;
+    text::Progress progress;
     serveRequests(requests.value(), options, fleet, lookups, stopRequested, progress, report);
   }
   if (options.faults.any()) {

@@ -55,7 +55,8 @@ class AnswerQueue {
 class Replay {
  public:
   Replay(const std::vector<Request>& requests, const Options& options, Fleet& fleet,
-         LookupClient& lookups, const std::atomic<bool>& stop, Progress& progress, Report& report)
+         LookupClient& lookups, const std::atomic<bool>& stop, text::Progress& progress,
+         Report& report)
       : requests_(requests),
         options_(options),
         fleet_(fleet),
@@ -197,7 +198,7 @@ class Replay {
   Fleet& fleet_;
   LookupClient& lookups_;
   const std::atomic<bool>& stop_;
-  Progress& progress_;
+  text::Progress& progress_;
   Report& report_;
 
   Router router_;
@@ -214,7 +215,7 @@ class Replay {
 }  // namespace
 
 void serveRequests(const std::vector<Request>& requests, const Options& options, Fleet& fleet,
-                   LookupClient& lookups, const std::atomic<bool>& stop, Progress& progress,
+                   LookupClient& lookups, const std::atomic<bool>& stop, text::Progress& progress,
                    Report& report) {
   Replay(requests, options, fleet, lookups, stop, progress, report).run();
 }

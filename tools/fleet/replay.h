@@ -8,9 +8,9 @@
 #include "client/lookup_client.h"
 #include "fleet/fleet.h"
 #include "fleet/options.h"
-#include "fleet/progress.h"
 #include "fleet/report.h"
 #include "fleet/request.h"
+#include "text/progress.h"
 
 namespace holdfast::fleet {
 
@@ -21,7 +21,7 @@ inline constexpr uint32_t kLookupTimeoutMs = 500;
 // cannot keep up it takes longer. Ends early once `stop` is set. Fills what serving tells:
 // requests, look-ups, hits, latencies, seconds, operations, faults.
 void serveRequests(const std::vector<Request>& requests, const Options& options, Fleet& fleet,
-                   LookupClient& lookups, const std::atomic<bool>& stop, Progress& progress,
+                   LookupClient& lookups, const std::atomic<bool>& stop, text::Progress& progress,
                    Report& report);
 
 }  // namespace holdfast::fleet

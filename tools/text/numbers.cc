@@ -1,4 +1,4 @@
-#include "numbers.h"
+#include "text/numbers.h"
 
 #include <charconv>
 #include <optional>
@@ -6,7 +6,7 @@
 
 #include "core/ids.h"
 
-namespace holdfast::ctl {
+namespace holdfast::text {
 namespace {
 
 constexpr std::string_view kSeparators = " \t\r\n,[]";
@@ -58,4 +58,4 @@ Result<std::vector<uint64_t>> parseHashes(std::string_view text) {
                             [](std::string_view word) { return parseHash(word); });
 }
 
-}  // namespace holdfast::ctl
+}  // namespace holdfast::text

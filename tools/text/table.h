@@ -1,11 +1,12 @@
 // Columns for people.
 #pragma once
 
+#include <cstdint>
 #include <ostream>
 #include <string>
 #include <vector>
 
-namespace holdfast::ctl {
+namespace holdfast::text {
 
 class Table {
  public:
@@ -28,9 +29,15 @@ class Table {
 
 // 1234567 -> "1,234,567"
 std::string grouped(uint64_t number);
+// "1 problem", "1,234 problems"
+std::string countText(uint64_t number, const std::string& noun);
 // 1536 -> "1.5 KiB"
 std::string bytesText(uint64_t bytes);
 // "3 d 4 h", "12 min 3 s", "1.25 s"
 std::string durationText(uint64_t milliseconds);
+// How long this moment is past: "12 min 3 s ago"; "never" for 0. Milliseconds since 1970, UTC.
+std::string agoText(uint64_t wallMs);
+// 16 digits.
+std::string hexText(uint64_t number);
 
-}  // namespace holdfast::ctl
+}  // namespace holdfast::text

@@ -7,7 +7,10 @@
 #include <string_view>
 #include <vector>
 
-namespace holdfast::ctl {
+namespace holdfast::text {
+
+// In quotes, escaped.
+void writeQuoted(std::ostream& out, std::string_view text);
 
 class JsonWriter {
  public:
@@ -32,10 +35,9 @@ class JsonWriter {
   void next(std::string_view key);
   void open(std::string_view key, char bracket);
   void close(char bracket);
-  void quoted(std::string_view value);
 
   std::ostream& out_;
   std::vector<bool> hasMembers_;  // of each open object and list
 };
 
-}  // namespace holdfast::ctl
+}  // namespace holdfast::text

@@ -1,11 +1,11 @@
-#include "client/key_set.h"
+#include "core/key_set.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 #include <set>
 
-#include "seeds.h"
+#include "tests/core/random_sequences.h"
 
 namespace holdfast {
 namespace {
@@ -33,8 +33,7 @@ TEST(KeySet, AllValuesAreKeys) {
 }
 
 TEST(KeySet, AgreesWithStdSet) {
-  forEachSeed(300, [](uint64_t seed) {
-    std::mt19937_64 random(seed);
+  test::forRandomSequences(300, [](test::Random& random) {
     // Few different keys, so that clusters form and are torn apart again.
     const uint64_t universe = 1 + random() % 300;
     const uint64_t stride = random() % 2 == 0 ? 1 : random();

@@ -1,8 +1,24 @@
-#include "json_writer.h"
+#include "text/json_writer.h"
 
 #include <cstdio>
 
-namespace holdfast::ctl {
+namespace holdfast::text {
+
+void writeQuoted(std::ostream& out, std::string_view text) {
+  out << '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out << '\\' << c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      char escape[8];
+      std::snprintf(escape, sizeof(escape), "\\u%04x", static_cast<unsigned>(c));
+      out << escape;
+    } else {
+      out << c;
+    }
+  }
+  out << '"';
+}
 
 void JsonWriter::next(std::string_view key) {
   if (!hasMembers_.empty()) {
@@ -10,7 +26,7 @@ void JsonWriter::next(std::string_view key) {
     hasMembers_.back() = true;
   }
   if (key.empty()) return;
-  quoted(key);
+  writeQuoted(out_, key);
   out_ << ": ";
 }
 
@@ -27,25 +43,9 @@ void JsonWriter::close(char bracket) {
   out_ << bracket;
 }
 
-void JsonWriter::quoted(std::string_view value) {
-  out_ << '"';
-  for (const char c : value) {
-    if (c == '"' || c == '\\') {
-      out_ << '\\' << c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      char escape[8];
-      std::snprintf(escape, sizeof(escape), "\\u%04x", static_cast<unsigned>(c));
-      out_ << escape;
-    } else {
-      out_ << c;
-    }
-  }
-  out_ << '"';
-}
-
 void JsonWriter::text(std::string_view key, std::string_view value) {
   next(key);
-  quoted(value);
+  writeQuoted(out_, value);
 }
 
 void JsonWriter::number(std::string_view key, uint64_t value) {
@@ -70,4 +70,4 @@ void JsonWriter::boolean(std::string_view key, bool value) {
   out_ << (value ? "true" : "false");
 }
 
-}  // namespace holdfast::ctl
+}  // namespace holdfast::text

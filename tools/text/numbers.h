@@ -7,7 +7,7 @@
 
 #include "core/result.h"
 
-namespace holdfast::ctl {
+namespace holdfast::text {
 
 // Numbers separated by white space, commas or the brackets of a JSON list. Tokens are decimal, 0 to
 // 2^32 - 1; hashes are decimal, signed or unsigned, or hexadecimal with 0x. The error names what
@@ -15,4 +15,4 @@ namespace holdfast::ctl {
 Result<std::vector<uint32_t>> parseTokens(std::string_view text);
 Result<std::vector<uint64_t>> parseHashes(std::string_view text);
 
-}  // namespace holdfast::ctl
+}  // namespace holdfast::text

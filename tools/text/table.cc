@@ -1,10 +1,11 @@
-#include "table.h"
+#include "text/table.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 
-namespace holdfast::ctl {
+namespace holdfast::text {
 namespace {
 
 // Characters, not bytes: continuation bytes of UTF-8 take no room.
@@ -54,6 +55,10 @@ std::string grouped(uint64_t number) {
   return text;
 }
 
+std::string countText(uint64_t number, const std::string& noun) {
+  return grouped(number) + " " + noun + (number == 1 ? "" : "s");
+}
+
 std::string bytesText(uint64_t bytes) {
   static constexpr const char* kUnits[] = {" B", " KiB", " MiB", " GiB", " TiB"};
   auto value = static_cast<double>(bytes);
@@ -77,4 +82,21 @@ std::string durationText(uint64_t milliseconds) {
   return std::to_string(seconds / 86'400) + " d " + std::to_string(seconds % 86'400 / 3600) + " h";
 }
 
-}  // namespace holdfast::ctl
+std::string agoText(uint64_t wallMs) {
+  if (wallMs == 0) return "never";
+  const auto now = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                             std::chrono::system_clock::now().time_since_epoch())
+                                             .count());
+  return now < wallMs ? "now" : durationText(now - wallMs) + " ago";
+}
+
+std::string hexText(uint64_t number) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text(16, '0');
+  for (size_t i = 0; i < text.size(); ++i) {
+    text[i] = kDigits[(number >> (60 - 4 * i)) & 15];
+  }
+  return text;
+}
+
+}  // namespace holdfast::text

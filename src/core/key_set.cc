@@ -1,4 +1,4 @@
-#include "client/key_set.h"
+#include "core/key_set.h"
 
 #include <bit>
 #include <utility>

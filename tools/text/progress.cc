@@ -1,4 +1,4 @@
-#include "fleet/progress.h"
+#include "text/progress.h"
 
 #include <unistd.h>
 
@@ -6,35 +6,41 @@
 #include <chrono>
 #include <cstdio>
 
-namespace holdfast::fleet {
+namespace holdfast::text {
 
 namespace {
 
 constexpr int kBarWidth = 30;
 constexpr uint64_t kIntervalMs = 100;
+constexpr uint64_t kLineIntervalMs = 1000;
 constexpr const char* kEraseLine = "\r\x1b[K";
 
 }  // namespace
 
-Progress::Progress() : terminal_(isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(bool lines) : terminal_(isatty(STDERR_FILENO) == 1), lines_(lines) {}
 
 Progress::~Progress() {
   clear();
 }
 
 void Progress::show(double done, double secondsLeft, const std::string& details) {
-  if (!terminal_) return;
+  if (!terminal_ && !lines_) return;
   const auto nowMs = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
                                                std::chrono::steady_clock::now().time_since_epoch())
                                                .count());
-  if (shown_ && nowMs - lastMs_ < kIntervalMs) return;
+  if (nowMs - lastMs_ < (terminal_ ? kIntervalMs : kLineIntervalMs)) return;
   lastMs_ = nowMs;
-  shown_ = true;
   done = std::clamp(done, 0.0, 1.0);
+  secondsLeft = std::max(secondsLeft, 0.0);
+  if (!terminal_) {
+    std::fprintf(stderr, "%3.0f %%, %.1f s left, %s\n", done * 100, secondsLeft, details.c_str());
+    return;
+  }
+  shown_ = true;
   const int filled = static_cast<int>(done * kBarWidth);
   std::fprintf(stderr, "%s[%.*s%*s] %3.0f %%  %4.1f s left  %s", kEraseLine, filled,
-               "##############################", kBarWidth - filled, "", done * 100,
-               std::max(secondsLeft, 0.0), details.c_str());
+               "##############################", kBarWidth - filled, "", done * 100, secondsLeft,
+               details.c_str());
   std::fflush(stderr);
 }
 
@@ -50,4 +56,4 @@ void Progress::clear() {
   shown_ = false;
 }
 
-}  // namespace holdfast::fleet
+}  // namespace holdfast::text

@@ -1,0 +1,312 @@
+#include "store/store_reader.h"
+
+#include <fcntl.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/table.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <utility>
+
+#include "migrations/migrations.h"
+#include "store/file_limit.h"
+#include "store/pinned_files.h"
+
+namespace holdfast {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Attempts to find the families that the owner records name: a writer adds some at any time.
+constexpr int kAttemptsMax = 8;
+// A family's write buffer grows in steps of this size; most families are small.
+constexpr size_t kArenaBlockBytes = size_t{16} << 10;
+
+class Silent : public rocksdb::Logger {
+ public:
+  using Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+// A file lock of another process on the store, as RocksDB takes it.
+bool lockedByAnother(const std::string& dataDir) {
+  const int file = ::open((dataDir + "/LOCK").c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  const bool asked = fcntl(file, F_GETLK, &lock) == 0;
+  ::close(file);
+  return asked && lock.l_type != F_UNLCK;
+}
+
+// What a damaged or missing table file makes of an open.
+bool speaksOfDamage(const rocksdb::Status& status) {
+  return status.IsCorruption() || status.IsPathNotFound() || status.IsNotFound();
+}
+
+Error cannotOpen(const std::string& dataDir, const std::string& why) {
+  return {ErrorCode::kUnavailable, "cannot open the store in " + dataDir + ": " + why};
+}
+
+}  // namespace
+
+struct StoreReader::Parts {
+  std::string dataDir;
+  PinnedFiles files;
+  bool besideWriter = false;
+  std::string damage;
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;  // of all families, to be destroyed
+  rocksdb::ColumnFamilyHandle* defaultFamily = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> familyHandles;  // parallel to `families`
+  std::vector<Family> families;
+  std::vector<Family> missing;
+  FormatRecord format;
+  std::string formatError;
+
+  ~Parts() { close(); }
+  void close();
+  rocksdb::DBOptions options(bool strict) const;
+  rocksdb::Status openFiles(bool strict);
+  void readFormat();
+  rocksdb::Status readOwners();
+};
+
+void StoreReader::Parts::close() {
+  if (!db) return;
+  for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
+  handles.clear();
+  familyHandles.clear();
+  families.clear();
+  missing.clear();
+  db.reset();
+}
+
+rocksdb::DBOptions StoreReader::Parts::options(bool strict) const {
+  rocksdb::DBOptions result;
+  result.info_log = std::make_shared<Silent>();
+  result.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  result.max_open_files = -1;
+  result.paranoid_checks = strict;
+  result.stats_dump_period_sec = 0;
+  result.stats_persist_period_sec = 0;
+  return result;
+}
+
+// Everything but the owners.
+rocksdb::Status StoreReader::Parts::openFiles(bool strict) {
+  const rocksdb::DBOptions dbOptions = options(strict);
+  const std::string& directory = files.directory();
+  std::vector<std::string> names;
+  rocksdb::Status status = rocksdb::DB::ListColumnFamilies(dbOptions, directory, &names);
+  if (!status.ok()) return status;
+  std::sort(names.begin(), names.end());
+  rocksdb::ColumnFamilyOptions familyOptions;
+  familyOptions.arena_block_size = kArenaBlockBytes;
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  descriptors.reserve(names.size());
+  for (const std::string& name : names) descriptors.emplace_back(name, familyOptions);
+  rocksdb::DB* opened = nullptr;
+  status =
+      rocksdb::DB::OpenForReadOnly(dbOptions, directory, descriptors, &handles, &opened, false);
+  if (!status.ok()) return status;
+  db.reset(opened);
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == rocksdb::kDefaultColumnFamilyName) {
+      defaultFamily = handles[i];
+    } else {
+      familyHandles.push_back(handles[i]);
+      families.push_back({names[i], std::nullopt, false});
+    }
+  }
+  return status;
+}
+
+void StoreReader::Parts::readFormat() {
+  std::string value;
+  const rocksdb::Status found =
+      db->Get(rocksdb::ReadOptions(), defaultFamily, std::string(kFormatKey), &value);
+  const std::optional<FormatRecord> record = found.ok() ? decodeFormat(value) : std::nullopt;
+  format = record.value_or(FormatRecord{});
+  formatError.clear();
+  const std::string store = "the store in " + dataDir;
+  if (found.IsNotFound()) {
+    formatError = store + " has no format record, so it was never whole; restore a backup";
+  } else if (!found.ok()) {
+    formatError = "the format record of " + store +
+                  " cannot be read: " + files.translated(found.ToString()) + "; restore a backup";
+  } else if (!record) {
+    formatError = "the format record of " + store + " does not decode; restore a backup";
+  } else if (format.version > newestFormat()) {
+    formatError = store + " has format " + std::to_string(format.version) +
+                  ", this program knows formats up to " + std::to_string(newestFormat()) +
+                  "; use the program that wrote it or a newer one";
+  }
+}
+
+rocksdb::Status StoreReader::Parts::readOwners() {
+  std::map<std::string, size_t, std::less<>> byName;
+  for (size_t i = 0; i < families.size(); ++i) byName[families[i].name] = i;
+  const std::unique_ptr<rocksdb::Iterator> records(
+      db->NewIterator(rocksdb::ReadOptions(), defaultFamily));
+  for (records->Seek(rocksdb::Slice(kOwnerPrefix.data(), kOwnerPrefix.size())); records->Valid();
+       records->Next()) {
+    const std::string_view key = records->key().ToStringView();
+    if (!key.starts_with(kOwnerPrefix)) break;
+    Family owned;
+    owned.name = key.substr(kOwnerPrefix.size());
+    owned.owner = decodeOwner(records->value().ToStringView());
+    owned.ownerDamaged = !owned.owner;
+    const auto found = byName.find(owned.name);
+    if (found == byName.end()) {
+      missing.push_back(std::move(owned));
+    } else {
+      families[found->second] = std::move(owned);
+    }
+  }
+  return records->status();
+}
+
+StoreReader::StoreReader(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+StoreReader::~StoreReader() = default;
+
+Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& dataDir) {
+  std::error_code error;
+  if (!fs::exists(dataDir + "/CURRENT", error)) {
+    const bool there = fs::is_directory(dataDir, error);
+    return cannotOpen(dataDir, std::string(there ? "it holds no file CURRENT, so it is no store"
+                                                 : "there is no such directory") +
+                                   "; name the --data-dir of a holdfastd, or a backup of one");
+  }
+  raiseFileLimit();
+  for (int attempt = 1;; ++attempt) {
+    auto parts = std::make_unique<Parts>();
+    parts->dataDir = dataDir;
+    parts->besideWriter = lockedByAnother(dataDir);
+    if (const std::string problem = parts->files.pin(dataDir); !problem.empty()) {
+      return cannotOpen(dataDir, problem);
+    }
+    rocksdb::Status status = parts->openFiles(true);
+    if (speaksOfDamage(status)) {
+      parts->close();
+      parts->damage = parts->files.translated(status.ToString());
+      status = parts->openFiles(false);
+    }
+    if (status.ok()) {
+      parts->readFormat();
+      status = parts->readOwners();
+    }
+    const bool again = parts->besideWriter && attempt < kAttemptsMax;
+    if (again && (!status.ok() || !parts->damage.empty() || !parts->missing.empty())) continue;
+    if (status.ok()) {
+      // A damaged file is opened again and again, so that each time it is said what is wrong.
+      if (parts->damage.empty()) parts->files.unlink();
+      return std::unique_ptr<StoreReader>(new StoreReader(std::move(parts)));
+    }
+    return cannotOpen(dataDir, parts->files.translated(status.ToString()) +
+                                   (status.IsIOError() ? "; check its owner and permissions"
+                                                       : "; try again, or restore a backup"));
+  }
+}
+
+const std::string& StoreReader::dataDir() const {
+  return parts_->dataDir;
+}
+bool StoreReader::besideWriter() const {
+  return parts_->besideWriter;
+}
+uint64_t StoreReader::sequence() const {
+  return parts_->db->GetLatestSequenceNumber();
+}
+const std::string& StoreReader::damage() const {
+  return parts_->damage;
+}
+const FormatRecord& StoreReader::format() const {
+  return parts_->format;
+}
+const std::string& StoreReader::formatError() const {
+  return parts_->formatError;
+}
+const std::vector<StoreReader::Family>& StoreReader::families() const {
+  return parts_->families;
+}
+const std::vector<StoreReader::Family>& StoreReader::missingFamilies() const {
+  return parts_->missing;
+}
+
+std::vector<StoreReader::TableFile> StoreReader::tableFiles() const {
+  std::vector<rocksdb::LiveFileMetaData> files;
+  parts_->db->GetLiveFilesMetaData(&files);
+  std::vector<TableFile> tables;
+  tables.reserve(files.size());
+  for (const rocksdb::LiveFileMetaData& file : files) {
+    tables.push_back(
+        {parts_->dataDir + "/" + file.relative_filename, file.column_family_name, file.size});
+  }
+  return tables;
+}
+
+std::string StoreReader::verifyTable(const TableFile& table) const {
+  rocksdb::ReadOptions reading;
+  reading.fill_cache = false;
+  reading.readahead_size = size_t{2} << 20;
+  const std::string pinned = parts_->files.path(fs::path(table.path).filename().string());
+  const rocksdb::Status status =
+      rocksdb::VerifySstFileChecksum(rocksdb::Options(), rocksdb::EnvOptions(), reading, pinned);
+  if (status.ok()) return "";
+  std::string what = status.ToString();
+  for (size_t at = what.find(pinned); at != std::string::npos; at = what.find(pinned, at)) {
+    what.replace(at, pinned.size(), table.path);
+    at += table.path.size();
+  }
+  return what;
+}
+
+struct StoreReader::Rows::Parts {
+  const PinnedFiles& files;
+  std::unique_ptr<rocksdb::Iterator> rows;
+};
+
+StoreReader::Rows StoreReader::rows(size_t family, size_t readaheadBytes) const {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  options.readahead_size = readaheadBytes;
+  std::unique_ptr<rocksdb::Iterator> rows(
+      parts_->db->NewIterator(options, parts_->familyHandles[family]));
+  return Rows(std::unique_ptr<Rows::Parts>(new Rows::Parts{parts_->files, std::move(rows)}));
+}
+
+StoreReader::Rows::Rows(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+StoreReader::Rows::Rows(Rows&& other) noexcept = default;
+StoreReader::Rows::~Rows() = default;
+
+void StoreReader::Rows::seek(const StoreKey& key) {
+  parts_->rows->Seek({key.view().data(), key.view().size()});
+}
+void StoreReader::Rows::seekBelow(const StoreKey& key) {
+  // No key equals the end of a range of keys, so the last one that is not above is below.
+  parts_->rows->SeekForPrev({key.view().data(), key.view().size()});
+}
+void StoreReader::Rows::next() {
+  parts_->rows->Next();
+}
+bool StoreReader::Rows::valid() const {
+  return parts_->rows->Valid();
+}
+std::string_view StoreReader::Rows::key() const {
+  return parts_->rows->key().ToStringView();
+}
+std::string_view StoreReader::Rows::value() const {
+  return parts_->rows->value().ToStringView();
+}
+std::string StoreReader::Rows::error() const {
+  const rocksdb::Status status = parts_->rows->status();
+  return status.ok() ? "" : parts_->files.translated(status.ToString());
+}
+
+}  // namespace holdfast

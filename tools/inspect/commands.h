@@ -1,0 +1,50 @@
+// What holdfast-inspect can do, each command answered as a table or as JSON.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "store/live_keys.h"
+#include "store/store_reader.h"
+#include "text/progress.h"
+
+namespace holdfast::inspect {
+
+enum ExitCode {
+  kDone = 0,
+  kFound = 1,  // problems, differences; or nothing of what was asked for by name
+  kUsage = 2,
+  kUnreadable = 3,  // a store cannot be opened or written, or a part of it cannot be read
+};
+
+struct Output {
+  std::ostream& out;
+  std::ostream& err;  // what went wrong, and what a table has no place for
+  bool json = false;
+  text::Progress& progress;
+};
+
+// Which workers and locations; empty: all of them.
+struct Filter {
+  std::string instance;
+  std::vector<uint32_t> workers;
+  std::vector<std::string> locations;
+};
+
+ExitCode showSummary(const StoreReader& reader, const Output& output);
+ExitCode showDigest(const StoreReader& reader, const Output& output, bool content);
+ExitCode showWorkers(const StoreReader& reader, const Output& output, const Filter& filter);
+// Streamed, ascending within each location. With JSON: an object a line, for each up to 1,000 keys.
+ExitCode showKeys(const StoreReader& reader, const Output& output, const Filter& filter,
+                  KeyRange range);
+ExitCode findHolders(const StoreReader& reader, const Output& output, ChunkHash hash);
+ExitCode showVerification(const StoreReader& reader, const Output& output);
+ExitCode showDifferences(const StoreReader& left, const StoreReader& right, const Output& output);
+// JSON lines, see transfer.cc.
+ExitCode exportStore(const StoreReader& reader, const Output& output);
+ExitCode importStore(std::istream& in, const std::string& dataDir, const Output& output);
+
+}  // namespace holdfast::inspect

@@ -1,0 +1,36 @@
+// What a store says of the whole registry, without its keys being read.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/registry_digest.h"
+#include "store/store_reader.h"
+#include "store/worker_head.h"
+#include "text/progress.h"
+
+namespace holdfast::inspect {
+
+struct StoredWorker {
+  size_t family = 0;  // of StoreReader::families()
+  WorkerHead head;
+};
+
+struct RegistryView {
+  std::map<std::string, InstanceRecord> instances;
+  std::vector<StoredWorker> workers;  // by instance and number
+  // Families that cannot be read, each with its owner and the reason. They are left out above.
+  std::vector<std::string> damaged;
+
+  uint64_t locations = 0;
+  uint64_t memberships = 0;
+  RegistryDigest content;
+  RegistryDigest registry;
+};
+
+// Reads keys only of locations whose newest record does not say what they hold.
+RegistryView viewRegistry(const StoreReader& reader, text::Progress& progress);
+
+}  // namespace holdfast::inspect
