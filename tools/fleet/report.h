@@ -73,8 +73,8 @@ struct Report {
   std::optional<bool> converged;  // nothing where there were no faults
   double convergedSeconds = 0;    // after the faults had stopped; where it did
 
-  uint64_t chunks = 0;           // (rank, chunk) pairs in the simulated caches: what was compared
-  uint64_t chunksPinned = 0;     // of those, by operations of the controller
+  uint64_t chunks = 0;        // (rank, chunk) pairs in the simulated caches: what was compared
+  uint64_t chunksPinned = 0;  // of those, by operations of the controller
   uint64_t chunksCompressed = 0;
   std::string digestFleet;       // of the simulated caches
   std::string digestController;  // empty: it could not be had
