@@ -42,9 +42,9 @@ uint64_t residentBytes() {
   return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-// Ids must not repeat after a restart, so each comes from the system.
+// Ids must not repeat after a restart, so each comes from the system. On the loop's thread.
 uint64_t drawRandom() {
-  std::random_device device;
+  static std::random_device device;
   return (uint64_t{device()} << 32) | device();
 }
 

@@ -190,7 +190,7 @@ Result<const Event*> Executor::start(OperationRequest request) {
   } else {
     event.recorded = true;
     sending_.push_back({event.serial, 0});
-    sendSome();
+    advance();
   }
   return &event;
 }
@@ -413,24 +413,25 @@ void Executor::write(Event& event, bool synced) {
 
 void Executor::committed(Ticket upTo) {
   committed_ = upTo;
-  while (!writes_.empty() && writes_.front().first <= upTo) {
-    Event* event = log_.bySerial(writes_.front().second);
-    const Ticket ticket = writes_.front().first;
-    writes_.pop_front();
-    if (event == nullptr) continue;
-    if (!event->recorded) {
-      event->recorded = true;
-      if (event->finishedPlace == 0) sending_.push_back({event->serial, 0});
-    }
-    if (ticket != event->ticket) continue;
-    if (event->finishedPlace != 0) {
-      settle(*event);
-    } else if (event->stale) {
-      write(*event, false);
-    }
+  advance();
+}
+
+bool Executor::takeCommitted() {
+  const auto [ticket, serial] = writes_.front();
+  writes_.pop_front();
+  Event* event = log_.bySerial(serial);
+  if (event == nullptr) return false;
+  if (!event->recorded) {
+    event->recorded = true;
+    if (event->finishedPlace == 0) sending_.push_back({event->serial, 0});
   }
-  // What fits into a turn goes out at once.
-  sendSome();
+  if (ticket != event->ticket) return false;
+  if (event->finishedPlace != 0) {
+    settle(*event);
+    return true;
+  }
+  if (event->stale) write(*event, false);
+  return false;
 }
 
 // --- time ---
@@ -490,15 +491,17 @@ bool Executor::forgetOld() {
 }
 
 bool Executor::work() {
-  const bool moreToSend = sendSome();
-  return forgetOld() || moreToSend;
+  const bool more = advance();
+  return forgetOld() || more;
 }
 
-bool Executor::sendSome() {
+bool Executor::advance() {
   size_t messages = 0;
   size_t keys = 0;
   while (messages < kMessagesPerTurn && keys < kKeysPerTurn) {
-    if (!checks_.empty()) {
+    if (!writes_.empty() && writes_.front().first <= committed_) {
+      if (!takeCommitted()) continue;
+    } else if (!checks_.empty()) {
       const RankOf next = checks_.front();
       checks_.pop_front();
       if (Event* event = log_.bySerial(next.serial)) check(*event, next.rank);

@@ -60,7 +60,8 @@ class Executor final : public SessionObserver {
 
   // What a worker answered to WorkerLink::operate. Of a session that is over: ignored.
   void answered(SessionId session, uint64_t number, const OperationOutcome& outcome);
-  // The store has committed everything up to this.
+  // The store has committed everything up to this. What follows for more than a few events is left
+  // to work().
   void committed(Ticket upTo);
   // Time-outs, retention. Every 100 ms or so.
   void tick();
@@ -72,7 +73,8 @@ class Executor final : public SessionObserver {
   void sessionClosed(const Worker& worker) override;
   void workerForgotten(const Worker& worker) override;
 
-  static constexpr size_t kMessagesPerTurn = 64;
+  // Messages to workers and events told to have ended: 0.2 ms or so.
+  static constexpr size_t kMessagesPerTurn = 8;
   static constexpr size_t kKeysPerTurn = 262'144;
   static constexpr size_t kForgottenPerTurn = 64;
 
@@ -98,7 +100,9 @@ class Executor final : public SessionObserver {
   void dropChunks(Event& event);
   void settle(Event& event);
   void write(Event& event, bool synced);
-  bool sendSome();
+  bool advance();
+  // The oldest write that waits is committed. Whether an event has settled by that.
+  bool takeCommitted();
   bool forgetOld();
   // Calls visit(event, rank) with each rank of the worker that is not final.
   template <typename Visit>

@@ -17,6 +17,9 @@ capnp::ReaderOptions readerOptions() {
   return options;
 }
 
+// What an answer to an operation costs in terms of ReadBudget: more than its few bytes.
+constexpr size_t kAnswerCostBytes = 1 << 10;
+
 // An answer that cannot be read is told from other errors.
 std::unique_ptr<OperationOutcome> readOutcome(schema::WorkerOutcomeMsg::Reader from) {
   auto outcome = std::make_unique<OperationOutcome>();
@@ -117,8 +120,8 @@ std::string Connection::endReason() const {
 }
 
 std::unique_ptr<WorkerCapabilityLink> Connection::link(schema::Worker::Client worker) {
-  return std::make_unique<WorkerCapabilityLink>(*this, handle_, services_.registry,
-                                                services_.executor, kj::mv(worker));
+  return std::make_unique<WorkerCapabilityLink>(
+      *this, handle_, services_.registry, services_.executor, services_.budget, kj::mv(worker));
 }
 
 void Connection::add(SessionId session, std::unique_ptr<WorkerCapabilityLink> link) {
@@ -190,13 +193,15 @@ void WorkerCapabilityLink::deliver(uint64_t number,
   struct Way {
     std::shared_ptr<ConnectionHandle> handle;
     Executor& executor;
+    ReadBudget& budget;
     SessionId session;
     uint64_t number;
     void take(const OperationOutcome& arrived) const {
+      budget.spent(kAnswerCostBytes);
       if (handle->connection != nullptr) executor.answered(session, number, arrived);
     }
   };
-  const Way way{handle_, executor_, session_, number};
+  const Way way{handle_, executor_, budget_, session_, number};
   // Outcomes go behind a pointer: g++ 12 takes those inside kj::Maybe for uninitialised.
   swallow(outcome.then([way](std::unique_ptr<OperationOutcome>&& arrived) { way.take(*arrived); },
                        [way](kj::Exception&& e) {

@@ -75,11 +75,13 @@ class Connection {
 class WorkerCapabilityLink final : public WorkerLink {
  public:
   WorkerCapabilityLink(Connection& connection, std::shared_ptr<ConnectionHandle> handle,
-                       Registry& registry, Executor& executor, schema::Worker::Client worker)
+                       Registry& registry, Executor& executor, ReadBudget& budget,
+                       schema::Worker::Client worker)
       : connection_(connection),
         handle_(std::move(handle)),
         registry_(registry),
         executor_(executor),
+        budget_(budget),
         worker_(kj::mv(worker)) {}
   ~WorkerCapabilityLink() noexcept override = default;
 
@@ -101,6 +103,7 @@ class WorkerCapabilityLink final : public WorkerLink {
   const std::shared_ptr<ConnectionHandle> handle_;
   Registry& registry_;
   Executor& executor_;
+  ReadBudget& budget_;
   SessionId session_ = kNoSession;
   schema::Worker::Client worker_;
 };

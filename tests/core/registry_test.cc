@@ -202,6 +202,37 @@ TEST_F(RegistryTest, NothingIsConfirmedBeforeItIsCommitted) {
   EXPECT_EQ(registry_->registration().heartbeat(session, {}).value().committed[0].seq, 2u);
 }
 
+TEST_F(RegistryTest, ADrainedInstanceStaysOutOfLookUpsAlsoAfterARestart) {
+  const SessionId session = registered(registration("a", 0));
+  ASSERT_TRUE(report(session, 1, {1}).ok());
+  const ChunkHash key = 1;
+  const auto found = [&] { return registry_->kv().lookup("", {&key, 1}).value().size(); };
+  ASSERT_EQ(found(), 1u);
+  ASSERT_TRUE(registry_->registration().drain("a", true).ok());
+  EXPECT_EQ(found(), 0u);
+  // What it holds is kept, and so are its reports.
+  EXPECT_EQ(report(session, 2, {2}).value(), ReportOutcome::kApplied);
+  EXPECT_EQ(registry_->tree().memberships(), 2u);
+  settle();
+  restart();
+  EXPECT_EQ(found(), 0u);
+  ASSERT_TRUE(registry_->registration().drain("a", false).ok());
+  EXPECT_EQ(found(), 1u);
+  EXPECT_FALSE(registry_->registration().drain("b", true).ok());
+}
+
+TEST_F(RegistryTest, AnOperatorForgetsAWorker) {
+  registered(registration("a", 0));
+  settle();
+  ASSERT_TRUE(registry_->registration().forget("a", 0).ok());
+  EXPECT_EQ(link_.closures, 1);
+  EXPECT_EQ(registry_->tree().workers(), 0u);
+  EXPECT_FALSE(registry_->registration().forget("a", 0).ok());
+  settle();
+  restart();
+  EXPECT_EQ(registry_->tree().workers(), 0u);
+}
+
 TEST_F(RegistryTest, AFullDiskPausesEveryoneAndLosesNothing) {
   const SessionId session = registered(registration("a", 0));
   ASSERT_TRUE(report(session, 1, {1}).ok());

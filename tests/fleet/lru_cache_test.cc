@@ -34,6 +34,51 @@ TEST(LruCache, HoldsWhatWasUsedLast) {
   EXPECT_FALSE(cache.holds(2));
 }
 
+TEST(LruCache, WhatIsRemovedIsGoneAndTheRestKeepsItsOrder) {
+  LruCache cache(5);
+  CacheChanges changes;
+  cache.use(Chunks{1, 2, 3, 4}, changes);
+  EXPECT_TRUE(cache.remove(2));
+  EXPECT_FALSE(cache.remove(2));
+  EXPECT_EQ(cache.contents(), (Chunks{1, 3, 4}));
+  EXPECT_TRUE(cache.remove(1));
+  EXPECT_TRUE(cache.remove(4));
+  EXPECT_EQ(cache.contents(), Chunks{3});
+  EXPECT_TRUE(cache.remove(3));
+  EXPECT_EQ(cache.size(), 0u);
+  cache.use(Chunks{7, 8}, changes);
+  EXPECT_EQ(cache.contents(), (Chunks{7, 8}));
+}
+
+TEST(LruCache, WhatIsPinnedStays) {
+  LruCache cache(4);
+  CacheChanges changes;
+  cache.use(Chunks{1, 2}, changes);
+  EXPECT_TRUE(cache.pin(2));
+  EXPECT_TRUE(cache.pin(1));
+  EXPECT_FALSE(cache.pin(3)) << "more than half";
+  cache.use(Chunks{3, 4, 5, 6}, changes);
+  EXPECT_EQ(changes.admitted, (Chunks{3, 4}));
+  cache.use(Chunks{5, 6}, changes);
+  EXPECT_TRUE(cache.holds(1) && cache.holds(2));
+  EXPECT_EQ(cache.size(), 4u);
+  EXPECT_TRUE(cache.remove(1));
+  EXPECT_EQ(cache.pinned(), 1u);
+}
+
+TEST(LruCache, CompressionIsForgottenWithTheChunk) {
+  LruCache cache(2);
+  CacheChanges changes;
+  cache.use(Chunks{1, 2}, changes);
+  for (const ChunkHash chunk : {1, 2}) cache.setMethod(chunk, "zstd");
+  EXPECT_EQ(cache.compressed(), 2u);
+  cache.setMethod(1, "");
+  EXPECT_EQ(cache.compressed(), 1u);
+  cache.use(Chunks{1, 3}, changes);
+  EXPECT_EQ(changes.evicted, Chunks{2});
+  EXPECT_EQ(cache.compressed(), 0u);
+}
+
 TEST(LruCache, APromptLongerThanTheCacheLeavesItsBeginning) {
   LruCache cache(2);
   CacheChanges changes;

@@ -52,6 +52,7 @@ std::vector<Row> inspectRows();
 std::vector<Row> rpcRows();
 std::vector<Row> crowdRows();
 std::vector<Row> repairRows();
+std::vector<Row> operationRows();
 
 // All rows in the order of the report.
 std::vector<Row> allRows();

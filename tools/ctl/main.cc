@@ -48,7 +48,11 @@ Exit codes:
   6  check-finish: it has not ended yet)";
 
 int run(int argc, const char* const* argv) {
-  CLI::App app("holdfast-ctl: asks a running Holdfast controller what it knows.", "holdfast-ctl");
+  CLI::App app(
+      "holdfast-ctl: asks a running Holdfast controller what it knows, and has it do things with "
+      "the "
+      "caches of its workers.",
+      "holdfast-ctl");
   std::string address = "127.0.0.1:7440";
   bool json = false;
   app.set_version_flag("--version", "holdfast-ctl " HOLDFAST_VERSION);
