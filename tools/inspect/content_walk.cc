@@ -95,7 +95,8 @@ class Walk {
     const LivePart& live = location_.live;
     const StoreKey prefix = journalPrefix(location_.id, live.generation);
     bool based = false;
-    std::optional<uint32_t> stream;
+    uint32_t stream = 0;
+    bool inStream = false;  // `next` is known for it
     uint64_t next = 0;  // within the stream
     for (rows_.seek(prefix); rows_.at(prefix); rows_.next()) {
       const auto key = parseJournalKey(rows_.key());
@@ -109,6 +110,7 @@ class Walk {
         visitor_.base();
         based = true;
         stream = live.stream;
+        inStream = true;
         next = live.baseSeq + 1;
       }
       if (key->stream == live.stream && key->firstSeq <= live.baseSeq) {
@@ -117,7 +119,7 @@ class Walk {
                     " is in the segments");
         continue;
       }
-      if (stream == key->stream && key->firstSeq != next) {
+      if (inStream && stream == key->stream && key->firstSeq != next) {
         wrong("journal-gap", nameOf(*key),
               "it should begin at seq " + std::to_string(next) +
                   (key->firstSeq > next ? ": what was before it is missing" : ": it overlaps"));
@@ -126,10 +128,11 @@ class Walk {
       auto entry = words ? decodeJournal(*words) : std::nullopt;
       if (!entry) {
         wrong("undecodable", nameOf(*key), "it does not decode");
-        stream.reset();
+        inStream = false;
         continue;
       }
       stream = key->stream;
+      inStream = true;
       next = key->firstSeq + entry->operations.size();
       entry->stream = key->stream;
       entry->firstSeq = key->firstSeq;
