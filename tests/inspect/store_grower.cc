@@ -155,8 +155,8 @@ void StoreGrower::evict(const std::string& instance, uint32_t worker, const std:
   report(process({instance, worker}), location, keys, std::vector<bool>(keys.size(), true));
 }
 
-// What was written is committed first, so that what is grown does not depend on how busy the machine
-// is.
+// What was written is committed first, so that what is grown does not depend on how busy the
+// machine is.
 void StoreGrower::poll() {
   while (store_->statistics().committed < registry_->tree().lastTicket()) {
     std::this_thread::yield();
