@@ -97,7 +97,7 @@ class Walk {
     bool based = false;
     uint32_t stream = 0;
     bool inStream = false;  // `next` is known for it
-    uint64_t next = 0;  // within the stream
+    uint64_t next = 0;      // within the stream
     for (rows_.seek(prefix); rows_.at(prefix); rows_.next()) {
       const auto key = parseJournalKey(rows_.key());
       if (!key) continue;
