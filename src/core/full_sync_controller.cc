@@ -1,11 +1,9 @@
 #include "core/full_sync_controller.h"
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "core/check.h"
 #include "core/resume_policy.h"
 
 namespace holdfast {
