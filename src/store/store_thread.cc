@@ -1,14 +1,12 @@
 #include "store/store_thread.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <type_traits>
 #include <utility>
 
 #include "core/check.h"
+#include "store/give_way.h"
 
 namespace holdfast {
 namespace {
@@ -151,8 +149,7 @@ void StoreThread::log(LogLevel level, const std::string& message) const {
 }
 
 void StoreThread::run() {
-  // Where processors are scarce the loop comes first: look-ups wait for nobody, commits may.
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
+  giveWay(kNiceOfWrites);
   if (!commitLeftovers()) return;
   bool lingered = false;
   for (;;) {
