@@ -119,14 +119,7 @@ ReportOutcome KvController::take(Location& location, const Report& report) {
 ReportOutcome KvController::beyondGap(Location& location, const Report& report) {
   if (repair_.wanted(location)) return ReportOutcome::kGap;
   if (!repair_.hold(location, location.gap, location.lastSeq + 1, report)) {
-    location.gap.clear();
-    location.sync = SyncState::kDiverged;
-    location.reason = Reason::kHeldOverflow;
-    ++tree_.counters().decisions[static_cast<size_t>(Reason::kHeldOverflow)];
-    events_.event(EventSink::Level::kWarning, describe(location) + ": DIVERGED (" +
-                                                  std::string(reasonName(Reason::kHeldOverflow)) +
-                                                  "), needs a full sync");
-    repair_.want(location, Reason::kHeldOverflow);
+    repair_.diverge(location, Reason::kHeldOverflow, "more operations than can be held");
     return ReportOutcome::kGap;
   }
   if (location.sync != SyncState::kReplaying) {
