@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/pins.h"
 #include "core/resume_policy.h"
 
 namespace holdfast {
@@ -24,6 +25,7 @@ void abandonBuilding(RegistryTree& tree, Location& location, StoreBatch& batch) 
 void beginGeneration(RegistryTree& tree, Location& location, uint64_t incarnation, uint64_t seq,
                      StoreBatch& batch) {
   abandonBuilding(tree, location, batch);
+  dropPins(location, batch);
   LocationRecord& record = location.record;
   const OwnerId owner = location.worker->owner;
   // A location that is new has none yet.

@@ -138,7 +138,8 @@ ExitCode run(const Configuration& configuration) {
   LoggedEvents events;
   Registry registry(registryOptions(configuration, faultAhead), clock, *store, events);
   const RecoveryReport recovered = registry.recover();
-  Executor executor(registry.tree(), *store, clock, configuration.executor, drawRandom);
+  Executor executor(registry.tree(), registry.pins(), *store, clock, configuration.executor,
+                    drawRandom);
   executor.recover(registry.takeRecoveredEvents());
   registry.observeSessions(&executor);
   const uint64_t recoveryMs = millisecondsSince(start);

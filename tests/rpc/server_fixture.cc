@@ -70,7 +70,7 @@ ServerTest::ServerTest(const ServerOptions& options)
       directory(newDirectory()),
       address("unix:" + (directory / "s").string()),
       registry({}, clock, store, events),
-      executor(registry.tree(), store, clock, {}, [this]() { return ++drawn; }),
+      executor(registry.tree(), registry.pins(), store, clock, {}, [this]() { return ++drawn; }),
       turns(io.lowLevelProvider->getTimer()) {
   const RecoveryReport recovered = registry.recover();
   registry.observeSessions(&executor);
