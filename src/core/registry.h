@@ -42,6 +42,7 @@ class Registry : public StoreListener {
   void observeSessions(SessionObserver* observer) { tree_.observeSessions(observer); }
 
   RegistrationController& registration() { return registration_; }
+  const RegistrationController& registration() const { return registration_; }
   KvController& kv() { return kv_; }
   const RepairController& repair() const { return repair_; }
   // Of the steady clock that time-outs go by.

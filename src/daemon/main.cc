@@ -13,6 +13,8 @@
 #include <random>
 #include <string>
 
+#include "capture/inputs.h"
+#include "capture/log_format.h"
 #include "core/registry.h"
 #include "daemon/configuration.h"
 #include "daemon/daemon.h"
@@ -116,6 +118,20 @@ ServerOptions serverOptions(const Configuration& configuration) {
           .crowdIntervalUs = ServerOptions().crowdIntervalUs};
 }
 
+// A log whose checkpoint, if it needs one, is there. Before the store recovers.
+Result<std::unique_ptr<LogWriter>> beginLog(const Configuration& configuration,
+                                            const RocksStore& store) {
+  LogOptions options = configuration.capture;
+  options.program = "holdfastd " HOLDFAST_VERSION;
+  auto log = LogWriter::open(std::move(options));
+  if (!log.ok() || store.created()) return log;
+  const std::string checkpoint = log.value()->folder() + "/" + std::string(kCheckpointFolder);
+  if (const std::string error = store.checkpoint(checkpoint); !error.empty()) {
+    return Error{ErrorCode::kUnavailable, error};
+  }
+  return log;
+}
+
 ExitCode run(const Configuration& configuration) {
   const SteadyClock::time_point start = SteadyClock::now();
   // Before any thread begins: they inherit the mask.
@@ -133,14 +149,36 @@ ExitCode run(const Configuration& configuration) {
   const std::unique_ptr<RocksStore> store = std::move(opened.value());
   if (store->created()) spdlog::info("created a new store in {}", configuration.dataDir);
 
+  std::unique_ptr<LogWriter> log;
+  if (!configuration.capture.directory.empty()) {
+    auto begun = beginLog(configuration, *store);
+    if (!begun.ok()) {
+      spdlog::error("{}", begun.error().message);
+      return ExitCode::kCapture;
+    }
+    log = std::move(begun.value());
+  }
+
   FaultAhead faultAhead;
   LoopClock clock;
   LoggedEvents events;
-  Registry registry(registryOptions(configuration, faultAhead), clock, *store, events);
+  Environment environment(clock, *store, drawRandom);
+  const CoreOptions coreOptions{registryOptions(configuration, faultAhead), configuration.executor};
+  Registry registry(coreOptions.registry, environment.clock(), environment.store(), events);
   const RecoveryReport recovered = registry.recover();
-  Executor executor(registry.tree(), *store, clock, configuration.executor, drawRandom);
+  Executor executor(registry.tree(), environment.store(), environment.clock(), coreOptions.executor,
+                    [&environment]() { return environment.random(); });
   executor.recover(registry.takeRecoveredEvents());
   registry.observeSessions(&executor);
+  Inputs inputs(environment, registry, executor, events);
+  if (log != nullptr) {
+    spdlog::info("capturing into {}", log->folder());
+    inputs.capture(std::move(log),
+                   {.options = coreOptions,
+                    .clusterId = store->clusterId(),
+                    .checkpoint = store->created() ? std::string() : std::string(kCheckpointFolder),
+                    .redact = configuration.captureRedact});
+  }
   const uint64_t recoveryMs = millisecondsSince(start);
 
   LoopTurns turns(timer);
@@ -152,8 +190,8 @@ ExitCode run(const Configuration& configuration) {
                      .residentBytes = residentBytes,
                      .diskBytes = [&store]() { return store->statistics().bytesOnDisk; },
                      .storeQueueBytes = [&store]() { return store->statistics().queueBytes; }};
-  Server server(serverOptions(configuration), std::move(facts), registry, executor, *store, events,
-                turns, *io.lowLevelProvider);
+  Server server(serverOptions(configuration), std::move(facts), inputs, *store, events, turns,
+                *io.lowLevelProvider);
   std::string addresses;
   for (const std::string& address : configuration.listen) {
     auto names = server.listen(address);
@@ -169,7 +207,7 @@ ExitCode run(const Configuration& configuration) {
   auto signal = io.unixEventPort.onSignal(SIGTERM).exclusiveJoin(io.unixEventPort.onSignal(SIGINT));
   int signalNumber = 0;
   {
-    Daemon daemon(registry, executor, *store, server, clock, turns, storeWakeup, timer);
+    Daemon daemon(inputs, *store, server, clock, turns, storeWakeup, timer);
     if (recovered.quarantined != 0) {
       spdlog::warn(
           "{} workers are quarantined: their records are damaged; holdfast-ctl workers "
@@ -184,6 +222,7 @@ ExitCode run(const Configuration& configuration) {
 
   spdlog::info("{}: writing what is queued", strsignal(signalNumber));
   server.stop();
+  inputs.endCapture(Inputs::CaptureEnd::kProcessEnded);
   if (const std::string lost = store->close(); !lost.empty()) {
     spdlog::error("{}", lost);
     return ExitCode::kFatal;

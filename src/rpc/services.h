@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "capture/inputs.h"
 #include "core/limits.h"
 #include "core/registry.h"
 #include "executor/executor.h"
@@ -44,8 +45,9 @@ struct ProcessFacts {
 struct Services {
   const ServerOptions options;
   const ProcessFacts facts;
-  Registry& registry;
-  Executor& executor;
+  Inputs& inputs;
+  const Registry& registry;  // what came of them
+  const Executor& executor;
   RegistryStore& store;
   EventSink& events;
   LoopTurns& turns;

@@ -125,8 +125,8 @@ class OperationsTest : public ServerTest {
   // What the daemon's timer does.
   void tick(uint64_t ms = 0) {
     clock.nowMs += ms;
-    executor.tick();
-    while (executor.work()) {
+    inputs.tick();
+    while (inputs.work()) {
     }
     settle();
   }
