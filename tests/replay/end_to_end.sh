@@ -103,7 +103,7 @@ stopDaemon
 [[ $? == 3 ]] || fail "a log that is not there must have exit code 3"
 "$replay" "$work/clean-captures" --speed slow >"$work/out-9" 2>&1
 [[ $? == 2 ]] || fail "a wrong option must have exit code 2"
-"$replay" "$work/clean-captures" --step --message register --instance llama-0 </dev/null >"$work/out-10" 2>&1 ||
+"$replay" "$work/clean-captures" --step --message register --instance fleet-0 </dev/null >"$work/out-10" 2>&1 ||
   fail "exit code $? of stepping"
 grep -q 'chunks, digest' "$work/out-10" || fail "stepping shows no state"
 echo "passed"
