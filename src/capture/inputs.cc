@@ -59,6 +59,16 @@ void Inputs::capture(std::unique_ptr<LogWriter> log, const Capture& capture) {
   });
 }
 
+std::string Inputs::captureFolder() const {
+  return recorder_ == nullptr ? std::string() : recorder_->log().folder();
+}
+
+void Inputs::restart(const std::string& why) {
+  environment_.begin();
+  registry_.restart(why);
+  executor_.restart();
+}
+
 void Inputs::endCapture(CaptureEnd why) {
   if (recorder_ == nullptr) return;
   recorder_->flush();

@@ -42,10 +42,19 @@ class Inputs final : public StoreListener {
     std::string checkpoint;  // of the state as it is now, within the log's folder; empty: it is new
     bool redact = false;     // prompt tokens are left out
   };
-  // From now on every input goes into this log, which begins with the state as it is: no input has
-  // come yet.
+  // From now on every input goes into this log, which begins with the state as it is: that of a
+  // start, or of restart().
   void capture(std::unique_ptr<LogWriter> log, const Capture& capture);
   bool capturing() const { return recorder_ != nullptr; }
+  // Of the log that is kept.
+  std::string captureFolder() const;
+
+  // So that a log can begin in the middle: no fold is begun any more; when quiet(), restart()
+  // brings core to where a restart would, see there; what is then queued to the store is where the
+  // log begins.
+  void holdFolds(bool hold) { registry_.holdFolds(hold); }
+  bool quiet() const { return registry_.foldsRunning() == 0 && executor_.quiet(); }
+  void restart(const std::string& why);
   enum class CaptureEnd { kProcessEnded, kSwitchedOff };
   // Whatever came is in the log when this returns. Nothing happens where none is kept.
   void endCapture(CaptureEnd why);

@@ -113,12 +113,14 @@ std::optional<std::string> Player::begin(schema::CaptureStart::Reader start) {
     for (const auto& [ourName, ourValue] : ours) {
       if (ourName == name) value -= ourValue;
     }
+    if (name == "foldsStarted") foldsBefore_ = value;
   }
   return std::nullopt;
 }
 
 std::optional<std::string> Player::play(Entry entry) {
   ++entries_;
+  lastLookup_ = {};
   clock_.steady = entry.getSteadyMs();
   clock_.wall = entry.getWallMs();
   store_.setRoom(!entry.getNoRoom());
@@ -234,10 +236,13 @@ void Player::takeWorkerMessage(Entry entry) {
 std::optional<std::string> Player::takeOther(Entry entry) {
   RegistrationController& registration = registry_->registration();
   switch (entry.which()) {
-    case schema::CaptureEntry::LOOKUP:
-      (void)registry_->kv().lookup(viewOf(entry.getLookup().getModel()),
-                                   numbersOf<uint64_t>(entry.getLookup().getHashes(), scratch_));
+    case schema::CaptureEntry::LOOKUP: {
+      const auto found =
+          registry_->kv().lookup(viewOf(entry.getLookup().getModel()),
+                                 numbersOf<uint64_t>(entry.getLookup().getHashes(), scratch_));
+      if (found.ok()) lastLookup_ = found.value();
       return std::nullopt;
+    }
     case schema::CaptureEntry::OPERATION: {
       OperationRequest request = read(entry.getOperation());
       if (static_cast<size_t>(request.kind) >= kOperationKinds) return "an unknown operation";
@@ -270,7 +275,8 @@ std::optional<std::string> Player::takeOther(Entry entry) {
       return committed(entry.getCommitted());
     case schema::CaptureEntry::FOLDED: {
       if (options_.into != nullptr) return std::nullopt;  // it folds by itself
-      const FoldResult result = read(entry.getFolded());
+      FoldResult result = read(entry.getFolded());
+      result.id -= foldsBefore_;
       if (!store_.takeFold(result.id)) {
         return "fold " + std::to_string(result.id) + " has ended, which was never begun here";
       }
@@ -298,6 +304,7 @@ std::optional<std::string> Player::awaitInto(const std::function<bool()>& done) 
   while (true) {
     options_.into->poll(*completions_);
     for (const FoldResult& fold : std::exchange(completions_->folds, {})) {
+      store_.takeFold(fold.id);
       registry_->onFolded(fold);
     }
     if (!completions_->broken.empty()) return completions_->broken;
@@ -324,6 +331,13 @@ std::optional<std::string> Player::committed(Ticket upTo) {
   });
   if (!why) registry_->onCommitted(here);
   return why;
+}
+
+std::optional<std::string> Player::settle() {
+  if (options_.into == nullptr || registry_ == nullptr) return std::nullopt;
+  return awaitInto([this]() {
+    return completions_->committed >= store_.lastTicket() && store_.foldsRunning() == 0;
+  });
 }
 
 // --- the end ---

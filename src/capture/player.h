@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -39,11 +40,16 @@ class Player {
   // Takes the next entry. Nothing, or why the replay cannot go on.
   std::optional<std::string> play(schema::CaptureEntry::Reader entry);
 
+  // The log has been played: waits for what is still to be written, and for folds. The same.
+  std::optional<std::string> settle();
+
   // Null before the log's start.
   const Registry* registry() const { return registry_.get(); }
   const Executor* executor() const { return executor_.get(); }
   // The worker whose session it was when the log was made; null: none in force here.
   const Worker* workerOf(SessionId logged) const;
+  // What the last look-up found; until the next entry.
+  std::span<const LookupMatch> lastLookup() const { return lastLookup_; }
   // Counters as the log counts them.
   NamedCounters counters() const;
   // Where what came differs from what the log says; at most some.
@@ -81,6 +87,8 @@ class Player {
   std::unordered_map<SessionId, SessionId> sessions_;  // as logged -> here
   std::deque<uint64_t> drawn_;
   NamedCounters countersBefore_;  // the log's, less ours, at its start
+  uint64_t foldsBefore_ = 0;      // begun before the log
+  std::span<const LookupMatch> lastLookup_;
   std::vector<uint64_t> scratch_;
   std::vector<std::string> differences_;
   uint64_t entries_ = 0;

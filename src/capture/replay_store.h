@@ -26,6 +26,8 @@ class ReplayStore final : public RegistryStore {
   // A fold that core asked for has ended. False: it did not ask for this one.
   bool takeFold(uint64_t id) { return folds_.erase(id) != 0; }
 
+  size_t foldsRunning() const { return folds_.size(); }
+
   // --- RegistryStore ---
 
   OwnerId claim() override { return into_ != nullptr ? into_->claim() : nextOwner_++; }

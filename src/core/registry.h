@@ -58,6 +58,14 @@ class Registry : public StoreListener {
   // when there is none left.
   bool work();
 
+  // Brings everything to where a restart on what is queued to the store would bring it, and keeps
+  // look-ups: sessions end, their workers are RECOVERED until they register again; what waits in
+  // memory is forgotten, and full syncs under way are abandoned. So that a log of inputs can begin
+  // here. No fold may be running: holdFolds() first.
+  void restart(const std::string& why);
+  void holdFolds(bool hold) { kv_.holdFolds(hold); }
+  size_t foldsRunning() const { return kv_.foldsRunning(); }
+
   // Whether everything that was applied is committed.
   bool committed() const { return tree_.committedTicket() >= tree_.lastTicket(); }
 

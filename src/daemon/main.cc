@@ -14,8 +14,8 @@
 #include <string>
 
 #include "capture/inputs.h"
-#include "capture/log_format.h"
 #include "core/registry.h"
+#include "daemon/capture_switch.h"
 #include "daemon/configuration.h"
 #include "daemon/daemon.h"
 #include "daemon/logging.h"
@@ -118,18 +118,10 @@ ServerOptions serverOptions(const Configuration& configuration) {
           .crowdIntervalUs = ServerOptions().crowdIntervalUs};
 }
 
-// A log whose checkpoint, if it needs one, is there. Before the store recovers.
-Result<std::unique_ptr<LogWriter>> beginLog(const Configuration& configuration,
-                                            const RocksStore& store) {
+LogOptions logOptions(const Configuration& configuration) {
   LogOptions options = configuration.capture;
   options.program = "holdfastd " HOLDFAST_VERSION;
-  auto log = LogWriter::open(std::move(options));
-  if (!log.ok() || store.created()) return log;
-  const std::string checkpoint = log.value()->folder() + "/" + std::string(kCheckpointFolder);
-  if (const std::string error = store.checkpoint(checkpoint); !error.empty()) {
-    return Error{ErrorCode::kUnavailable, error};
-  }
-  return log;
+  return options;
 }
 
 ExitCode run(const Configuration& configuration) {
@@ -149,9 +141,10 @@ ExitCode run(const Configuration& configuration) {
   const std::unique_ptr<RocksStore> store = std::move(opened.value());
   if (store->created()) spdlog::info("created a new store in {}", configuration.dataDir);
 
+  const LogOptions captureOptions = logOptions(configuration);
   std::unique_ptr<LogWriter> log;
-  if (!configuration.capture.directory.empty()) {
-    auto begun = beginLog(configuration, *store);
+  if (!captureOptions.directory.empty()) {
+    auto begun = CaptureSwitch::begin(captureOptions, *store);
     if (!begun.ok()) {
       spdlog::error("{}", begun.error().message);
       return ExitCode::kCapture;
@@ -171,14 +164,8 @@ ExitCode run(const Configuration& configuration) {
   executor.recover(registry.takeRecoveredEvents());
   registry.observeSessions(&executor);
   Inputs inputs(environment, registry, executor, events);
-  if (log != nullptr) {
-    spdlog::info("capturing into {}", log->folder());
-    inputs.capture(std::move(log),
-                   {.options = coreOptions,
-                    .clusterId = store->clusterId(),
-                    .checkpoint = store->created() ? std::string() : std::string(kCheckpointFolder),
-                    .redact = configuration.captureRedact});
-  }
+  CaptureSwitch capture(captureOptions, coreOptions, inputs, *store, timer);
+  if (log != nullptr) capture.use(std::move(log), configuration.captureRedact);
   const uint64_t recoveryMs = millisecondsSince(start);
 
   LoopTurns turns(timer);
@@ -189,7 +176,10 @@ ExitCode run(const Configuration& configuration) {
                      .uptimeMs = [start]() { return millisecondsSince(start); },
                      .residentBytes = residentBytes,
                      .diskBytes = [&store]() { return store->statistics().bytesOnDisk; },
-                     .storeQueueBytes = [&store]() { return store->statistics().queueBytes; }};
+                     .storeQueueBytes = [&store]() { return store->statistics().queueBytes; },
+                     .captureOn = [&capture](const std::string& directory,
+                                             bool redact) { return capture.on(directory, redact); },
+                     .captureOff = [&capture]() { return capture.off(); }};
   Server server(serverOptions(configuration), std::move(facts), inputs, *store, events, turns,
                 *io.lowLevelProvider);
   std::string addresses;

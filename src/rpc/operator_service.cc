@@ -146,4 +146,21 @@ kj::Promise<void> OperatorService::drain(DrainContext context) {
   return services_.waiters.committed(drained.value());
 }
 
+kj::Promise<void> OperatorService::capture(CaptureContext context) {
+  const auto message = context.getParams().getMessage();
+  if (!services_.facts.captureOn || !services_.facts.captureOff) {
+    return wireError({ErrorCode::kRefused, "this server keeps no capture logs"});
+  }
+  if (message.getOff()) {
+    const auto ended = services_.facts.captureOff();
+    if (!ended.ok()) return wireError(ended.error());
+    context.getResults().setFolder(textOf(ended.value()));
+    return kj::READY_NOW;
+  }
+  return services_.facts.captureOn(std::string(viewOf(message.getDirectory())), message.getRedact())
+      .then([context](std::string&& folder) mutable {
+        context.getResults().setFolder(textOf(folder));
+      });
+}
+
 }  // namespace holdfast

@@ -135,7 +135,10 @@ void RocksStore::recover(RecoverySink& sink) {
 }
 
 std::string RocksStore::checkpoint(const std::string& path) const {
-  HOLDFAST_CHECK(!parts_->recovered, "a checkpoint after recover()");
+  HOLDFAST_CHECK(parts_->completions.committed() + 1 == parts_->nextTicket,
+                 "a checkpoint while writes are queued");
+  const auto lease = parts_->database.lease();
+  if (!lease) return "cannot make a copy of the store while it is opened again; try again soon";
   rocksdb::Checkpoint* made = nullptr;
   rocksdb::Status status = rocksdb::Checkpoint::Create(parts_->database.db(), &made);
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);

@@ -107,8 +107,8 @@ class RocksStore : public RegistryStore {
   void poll(StoreListener& listener) override;
   void recover(RecoverySink& sink) override;
 
-  // Makes a copy of the store as open() found it in a new directory, of hard links where the file
-  // system lets it. Before recover(). Empty, or why not.
+  // Makes a copy of the store in a new directory, of hard links where the file system lets it. No
+  // write may be queued. Empty, or why not.
   std::string checkpoint(const std::string& path) const;
 
   StoreStatistics statistics() const;

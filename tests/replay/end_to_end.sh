@@ -1,8 +1,8 @@
 #!/bin/bash
 # A fleet serves while everything goes wrong that it can bring about, and all of it is captured: the
 # log, replayed flat out and at recorded speed, leads to the controller's registry and to that of its
-# store; so does a log that begins with what an earlier controller left, and one of a killed
-# controller leads to a store and to another controller.
+# store; so does a log that begins with what an earlier controller left, and one that begins under way;
+# one of a killed controller leads to a store, and one without faults to another controller.
 #
 # usage: end_to_end.sh HOLDFASTD HOLDFAST_FLEET HOLDFAST_CTL HOLDFAST_INSPECT HOLDFAST_REPLAY
 set -u
@@ -10,7 +10,8 @@ daemon=$1 fleet=$2 ctl=$3 inspect=$4 replay=$5
 work=$(mktemp -d)
 address=unix:$work/socket
 daemonPid=
-trap 'kill -9 $daemonPid 2>/dev/null; rm -rf "$work"' EXIT
+fleetPid=
+trap 'kill -9 $daemonPid $fleetPid 2>/dev/null; rm -rf "$work"' EXIT
 
 fail() {
   echo "FAILED: $*"
@@ -95,6 +96,28 @@ stopDaemon
 startDaemon other daemon4.log
 replayed 6 "$work/clean-captures" "$digest" --into "rpc:$address"
 stopDaemon
+
+# Switched on and off under way, with faults: the log begins with the state as it was, workers are
+# asked for nothing that was confirmed, and look-ups go on.
+startDaemon late daemon5.log
+"$fleet" --controller "$address" --instances 2 --ranks 2 --capacity 500 --disk 1000 --rate 200 --json --leave \
+  --duration 5 --drop 0.01 --restart-every 1 --corrupt-every 1 --settle 60 >"$work/out-fleet" 2>"$work/fleet.log" &
+fleetPid=$!
+for ((i = 0; i < 600; ++i)); do
+  [[ $(statusValue memberships) -gt 3000 ]] && break
+  sleep 0.1
+done
+"$ctl" --controller "$address" capture on "$work/late-captures" >"$work/out-on" 2>&1 || fail "no capture"
+"$ctl" --controller "$address" capture on "$work/late-captures" >"$work/out-on2" 2>&1 && fail "two captures at a time"
+wait $fleetPid || fail "exit code $? of the fleet"
+digest=$(statusValue registryDigest)
+"$ctl" --controller "$address" capture off >"$work/out-off" 2>&1 || fail "no end of the capture"
+"$ctl" --controller "$address" capture off >>"$work/out-off" 2>&1 && fail "an end without a capture"
+stopDaemon
+replayed 11 "$work/late-captures" "$digest"
+replayed 12 "$work/late-captures" "$digest" --into "store:$work/late-copy"
+[[ $("$inspect" digest "$work/late-copy") == "$digest" ]] || fail "the copy has another digest"
+[[ $(value "$work/out-11" end) == *'switched off' ]] || fail "the log has no end"
 
 # Told from the outside.
 "$replay" "$work/clean-captures" --check-digest 00000000000000000000000000000000 >"$work/out-7" 2>&1

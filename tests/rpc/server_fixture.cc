@@ -84,7 +84,9 @@ ServerTest::ServerTest(const ServerOptions& options)
                      .uptimeMs = []() { return uint64_t{5}; },
                      .residentBytes = {},
                      .diskBytes = {},
-                     .storeQueueBytes = {}};
+                     .storeQueueBytes = {},
+                     .captureOn = {},
+                     .captureOff = {}};
   // Time does not pass while a test drives the loop, so nobody may wait for it.
   ServerOptions unpaced = options;
   unpaced.crowdIntervalUs = 0;

@@ -28,6 +28,10 @@ bool showDiverged(Controller& controller, const Output& output);
 bool forceSync(Controller& controller, const Output& output, const std::string& instance,
                uint32_t worker, const std::string& location);
 
+// Begins or ends a log of what comes in to the controller.
+void switchCapture(Controller& controller, const Output& output, bool off,
+                   const std::string& directory, bool redact);
+
 struct Prompt {
   std::string model;
   // Exactly one is set.

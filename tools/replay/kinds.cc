@@ -157,6 +157,16 @@ std::string describe(uint64_t number, Entry entry, const Player& player) {
   return line;
 }
 
+std::string foundBy(const Player& player) {
+  std::string text;
+  for (const LookupMatch& match : player.lastLookup()) {
+    text += "    found: instance " + quotedForPeople(match.instance) + ", " +
+            std::to_string(match.chunks) + " chunks, most in " + quotedForPeople(match.location) +
+            ", " + std::to_string(match.allRanksChunks) + " of them on all ranks\n";
+  }
+  return text;
+}
+
 std::string stateAround(Entry entry, const Player& player) {
   if (player.registry() == nullptr) return {};
   const About about = aboutOf(entry, player);

@@ -19,6 +19,8 @@ std::string kindOf(schema::CaptureEntry::Reader entry);
 bool matches(const Filter& filter, schema::CaptureEntry::Reader entry, const Player& player);
 // A line: number, time, kind, whose, and what it carries.
 std::string describe(uint64_t number, schema::CaptureEntry::Reader entry, const Player& player);
+// What the look-up that was just replayed has found, a line an instance.
+std::string foundBy(const Player& player);
 // The state of the worker or instance that the entry is about, a line a location; empty: it is
 // about none, or about one that is not there.
 std::string stateAround(schema::CaptureEntry::Reader entry, const Player& player);

@@ -149,7 +149,7 @@ bool Run::take(Entry entry) {
     return false;
   }
   if (match && options_.step) {
-    std::cout << "  then\n" << stateAround(entry, *player_) << std::flush;
+    std::cout << "  then\n" << stateAround(entry, *player_) << foundBy(*player_) << std::flush;
     if (asking_ && isatty(STDIN_FILENO) != 0) {
       std::cout << "Enter: on to the next, c: on without stopping, q: end here > " << std::flush;
       std::string answer;
@@ -193,6 +193,7 @@ int Run::all() {
       showProgress(secondsSince(start));
     }
   }
+  if (failure_.empty()) failure_ = player_->settle().value_or("");
   progress_.clear();
   outcome_.seconds = secondsSince(start);
   return finish();
