@@ -37,7 +37,7 @@ const std::vector<std::string> kLocations = {"gpu", "disk"};
 // Workers that hold by their protocol most of the time.
 class World {
  public:
-  World(Random& random, const LogOptions& log) : random_(random) {
+  explicit World(Random& random) : random_(random) {
     options_.registry.foldFloorOperations = 40;
     options_.registry.lifeCycle.lostGraceMs = 60'000;
     registry_.emplace(options_.registry, environment_.clock(), environment_.store(), events);
@@ -46,12 +46,32 @@ class World {
                       options_.executor, [this]() { return environment_.random(); });
     registry_->observeSessions(&*executor_);
     inputs_.emplace(environment_, *registry_, *executor_, events);
+    for (uint32_t i = 0; i < kWorkers; ++i) workers_[i].world = this;
+  }
+
+  void capture(const LogOptions& log, const std::string& checkpoint = {}) {
     auto writer = LogWriter::open(log);
     folder = writer.value()->folder();
     inputs_->capture(
         std::move(writer.value()),
-        {.options = options_, .clusterId = "c0ffee", .checkpoint = {}, .redact = false});
-    for (uint32_t i = 0; i < kWorkers; ++i) workers_[i].world = this;
+        {.options = options_, .clusterId = "c0ffee", .checkpoint = checkpoint, .redact = false});
+  }
+  // As the daemon does it. What the store holds then.
+  MemoryStore::Disk captureUnderWay(const LogOptions& log) {
+    store_.setFull(false);
+    store_.setHealth({});
+    inputs_->holdFolds(true);
+    do {
+      clock_.nowMs += 1'000;
+      inputs_->tick();
+      complete();
+      inputs_->storePolled();
+      inputs_->work();
+    } while (!inputs_->quiet());
+    inputs_->restart("a capture begins");
+    complete();
+    capture(log, "checkpoint");
+    return store_.afterCrash();
   }
 
   void step() {
@@ -130,6 +150,11 @@ class World {
     uint64_t syncId = 0;
     std::vector<ChunkHash> syncKeys;
   };
+
+  void complete() {
+    store_.complete();
+    store_.poll(*inputs_);
+  }
 
   std::vector<ChunkHash> keys(size_t count) {
     std::vector<ChunkHash> keys;
@@ -269,7 +294,8 @@ class PlayerTest : public LogTest {};
 TEST_F(PlayerTest, AReplayIsTheSameEveryTime) {
   Counters seen;
   forRandomSequences(30, [&](Random& random) {
-    World world(random, options());
+    World world(random);
+    world.capture(options());
     for (int i = 0; i < 3000; ++i) world.step();
     world.end();
     const Counters& counters = world.registry().counters();
@@ -306,9 +332,51 @@ TEST_F(PlayerTest, AReplayIsTheSameEveryTime) {
   EXPECT_GT(seen.workersExpired, 0u);
 }
 
+TEST_F(PlayerTest, ALogThatBeginsUnderWayIsReplayedFromItsCheckpoint) {
+  uint64_t syncsAbandoned = 0;
+  uint64_t foldsCommitted = 0;
+  forRandomSequences(30, [&](Random& random) {
+    World world(random);
+    for (int i = 0; i < 1500; ++i) world.step();
+    const uint64_t folds = world.registry().counters().foldsCommitted;
+    const MemoryStore::Disk disk = world.captureUnderWay(options());
+    syncsAbandoned += world.registry().counters().fullSyncsAbandoned;
+    const uint64_t instances = world.registry().tree().instances().size();
+    for (int i = 0; i < 1500; ++i) world.step();
+    world.end();
+    foldsCommitted += world.registry().counters().foldsCommitted - folds;
+
+    Texts events;
+    Player player({.recovery =
+                       [&disk](RecoverySink& sink) {
+                         MemoryStore checkpoint(disk);
+                         checkpoint.recover(sink);
+                       },
+                   .into = nullptr,
+                   .faulter = nullptr},
+                  events);
+    auto log = LogReader::open({world.folder});
+    ASSERT_TRUE(log.ok());
+    bool begun = false;
+    while (log.value()->next()) {
+      const auto why = player.play(log.value()->entry());
+      ASSERT_FALSE(why) << *why << testing::PrintToString(player.differences());
+      if (!std::exchange(begun, true)) {
+        EXPECT_EQ(player.registry()->tree().instances().size(), instances);
+      }
+    }
+    EXPECT_THAT(player.differences(), IsEmpty());
+    EXPECT_EQ(player.registry()->registryDigest(), world.registry().registryDigest());
+    EXPECT_EQ(player.counters(), named(world.registry().counters()));
+  });
+  EXPECT_GT(syncsAbandoned, 0u);
+  EXPECT_GT(foldsCommitted, 0u);
+}
+
 TEST_F(PlayerTest, ALogWithoutItsBeginningIsRefused) {
   Random random(1);
-  World world(random, options());
+  World world(random);
+  world.capture(options());
   for (int i = 0; i < 100; ++i) world.step();
   world.end();
   Texts events;
@@ -324,7 +392,8 @@ TEST_F(PlayerTest, ALogWithoutItsBeginningIsRefused) {
 
 TEST_F(PlayerTest, TellsWhereALogIsOfAnotherProgram) {
   Random random(2);
-  World world(random, options());
+  World world(random);
+  world.capture(options());
   for (int i = 0; i < 500; ++i) world.step();
   world.end();
   Texts events;
@@ -376,7 +445,8 @@ TEST_F(PlayerTest, ALogThatCannotGoOnEndsWithAWarningAndTheCoreGoesOn) {
   LogOptions small = options();
   small.totalBytesMax = 200'000;
   small.fileBytesMax = 50'000;
-  World world(random, small);
+  World world(random);
+  world.capture(small);
   for (int i = 0; i < 5000; ++i) world.step();
   EXPECT_THAT(world.events.texts, testing::Contains(testing::HasSubstr("has ended: the limit")));
   Texts events;

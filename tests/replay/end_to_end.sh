@@ -117,7 +117,7 @@ stopDaemon
 replayed 11 "$work/late-captures" "$digest"
 replayed 12 "$work/late-captures" "$digest" --into "store:$work/late-copy"
 [[ $("$inspect" digest "$work/late-copy") == "$digest" ]] || fail "the copy has another digest"
-[[ $(value "$work/out-11" end) == *'switched off' ]] || fail "the log has no end"
+grep -q 'until it was switched off' "$work/out-11" || fail "the log has no end"
 
 # Told from the outside.
 "$replay" "$work/clean-captures" --check-digest 00000000000000000000000000000000 >"$work/out-7" 2>&1

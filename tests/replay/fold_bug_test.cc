@@ -43,16 +43,17 @@ TEST_F(BugTest, ASegmentThatAFoldDropsIsMissingInAReplayToo) {
     truth = captured.digest();
     ASSERT_EQ(store.value()->close(), "");
   }
-  ASSERT_EQ(run(INSPECT " verify " + options.dataDir).exitCode, 1) << "the bug does not show";
+  ASSERT_EQ(run(HOLDFAST_INSPECT " verify " + options.dataDir).exitCode, 1)
+      << "the bug does not show";
 
   // The core is right, whoever replays it: the store is not.
   const std::string check = " " + log() + " --check-digest " + truth + " --into store:" + directory;
-  const Command again = run(REPLAY_WITH_BUG + check + "/again");
+  const Command again = run(HOLDFAST_REPLAY_WITH_BUG + check + "/again");
   EXPECT_EQ(again.exitCode, 0) << again.output;
-  EXPECT_EQ(run(INSPECT " verify " + directory + "/again").exitCode, 1);
-  const Command healthy = run(REPLAY + check + "/healthy");
+  EXPECT_EQ(run(HOLDFAST_INSPECT " verify " + directory + "/again").exitCode, 1);
+  const Command healthy = run(HOLDFAST_REPLAY + check + "/healthy");
   EXPECT_EQ(healthy.exitCode, 0) << healthy.output;
-  EXPECT_EQ(run(INSPECT " verify " + directory + "/healthy").exitCode, 0);
+  EXPECT_EQ(run(HOLDFAST_INSPECT " verify " + directory + "/healthy").exitCode, 0);
 }
 
 }  // namespace

@@ -22,9 +22,10 @@ TEST_F(BugTest, AGapAppliedAsIfInOrderShowsAgainInAReplay) {
   ASSERT_NE(core.digest(), truth.hex()) << "the bug does not show";
 
   // The program with the bug comes to the same; the one without it to the truth, and says so.
-  const Command again = run(REPLAY_WITH_BUG " " + log() + " --check-digest " + core.digest());
+  const Command again =
+      run(HOLDFAST_REPLAY_WITH_BUG " " + log() + " --check-digest " + core.digest());
   EXPECT_EQ(again.exitCode, 0) << again.output;
-  const Command healthy = run(REPLAY " " + log());
+  const Command healthy = run(HOLDFAST_REPLAY " " + log());
   EXPECT_EQ(healthy.exitCode, 4) << healthy.output;
   EXPECT_NE(healthy.output.find(truth.hex()), std::string::npos) << healthy.output;
 }

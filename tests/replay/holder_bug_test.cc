@@ -21,10 +21,10 @@ TEST_F(BugTest, AHolderIdReusedEarlyShowsAgainInAReplay) {
 
   const std::string step = " " + log() + " --step --message lookup </dev/null";
   const std::string wrong = "found: instance \"llama\", 3 chunks";
-  const Command again = run(REPLAY_WITH_BUG + step);
+  const Command again = run(HOLDFAST_REPLAY_WITH_BUG + step);
   EXPECT_EQ(again.exitCode, 0) << again.output;
   EXPECT_NE(again.output.find(wrong), std::string::npos) << again.output;
-  const Command healthy = run(REPLAY + step);
+  const Command healthy = run(HOLDFAST_REPLAY + step);
   EXPECT_EQ(healthy.exitCode, 0) << healthy.output;
   EXPECT_EQ(healthy.output.find("found:"), std::string::npos) << healthy.output;
 }
