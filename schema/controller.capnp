@@ -95,4 +95,7 @@ interface Operator {
   drain @4 (message :Messages.DrainMsg) -> ();
   # No look-up names the instance until it is undone, also after a restart of the controller.
   # Reports and cache operations go on.
+  capture @5 (message :Messages.CaptureMsg) -> (folder :Text);
+  # Begins or ends a log of everything that comes in; where it is. To begin, every worker's session
+  # is ended: it registers again.
 }

@@ -529,3 +529,9 @@ struct DrainMsg {
   instanceId @0 :Text;
   undo @1 :Bool;                 # look-ups name it again
 }
+
+struct CaptureMsg {
+  off @0 :Bool;                  # end the log that is kept
+  directory @1 :Text;            # on the controller's machine; empty: as its --capture says
+  redact @2 :Bool;               # leave the tokens of prompts out
+}

@@ -48,6 +48,9 @@ class FullSyncController {
   // Recovery built a building part: work() goes on with it.
   void resume(Location& location) { queueTurn(location); }
 
+  // See Registry::restart; no building part is left.
+  void restart() { turns_.clear(); }
+
   static constexpr size_t kTurnOperations = 8192;
 
  private:

@@ -108,8 +108,13 @@ ReportOutcome KvController::take(Location& location, const Report& report) {
   const bool ofBuilding = record.building && record.building->incarnation == report.incarnation;
   const bool ofLive = record.live.incarnation == report.incarnation;
   const uint64_t expected = location.lastSeq + 1;
-  if (ofLive && report.firstSeq <= expected) {
-    const uint64_t known = expected - report.firstSeq;
+#ifdef HOLDFAST_BUG_GAP_IN_ORDER  // for tests of replays: what is missing is not noticed
+  const bool continues = ofLive;
+#else
+  const bool continues = ofLive && report.firstSeq <= expected;
+#endif
+  if (continues) {
+    const uint64_t known = expected - std::min(report.firstSeq, expected);
     const bool isNew = known < report.operations.size();
     if (isNew) apply(location, report.operations.dropFirst(known));
     if (!ofBuilding) return isNew ? ReportOutcome::kApplied : ReportOutcome::kRetransmission;
@@ -263,6 +268,7 @@ void KvController::queueFold(Location& location) {
 }
 
 void KvController::startFolds() {
+  if (foldsHeld_) return;
   while (folds_.size() < kFoldsAtOnce && !foldsDue_.empty() && store_.health().writable) {
     Location* location = tree_.byRef(foldsDue_.front());
     foldsDue_.pop_front();
@@ -273,6 +279,13 @@ void KvController::startFolds() {
     ++tree_.counters().foldsStarted;
     store_.fold({id, location->worker->owner, location->record.id, live, live.fold + 1});
   }
+}
+
+void KvController::restart() {
+  HOLDFAST_CHECK(folds_.empty(), "%zu folds run", folds_.size());
+  foldsDue_.clear();
+  foldsHeld_ = false;
+  turns_.clear();
 }
 
 void KvController::onFolded(const FoldResult& result) {

@@ -56,6 +56,11 @@ class KvController {
 
   // Starts folds that are due, as many as may run at once.
   void startFolds();
+  // None is begun from now on, until restart() or this says otherwise.
+  void holdFolds(bool hold) { foldsHeld_ = hold; }
+  size_t foldsRunning() const { return folds_.size(); }
+  // What waits for its turn is forgotten; see Registry::restart. No fold may be running.
+  void restart();
   void onFolded(const FoldResult& result);
 
  private:
@@ -92,6 +97,7 @@ class KvController {
   std::unordered_map<uint64_t, Fold> folds_;  // running, by request id
   uint64_t nextFold_ = 1;
   std::deque<LocationRef> foldsDue_;
+  bool foldsHeld_ = false;
   std::deque<LocationRef> turns_;  // locations whose held reports go on
 };
 

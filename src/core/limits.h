@@ -41,6 +41,8 @@ inline constexpr size_t kTokensPerLookupMax = 4194304;
 inline constexpr size_t kMessageBytesMax = size_t{64} << 20;
 inline constexpr size_t kConnectionsMaxDefault = 20000;
 inline constexpr size_t kStoreQueueBytesMax = size_t{64} << 20;
+// Captured and not yet written.
+inline constexpr size_t kCaptureQueueBytesMax = size_t{64} << 20;
 // Distinct location names and instances that the index can tell apart.
 inline constexpr size_t kLocationNamesMax = 4096;
 // Sessions remembered as superseded, of all workers, newest kept.

@@ -78,4 +78,42 @@ std::string_view workerStateName(WorkerState state) {
   return "?";
 }
 
+std::vector<std::pair<std::string, uint64_t>> named(const Counters& c) {
+  std::vector<std::pair<std::string, uint64_t>> list = {
+      {"registrations", c.registrations},
+      {"supersessions", c.supersessions},
+      {"deregistrations", c.deregistrations},
+      {"heartbeats", c.heartbeats},
+      {"workersLost", c.workersLost},
+      {"workersExpired", c.workersExpired},
+      {"reports", c.reports},
+      {"operations", c.operations},
+      {"reportsRetransmitted", c.reportsRetransmitted},
+      {"reportsDropped", c.reportsDropped},
+      {"reportsHeld", c.reportsHeld},
+      {"reportsGap", c.reportsGap},
+      {"reportsRefused", c.reportsRefused},
+      {"lookups", c.lookups},
+      {"p2pLookups", c.p2pLookups},
+      {"replays", c.replays},
+      {"replayedOperations", c.replayedOperations},
+      {"replaysFailed", c.replaysFailed},
+      {"fullSyncsAsked", c.fullSyncsAsked},
+      {"fullSyncsStarted", c.fullSyncsStarted},
+      {"fullSyncsResumed", c.fullSyncsResumed},
+      {"fullSyncsCompleted", c.fullSyncsCompleted},
+      {"fullSyncsFailed", c.fullSyncsFailed},
+      {"fullSyncsAbandoned", c.fullSyncsAbandoned},
+      {"resyncedKeys", c.resyncedKeys},
+      {"foldsStarted", c.foldsStarted},
+      {"foldsCommitted", c.foldsCommitted},
+      {"foldsAbandoned", c.foldsAbandoned},
+  };
+  for (size_t reason = 1; reason < kReasons; ++reason) {
+    list.emplace_back("decisions: " + std::string(reasonName(static_cast<Reason>(reason))),
+                      c.decisions[reason]);
+  }
+  return list;
+}
+
 }  // namespace holdfast

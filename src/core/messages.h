@@ -261,5 +261,7 @@ struct Counters {
   uint64_t foldsAbandoned = 0;
   uint64_t decisions[kReasons] = {};  // of the resume policy, by reason
 };
+// Each with its name, for people and programs.
+std::vector<std::pair<std::string, uint64_t>> named(const Counters& counters);
 
 }  // namespace holdfast

@@ -2,9 +2,37 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace holdfast {
+namespace {
+
+using PinnedChunks = std::pair<PinRecord, std::vector<ChunkHash>>;
+
+// In the order in which the store reads them back: chunks ascend, and what was pinned alike comes
+// with the first of it.
+std::vector<PinnedChunks> asStored(const LocationPins& pins) {
+  std::vector<std::pair<ChunkHash, uint32_t>> sorted;
+  sorted.reserve(pins.size());
+  pins.forPlaces(0, pins.places(),
+                 [&](ChunkHash chunk, uint32_t group) { sorted.emplace_back(chunk, group); });
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<PinnedChunks> result;
+  std::map<std::tuple<std::string_view, uint64_t, uint64_t>, size_t> known;  // -> place in result
+  for (const auto& [chunk, group] : sorted) {
+    const PinRecord& record = pins.group(group).record;
+    const auto [alike, isNew] = known.try_emplace(
+        {record.eventId, record.pinnedWallMs, record.expiresWallMs}, result.size());
+    if (isNew) result.push_back({record, {}});
+    result[alike->second].second.push_back(chunk);
+  }
+  return result;
+}
+
+}  // namespace
 
 void dropPins(Location& location, StoreBatch& batch) {
   if (location.pins == nullptr) return;
@@ -64,6 +92,23 @@ void Pins::recovered(Location& location, const PinRecord& record, std::span<cons
   }
   if (absent.empty()) return;
   batch.steps.emplace_back(DropPins{location.worker->owner, location.record.id, std::move(absent)});
+}
+
+void Pins::restart() {
+  sweeps_.clear();
+  ends_.clear();
+  StoreBatch batch;
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      for (const auto& location : worker->locations) {
+        if (location->pins == nullptr) continue;
+        for (const auto& [record, chunks] : asStored(*std::exchange(location->pins, nullptr))) {
+          recovered(*location, record, chunks, batch);
+        }
+      }
+    }
+  }
+  if (!batch.steps.empty()) tree_.wrote(store_.write(std::move(batch)));
 }
 
 void Pins::applying(Location& location, const Operations& operations) {

@@ -48,6 +48,9 @@ class Pins {
   void recovered(Location& location, const PinRecord& record, std::span<const ChunkHash> chunks,
                  StoreBatch& batch);
 
+  // What recovered() would make of all pins; see Registry::restart. One piece, however many.
+  void restart();
+
   // How many of the leading chunks this worker has pinned, in any of its locations.
   uint32_t pinnedPrefix(const Worker& worker, std::span<const ChunkHash> chunks) const;
 

@@ -573,6 +573,38 @@ void RegistrationController::pauseAll(const std::string& reason) {
   }
 }
 
+void RegistrationController::restart(const std::string& why) {
+  StoreBatch batch;
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      WorkerLink* link = worker->link;
+      endSession(*worker);
+      if (link != nullptr) link->closed(why);
+      if (worker->record.state == WorkerState::kActive) {
+        worker->record.state = WorkerState::kRecovered;
+      }
+      worker->lastHeardMs = clock_.steadyMs();
+      worker->lastSupersededMs = 0;
+      worker->supersededRuns.clear();
+      worker->registrationTicket = 0;
+      for (const auto& location : worker->locations) {
+        abandonBuilding(tree_, *location, batch);
+        location->gap.clear();
+        location->turnQueued = location->foldQueued = false;
+        location->completedSync = {};
+        location->syncReason = Reason::kNone;
+        location->legacySeq = 0;
+        if (!worker->quarantined.empty()) continue;
+        const bool hidden = location->record.live.hidden;
+        location->sync = hidden ? SyncState::kDiverged : SyncState::kCaughtUp;
+        location->reason = hidden ? Reason::kRestarted : Reason::kNone;
+      }
+      tree_.refreshVisibility(*worker);
+    }
+  }
+  commit(std::move(batch), {});
+}
+
 std::string_view RegistrationController::queryInstance(std::string_view ip) const {
   for (const auto& [name, instance] : tree_.instances()) {
     for (const auto& [id, worker] : instance->workers) {

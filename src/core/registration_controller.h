@@ -59,6 +59,9 @@ class RegistrationController {
   // An operator wants look-ups not to name an instance, or to name it again. The same.
   Result<Ticket> drain(std::string_view instance, bool drained);
 
+  // Of all workers: see Registry::restart. Links of sessions that end are told `why`.
+  void restart(const std::string& why);
+
   // query_instance: the instance of a worker registered with this ip; empty: none.
   std::string_view queryInstance(std::string_view ip) const;
 

@@ -49,6 +49,13 @@ bool Registry::work() {
   return true;
 }
 
+void Registry::restart(const std::string& why) {
+  registration_.restart(why);
+  fullSyncs_.restart();
+  kv_.restart();
+  pins_.restart();
+}
+
 void Registry::onCommitted(Ticket upTo) {
   tree_.committed(upTo);
 }

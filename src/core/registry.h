@@ -43,6 +43,7 @@ class Registry : public StoreListener {
   void observeSessions(SessionObserver* observer) { tree_.observeSessions(observer); }
 
   RegistrationController& registration() { return registration_; }
+  const RegistrationController& registration() const { return registration_; }
   KvController& kv() { return kv_; }
   const RepairController& repair() const { return repair_; }
   Pins& pins() { return pins_; }
@@ -58,6 +59,14 @@ class Registry : public StoreListener {
   // One bounded piece of background work (held reports, full syncs, pins that are over, a turn of
   // the sweep). False when there is none left.
   bool work();
+
+  // Brings everything to where a restart on what is queued to the store would bring it, and keeps
+  // look-ups: sessions end, their workers are RECOVERED until they register again; what waits in
+  // memory is forgotten, and full syncs under way are abandoned. So that a log of inputs can begin
+  // here. No fold may be running: holdFolds() first.
+  void restart(const std::string& why);
+  void holdFolds(bool hold) { kv_.holdFolds(hold); }
+  size_t foldsRunning() const { return kv_.foldsRunning(); }
 
   // Whether everything that was applied is committed.
   bool committed() const { return tree_.committedTicket() >= tree_.lastTicket(); }

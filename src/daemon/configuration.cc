@@ -52,7 +52,8 @@ Exit codes:
   2  the command line, environment or configuration file is wrong
   3  the data directory cannot be opened (in use, not writable, damaged, of a newer version)
   4  an address cannot be listened on
-  5  the disk lost what had been confirmed, or what was queued at the end could not be written)";
+  5  the disk lost what had been confirmed, or what was queued at the end could not be written
+  6  the log that --capture asks for cannot be begun)";
 
 // Options as text, before their ranges are checked together.
 struct Texts {
@@ -209,6 +210,29 @@ void addOptions(CLI::App& app, Configuration& c, Texts& t) {
   app.add_flag("--save-unfull-chunk,!--no-save-unfull-chunk", c.hashing.saveUnfullChunk,
                "Whether a last, shorter chunk counts")
       ->group(tokens);
+
+  const std::string capture = "Capture (a log of everything that comes in, for holdfast-replay)";
+  app.add_option("--capture", c.capture.directory,
+                 "Directory of capture logs; each start begins one in a folder of its own")
+      ->type_name("DIR")
+      ->group(capture);
+  app.add_flag("--capture-redact", c.captureRedact, "Leave the tokens of prompts out")
+      ->group(capture);
+  app.add_option("--capture-file-size", c.capture.fileBytesMax,
+                 "Size from which the log goes on in its next file")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(uint64_t{1} << 16, uint64_t{1} << 40))
+      ->type_name("SIZE")
+      ->capture_default_str()
+      ->group(capture);
+  app.add_option("--capture-retain", c.capture.totalBytesMax,
+                 "Size of all logs in the directory, for which the oldest are deleted; a log that "
+                 "reaches it by itself ends")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(uint64_t{1} << 20, uint64_t{1} << 50))
+      ->type_name("SIZE")
+      ->capture_default_str()
+      ->group(capture);
 
   const std::string logs = "Logs (to stderr)";
   app.add_option("--log-format", t.logFormat, "'text' or 'json' (an object a line)")

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "capture/log_writer.h"
 #include "core/limits.h"
 #include "executor/executor.h"
 #include "store/rocks_store.h"
@@ -16,10 +17,11 @@ namespace holdfast {
 // How the process ends; documented in --help.
 enum class ExitCode : int {
   kClean = 0,
-  kUsage = 2,   // command line, environment or configuration file
-  kStore = 3,   // the data directory cannot be opened
-  kListen = 4,  // no address could be bound, or one is refused
-  kFatal = 5,   // the store lost what it had confirmed, or could not write everything at the end
+  kUsage = 2,    // command line, environment or configuration file
+  kStore = 3,    // the data directory cannot be opened
+  kListen = 4,   // no address could be bound, or one is refused
+  kFatal = 5,    // the store lost what it had confirmed, or could not write everything at the end
+  kCapture = 6,  // the log that --capture asks for cannot be begun
 };
 
 enum class LogFormat { kText, kJson };
@@ -48,6 +50,9 @@ struct Configuration {
   uint32_t workersMax = kWorkersMaxDefault;
   uint32_t connectionsMax = kConnectionsMaxDefault;
   std::string defaultModel = "default";
+
+  LogOptions capture;  // no directory: no log
+  bool captureRedact = false;
 
   LogFormat logFormat = LogFormat::kText;
   std::string logLevel = "info";

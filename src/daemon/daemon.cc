@@ -10,10 +10,9 @@ constexpr uint64_t kTicksPerConnectionCheck = 10;
 
 }  // namespace
 
-Daemon::Daemon(Registry& registry, Executor& executor, RegistryStore& store, Server& server,
-               LoopClock& clock, LoopTurns& turns, Wakeup& storeWakeup, kj::Timer& timer)
-    : registry_(registry),
-      executor_(executor),
+Daemon::Daemon(Inputs& inputs, RegistryStore& store, Server& server, LoopClock& clock,
+               LoopTurns& turns, Wakeup& storeWakeup, kj::Timer& timer)
+    : inputs_(inputs),
       store_(store),
       server_(server),
       clock_(clock),
@@ -28,7 +27,7 @@ Daemon::Daemon(Registry& registry, Executor& executor, RegistryStore& store, Ser
 kj::Promise<void> Daemon::pollStore() {
   return storeWakeup_.signalled().then([this]() {
     turns_.observe();
-    store_.poll(registry_);
+    store_.poll(inputs_);
     server_.storePolled();
     // What was reported, or came with a full sync, may have left something to do.
     startWork();
@@ -42,8 +41,7 @@ kj::Promise<void> Daemon::tick() {
     // Behind everything that the poll of the sockets brought.
     return kj::evalLast([this]() {
              clock_.tick();
-             registry_.tick();
-             executor_.tick();
+             inputs_.tick();
              if (++ticks_ % kTicksPerConnectionCheck == 0) server_.checkConnections();
              startWork();
            })
@@ -59,20 +57,16 @@ void Daemon::startWork() {
 
 // A piece at a time when nothing else is to be done, with a poll of the sockets after each.
 kj::Promise<void> Daemon::work() {
-  return kj::evalLast([this]() {
-           const bool more = registry_.work();
-           return executor_.work() || more;
-         })
-      .then([this](bool more) {
-        if (!more) {
-          working_ = false;
-          return kj::Promise<void>(kj::READY_NOW);
-        }
-        return timer_.afterDelay(0 * kj::SECONDS).then([this]() {
-          turns_.observe();
-          return work();
-        });
-      });
+  return kj::evalLast([this]() { return inputs_.work(); }).then([this](bool more) {
+    if (!more) {
+      working_ = false;
+      return kj::Promise<void>(kj::READY_NOW);
+    }
+    return timer_.afterDelay(0 * kj::SECONDS).then([this]() {
+      turns_.observe();
+      return work();
+    });
+  });
 }
 
 void Daemon::taskFailed(kj::Exception&& exception) {

@@ -3,10 +3,9 @@
 
 #include <kj/async-io.h>
 
-#include "core/registry.h"
+#include "capture/inputs.h"
 #include "daemon/loop_clock.h"
 #include "daemon/wakeup.h"
-#include "executor/executor.h"
 #include "rpc/loop_turns.h"
 #include "rpc/server.h"
 
@@ -15,8 +14,8 @@ namespace holdfast {
 // All on the loop's thread; references outlive it.
 class Daemon final : private kj::TaskSet::ErrorHandler {
  public:
-  Daemon(Registry& registry, Executor& executor, RegistryStore& store, Server& server,
-         LoopClock& clock, LoopTurns& turns, Wakeup& storeWakeup, kj::Timer& timer);
+  Daemon(Inputs& inputs, RegistryStore& store, Server& server, LoopClock& clock, LoopTurns& turns,
+         Wakeup& storeWakeup, kj::Timer& timer);
 
  private:
   kj::Promise<void> pollStore();
@@ -25,8 +24,7 @@ class Daemon final : private kj::TaskSet::ErrorHandler {
   kj::Promise<void> work();
   void taskFailed(kj::Exception&& exception) override;
 
-  Registry& registry_;
-  Executor& executor_;
+  Inputs& inputs_;
   RegistryStore& store_;
   Server& server_;
   LoopClock& clock_;

@@ -13,7 +13,9 @@
 #include <random>
 #include <string>
 
+#include "capture/inputs.h"
 #include "core/registry.h"
+#include "daemon/capture_switch.h"
 #include "daemon/configuration.h"
 #include "daemon/daemon.h"
 #include "daemon/logging.h"
@@ -116,6 +118,12 @@ ServerOptions serverOptions(const Configuration& configuration) {
           .crowdIntervalUs = ServerOptions().crowdIntervalUs};
 }
 
+LogOptions logOptions(const Configuration& configuration) {
+  LogOptions options = configuration.capture;
+  options.program = "holdfastd " HOLDFAST_VERSION;
+  return options;
+}
+
 ExitCode run(const Configuration& configuration) {
   const SteadyClock::time_point start = SteadyClock::now();
   // Before any thread begins: they inherit the mask.
@@ -133,15 +141,31 @@ ExitCode run(const Configuration& configuration) {
   const std::unique_ptr<RocksStore> store = std::move(opened.value());
   if (store->created()) spdlog::info("created a new store in {}", configuration.dataDir);
 
+  const LogOptions captureOptions = logOptions(configuration);
+  std::unique_ptr<LogWriter> log;
+  if (!captureOptions.directory.empty()) {
+    auto begun = CaptureSwitch::begin(captureOptions, *store);
+    if (!begun.ok()) {
+      spdlog::error("{}", begun.error().message);
+      return ExitCode::kCapture;
+    }
+    log = std::move(begun.value());
+  }
+
   FaultAhead faultAhead;
   LoopClock clock;
   LoggedEvents events;
-  Registry registry(registryOptions(configuration, faultAhead), clock, *store, events);
+  Environment environment(clock, *store, drawRandom);
+  const CoreOptions coreOptions{registryOptions(configuration, faultAhead), configuration.executor};
+  Registry registry(coreOptions.registry, environment.clock(), environment.store(), events);
   const RecoveryReport recovered = registry.recover();
-  Executor executor(registry.tree(), registry.pins(), *store, clock, configuration.executor,
-                    drawRandom);
+  Executor executor(registry.tree(), registry.pins(), environment.store(), environment.clock(),
+                    coreOptions.executor, [&environment]() { return environment.random(); });
   executor.recover(registry.takeRecoveredEvents());
   registry.observeSessions(&executor);
+  Inputs inputs(environment, registry, executor, events);
+  CaptureSwitch capture(captureOptions, coreOptions, inputs, *store, timer);
+  if (log != nullptr) capture.use(std::move(log), configuration.captureRedact);
   const uint64_t recoveryMs = millisecondsSince(start);
 
   LoopTurns turns(timer);
@@ -152,9 +176,12 @@ ExitCode run(const Configuration& configuration) {
                      .uptimeMs = [start]() { return millisecondsSince(start); },
                      .residentBytes = residentBytes,
                      .diskBytes = [&store]() { return store->statistics().bytesOnDisk; },
-                     .storeQueueBytes = [&store]() { return store->statistics().queueBytes; }};
-  Server server(serverOptions(configuration), std::move(facts), registry, executor, *store, events,
-                turns, *io.lowLevelProvider);
+                     .storeQueueBytes = [&store]() { return store->statistics().queueBytes; },
+                     .captureOn = [&capture](const std::string& directory,
+                                             bool redact) { return capture.on(directory, redact); },
+                     .captureOff = [&capture]() { return capture.off(); }};
+  Server server(serverOptions(configuration), std::move(facts), inputs, *store, events, turns,
+                *io.lowLevelProvider);
   std::string addresses;
   for (const std::string& address : configuration.listen) {
     auto names = server.listen(address);
@@ -170,7 +197,7 @@ ExitCode run(const Configuration& configuration) {
   auto signal = io.unixEventPort.onSignal(SIGTERM).exclusiveJoin(io.unixEventPort.onSignal(SIGINT));
   int signalNumber = 0;
   {
-    Daemon daemon(registry, executor, *store, server, clock, turns, storeWakeup, timer);
+    Daemon daemon(inputs, *store, server, clock, turns, storeWakeup, timer);
     if (recovered.quarantined != 0) {
       spdlog::warn(
           "{} workers are quarantined: their records are damaged; holdfast-ctl workers "
@@ -185,6 +212,7 @@ ExitCode run(const Configuration& configuration) {
 
   spdlog::info("{}: writing what is queued", strsignal(signalNumber));
   server.stop();
+  inputs.endCapture(Inputs::CaptureEnd::kProcessEnded);
   if (const std::string lost = store->close(); !lost.empty()) {
     spdlog::error("{}", lost);
     return ExitCode::kFatal;

@@ -93,6 +93,28 @@ void Executor::recover(std::vector<EventRecord> events) {
   }
 }
 
+bool Executor::quiet() const {
+  return writes_.empty() && settledHealth_.empty() &&
+         std::none_of(log_.unfinished().begin(), log_.unfinished().end(), [](const auto& one) {
+           return one.second->record.kind == OperationKind::kHealth;
+         });
+}
+
+void Executor::restart() {
+  HOLDFAST_CHECK(quiet(), "%zu writes wait", writes_.size());
+  sending_.clear();
+  checks_.clear();
+  pinned_.clear();
+  for (const auto& [number, event] : log_.unfinished()) {
+    dropChunks(*event);
+    event->deadlineMs =
+        clock_.steadyMs() + options_.timeoutMs[static_cast<size_t>(event->record.kind)];
+    for (RankRecord& rank : event->record.ranks) {
+      if (!rank.final()) rank.status = RankStatus::kUnknown;
+    }
+  }
+}
+
 // --- what is asked for ---
 
 std::optional<Error> Executor::notReady(std::string_view name, std::string_view location) const {

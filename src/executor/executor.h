@@ -71,6 +71,11 @@ class Executor final : public SessionObserver {
   // when nothing is left.
   bool work();
 
+  // Whether everything that is remembered is on the disk, and nobody waits for a rank's health.
+  bool quiet() const;
+  // What was under way is unknown until its workers say, as after a restart. Must be quiet().
+  void restart();
+
   void sessionOpened(const Worker& worker) override;
   void sessionClosed(const Worker& worker) override;
   void workerForgotten(const Worker& worker) override;

@@ -98,7 +98,7 @@ Connection::Connection(Services& services, kj::Own<kj::AsyncIoStream> stream, st
 Connection::~Connection() {
   handle_->connection = nullptr;
   for (const auto& [session, link] : sessions_) {
-    services_.registry.registration().connectionClosed(session);
+    services_.inputs.connectionClosed(session);
   }
   --services_.connections;
 }
@@ -120,8 +120,8 @@ std::string Connection::endReason() const {
 }
 
 std::unique_ptr<WorkerCapabilityLink> Connection::link(schema::Worker::Client worker) {
-  return std::make_unique<WorkerCapabilityLink>(
-      *this, handle_, services_.registry, services_.executor, services_.budget, kj::mv(worker));
+  return std::make_unique<WorkerCapabilityLink>(*this, handle_, services_.inputs, services_.budget,
+                                                kj::mv(worker));
 }
 
 void Connection::add(SessionId session, std::unique_ptr<WorkerCapabilityLink> link) {
@@ -157,10 +157,10 @@ void WorkerCapabilityLink::replay(const std::string& location, uint64_t incarnat
   request.setIncarnation(incarnation);
   request.setFromSeq(from);
   request.setToSeq(to);
-  swallow(request.send().then([handle = handle_, &registry = registry_, session = session_,
-                               location, incarnation](auto&& answer) {
+  swallow(request.send().then([handle = handle_, &inputs = inputs_, session = session_, location,
+                               incarnation](auto&& answer) {
     if (handle->connection == nullptr || answer.getAccepted()) return;
-    registry.kv().replayRefused(session, location, incarnation);
+    inputs.replayRefused(session, location, incarnation);
   }));
 }
 
@@ -192,16 +192,16 @@ void WorkerCapabilityLink::deliver(uint64_t number,
                                    kj::Promise<std::unique_ptr<OperationOutcome>> outcome) {
   struct Way {
     std::shared_ptr<ConnectionHandle> handle;
-    Executor& executor;
+    Inputs& inputs;
     ReadBudget& budget;
     SessionId session;
     uint64_t number;
     void take(const OperationOutcome& arrived) const {
       budget.spent(kAnswerCostBytes);
-      if (handle->connection != nullptr) executor.answered(session, number, arrived);
+      if (handle->connection != nullptr) inputs.answered(session, number, arrived);
     }
   };
-  const Way way{handle_, executor_, budget_, session_, number};
+  const Way way{handle_, inputs_, budget_, session_, number};
   // Outcomes go behind a pointer: g++ 12 takes those inside kj::Maybe for uninitialised.
   swallow(outcome.then([way](std::unique_ptr<OperationOutcome>&& arrived) { way.take(*arrived); },
                        [way](kj::Exception&& e) {

@@ -75,12 +75,10 @@ class Connection {
 class WorkerCapabilityLink final : public WorkerLink {
  public:
   WorkerCapabilityLink(Connection& connection, std::shared_ptr<ConnectionHandle> handle,
-                       Registry& registry, Executor& executor, ReadBudget& budget,
-                       schema::Worker::Client worker)
+                       Inputs& inputs, ReadBudget& budget, schema::Worker::Client worker)
       : connection_(connection),
         handle_(std::move(handle)),
-        registry_(registry),
-        executor_(executor),
+        inputs_(inputs),
         budget_(budget),
         worker_(kj::mv(worker)) {}
   ~WorkerCapabilityLink() noexcept override = default;
@@ -101,8 +99,7 @@ class WorkerCapabilityLink final : public WorkerLink {
 
   Connection& connection_;
   const std::shared_ptr<ConnectionHandle> handle_;
-  Registry& registry_;
-  Executor& executor_;
+  Inputs& inputs_;
   ReadBudget& budget_;
   SessionId session_ = kNoSession;
   schema::Worker::Client worker_;

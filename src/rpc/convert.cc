@@ -1,7 +1,5 @@
 #include "rpc/convert.h"
 
-#include <capnp/any.h>
-
 #include <string>
 
 namespace holdfast {
@@ -35,28 +33,7 @@ static_assert(static_cast<int>(schema::DecisionKind::SYNCING) ==
 static_assert(static_cast<int>(schema::HashAlgorithm::SHA256_CBOR64BIT) ==
               static_cast<int>(HashAlgorithm::sha256Cbor64));
 
-template <typename T>
-constexpr capnp::ElementSize kPacked = sizeof(T) == 8 ? capnp::ElementSize::EIGHT_BYTES
-                                                      : capnp::ElementSize::FOUR_BYTES;
-
 }  // namespace
-
-template <typename T>
-std::span<const T> numbersOf(typename capnp::List<T>::Reader list, std::vector<T>& scratch) {
-  const capnp::AnyList::Reader raw = capnp::toAny(list);
-  if (raw.getElementSize() == kPacked<T>) {
-    const kj::ArrayPtr<const kj::byte> bytes = raw.getRawBytes();
-    return {reinterpret_cast<const T*>(bytes.begin()), list.size()};
-  }
-  scratch.clear();
-  scratch.reserve(list.size());
-  for (const T number : list) scratch.push_back(number);
-  return scratch;
-}
-template std::span<const uint64_t> numbersOf<uint64_t>(capnp::List<uint64_t>::Reader,
-                                                       std::vector<uint64_t>&);
-template std::span<const uint32_t> numbersOf<uint32_t>(capnp::List<uint32_t>::Reader,
-                                                       std::vector<uint32_t>&);
 
 kj::Exception wireError(const Error& error) {
   const char* kind = "";
@@ -93,35 +70,6 @@ HashSettings read(schema::HashSettings::Reader from) {
           .saveUnfullChunk = from.getSaveUnfullChunk()};
 }
 
-std::vector<LocationStatement> read(capnp::List<schema::LocationStatement>::Reader from) {
-  std::vector<LocationStatement> statements;
-  statements.reserve(from.size());
-  for (const auto one : from) {
-    statements.push_back({.location = std::string(viewOf(one.getLocation())),
-                          .incarnation = one.getIncarnation(),
-                          .beganEmpty = one.getBeganEmpty(),
-                          .lastSeq = one.getLastSeq(),
-                          .count = one.getCount(),
-                          .digest = {one.getDigest().getA(), one.getDigest().getB()},
-                          .replayableFrom = one.getReplayableFrom(),
-                          .syncId = one.getSyncId()});
-  }
-  return statements;
-}
-
-Registration read(schema::RegisterMsg::Reader from) {
-  return {.instance = std::string(viewOf(from.getInstanceId())),
-          .worker = from.getWorkerId(),
-          .ip = std::string(viewOf(from.getIp())),
-          .port = from.getPort(),
-          .peerUrl = std::string(viewOf(from.getPeerInitUrl())),
-          .model = std::string(viewOf(from.getModel())),
-          .worldSize = from.getWorldSize(),
-          .run = from.getRun(),
-          .attempt = from.getAttempt(),
-          .locations = read(from.getLocations())};
-}
-
 void write(const std::vector<LocationDecision>& decisions,
            capnp::List<schema::LocationDecision>::Builder to) {
   for (kj::uint i = 0; i < to.size(); ++i) {
@@ -132,17 +80,6 @@ void write(const std::vector<LocationDecision>& decisions,
     one.setReason(static_cast<schema::Reason>(decision.reason));
     one.setNextSeq(decision.nextSeq);
   }
-}
-
-FullSyncStart read(schema::FullSyncStartMsg::Reader from) {
-  return {.location = std::string(viewOf(from.getLocation())),
-          .incarnation = from.getIncarnation(),
-          .syncId = from.getSyncId(),
-          .totalKeys = from.getTotalKeys(),
-          .batchCount = from.getBatchCount(),
-          .baseSeq = from.getBaseSeq(),
-          .digest = {from.getDigest().getA(), from.getDigest().getB()},
-          .lastSeq = from.getLastSeq()};
 }
 
 void write(uint64_t syncId, const FullSyncStatus& status,

@@ -1,4 +1,5 @@
-// Between the wire (schema/messages.capnp) and the plain values of core and tokens.
+// Between the wire (schema/messages.capnp) and the plain values of core and tokens; what a log
+// remembers, too, is in capture/values.h.
 #pragma once
 
 #include <kj/exception.h>
@@ -7,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "capture/values.h"
 #include "core/messages.h"
 #include "core/registry.h"
 #include "core/result.h"
@@ -15,23 +17,6 @@
 
 namespace holdfast {
 
-// Valid as long as the message is.
-inline std::string_view viewOf(capnp::Text::Reader text) {
-  return {text.begin(), text.size()};
-}
-inline capnp::Text::Reader textOf(std::string_view text) {
-  return {text.data(), text.size()};
-}
-
-// The numbers of a list as they lie in the message, without a copy. A peer may have encoded the
-// list in a wider form (schema evolution allows it): then they are copied into `scratch`.
-template <typename T>
-std::span<const T> numbersOf(typename capnp::List<T>::Reader list, std::vector<T>& scratch);
-extern template std::span<const uint64_t> numbersOf<uint64_t>(capnp::List<uint64_t>::Reader,
-                                                              std::vector<uint64_t>&);
-extern template std::span<const uint32_t> numbersOf<uint32_t>(capnp::List<uint32_t>::Reader,
-                                                              std::vector<uint32_t>&);
-
 // An error as it crosses the wire: its description begins with "superseded:", "refused:",
 // "unavailable:" or "invalid:".
 kj::Exception wireError(const Error& error);
@@ -39,11 +24,8 @@ kj::Exception wireError(const Error& error);
 void write(const HashSettings& settings, schema::HashSettings::Builder to);
 HashSettings read(schema::HashSettings::Reader from);
 
-Registration read(schema::RegisterMsg::Reader from);
-std::vector<LocationStatement> read(capnp::List<schema::LocationStatement>::Reader from);
 void write(const std::vector<LocationDecision>& decisions,
            capnp::List<schema::LocationDecision>::Builder to);
-FullSyncStart read(schema::FullSyncStartMsg::Reader from);
 void write(uint64_t syncId, const FullSyncStatus& status, schema::FullSyncStatusRetMsg::Builder to);
 void write(const HeartbeatOutcome& outcome, schema::HeartbeatRetMsg::Builder to);
 

@@ -11,7 +11,6 @@ namespace {
 // Enumerations are cast below: the schema and core list them in the same order.
 static_assert(static_cast<int>(schema::OperationKind::HEALTH) ==
               static_cast<int>(OperationKind::kHealth));
-static_assert(static_cast<size_t>(schema::OperationKind::HEALTH) + 1 == kOperationKinds);
 static_assert(static_cast<int>(schema::OperationKind::MOVE) ==
               static_cast<int>(OperationKind::kMove));
 static_assert(static_cast<int>(schema::RankStatus::DONE) == static_cast<int>(RankStatus::kDone));
@@ -19,8 +18,6 @@ static_assert(static_cast<int>(schema::RankStatus::NEVER_RUN) ==
               static_cast<int>(RankStatus::kNeverRun));
 static_assert(static_cast<int>(schema::EventStatus::FAILED) ==
               static_cast<int>(EventStatus::kFailed));
-static_assert(static_cast<int>(schema::WorkerOutcomeMsg::Status::FAILED) ==
-              static_cast<int>(OperationOutcome::Status::kFailed));
 
 }  // namespace
 
@@ -41,16 +38,6 @@ void write(const WorkerOperation& operation, schema::WorkerOperationMsg::Builder
   destination.setWorkerId(operation.destination.worker);
   destination.setLocation(textOf(operation.destination.location));
   destination.setPeerInitUrl(textOf(operation.destination.peerUrl));
-}
-
-OperationOutcome read(schema::WorkerOutcomeMsg::Reader from) {
-  if (from.getStatus() > schema::WorkerOutcomeMsg::Status::FAILED) {
-    return {.errorCode = kHealthUnexpected, .error = "the worker's answer has an unknown status"};
-  }
-  return {.status = static_cast<OperationOutcome::Status>(from.getStatus()),
-          .numTokens = from.getNumTokens(),
-          .errorCode = from.getErrorCode(),
-          .error = std::string(viewOf(from.getError()))};
 }
 
 OperationOutcome outcomeOf(const kj::Exception& exception) {

@@ -10,7 +10,6 @@ namespace holdfast {
 
 // Of WorkerOperation::Ask::kBegin.
 void write(const WorkerOperation& operation, schema::WorkerOperationMsg::Builder to);
-OperationOutcome read(schema::WorkerOutcomeMsg::Reader from);
 // What it comes to when a worker's call failed.
 OperationOutcome outcomeOf(const kj::Exception& exception);
 

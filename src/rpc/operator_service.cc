@@ -60,44 +60,6 @@ void writeTree(const RegistryTree& tree, schema::StatusRetMsg::Builder to) {
   to.setPins(tree.pins());
 }
 
-std::vector<std::pair<std::string, uint64_t>> counterList(const Counters& c) {
-  std::vector<std::pair<std::string, uint64_t>> list = {
-      {"registrations", c.registrations},
-      {"supersessions", c.supersessions},
-      {"deregistrations", c.deregistrations},
-      {"heartbeats", c.heartbeats},
-      {"workersLost", c.workersLost},
-      {"workersExpired", c.workersExpired},
-      {"reports", c.reports},
-      {"operations", c.operations},
-      {"reportsRetransmitted", c.reportsRetransmitted},
-      {"reportsDropped", c.reportsDropped},
-      {"reportsHeld", c.reportsHeld},
-      {"reportsGap", c.reportsGap},
-      {"reportsRefused", c.reportsRefused},
-      {"lookups", c.lookups},
-      {"p2pLookups", c.p2pLookups},
-      {"replays", c.replays},
-      {"replayedOperations", c.replayedOperations},
-      {"replaysFailed", c.replaysFailed},
-      {"fullSyncsAsked", c.fullSyncsAsked},
-      {"fullSyncsStarted", c.fullSyncsStarted},
-      {"fullSyncsResumed", c.fullSyncsResumed},
-      {"fullSyncsCompleted", c.fullSyncsCompleted},
-      {"fullSyncsFailed", c.fullSyncsFailed},
-      {"fullSyncsAbandoned", c.fullSyncsAbandoned},
-      {"resyncedKeys", c.resyncedKeys},
-      {"foldsStarted", c.foldsStarted},
-      {"foldsCommitted", c.foldsCommitted},
-      {"foldsAbandoned", c.foldsAbandoned},
-  };
-  for (size_t reason = 1; reason < kReasons; ++reason) {
-    list.emplace_back("decisions: " + std::string(reasonName(static_cast<Reason>(reason))),
-                      c.decisions[reason]);
-  }
-  return list;
-}
-
 }  // namespace
 
 kj::Promise<void> OperatorService::status(StatusContext context) {
@@ -125,7 +87,7 @@ kj::Promise<void> OperatorService::status(StatusContext context) {
   answer.setContentDigest(textOf(registry.contentDigest().hex()));
   answer.setRegistryDigest(textOf(registry.registryDigest().hex()));
   answer.setCommitted(registry.committed());
-  const auto counters = counterList(registry.counters());
+  const auto counters = named(registry.counters());
   auto list = answer.initCounters(static_cast<kj::uint>(counters.size()));
   for (kj::uint i = 0; i < list.size(); ++i) {
     list[i].setName(textOf(counters[i].first));
@@ -163,7 +125,7 @@ kj::Promise<void> OperatorService::diverged(DivergedContext context) {
 
 kj::Promise<void> OperatorService::forceSync(ForceSyncContext context) {
   const auto message = context.getParams().getMessage();
-  const auto queued = services_.registry.registration().forceSync(
+  const auto queued = services_.inputs.forceSync(
       viewOf(message.getInstanceId()), message.getWorkerId(), viewOf(message.getLocation()));
   if (!queued.ok()) return wireError(queued.error());
   context.getResults().setLocations(queued.value());
@@ -172,18 +134,34 @@ kj::Promise<void> OperatorService::forceSync(ForceSyncContext context) {
 
 kj::Promise<void> OperatorService::forget(ForgetContext context) {
   const auto message = context.getParams().getMessage();
-  const auto forgotten = services_.registry.registration().forget(viewOf(message.getInstanceId()),
-                                                                  message.getWorkerId());
+  const auto forgotten =
+      services_.inputs.forget(viewOf(message.getInstanceId()), message.getWorkerId());
   if (!forgotten.ok()) return wireError(forgotten.error());
   return services_.waiters.committed(forgotten.value());
 }
 
 kj::Promise<void> OperatorService::drain(DrainContext context) {
   const auto message = context.getParams().getMessage();
-  const auto drained =
-      services_.registry.registration().drain(viewOf(message.getInstanceId()), !message.getUndo());
+  const auto drained = services_.inputs.drain(viewOf(message.getInstanceId()), !message.getUndo());
   if (!drained.ok()) return wireError(drained.error());
   return services_.waiters.committed(drained.value());
+}
+
+kj::Promise<void> OperatorService::capture(CaptureContext context) {
+  const auto message = context.getParams().getMessage();
+  if (!services_.facts.captureOn || !services_.facts.captureOff) {
+    return wireError({ErrorCode::kRefused, "this server keeps no capture logs"});
+  }
+  if (message.getOff()) {
+    const auto ended = services_.facts.captureOff();
+    if (!ended.ok()) return wireError(ended.error());
+    context.getResults().setFolder(textOf(ended.value()));
+    return kj::READY_NOW;
+  }
+  return services_.facts.captureOn(std::string(viewOf(message.getDirectory())), message.getRedact())
+      .then([context](std::string&& folder) mutable {
+        context.getResults().setFolder(textOf(folder));
+      });
 }
 
 }  // namespace holdfast

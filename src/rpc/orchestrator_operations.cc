@@ -61,7 +61,7 @@ template <typename Context>
 kj::Promise<void> OrchestratorService::operate(Context context, OperationRequest request,
                                                bool noWait) {
   context.releaseParams();
-  const auto started = services_.executor.start(std::move(request));
+  const auto started = services_.inputs.start(std::move(request));
   if (!started.ok()) return wireError(started.error());
   const Event& event = *started.value();
   if (event.settled || (noWait && event.recorded)) {

@@ -37,7 +37,7 @@ uint64_t wordsOf(std::span<const LookupMatch> matches, capnp::Text::Reader event
 Result<OrchestratorService::Prompt> OrchestratorService::promptOf(
     schema::LookupMsg::Reader message) {
   if (!message.isTokens()) {
-    return Prompt{.hashes = numbersOf<uint64_t>(message.getHashes(), hashes_)};
+    return Prompt{.hashes = numbersOf<uint64_t>(message.getHashes(), hashes_), .tokens = {}};
   }
   return promptOf(message.getTokens());
 }
@@ -55,14 +55,15 @@ Result<OrchestratorService::Prompt> OrchestratorService::promptOf(
                      std::to_string(services_.hasher.chunkCount(list.size())) +
                      " chunks, at most " + std::to_string(kHashesPerLookupMax) + " are allowed"};
   }
-  services_.hasher.hash(numbersOf<uint32_t>(list, scratch_), hashes_);
-  return Prompt{.hashes = hashes_, .tokens = list.size()};
+  const std::span<const uint32_t> tokens = numbersOf<uint32_t>(list, scratch_);
+  services_.hasher.hash(tokens, hashes_);
+  return Prompt{.hashes = hashes_, .tokens = tokens};
 }
 
 uint64_t OrchestratorService::tokensOf(const Prompt& prompt, uint32_t chunks) const {
   if (chunks == 0) return 0;
-  if (prompt.tokens == 0) return uint64_t{chunks} * services_.options.hashing.chunkSize;
-  return services_.hasher.chunkEnd(chunks - 1, prompt.tokens);
+  if (prompt.tokens.empty()) return uint64_t{chunks} * services_.options.hashing.chunkSize;
+  return services_.hasher.chunkEnd(chunks - 1, prompt.tokens.size());
 }
 
 kj::Promise<void> OrchestratorService::lookup(LookupContext context) {
@@ -71,8 +72,8 @@ kj::Promise<void> OrchestratorService::lookup(LookupContext context) {
   const auto prompt = promptOf(message);
   if (!prompt.ok()) return wireError(prompt.error());
 
-  const auto found = services_.registry.kv().lookup(viewOf(message.getModel()),
-                                                    prompt.value().hashes, message.getWithPins());
+  const auto found = services_.inputs.lookup(viewOf(message.getModel()), prompt.value().hashes,
+                                             prompt.value().tokens, message.getWithPins());
   if (!found.ok()) return wireError(found.error());
   const std::span<const LookupMatch> matches = found.value();
 

@@ -32,10 +32,10 @@ class OrchestratorService final : public schema::Orchestrator::Server {
   kj::Promise<void> pins(PinsContext context) override;
 
  private:
-  // The chunks that a look-up asks for, and how many tokens stand behind them.
+  // The chunks that a look-up asks for, and the tokens behind them. Valid until the next one.
   struct Prompt {
     std::span<const uint64_t> hashes;
-    uint64_t tokens = 0;  // 0: asked by hashes
+    std::span<const uint32_t> tokens;  // none: asked by hashes
   };
   Result<Prompt> promptOf(schema::LookupMsg::Reader message);
   // The chunks of a list of tokens, into hashes_.

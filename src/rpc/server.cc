@@ -54,18 +54,19 @@ std::string peerOf(kj::AsyncIoStream& stream) {
 
 }  // namespace
 
-Server::Server(const ServerOptions& options, ProcessFacts facts, Registry& registry,
-               Executor& executor, RegistryStore& store, EventSink& events, LoopTurns& turns,
+Server::Server(const ServerOptions& options, ProcessFacts facts, Inputs& inputs,
+               RegistryStore& store, EventSink& events, LoopTurns& turns,
                kj::LowLevelAsyncIoProvider& io)
     : io_(io),
       services_{.options = options,
                 .facts = std::move(facts),
-                .registry = registry,
-                .executor = executor,
+                .inputs = inputs,
+                .registry = inputs.registry(),
+                .executor = inputs.executor(),
                 .store = store,
                 .events = events,
                 .turns = turns,
-                .waiters = CommitWaiters(registry, store),
+                .waiters = CommitWaiters(inputs.registry(), store),
                 .eventWaiters = {},
                 .crowd = TurnPacer(io.getTimer(), options.crowdIntervalUs * kj::MICROSECONDS),
                 .budget = ReadBudget(io.getTimer()),
@@ -73,11 +74,11 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Registry& regis
                 .lookups = {},
                 .lookupWindow = {}},
       tasks_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))) {
-  executor.onSettled([this](const Event& event) { services_.eventWaiters.settled(event.record); });
+  inputs.onSettled([this](const Event& event) { services_.eventWaiters.settled(event.record); });
 }
 
 Server::~Server() {
-  services_.executor.onSettled({});
+  services_.inputs.onSettled({});
   for (const Listener& listener : listeners_) {
     if (!listener.unixPath.empty()) unlink(listener.unixPath.c_str());
   }
@@ -148,7 +149,7 @@ void Server::ended(Connections::iterator connection) {
 }
 
 void Server::storePolled() {
-  services_.executor.committed(services_.registry.tree().committedTicket());
+  services_.inputs.storePolled();
   services_.waiters.polled();
 }
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/registry.h"
+#include "capture/inputs.h"
 #include "core/result.h"
 #include "rpc/connection.h"
 #include "rpc/listen_address.h"
@@ -16,12 +16,11 @@
 
 namespace holdfast {
 
-// Lives on the thread of the event loop, as registry and store do; all references outlive it.
+// Lives on the thread of the event loop, as core and store do; all references outlive it.
 class Server final : private kj::TaskSet::ErrorHandler {
  public:
-  Server(const ServerOptions& options, ProcessFacts facts, Registry& registry, Executor& executor,
-         RegistryStore& store, EventSink& events, LoopTurns& turns,
-         kj::LowLevelAsyncIoProvider& io);
+  Server(const ServerOptions& options, ProcessFacts facts, Inputs& inputs, RegistryStore& store,
+         EventSink& events, LoopTurns& turns, kj::LowLevelAsyncIoProvider& io);
   // Unlinks its Unix sockets. Workers whose connections are open are LOST, unless stop() was
   // called.
   ~Server();

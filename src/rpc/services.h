@@ -1,12 +1,16 @@
 // What the interfaces' implementations share: the registry and what a daemon knows of itself.
 #pragma once
 
+#include <kj/async.h>
+
 #include <cstdint>
 #include <functional>
 #include <string>
 
+#include "capture/inputs.h"
 #include "core/limits.h"
 #include "core/registry.h"
+#include "core/result.h"
 #include "executor/executor.h"
 #include "rpc/commit_waiters.h"
 #include "rpc/event_waiters.h"
@@ -38,14 +42,19 @@ struct ProcessFacts {
   std::function<uint64_t()> residentBytes;
   std::function<uint64_t()> diskBytes;
   std::function<uint64_t()> storeQueueBytes;
+  // Begins or ends a log of the inputs: the folder it is in, or an exception of wireError(). May be
+  // empty: there are none.
+  std::function<kj::Promise<std::string>(const std::string& directory, bool redact)> captureOn;
+  std::function<Result<std::string>()> captureOff;
 };
 
 // References outlive the server.
 struct Services {
   const ServerOptions options;
   const ProcessFacts facts;
-  Registry& registry;
-  Executor& executor;
+  Inputs& inputs;
+  const Registry& registry;  // what came of them
+  const Executor& executor;
   RegistryStore& store;
   EventSink& events;
   LoopTurns& turns;

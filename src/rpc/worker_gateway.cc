@@ -52,7 +52,7 @@ kj::Promise<void> WorkerGatewayService::registerNow(RegisterContext context) {
   if (auto error = notAcceptable(info, services_.options.hashing)) return wireError(*error);
 
   auto link = connection->link(params.getWorker());
-  auto registered = services_.registry.registration().registerWorker(read(info), *link);
+  auto registered = services_.inputs.registerWorker(read(info), *link);
   if (!registered.ok()) return wireError(registered.error());
   RegisterOutcome outcome = std::move(registered.value());
   connection->add(outcome.session, std::move(link));

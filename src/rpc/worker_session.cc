@@ -8,19 +8,9 @@ namespace holdfast {
 
 kj::Promise<void> WorkerSessionService::report(ReportContext context) {
   const auto message = context.getParams().getMessage();
-  const std::span<const uint64_t> keys = numbersOf<uint64_t>(message.getKeys(), scratch_);
-  const capnp::Data::Reader evicts = message.getEvicts();
-  if (evicts.size() != 0 && evicts.size() < (keys.size() + 7) / 8) {
-    return wireError({ErrorCode::kInvalid, "report of " + std::to_string(keys.size()) +
-                                               " operations with " + std::to_string(evicts.size()) +
-                                               " bytes of evict bits, one bit for each "
-                                               "operation is needed"});
-  }
-  const Report report{.location = viewOf(message.getLocation()),
-                      .incarnation = message.getIncarnation(),
-                      .firstSeq = message.getFirstSeq(),
-                      .operations = {keys, {evicts.size() == 0 ? nullptr : evicts.begin(), 0}}};
-  const auto outcome = services_.registry.kv().handleBatchedKvOperations(session_, report);
+  const ReadReport wanted = read(message, scratch_);
+  if (!wanted.error.empty()) return wireError({ErrorCode::kInvalid, wanted.error});
+  const auto outcome = services_.inputs.report(session_, wanted.report);
   if (!outcome.ok()) {
     services_.warn("malformed report: " + outcome.error().message);
     return wireError(outcome.error());
@@ -35,7 +25,7 @@ kj::Promise<void> WorkerSessionService::heartbeat(HeartbeatContext context) {
         {ErrorCode::kInvalid, "a worker may have " + std::to_string(kLocationsPerWorkerMax) +
                                   " locations, not " + std::to_string(statements.size())});
   }
-  const auto outcome = services_.registry.registration().heartbeat(session_, read(statements));
+  const auto outcome = services_.inputs.heartbeat(session_, read(statements));
   if (!outcome.ok()) return wireError(outcome.error());
   write(outcome.value(), context.getResults().initAnswer());
   return kj::READY_NOW;
@@ -43,7 +33,7 @@ kj::Promise<void> WorkerSessionService::heartbeat(HeartbeatContext context) {
 
 kj::Promise<void> WorkerSessionService::p2pLookup(P2pLookupContext context) {
   const auto hashes = numbersOf<uint64_t>(context.getParams().getMessage().getHashes(), scratch_);
-  const auto found = services_.registry.kv().batchedP2pLookup(session_, hashes);
+  const auto found = services_.inputs.p2pLookup(session_, hashes);
   if (!found.ok()) return wireError(found.error());
   const auto peers = found.value();
   auto layouts =
@@ -59,7 +49,7 @@ kj::Promise<void> WorkerSessionService::p2pLookup(P2pLookupContext context) {
 
 kj::Promise<void> WorkerSessionService::fullSyncStart(FullSyncStartContext context) {
   const auto message = context.getParams().getMessage();
-  const auto started = services_.registry.kv().handleFullSyncStart(session_, read(message));
+  const auto started = services_.inputs.fullSyncStart(session_, read(message));
   if (!started.ok()) return wireError(started.error());
   const FullSyncStartOutcome& outcome = started.value();
   auto answer = context.getResults().initAnswer();
@@ -72,12 +62,7 @@ kj::Promise<void> WorkerSessionService::fullSyncStart(FullSyncStartContext conte
 
 kj::Promise<void> WorkerSessionService::fullSyncBatch(FullSyncBatchContext context) {
   const auto message = context.getParams().getMessage();
-  const FullSyncBatch batch{.location = viewOf(message.getLocation()),
-                            .incarnation = message.getIncarnation(),
-                            .syncId = message.getSyncId(),
-                            .number = message.getBatchId(),
-                            .keys = numbersOf<uint64_t>(message.getKeys(), scratch_)};
-  const auto taken = services_.registry.kv().handleFullSyncBatch(session_, batch);
+  const auto taken = services_.inputs.fullSyncBatch(session_, read(message, scratch_));
   if (!taken.ok()) {
     services_.warn("malformed batch of a full sync: " + taken.error().message);
     return wireError(taken.error());
@@ -87,11 +72,8 @@ kj::Promise<void> WorkerSessionService::fullSyncBatch(FullSyncBatchContext conte
 
 kj::Promise<void> WorkerSessionService::fullSyncEnd(FullSyncEndContext context) {
   const auto message = context.getParams().getMessage();
-  const FullSyncEnd end{.location = std::string(viewOf(message.getLocation())),
-                        .incarnation = message.getIncarnation(),
-                        .syncId = message.getSyncId(),
-                        .actualTotalKeys = message.getActualTotalKeys()};
-  const auto status = services_.registry.kv().handleFullSyncEnd(session_, end);
+  const FullSyncEnd end = read(message);
+  const auto status = services_.inputs.fullSyncEnd(session_, end);
   if (!status.ok()) return wireError(status.error());
   write(end.syncId, status.value(), context.getResults().initAnswer());
   return kj::READY_NOW;
@@ -99,7 +81,7 @@ kj::Promise<void> WorkerSessionService::fullSyncEnd(FullSyncEndContext context) 
 
 kj::Promise<void> WorkerSessionService::fullSyncStatus(FullSyncStatusContext context) {
   const auto message = context.getParams().getMessage();
-  const auto status = services_.registry.kv().handleFullSyncStatus(
+  const auto status = services_.inputs.fullSyncStatus(
       session_, viewOf(message.getLocation()), message.getIncarnation(), message.getSyncId());
   if (!status.ok()) return wireError(status.error());
   write(message.getSyncId(), status.value(), context.getResults().initAnswer());
@@ -107,7 +89,7 @@ kj::Promise<void> WorkerSessionService::fullSyncStatus(FullSyncStatusContext con
 }
 
 kj::Promise<void> WorkerSessionService::deregister(DeregisterContext) {
-  const auto removed = services_.registry.registration().deregister(session_);
+  const auto removed = services_.inputs.deregister(session_);
   if (!removed.ok()) return wireError(removed.error());
   return services_.waiters.committed(removed.value());
 }

@@ -107,6 +107,10 @@ class RocksStore : public RegistryStore {
   void poll(StoreListener& listener) override;
   void recover(RecoverySink& sink) override;
 
+  // Makes a copy of the store in a new directory, of hard links where the file system lets it. No
+  // write may be queued. Empty, or why not.
+  std::string checkpoint(const std::string& path) const;
+
   StoreStatistics statistics() const;
   // 32 hexadecimal digits, drawn when the store was created.
   std::string clusterId() const;

@@ -26,12 +26,14 @@ may tokens tokens
 may memory memory core
 may store store core schema migrations
 may executor executor core
-may rpc rpc core executor tokens schema
+may capture capture core executor schema
+may rpc rpc core executor capture tokens schema
 may client client core schema
-may daemon daemon core executor tokens memory store rpc schema
+may daemon daemon core executor capture tokens memory store rpc schema
 without core 'rocksdb/|capnp/|kj/|spdlog/|chrono>|thread>|mutex>|atomic>|condition_variable>|fstream>|filesystem>|iostream>|unistd|sys/[^m]|fcntl'
 without executor 'rocksdb/|capnp/|kj/|spdlog/|chrono>|thread>|mutex>|atomic>|fstream>|iostream>'
 without store 'capnp/rpc|kj/async|spdlog/'
+without capture 'rocksdb/|capnp/rpc|kj/async|spdlog/'
 without rpc 'rocksdb/|spdlog/'
 without client 'rocksdb/|spdlog/'
 

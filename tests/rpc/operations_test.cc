@@ -122,9 +122,10 @@ class OperationsTest : public ServerTest {
   schema::EventStatus statusOf(const std::string& eventId) {
     return await(checkFinish(eventId)).getEvent().getStatus();
   }
-  // What the daemon's timer does.
+  // What the daemon's timer does for the executor; the workers' silence is no matter here.
   void tick(uint64_t ms = 0) {
     clock.nowMs += ms;
+    environment.begin();
     executor.tick();
     while (executor.work()) {
     }

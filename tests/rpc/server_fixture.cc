@@ -69,8 +69,11 @@ ServerTest::ServerTest(const ServerOptions& options)
     : io(kj::setupAsyncIo()),
       directory(newDirectory()),
       address("unix:" + (directory / "s").string()),
-      registry({}, clock, store, events),
-      executor(registry.tree(), registry.pins(), store, clock, {}, [this]() { return ++drawn; }),
+      environment(clock, store, [this]() { return ++drawn; }),
+      registry({}, environment.clock(), environment.store(), events),
+      executor(registry.tree(), registry.pins(), environment.store(), environment.clock(), {},
+               [this]() { return environment.random(); }),
+      inputs(environment, registry, executor, events),
       turns(io.lowLevelProvider->getTimer()) {
   const RecoveryReport recovered = registry.recover();
   registry.observeSessions(&executor);
@@ -81,12 +84,14 @@ ServerTest::ServerTest(const ServerOptions& options)
                      .uptimeMs = []() { return uint64_t{5}; },
                      .residentBytes = {},
                      .diskBytes = {},
-                     .storeQueueBytes = {}};
+                     .storeQueueBytes = {},
+                     .captureOn = {},
+                     .captureOff = {}};
   // Time does not pass while a test drives the loop, so nobody may wait for it.
   ServerOptions unpaced = options;
   unpaced.crowdIntervalUs = 0;
-  server = std::make_unique<Server>(unpaced, std::move(facts), registry, executor, store, events,
-                                    turns, *io.lowLevelProvider);
+  server = std::make_unique<Server>(unpaced, std::move(facts), inputs, store, events, turns,
+                                    *io.lowLevelProvider);
   const auto names = server->listen(address);
   EXPECT_TRUE(names.ok());
 }
@@ -106,7 +111,7 @@ kj::Own<kj::AsyncIoStream> ServerTest::connectRaw() {
 
 void ServerTest::commit() {
   store.complete();
-  store.poll(registry);
+  store.poll(inputs);
   server->storePolled();
 }
 

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "capture/inputs.h"
 #include "core/registry.h"
 #include "rpc/convert.h"
 #include "rpc/server.h"
@@ -130,9 +131,11 @@ class ServerTest : public testing::Test {
   ManualClock clock;
   RecordedEvents events;
   MemoryStore store;
-  Registry registry;
   uint64_t drawn = 0;  // numbers that the executor drew ascend
+  Environment environment;
+  Registry registry;
   Executor executor;
+  Inputs inputs;
   LoopTurns turns;
   std::unique_ptr<Server> server;
   std::vector<std::string> workerCalls;

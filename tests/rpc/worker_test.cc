@@ -300,7 +300,7 @@ TEST_F(WorkerTest, SilentWorkersConnectionIsClosed) {
   const auto peer = connect();
   auto session = registerWorker(*peer, registration());
   clock.nowMs += 30'001;
-  registry.tick();
+  inputs.tick();
   settle();
   EXPECT_EQ(registry.tree().findWorker("llama", 0)->record.state, WorkerState::kLost);
   EXPECT_EQ(server->services().connections, 0u);
@@ -373,7 +373,7 @@ TEST_F(WorkerTest, PausesAndResumesWithTheStore) {
   store.setHealth({});
   store.poll(registry);
   server->storePolled();
-  registry.tick();
+  inputs.tick();
   settle();
   EXPECT_THAT(workerCalls, Contains("resume"));
   Registration again = registration();

@@ -53,6 +53,7 @@ std::vector<Row> rpcRows();
 std::vector<Row> crowdRows();
 std::vector<Row> repairRows();
 std::vector<Row> operationRows();
+std::vector<Row> captureRows();
 
 // All rows in the order of the report.
 std::vector<Row> allRows();

@@ -8,6 +8,7 @@
 
 #include "bench/bench.h"
 #include "bench/daemon_process.h"
+#include "bench/ingest.h"
 #include "bench/lookup_load.h"
 #include "client/client.h"
 
@@ -50,42 +51,6 @@ bool allRegistered(const std::vector<std::unique_ptr<Client>>& clients, uint64_t
 bool flushAll(const std::vector<std::unique_ptr<Client>>& clients) {
   return std::all_of(clients.begin(), clients.end(),
                      [](const auto& client) { return client->flush(kFlushMs); });
-}
-
-// From the first admit until the controller has confirmed the last as committed.
-RunResult ingest(const RunOptions& run) {
-  DaemonProcess daemon({"--heartbeat-interval", "100ms"});
-  if (const std::string error = daemon.start(); !error.empty()) return failed(error);
-  const uint64_t perWorker = run.size(2'000'000, 10'000);
-  ClientThread thread;
-  std::vector<std::unique_ptr<Client>> clients;
-  std::vector<std::vector<ChunkHash>> keys;
-  for (uint32_t rank = 0; rank < kWorkers; ++rank) {
-    ClientOptions options = worker(daemon, rank);
-    options.batchOperations = 256;
-    options.queueOperations = perWorker;
-    clients.push_back(std::make_unique<Client>(thread, options));
-    keys.push_back(keysOf(rank, perWorker));
-  }
-  if (!allRegistered(clients, 1)) return failed("workers did not register");
-
-  const Stopwatch watch;
-  constexpr uint64_t kSlice = 4'096;
-  for (uint64_t at = 0; at < perWorker; at += kSlice) {
-    for (uint32_t rank = 0; rank < kWorkers; ++rank) {
-      const std::span<const ChunkHash> all = keys[rank];
-      clients[rank]->admit(LocationHandle{0}, all.subspan(at, std::min(kSlice, perWorker - at)));
-    }
-  }
-  if (!flushAll(clients)) return failed("the controller did not confirm everything");
-  const double seconds = watch.seconds();
-  uint64_t reports = 0;
-  for (const auto& client : clients) reports += client->counters().reports;
-  const double operations = static_cast<double>(perWorker) * kWorkers;
-  return {.value = operations / seconds / 1e6,
-          .note = std::to_string(static_cast<uint64_t>(operations / static_cast<double>(reports))) +
-                  " operations a report",
-          .error = {}};
 }
 
 // Look-ups against the daemon and calls of the same size against a server that does nothing, in
@@ -142,6 +107,44 @@ RunResult resent(const RunOptions& run) {
 
 }  // namespace
 
+// From the first admit until the controller has confirmed the last as committed.
+RunResult ingestThroughRpc(const RunOptions& run, const std::vector<std::string>& arguments) {
+  std::vector<std::string> all = {"--heartbeat-interval", "100ms"};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  DaemonProcess daemon(all);
+  if (const std::string error = daemon.start(); !error.empty()) return failed(error);
+  const uint64_t perWorker = run.size(2'000'000, 10'000);
+  ClientThread thread;
+  std::vector<std::unique_ptr<Client>> clients;
+  std::vector<std::vector<ChunkHash>> keys;
+  for (uint32_t rank = 0; rank < kWorkers; ++rank) {
+    ClientOptions options = worker(daemon, rank);
+    options.batchOperations = 256;
+    options.queueOperations = perWorker;
+    clients.push_back(std::make_unique<Client>(thread, options));
+    keys.push_back(keysOf(rank, perWorker));
+  }
+  if (!allRegistered(clients, 1)) return failed("workers did not register");
+
+  const Stopwatch watch;
+  constexpr uint64_t kSlice = 4'096;
+  for (uint64_t at = 0; at < perWorker; at += kSlice) {
+    for (uint32_t rank = 0; rank < kWorkers; ++rank) {
+      const std::span<const ChunkHash> all = keys[rank];
+      clients[rank]->admit(LocationHandle{0}, all.subspan(at, std::min(kSlice, perWorker - at)));
+    }
+  }
+  if (!flushAll(clients)) return failed("the controller did not confirm everything");
+  const double seconds = watch.seconds();
+  uint64_t reports = 0;
+  for (const auto& client : clients) reports += client->counters().reports;
+  const double operations = static_cast<double>(perWorker) * kWorkers;
+  return {.value = operations / seconds / 1e6,
+          .note = std::to_string(static_cast<uint64_t>(operations / static_cast<double>(reports))) +
+                  " operations a report",
+          .error = {}};
+}
+
 std::vector<Row> rpcRows() {
   return {
       {.name = "ingest_rpc",
@@ -150,7 +153,7 @@ std::vector<Row> rpcRows() {
        .floor = 2.5,
        .aim = 5,
        .better = Better::kHigher,
-       .run = ingest},
+       .run = [](const RunOptions& run) { return ingestThroughRpc(run, {}); }},
       {.name = "lookup_rpc",
        .what = "look-up of 32 hashes over a bare echo of the same size, 256 in flight",
        .unit = "x",

@@ -3,14 +3,14 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <thread>
 
 #include "bench/bench.h"
 #include "bench/filled_store.h"
+#include "bench/ingest.h"
+#include "bench/temporary_directory.h"
 #include "core/registry.h"
 #include "memory/fault_ahead.h"
 #include "store/rocks_store.h"
@@ -19,13 +19,8 @@ namespace holdfast::bench {
 namespace {
 
 constexpr uint64_t kMillion = 1000000;
-constexpr size_t kCall = 256;  // operations of one report
 // Reports between two polls of the store and ticks of the registry, as a busy loop has them.
 constexpr size_t kReportsPerTurn = 64;
-
-ChunkHash keyOf(uint64_t number) {
-  return splitmix64Finalise(number + 0x5DEECE66D);
-}
 
 class SystemClock : public Clock {
  public:
@@ -56,26 +51,6 @@ class Silence : public EventSink, public WorkerLink {
   std::string paused;  // why reports were refused; empty: none was
 };
 
-// A directory on the disk that holds the temporary files, gone with this.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "holdfast-bench-XXXXXX").string();
-    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 // Registry and store as the daemon wires them.
 class Controller {
  public:
@@ -101,17 +76,7 @@ class Controller {
   Registry& registry() { return *registry_; }
 
   SessionId addWorker(const std::string& instance, uint32_t number) {
-    Registration registration;
-    registration.instance = instance;
-    registration.worker = number;
-    registration.ip = "127.0.0.1";
-    registration.port = 1;
-    registration.run = 1;
-    registration.attempt = 1;
-    LocationStatement& location = registration.locations.emplace_back();
-    location.location = "gpu";
-    location.incarnation = 7;
-    location.beganEmpty = true;
+    const Registration registration = ingestWorker(instance, number);
     const auto outcome = registry_->registration().registerWorker(registration, silence_);
     if (!outcome.ok()) {
       error_ = outcome.error().message;
@@ -121,14 +86,12 @@ class Controller {
   }
 
   // One report, when the store has room for it.
-  void report(SessionId session, uint64_t firstSeq, std::span<const ChunkHash> keys) {
-    while (!store_->hasRoom(keys.size() * sizeof(ChunkHash) + 256)) {
+  void report(SessionId session, const Report& report) {
+    while (!store_->hasRoom(report.operations.size() * sizeof(ChunkHash) + 256)) {
       store_->poll(*registry_);
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
-    const auto outcome = registry_->kv().handleBatchedKvOperations(
-        session,
-        {.location = "gpu", .incarnation = 7, .firstSeq = firstSeq, .operations = {keys, {}}});
+    const auto outcome = registry_->kv().handleBatchedKvOperations(session, report);
     if (outcome.ok() && outcome.value() == ReportOutcome::kApplied) return;
     error_ = outcome.ok() ? "a report was not applied " + silence_.paused : outcome.error().message;
   }
@@ -148,16 +111,12 @@ class Controller {
 
   // `chunks` of each worker, in turns of one report each.
   void fill(const std::vector<SessionId>& workers, uint64_t chunks) {
-    std::vector<ChunkHash> keys(kCall);
     size_t reports = 0;
-    for (uint64_t done = 0; done < chunks && error_.empty(); done += kCall) {
-      keys.resize(std::min<uint64_t>(kCall, chunks - done));
-      for (size_t worker = 0; worker < workers.size() && error_.empty(); ++worker) {
-        for (size_t i = 0; i < keys.size(); ++i) keys[i] = keyOf(worker * chunks + done + i);
-        report(workers[worker], done + 1, keys);
-        if (++reports % kReportsPerTurn == 0) turn();
-      }
-    }
+    forEachIngestReport(workers.size(), chunks, [&](size_t worker, const Report& one) {
+      if (!error_.empty()) return;
+      report(workers[worker], one);
+      if (++reports % kReportsPerTurn == 0) turn();
+    });
   }
 
   std::string close() { return store_->close(); }
@@ -183,28 +142,6 @@ double processorMs() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) / 1e6;
-}
-
-RunResult ingest(const RunOptions& options) {
-  constexpr size_t kWorkers = 64;
-  const TemporaryDirectory directory;
-  Controller controller(directory.path());
-  if (!controller.error().empty()) return failed(controller.error());
-  std::vector<SessionId> workers;
-  for (uint32_t i = 0; i < kWorkers; ++i) workers.push_back(controller.addWorker("a", i));
-  controller.waitCommitted();
-  const uint64_t chunks = options.size(40 * kMillion, kWorkers * kCall) / kWorkers;
-  const Stopwatch watch;
-  controller.fill(workers, chunks);
-  controller.waitCommitted();
-  const double seconds = watch.seconds();
-  if (!controller.error().empty()) return failed(controller.error());
-  RunResult result;
-  const double operations = static_cast<double>(chunks * kWorkers);
-  result.value = operations / seconds / 1e6;
-  result.note =
-      format("%.0f folds", static_cast<double>(controller.registry().counters().foldsCommitted));
-  return result;
 }
 
 // Empty, or why it could not be done.
@@ -243,7 +180,7 @@ RunResult forget(const RunOptions& options) {
   if (!controller.error().empty()) return failed(controller.error());
   std::vector<SessionId> workers;
   for (uint32_t i = 0; i < kWorkers; ++i) workers.push_back(controller.addWorker("a", i));
-  controller.fill(workers, options.size(kMillion, kCall));
+  controller.fill(workers, options.size(kMillion, kIngestCall));
   controller.waitCommitted();
   if (!controller.error().empty()) return failed(controller.error());
   std::vector<double> turns;
@@ -270,11 +207,47 @@ RunResult forget(const RunOptions& options) {
 
 }  // namespace
 
+Registration ingestWorker(const std::string& instance, uint32_t number) {
+  Registration registration;
+  registration.instance = instance;
+  registration.worker = number;
+  registration.ip = "127.0.0.1";
+  registration.port = 1;
+  registration.run = 1;
+  registration.attempt = 1;
+  LocationStatement& location = registration.locations.emplace_back();
+  location.location = "gpu";
+  location.incarnation = 7;
+  location.beganEmpty = true;
+  return registration;
+}
+
+RunResult ingestIntoStore(const RunOptions& options) {
+  const TemporaryDirectory directory;
+  Controller controller(directory.path());
+  if (!controller.error().empty()) return failed(controller.error());
+  std::vector<SessionId> workers;
+  for (uint32_t i = 0; i < kIngestWorkers; ++i) workers.push_back(controller.addWorker("a", i));
+  controller.waitCommitted();
+  const uint64_t chunks = ingestChunks(options);
+  const Stopwatch watch;
+  controller.fill(workers, chunks);
+  controller.waitCommitted();
+  const double seconds = watch.seconds();
+  if (!controller.error().empty()) return failed(controller.error());
+  RunResult result;
+  const double operations = static_cast<double>(chunks * kIngestWorkers);
+  result.value = operations / seconds / 1e6;
+  result.note =
+      format("%.0f folds", static_cast<double>(controller.registry().counters().foldsCommitted));
+  return result;
+}
+
 const FilledStore& filledStore(const RunOptions& options) {
   constexpr size_t kWorkers = 100;
   static const TemporaryDirectory directory;
   static const FilledStore store = [&] {
-    const uint64_t chunks = options.size(kMillion, kCall);
+    const uint64_t chunks = options.size(kMillion, kIngestCall);
     FilledStore filled{directory.path(), kWorkers * chunks, {}};
     filled.error = fillStore(filled.dataDir, kWorkers, chunks);
     return filled;
@@ -290,7 +263,7 @@ std::vector<Row> storeRows() {
        .floor = 5,
        .aim = 10,
        .better = Better::kHigher,
-       .run = ingest},
+       .run = ingestIntoStore},
       {.name = "restart",
        .what = "restart to serving, 100 workers x 1 M chunks",
        .unit = "s",

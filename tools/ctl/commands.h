@@ -38,6 +38,10 @@ struct PinFilter {
 };
 void showPins(Controller& controller, const Output& output, const PinFilter& filter);
 
+// Begins or ends a log of what comes in to the controller.
+void switchCapture(Controller& controller, const Output& output, bool off,
+                   const std::string& directory, bool redact);
+
 struct Prompt {
   std::string model;
   bool withPins = false;

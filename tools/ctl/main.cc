@@ -41,6 +41,8 @@ constexpr const char* kFooter = R"(Examples:
   holdfast-ctl events --unfinished            operations that have not ended
   holdfast-ctl drain llama-0                  no look-up names it any more (--undo ends that)
   holdfast-ctl forget llama-0 3               drop what is known of rank 3
+  holdfast-ctl capture on /var/log/holdfast   log everything that comes in, for holdfast-replay
+  holdfast-ctl capture off
   holdfast-ctl --controller unix:/run/holdfast.sock status
 
 Exit codes:
@@ -119,6 +121,18 @@ int run(int argc, const char* const* argv) {
   sync->add_option("WORKER", syncWorker, "Its rank")->required();
   sync->add_option("LOCATION", syncLocation, "Only this one; all of them unless given");
 
+  CLI::App* capture = app.add_subcommand(
+      "capture", "A log of everything that comes in to the controller, for holdfast-replay");
+  capture->require_subcommand(1);
+  std::string captureDirectory;
+  bool redact = false;
+  CLI::App* captureOn = capture->add_subcommand(
+      "on", "Begin one; the sessions of all workers end, and they register again by themselves");
+  captureOn->add_option("DIR", captureDirectory,
+                        "On the controller's machine; default: its --capture");
+  captureOn->add_flag("--redact", redact, "Leave the tokens of prompts out");
+  CLI::App* captureOff = capture->add_subcommand("off", "End it");
+
   OperationLine operations(app);
 
   try {
@@ -130,6 +144,10 @@ int run(int argc, const char* const* argv) {
     const Output output{std::cout, json};
     if (operation) return (*operation)(controller, output);
     bool found = false;
+    if (captureOn->parsed() || captureOff->parsed()) {
+      switchCapture(controller, output, captureOff->parsed(), captureDirectory, redact);
+      found = true;
+    }
     if (status->parsed()) found = showStatus(controller, output, resetWindow);
     if (instances->parsed()) found = showInstances(controller, output);
     if (workers->parsed()) found = showWorkers(controller, output, instance, ranks);

@@ -1,0 +1,117 @@
+// The one way into core and the executor: every message, end of a connection, completion of the
+// store, tick and piece of background work comes in here, one at a time, and is written into a log
+// where one is kept. What is not in here changes nothing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "capture/core_options.h"
+#include "capture/environment.h"
+#include "capture/log_writer.h"
+#include "core/registry.h"
+#include "executor/executor.h"
+
+namespace holdfast {
+
+class Recorder;
+
+class Inputs final : public StoreListener {
+ public:
+  // Keeps all references. Registry and executor were built on the environment's clock, store and
+  // random numbers, and have recovered.
+  Inputs(Environment& environment, Registry& registry, Executor& executor, EventSink& events);
+  ~Inputs() override;
+
+  const Registry& registry() const { return registry_; }
+  const Executor& executor() const { return executor_; }
+  void onSettled(std::function<void(const Event&)> callback) {
+    executor_.onSettled(std::move(callback));
+  }
+
+  // --- The log ---
+
+  struct Capture {
+    CoreOptions options;  // that core was built with
+    std::string clusterId;
+    std::string checkpoint;  // of the state as it is now, within the log's folder; empty: it is new
+    bool redact = false;     // prompt tokens are left out
+  };
+  // From now on every input goes into this log, which begins with the state as it is: that of a
+  // start, or of restart().
+  void capture(std::unique_ptr<LogWriter> log, const Capture& capture);
+  bool capturing() const { return recorder_ != nullptr; }
+  // Of the log that is kept.
+  std::string captureFolder() const;
+
+  // So that a log can begin in the middle: no fold is begun any more; when quiet(), restart()
+  // brings core to where a restart would, see there; what is then queued to the store is where the
+  // log begins.
+  void holdFolds(bool hold) { registry_.holdFolds(hold); }
+  bool quiet() const { return registry_.foldsRunning() == 0 && executor_.quiet(); }
+  void restart(const std::string& why);
+  enum class CaptureEnd { kProcessEnded, kSwitchedOff };
+  // Whatever came is in the log when this returns. Nothing happens where none is kept.
+  void endCapture(CaptureEnd why);
+
+  // --- Messages of workers: see RegistrationController, KvController, Executor ---
+
+  Result<RegisterOutcome> registerWorker(const Registration& registration, WorkerLink& link);
+  Result<HeartbeatOutcome> heartbeat(SessionId session,
+                                     const std::vector<LocationStatement>& statements);
+  Result<ReportOutcome> report(SessionId session, const Report& report);
+  Result<FullSyncStartOutcome> fullSyncStart(SessionId session, const FullSyncStart& message);
+  Result<bool> fullSyncBatch(SessionId session, const FullSyncBatch& message);
+  Result<FullSyncStatus> fullSyncEnd(SessionId session, const FullSyncEnd& message);
+  Result<FullSyncStatus> fullSyncStatus(SessionId session, std::string_view location,
+                                        uint64_t incarnation, uint64_t syncId);
+  void replayRefused(SessionId session, std::string_view location, uint64_t incarnation);
+  Result<std::span<const PeerMatch>> p2pLookup(SessionId session,
+                                               std::span<const ChunkHash> hashes);
+  Result<Ticket> deregister(SessionId session);
+  void answered(SessionId session, uint64_t number, const OperationOutcome& outcome);
+  void connectionClosed(SessionId session);
+
+  // --- Of routers and operators ---
+
+  // `tokens`: that the hashes are of; empty where they were not given.
+  Result<std::span<const LookupMatch>> lookup(std::string_view model,
+                                              std::span<const ChunkHash> hashes,
+                                              std::span<const uint32_t> tokens,
+                                              bool withPins = false);
+  Result<const Event*> start(OperationRequest request);
+  Result<uint32_t> forceSync(std::string_view instance, uint32_t worker, std::string_view location);
+  Result<Ticket> forget(std::string_view instance, uint32_t worker);
+  Result<Ticket> drain(std::string_view instance, bool drained);
+
+  // --- Of the event loop and the store ---
+
+  // Every 100 ms or so.
+  void tick();
+  // One bounded piece of background work. False when there is none left.
+  bool work();
+  // After every RegistryStore::poll: the executor goes on.
+  void storePolled();
+  void onCommitted(Ticket upTo) override;
+  void onFolded(const FoldResult& result) override;
+  void onHealth(const StoreHealth& health) override;
+
+ private:
+  // The input that began is over; `fill` says what it was.
+  template <typename Fill>
+  void record(SessionId session, Fill fill);
+  void giveUp();
+
+  Environment& environment_;
+  Registry& registry_;
+  Executor& executor_;
+  EventSink& events_;
+  std::unique_ptr<Recorder> recorder_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,105 @@
+#include "daemon/capture_switch.h"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "capture/log_format.h"
+#include "rpc/convert.h"
+
+namespace holdfast {
+namespace {
+
+constexpr kj::Duration kBetweenLooks = 20 * kj::MILLISECONDS;
+constexpr uint32_t kLooks = 3'000;  // a minute
+
+}  // namespace
+
+Result<std::unique_ptr<LogWriter>> CaptureSwitch::begin(const LogOptions& options,
+                                                        const RocksStore& store) {
+  auto log = LogWriter::open(options);
+  if (!log.ok()) return log;
+  const std::string checkpoint = log.value()->folder() + "/" + std::string(kCheckpointFolder);
+  if (const std::string error = store.checkpoint(checkpoint); !error.empty()) {
+    return Error{ErrorCode::kUnavailable, error};
+  }
+  return log;
+}
+
+void CaptureSwitch::use(std::unique_ptr<LogWriter> log, bool redact) {
+  spdlog::info("capturing into {}", log->folder());
+  inputs_.capture(std::move(log), {.options = core_,
+                                   .clusterId = store_.clusterId(),
+                                   .checkpoint = std::string(kCheckpointFolder),
+                                   .redact = redact});
+}
+
+kj::Promise<void> CaptureSwitch::quiet(uint32_t looks) {
+  if (inputs_.quiet()) return kj::READY_NOW;
+  if (looks == 0) {
+    return wireError({ErrorCode::kUnavailable,
+                      "folds or cache operations were under way for a minute; try again later"});
+  }
+  return timer_.afterDelay(kBetweenLooks).then([this, looks]() { return quiet(looks - 1); });
+}
+
+kj::Promise<std::string> CaptureSwitch::on(const std::string& directory, bool redact) {
+  if (inputs_.capturing() || beginning_) {
+    return wireError(
+        {ErrorCode::kRefused,
+         beginning_ ? "a capture is about to begin"
+                    : "already capturing into " + inputs_.captureFolder() + "; end that first"});
+  }
+  LogOptions options = log_;
+  if (!directory.empty()) options.directory = directory;
+  if (options.directory.empty()) {
+    return wireError(
+        {ErrorCode::kInvalid, "name a directory: the controller was started without --capture"});
+  }
+  beginning_ = true;
+  inputs_.holdFolds(true);
+  return quiet(kLooks)
+      .then([this, options = std::move(options), redact]() { return beginNow(options, redact); })
+      .then(
+          [this](std::string&& folder) {
+            beginning_ = false;
+            return kj::mv(folder);
+          },
+          [this](kj::Exception&& e) -> std::string {
+            beginning_ = false;
+            inputs_.holdFolds(false);
+            kj::throwFatalException(kj::mv(e));
+          });
+}
+
+// In one turn of the loop: no input comes between the state and the log.
+std::string CaptureSwitch::beginNow(const LogOptions& options, bool redact) {
+  if (const StoreHealth health = store_.health(); !health.writable) {
+    kj::throwFatalException(wireError({ErrorCode::kUnavailable, health.reason}));
+  }
+  inputs_.restart("a capture begins; register again");
+  // The queue is bounded, and nothing is added to it meanwhile.
+  while (!inputs_.registry().committed()) {
+    store_.poll(inputs_);
+    if (const StoreHealth health = store_.health(); !health.writable) {
+      kj::throwFatalException(wireError({ErrorCode::kUnavailable, health.reason}));
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  auto log = begin(options, store_);
+  if (!log.ok()) kj::throwFatalException(wireError(log.error()));
+  use(std::move(log.value()), redact);
+  return inputs_.captureFolder();
+}
+
+Result<std::string> CaptureSwitch::off() {
+  if (!inputs_.capturing()) return Error{ErrorCode::kInvalid, "nothing is being captured"};
+  std::string folder = inputs_.captureFolder();
+  inputs_.endCapture(Inputs::CaptureEnd::kSwitchedOff);
+  spdlog::info("the capture into {} has ended", folder);
+  return folder;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,46 @@
+// Begins capture logs, at the start and while the daemon runs, and ends them.
+#pragma once
+
+#include <kj/async-io.h>
+
+#include <memory>
+#include <string>
+
+#include "capture/inputs.h"
+#include "core/result.h"
+#include "store/rocks_store.h"
+
+namespace holdfast {
+
+class CaptureSwitch {
+ public:
+  // Keeps the references. `log`: the daemon's options; its directory is where logs go that name
+  // none.
+  CaptureSwitch(const LogOptions& log, const CoreOptions& core, Inputs& inputs, RocksStore& store,
+                kj::Timer& timer)
+      : log_(log), core_(core), inputs_(inputs), store_(store), timer_(timer) {}
+
+  // A log whose checkpoint is there. Nothing may be queued to the store.
+  static Result<std::unique_ptr<LogWriter>> begin(const LogOptions& options,
+                                                  const RocksStore& store);
+  // From now on inputs go into it.
+  void use(std::unique_ptr<LogWriter> log, bool redact);
+
+  // Where the log is. It begins when no fold runs and no cache operation waits for the disk; then
+  // every worker's session ends and what is queued to the store is waited for.
+  kj::Promise<std::string> on(const std::string& directory, bool redact);
+  Result<std::string> off();
+
+ private:
+  kj::Promise<void> quiet(uint32_t looks);
+  std::string beginNow(const LogOptions& options, bool redact);
+
+  const LogOptions& log_;
+  const CoreOptions& core_;
+  Inputs& inputs_;
+  RocksStore& store_;
+  kj::Timer& timer_;
+  bool beginning_ = false;
+};
+
+}  // namespace holdfast

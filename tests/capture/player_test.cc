@@ -1,0 +1,467 @@
+// A core that everything happens to, and what a replay of its log makes of it: the same state,
+// decisions and events, every time.
+#include "capture/player.h"
+
+#include <gmock/gmock.h>
+
+#include <map>
+#include <optional>
+
+#include "capture/inputs.h"
+#include "tests/capture/scratch_log.h"
+#include "tests/core/random_sequences.h"
+#include "tests/support/memory_store.h"
+
+namespace holdfast::test {
+namespace {
+
+using testing::IsEmpty;
+
+class TestClock final : public Clock {
+ public:
+  uint64_t steadyMs() const override { return nowMs; }
+  uint64_t wallMs() const override { return 1'700'000'000'000 + nowMs + reads++; }
+  uint64_t nowMs = 1'000;
+  mutable uint64_t reads = 0;  // no two inputs at the same time
+};
+
+class Texts final : public EventSink {
+ public:
+  void event(Level, const std::string& text) override { texts.push_back(text); }
+  std::vector<std::string> texts;
+};
+
+constexpr uint32_t kWorkers = 5;
+const std::vector<std::string> kLocations = {"gpu", "disk"};
+
+// Workers that hold by their protocol most of the time.
+class World {
+ public:
+  explicit World(Random& random) : random_(random) {
+    options_.registry.foldFloorOperations = 40;
+    options_.registry.lifeCycle.lostGraceMs = 60'000;
+    registry_.emplace(options_.registry, environment_.clock(), environment_.store(), events);
+    registry_->recover();
+    executor_.emplace(registry_->tree(), environment_.store(), environment_.clock(),
+                      options_.executor, [this]() { return environment_.random(); });
+    registry_->observeSessions(&*executor_);
+    inputs_.emplace(environment_, *registry_, *executor_, events);
+    for (uint32_t i = 0; i < kWorkers; ++i) workers_[i].world = this;
+  }
+
+  void capture(const LogOptions& log, const std::string& checkpoint = {}) {
+    auto writer = LogWriter::open(log);
+    folder = writer.value()->folder();
+    inputs_->capture(
+        std::move(writer.value()),
+        {.options = options_, .clusterId = "c0ffee", .checkpoint = checkpoint, .redact = false});
+  }
+  // As the daemon does it. What the store holds then.
+  MemoryStore::Disk captureUnderWay(const LogOptions& log) {
+    store_.setFull(false);
+    store_.setHealth({});
+    inputs_->holdFolds(true);
+    do {
+      clock_.nowMs += 1'000;
+      inputs_->tick();
+      complete();
+      inputs_->storePolled();
+      inputs_->work();
+    } while (!inputs_->quiet());
+    inputs_->restart("a capture begins");
+    complete();
+    capture(log, "checkpoint");
+    return store_.afterCrash();
+  }
+
+  void step() {
+    Worker& worker = workers_[below(random_, kWorkers)];
+    const uint64_t what = below(random_, 100);
+    if (what < 10) {
+      registerWorker(worker);
+    } else if (what < 50) {
+      report(worker);
+    } else if (what < 56) {
+      heartbeat(worker);
+    } else if (what < 66) {
+      sync(worker);
+    } else if (what < 68) {
+      if (worker.session != kNoSession) inputs_->connectionClosed(worker.session);
+    } else if (what < 69) {
+      (void)inputs_->deregister(worker.session);
+    } else if (what < 72) {
+      operate();
+    } else if (what < 75) {
+      for (const uint64_t number : std::exchange(asked_, {})) {
+        inputs_->answered(worker.session, number, {OperationOutcome::Status::kDone, 256, 0, {}});
+      }
+    } else if (what < 78) {
+      (void)inputs_->lookup("", keys(4), {});
+      (void)inputs_->p2pLookup(worker.session, keys(4));
+    } else if (what < 79) {
+      (void)inputs_->drain("llama", chance(random_, 50));
+      (void)inputs_->forceSync("llama", worker.id(), "");
+      if (chance(random_, 20)) (void)inputs_->forget("llama", worker.id());
+    } else if (what < 80) {
+      store_.setFull(chance(random_, 30));
+      if (chance(random_, 20)) store_.setHealth({chance(random_, 70), "no space"});
+      inputs_->replayRefused(worker.session, "gpu", worker.incarnation);
+    } else if (what < 88) {
+      while (inputs_->work() && chance(random_, 80)) {
+      }
+    } else if (what < 92) {
+      clock_.nowMs += below(random_, chance(random_, 5) ? 40'000 : 500);
+      inputs_->tick();
+    } else {
+      store_.complete(below(random_, 20));
+      store_.poll(*inputs_);
+      inputs_->storePolled();
+    }
+  }
+  void end() { inputs_->endCapture(Inputs::CaptureEnd::kProcessEnded); }
+  const Registry& registry() const { return *registry_; }
+
+  Texts events;
+  std::string folder;
+
+ private:
+  struct Worker final : WorkerLink {
+    void pause(const std::string&) override {}
+    void resume() override { wantsSession = true; }
+    void replay(const std::string& name, uint64_t, uint64_t from, uint64_t) override {
+      seqs[name] = from - 1;
+    }
+    void startFullSync(const std::string& name, Reason, uint64_t) override { wanted = name; }
+    void operate(const WorkerOperation& operation) override {
+      world->asked_.push_back(operation.number);
+    }
+    void superseded(const std::string&) override {}
+    void closed(const std::string&) override {}
+    uint32_t id() const { return static_cast<uint32_t>(this - world->workers_); }
+
+    World* world = nullptr;
+    SessionId session = kNoSession;
+    uint64_t run = 0;
+    uint64_t attempt = 0;
+    uint64_t incarnation = 0;
+    bool wantsSession = false;
+    std::map<std::string, uint64_t> seqs;
+    std::string wanted;  // location of a full sync
+    uint64_t syncId = 0;
+    std::vector<ChunkHash> syncKeys;
+  };
+
+  void complete() {
+    store_.complete();
+    store_.poll(*inputs_);
+  }
+
+  std::vector<ChunkHash> keys(size_t count) {
+    std::vector<ChunkHash> keys;
+    for (size_t i = 0; i < count; ++i) keys.push_back(below(random_, 200) * 0x9E3779B97F4A7C15u);
+    return keys;
+  }
+
+  std::vector<LocationStatement> statements(Worker& worker) {
+    std::vector<LocationStatement> statements;
+    for (const std::string& name : kLocations) {
+      const uint64_t seq = worker.seqs[name];
+      statements.push_back({.location = name,
+                            .incarnation = worker.incarnation,
+                            .beganEmpty = true,
+                            .lastSeq = seq,
+                            .count = below(random_, 4),
+                            .digest = {},
+                            .replayableFrom = 1 + below(random_, seq + 1),
+                            .syncId = 0});
+    }
+    return statements;
+  }
+
+  void registerWorker(Worker& worker) {
+    if (worker.run == 0 || chance(random_, 30)) {
+      worker.run = random_() | 1;
+      worker.incarnation = chance(random_, 90) ? random_() | 1 : 0;
+      worker.attempt = 0;
+      worker.seqs.clear();
+    }
+    const Registration registration{.instance = "llama",
+                                    .worker = worker.id(),
+                                    .ip = "10.0.0.1",
+                                    .port = 1,
+                                    .peerUrl = "url",
+                                    .model = chance(random_, 90) ? "" : "another",
+                                    .worldSize = chance(random_, 90) ? 3u : 0u,
+                                    .run = worker.run,
+                                    .attempt = ++worker.attempt,
+                                    .locations = statements(worker)};
+    const auto outcome = inputs_->registerWorker(registration, worker);
+    if (!outcome.ok()) return;
+    worker.session = outcome.value().session;
+    for (const LocationDecision& decision : outcome.value().decisions) {
+      worker.seqs[decision.location] = decision.nextSeq - 1;
+    }
+  }
+
+  void report(Worker& worker) {
+    const std::string& name = kLocations[below(random_, kLocations.size())];
+    uint64_t& seq = worker.seqs[name];
+    if (chance(random_, 5)) seq += below(random_, 20);           // a gap
+    if (chance(random_, 5)) seq -= below(random_, seq + 1) / 2;  // again
+    const std::vector<ChunkHash> operations = keys(1 + below(random_, 30));
+    const std::vector<uint8_t> evicts(4, static_cast<uint8_t>(random_()));
+    const bool admits = chance(random_, 60);
+    (void)inputs_->report(worker.session,
+                          {.location = name,
+                           .incarnation = worker.incarnation,
+                           .firstSeq = chance(random_, 1) ? 0 : seq + 1,
+                           .operations = {operations, {admits ? nullptr : evicts.data(), 0}}});
+    seq += operations.size();
+  }
+
+  void heartbeat(Worker& worker) { (void)inputs_->heartbeat(worker.session, statements(worker)); }
+
+  // A piece of a full sync, most of the time of the one that was asked for.
+  void sync(Worker& worker) {
+    if (worker.syncId == 0) {
+      if (worker.wanted.empty() && chance(random_, 70)) return;
+      if (worker.wanted.empty()) worker.wanted = "gpu";
+      worker.syncId = random_() | 1;
+      worker.syncKeys.clear();
+      for (uint64_t i = 0; i < 10; ++i) worker.syncKeys.push_back(i * 77 + below(random_, 70));
+    }
+    KeyDigest digest;
+    for (const ChunkHash key : worker.syncKeys) digest.add(key);
+    const FullSyncStart start{.location = worker.wanted,
+                              .incarnation = worker.incarnation,
+                              .syncId = worker.syncId,
+                              .totalKeys = worker.syncKeys.size(),
+                              .batchCount = 2,
+                              .baseSeq = worker.seqs[worker.wanted],
+                              .digest = digest,
+                              .lastSeq = worker.seqs[worker.wanted]};
+    (void)inputs_->fullSyncStart(worker.session, start);
+    const std::span<const ChunkHash> all = worker.syncKeys;
+    for (uint32_t i = 0; i < 2; ++i) {
+      if (chance(random_, 15)) continue;
+      (void)inputs_->fullSyncBatch(worker.session, {.location = worker.wanted,
+                                                    .incarnation = worker.incarnation,
+                                                    .syncId = worker.syncId,
+                                                    .number = i,
+                                                    .keys = all.subspan(i * 5, 5)});
+    }
+    (void)inputs_->fullSyncEnd(worker.session, {.location = worker.wanted,
+                                                .incarnation = worker.incarnation,
+                                                .syncId = worker.syncId,
+                                                .actualTotalKeys = worker.syncKeys.size()});
+    const auto status =
+        inputs_->fullSyncStatus(worker.session, worker.wanted, worker.incarnation, worker.syncId);
+    if (!status.ok() || !status.value().known || status.value().complete) {
+      worker.syncId = 0;
+      worker.wanted.clear();
+    }
+  }
+
+  void operate() {
+    OperationRequest request;
+    request.kind = static_cast<OperationKind>(below(random_, kOperationKinds));
+    request.instance = request.toInstance = "llama";
+    request.location = request.kind == OperationKind::kHealth ? "" : "gpu";
+    request.toLocation = "disk";
+    request.method = "zip";
+    if (request.kind != OperationKind::kMove) request.toInstance = request.toLocation = "";
+    if (chance(random_, 50)) {
+      request.allChunks = false;
+      request.chunks = keys(3);
+    }
+    (void)inputs_->start(request);
+  }
+
+  Random& random_;
+  CoreOptions options_;
+  TestClock clock_;
+  MemoryStore store_;
+  Environment environment_{clock_, store_, [this]() { return random_(); }};
+  std::optional<Registry> registry_;
+  std::optional<Executor> executor_;
+  std::optional<Inputs> inputs_;
+  Worker workers_[kWorkers];
+  std::vector<uint64_t> asked_;  // numbers of operations
+};
+
+class PlayerTest : public LogTest {};
+
+TEST_F(PlayerTest, AReplayIsTheSameEveryTime) {
+  Counters seen;
+  forRandomSequences(30, [&](Random& random) {
+    World world(random);
+    world.capture(options());
+    for (int i = 0; i < 3000; ++i) world.step();
+    world.end();
+    const Counters& counters = world.registry().counters();
+    seen.foldsCommitted += counters.foldsCommitted;
+    seen.fullSyncsCompleted += counters.fullSyncsCompleted;
+    seen.replayedOperations += counters.replayedOperations;
+    seen.reportsRefused += counters.reportsRefused;
+    seen.workersExpired += counters.workersExpired;
+    for (int time = 0; time < 2; ++time) {
+      Texts events;
+      Player player({}, events);
+      auto log = LogReader::open({world.folder});
+      ASSERT_TRUE(log.ok());
+      uint64_t entries = 0;
+      while (log.value()->next()) {
+        const auto why = player.play(log.value()->entry());
+        ASSERT_FALSE(why) << *why << testing::PrintToString(player.differences());
+        ++entries;
+      }
+      EXPECT_GT(entries, 2500u);
+      EXPECT_THAT(log.value()->problems(), IsEmpty());
+      // The log's last entry has the live core's digests and counters.
+      EXPECT_THAT(player.differences(), IsEmpty());
+      EXPECT_EQ(player.registry()->registryDigest(), world.registry().registryDigest());
+      EXPECT_EQ(named(player.registry()->counters()), named(world.registry().counters()));
+      EXPECT_EQ(events.texts, world.events.texts);
+    }
+  });
+  // The random inputs reach what a replay has to get right.
+  EXPECT_GT(seen.foldsCommitted, 0u);
+  EXPECT_GT(seen.fullSyncsCompleted, 0u);
+  EXPECT_GT(seen.replayedOperations, 0u);
+  EXPECT_GT(seen.reportsRefused, 0u);
+  EXPECT_GT(seen.workersExpired, 0u);
+}
+
+TEST_F(PlayerTest, ALogThatBeginsUnderWayIsReplayedFromItsCheckpoint) {
+  uint64_t syncsAbandoned = 0;
+  uint64_t foldsCommitted = 0;
+  forRandomSequences(30, [&](Random& random) {
+    World world(random);
+    for (int i = 0; i < 1500; ++i) world.step();
+    const uint64_t folds = world.registry().counters().foldsCommitted;
+    const MemoryStore::Disk disk = world.captureUnderWay(options());
+    syncsAbandoned += world.registry().counters().fullSyncsAbandoned;
+    const uint64_t instances = world.registry().tree().instances().size();
+    for (int i = 0; i < 1500; ++i) world.step();
+    world.end();
+    foldsCommitted += world.registry().counters().foldsCommitted - folds;
+
+    Texts events;
+    Player player({.recovery =
+                       [&disk](RecoverySink& sink) {
+                         MemoryStore checkpoint(disk);
+                         checkpoint.recover(sink);
+                       },
+                   .into = nullptr,
+                   .faulter = nullptr},
+                  events);
+    auto log = LogReader::open({world.folder});
+    ASSERT_TRUE(log.ok());
+    bool begun = false;
+    while (log.value()->next()) {
+      const auto why = player.play(log.value()->entry());
+      ASSERT_FALSE(why) << *why << testing::PrintToString(player.differences());
+      if (!std::exchange(begun, true)) {
+        EXPECT_EQ(player.registry()->tree().instances().size(), instances);
+      }
+    }
+    EXPECT_THAT(player.differences(), IsEmpty());
+    EXPECT_EQ(player.registry()->registryDigest(), world.registry().registryDigest());
+    EXPECT_EQ(player.counters(), named(world.registry().counters()));
+  });
+  EXPECT_GT(syncsAbandoned, 0u);
+  EXPECT_GT(foldsCommitted, 0u);
+}
+
+TEST_F(PlayerTest, ALogWithoutItsBeginningIsRefused) {
+  Random random(1);
+  World world(random);
+  world.capture(options());
+  for (int i = 0; i < 100; ++i) world.step();
+  world.end();
+  Texts events;
+  Player player({}, events);
+  auto log = LogReader::open({world.folder});
+  ASSERT_TRUE(log.ok());
+  log.value()->next();  // the start
+  log.value()->next();
+  const auto why = player.play(log.value()->entry());
+  ASSERT_TRUE(why);
+  EXPECT_THAT(*why, testing::HasSubstr("does not begin with a start"));
+}
+
+TEST_F(PlayerTest, TellsWhereALogIsOfAnotherProgram) {
+  Random random(2);
+  World world(random);
+  world.capture(options());
+  for (int i = 0; i < 500; ++i) world.step();
+  world.end();
+  Texts events;
+  Player player({}, events);
+  auto log = LogReader::open({world.folder});
+  ASSERT_TRUE(log.ok());
+  std::optional<std::string> why;
+  while (!why && log.value()->next()) {
+    // As if that program had taken no notice of registrations.
+    if (!log.value()->entry().isRegister()) why = player.play(log.value()->entry());
+  }
+  EXPECT_TRUE(why);
+  EXPECT_THAT(player.differences(), testing::Not(IsEmpty()));
+}
+
+TEST_F(PlayerTest, PromptTokensStayOutOfARedactedLog) {
+  for (const bool redact : {false, true}) {
+    TestClock clock;
+    MemoryStore store;
+    Environment environment(clock, store, []() { return uint64_t{7}; });
+    Texts events;
+    Registry registry({}, environment.clock(), environment.store(), events);
+    registry.recover();
+    Executor executor(registry.tree(), registry.pins(), environment.store(), environment.clock(),
+                      {}, [&]() { return environment.random(); });
+    Inputs inputs(environment, registry, executor, events);
+    auto writer = LogWriter::open(options());
+    const std::string folder = writer.value()->folder();
+    inputs.capture(std::move(writer.value()),
+                   {.options = {}, .clusterId = {}, .checkpoint = {}, .redact = redact});
+    const std::vector<ChunkHash> hashes = {1, 2};
+    const std::vector<uint32_t> tokens(512, 0x41424344);
+    (void)inputs.lookup("", hashes, tokens);
+    inputs.endCapture(Inputs::CaptureEnd::kSwitchedOff);
+    EXPECT_FALSE(inputs.capturing());
+    auto log = LogReader::open({folder});
+    ASSERT_TRUE(log.ok());
+    while (log.value()->next()) {
+      const auto entry = log.value()->entry();
+      if (!entry.isLookup()) continue;
+      EXPECT_EQ(entry.getLookup().getHashes().size(), 2u);
+      EXPECT_EQ(entry.getLookup().getTokens().size(), redact ? 0u : 512u);
+    }
+  }
+}
+
+TEST_F(PlayerTest, ALogThatCannotGoOnEndsWithAWarningAndTheCoreGoesOn) {
+  Random random(3);
+  LogOptions small = options();
+  small.totalBytesMax = 200'000;
+  small.fileBytesMax = 50'000;
+  World world(random);
+  world.capture(small);
+  for (int i = 0; i < 5000; ++i) world.step();
+  EXPECT_THAT(world.events.texts, testing::Contains(testing::HasSubstr("has ended: the limit")));
+  Texts events;
+  Player player({}, events);
+  auto log = LogReader::open({world.folder});
+  ASSERT_TRUE(log.ok());
+  bool gaveUp = false;
+  while (log.value()->next()) {
+    const auto entry = log.value()->entry();
+    ASSERT_FALSE(player.play(entry));
+    gaveUp = entry.isEnd() && entry.getEnd().getReason() == schema::CaptureEnd::Reason::GAVE_UP;
+  }
+  EXPECT_TRUE(gaveUp);
+  EXPECT_THAT(player.differences(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace holdfast::test

@@ -1,0 +1,109 @@
+// A core whose inputs are captured, and the programs that replay what was.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "capture/inputs.h"
+
+namespace holdfast::test {
+
+class CapturedCore final : private Clock, private EventSink, private WorkerLink {
+ public:
+  CapturedCore(RegistryStore& store, const std::string& directory, const CoreOptions& options = {})
+      : environment_(*this, store, []() { return uint64_t{1}; }),
+        registry_(options.registry, environment_.clock(), environment_.store(), *this),
+        executor_(registry_.tree(), registry_.pins(), environment_.store(), environment_.clock(),
+                  options.executor, [this]() { return environment_.random(); }),
+        inputs_(environment_, registry_, executor_, *this) {
+    registry_.recover();
+    LogOptions log;
+    log.directory = directory;
+    auto writer = LogWriter::open(log);
+    EXPECT_TRUE(writer.ok());
+    inputs_.capture(std::move(writer.value()),
+                    {.options = options, .clusterId = {}, .checkpoint = {}, .redact = false});
+  }
+
+  SessionId registerWorker(const std::string& instance) {
+    Registration registration;
+    registration.instance = instance;
+    registration.run = registration.attempt = 1;
+    LocationStatement& location = registration.locations.emplace_back();
+    location.location = "gpu";
+    location.incarnation = kIncarnation;
+    location.beganEmpty = true;
+    const auto outcome = inputs_.registerWorker(registration, *this);
+    return outcome.ok() ? outcome.value().session : kNoSession;
+  }
+  // Admits of consecutive keys; key n has seq n.
+  void admit(SessionId session, ChunkHash from, ChunkHash to) {
+    const std::vector<ChunkHash> keys = keysOf(from, to);
+    (void)inputs_.report(session, {.location = "gpu",
+                                   .incarnation = kIncarnation,
+                                   .firstSeq = from,
+                                   .operations = {keys, {}}});
+  }
+  static std::vector<ChunkHash> keysOf(ChunkHash from, ChunkHash to) {
+    std::vector<ChunkHash> keys;
+    for (ChunkHash key = from; key <= to; ++key) keys.push_back(key);
+    return keys;
+  }
+  Inputs& inputs() { return inputs_; }
+  std::string digest() const { return registry_.registryDigest().hex(); }
+  void end() { inputs_.endCapture(Inputs::CaptureEnd::kProcessEnded); }
+
+  static constexpr uint64_t kIncarnation = 7;
+
+ private:
+  uint64_t steadyMs() const override { return 1'000; }
+  uint64_t wallMs() const override { return 1'700'000'000'000; }
+  void event(Level, const std::string&) override {}
+  void pause(const std::string&) override {}
+  void resume() override {}
+  void superseded(const std::string&) override {}
+  void replay(const std::string&, uint64_t, uint64_t, uint64_t) override {}
+  void startFullSync(const std::string&, Reason, uint64_t) override {}
+  void closed(const std::string&) override {}
+  void operate(const WorkerOperation&) override {}
+
+  Environment environment_;
+  Registry registry_;
+  Executor executor_;
+  Inputs inputs_;
+};
+
+struct Command {
+  int exitCode = -1;
+  std::string output;
+};
+inline Command run(const std::string& line) {
+  Command command;
+  FILE* pipe = popen((line + " 2>&1").c_str(), "r");
+  char part[4096];
+  while (const size_t bytes = fread(part, 1, sizeof part, pipe)) command.output.append(part, bytes);
+  const int status = pclose(pipe);
+  if (WIFEXITED(status)) command.exitCode = WEXITSTATUS(status);
+  return command;
+}
+
+class BugTest : public testing::Test {
+ protected:
+  BugTest() {
+    std::string pattern = std::filesystem::temp_directory_path() / "holdfast-bug-XXXXXX";
+    directory = mkdtemp(pattern.data());
+  }
+  ~BugTest() override { std::filesystem::remove_all(directory); }
+  std::string log() const { return directory + "/log"; }
+
+  std::string directory;
+};
+
+}  // namespace holdfast::test

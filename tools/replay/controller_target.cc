@@ -1,0 +1,221 @@
+#include "replay/controller_target.h"
+
+#include <utility>
+
+#include "executor/operation_request.h"
+
+namespace holdfast::replay {
+namespace {
+
+// A worker that does nothing: what it did is in the log.
+class SilentWorker final : public schema::Worker::Server {
+ public:
+  kj::Promise<void> pause(PauseContext) override { return kj::READY_NOW; }
+  kj::Promise<void> resume(ResumeContext) override { return kj::READY_NOW; }
+  kj::Promise<void> superseded(SupersededContext) override { return kj::READY_NOW; }
+  kj::Promise<void> startFullSync(StartFullSyncContext) override { return kj::READY_NOW; }
+};
+
+}  // namespace
+
+struct ControllerTarget::Connection {
+  Connection(kj::AsyncIoContext& io, kj::NetworkAddress& address)
+      : stream(address.connect().wait(io.waitScope)),
+        network(*stream, capnp::rpc::twoparty::Side::CLIENT),
+        rpc(capnp::makeRpcClient(network)),
+        granted(bootstrap().authenticateRequest().send().wait(io.waitScope)) {}
+
+  schema::Bootstrap::Client bootstrap() {
+    capnp::MallocMessageBuilder message;
+    auto vat = message.initRoot<capnp::rpc::twoparty::VatId>();
+    vat.setSide(capnp::rpc::twoparty::Side::SERVER);
+    return rpc.bootstrap(vat).castAs<schema::Bootstrap>();
+  }
+
+  kj::Own<kj::AsyncIoStream> stream;
+  capnp::TwoPartyVatNetwork network;
+  capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
+  capnp::Response<schema::Bootstrap::AuthenticateResults> granted;
+};
+
+struct ControllerTarget::Session {
+  std::unique_ptr<Connection> connection;
+  schema::WorkerSession::Client session{nullptr};
+};
+
+ControllerTarget::ControllerTarget(const std::string& address)
+    : address_(address),
+      io_(kj::setupAsyncIo()),
+      network_(io_.provider->getNetwork().parseAddress(address.c_str(), 7440).wait(io_.waitScope)),
+      asking_(std::make_unique<Connection>(io_, *network_)) {}
+
+ControllerTarget::~ControllerTarget() = default;
+
+void ControllerTarget::settle(kj::Promise<void> call) {
+  call.catch_([](kj::Exception&& e) {
+        if (e.getType() == kj::Exception::Type::DISCONNECTED) kj::throwFatalException(kj::mv(e));
+      })
+      .wait(io_.waitScope);
+}
+
+void ControllerTarget::registerWorker(schema::CaptureEntry::Reader entry) {
+  auto session = std::make_unique<Session>();
+  session->connection = std::make_unique<Connection>(io_, *network_);
+  auto request = session->connection->granted.getWorker().registerRequest();
+  request.setInfo(entry.getRegister());
+  request.setWorker(kj::heap<SilentWorker>());
+  bool taken = false;
+  settle(request.send().then([&](auto&& answer) {
+    session->session = answer.getSession();
+    taken = true;
+  }));
+  if (taken && entry.getSession() != 0) sessions_[entry.getSession()] = std::move(session);
+}
+
+void ControllerTarget::takeWorkerMessage(Session& session, schema::CaptureEntry::Reader entry) {
+  schema::WorkerSession::Client& to = session.session;
+  const auto forward = [this](auto request, auto message) {
+    request.setMessage(message);
+    call(request);
+  };
+  switch (entry.which()) {
+    case schema::CaptureEntry::HEARTBEAT:
+      return forward(to.heartbeatRequest(), entry.getHeartbeat());
+    case schema::CaptureEntry::FULL_SYNC_START:
+      return forward(to.fullSyncStartRequest(), entry.getFullSyncStart());
+    case schema::CaptureEntry::FULL_SYNC_END:
+      return forward(to.fullSyncEndRequest(), entry.getFullSyncEnd());
+    case schema::CaptureEntry::FULL_SYNC_STATUS:
+      return forward(to.fullSyncStatusRequest(), entry.getFullSyncStatus());
+    case schema::CaptureEntry::P2P_LOOKUP:
+      return forward(to.p2pLookupRequest(), entry.getP2pLookup());
+    case schema::CaptureEntry::REPORT: {
+      auto request = to.reportRequest();
+      request.setMessage(entry.getReport());
+      return settle(request.send());
+    }
+    case schema::CaptureEntry::FULL_SYNC_BATCH: {
+      auto request = to.fullSyncBatchRequest();
+      request.setMessage(entry.getFullSyncBatch());
+      return settle(request.send());
+    }
+    case schema::CaptureEntry::DEREGISTER:
+      return call(to.deregisterRequest());
+    case schema::CaptureEntry::CONNECTION_CLOSED:
+      sessions_.erase(entry.getSession());
+      return;
+    default:
+      return;
+  }
+}
+
+void ControllerTarget::operate(schema::CaptureOperation::Reader operation) {
+  auto orchestrator = asking_->granted.getOrchestrator();
+  const auto select = [&](schema::ChunkSelection::Builder chunks) {
+    if (operation.getAllChunks()) {
+      chunks.setAll();
+    } else {
+      chunks.setHashes(operation.getChunks());
+    }
+  };
+  const auto common = [&](auto message) {
+    message.setEventId(operation.getEventId());
+    message.setInstanceId(operation.getInstance());
+    message.setLocation(operation.getLocation());
+    message.setNoWait(true);
+  };
+  const auto compress = [&](auto request) {
+    auto message = request.initMessage();
+    common(message);
+    message.setMethod(operation.getMethod());
+    select(message.initChunks());
+    call(request);
+  };
+  switch (static_cast<OperationKind>(operation.getKind())) {
+    case OperationKind::kClear: {
+      auto request = orchestrator.clearRequest();
+      common(request.initMessage());
+      return call(request);
+    }
+    case OperationKind::kPin: {
+      auto request = orchestrator.pinRequest();
+      auto message = request.initMessage();
+      common(message);
+      select(message.initChunks());
+      return call(request);
+    }
+    case OperationKind::kCompress:
+      return compress(orchestrator.compressRequest());
+    case OperationKind::kDecompress:
+      return compress(orchestrator.decompressRequest());
+    case OperationKind::kMove: {
+      auto request = orchestrator.moveRequest();
+      auto message = request.initMessage();
+      message.setEventId(operation.getEventId());
+      message.initOldPosition().setInstanceId(operation.getInstance());
+      message.getOldPosition().setLocation(operation.getLocation());
+      message.initNewPosition().setInstanceId(operation.getToInstance());
+      message.getNewPosition().setLocation(operation.getToLocation());
+      select(message.initChunks());
+      message.setCopy(operation.getCopy());
+      message.setNoWait(true);
+      return call(request);
+    }
+    case OperationKind::kHealth:
+      return;  // nothing remains of it
+  }
+}
+
+void ControllerTarget::take(schema::CaptureEntry::Reader entry) {
+  auto op = asking_->granted.getOperator();
+  switch (entry.which()) {
+    case schema::CaptureEntry::REGISTER:
+      return registerWorker(entry);
+    case schema::CaptureEntry::LOOKUP: {
+      auto request = asking_->granted.getOrchestrator().lookupRequest();
+      auto message = request.initMessage();
+      message.setModel(entry.getLookup().getModel());
+      message.setHashes(entry.getLookup().getHashes());
+      message.setWithPins(entry.getLookup().getWithPins());
+      return call(request);
+    }
+    case schema::CaptureEntry::OPERATION:
+      return operate(entry.getOperation());
+    case schema::CaptureEntry::FORCE_SYNC: {
+      auto request = op.forceSyncRequest();
+      request.setMessage(entry.getForceSync());
+      return call(request);
+    }
+    case schema::CaptureEntry::FORGET: {
+      auto request = op.forgetRequest();
+      request.setMessage(entry.getForget());
+      return call(request);
+    }
+    case schema::CaptureEntry::DRAIN: {
+      auto request = op.drainRequest();
+      request.setMessage(entry.getDrain());
+      return call(request);
+    }
+    default:
+      break;
+  }
+  const auto session = sessions_.find(entry.getSession());
+  if (session != sessions_.end()) takeWorkerMessage(*session->second, entry);
+}
+
+ControllerTarget::State ControllerTarget::state() {
+  auto op = asking_->granted.getOperator();
+  while (true) {
+    const auto answer = op.statusRequest().send().wait(io_.waitScope);
+    const auto status = answer.getAnswer();
+    if (!status.getCommitted()) {
+      io_.provider->getTimer().afterDelay(10 * kj::MILLISECONDS).wait(io_.waitScope);
+      continue;
+    }
+    return {.registryDigest = std::string(viewOf(status.getRegistryDigest())),
+            .contentDigest = std::string(viewOf(status.getContentDigest())),
+            .counters = read(status.getCounters())};
+  }
+}
+
+}  // namespace holdfast::replay
