@@ -32,10 +32,10 @@ std::string secondsOf(const std::string& text) {
   const bool fits = error == std::errc() && unit != kUnits.end() && number >= 1 &&
                     number <= kPinTtlSecondsMax / unit->second;
   if (fits) return std::to_string(number * unit->second);
-  throw CLI::ValidationError("--ttl", "'" + text +
-                                          "' is no time to live: a whole number of s, m, h or d, "
-                                          "as 10m, from 1s to " +
-                                          std::to_string(kPinTtlSecondsMax / 86'400) + "d");
+  throw CLI::ValidationError("'" + text +
+                             "' is no time to live: a whole number of s, m, h or d, "
+                             "as 10m, from 1s to " +
+                             std::to_string(kPinTtlSecondsMax / 86'400) + "d");
 }
 
 }  // namespace
