@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/ids.h"
+
 namespace holdfast {
 
 Location* Worker::find(std::string_view name) const {
@@ -16,6 +18,14 @@ Location* Worker::find(std::string_view name) const {
 
 std::string describe(const Worker& worker) {
   return "instance '" + worker.record.instance + "' worker " + std::to_string(worker.record.worker);
+}
+
+std::string namesOfLocations(const Worker& worker) {
+  std::string names;
+  for (const auto& location : worker.locations) {
+    names += (names.empty() ? "" : ", ") + quotedForPeople(location->record.name);
+  }
+  return names;
 }
 
 RegistryTree::RegistryTree(ChunkIndex& index, std::string defaultModel)

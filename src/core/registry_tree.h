@@ -169,6 +169,8 @@ struct Worker {
 
 // "instance 'a' worker 3", for errors and logs.
 std::string describe(const Worker& worker);
+// "\"gpu\", \"cpu\"", for errors.
+std::string namesOfLocations(const Worker& worker);
 
 struct Instance {
   uint32_t slot = 0;

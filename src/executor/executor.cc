@@ -123,18 +123,17 @@ std::optional<Error> Executor::notReady(std::string_view name, std::string_view 
     return Error{ErrorCode::kUnavailable, std::move(text)};
   };
   if (instance == nullptr || instance->workers.empty()) {
-    return Error{ErrorCode::kInvalid,
-                 "there is no " + describeInstance(name) + ": no worker of it is registered"};
+    return Error{
+        ErrorCode::kInvalid,
+        "there is no " + describeInstance(name) +
+            ": no worker of it is registered; holdfast-ctl instances shows those that there are"};
   }
   // What no waiting mends comes first.
   for (const auto& [id, worker] : instance->workers) {
     if (worker->find(location) != nullptr) continue;
-    std::string names;
-    for (const auto& one : worker->locations) {
-      names += (names.empty() ? "" : ", ") + quotedForPeople(one->record.name);
-    }
     return Error{ErrorCode::kInvalid, describe(*worker) + " has no location " +
-                                          quotedForPeople(location) + "; it has " + names};
+                                          quotedForPeople(location) + "; it has " +
+                                          namesOfLocations(*worker)};
   }
   for (const auto& [id, worker] : instance->workers) {
     if (worker->session != kNoSession) continue;
@@ -158,8 +157,10 @@ std::optional<Error> Executor::notReady(const OperationRequest& request) const {
   const Instance* from = tree_.findInstance(request.instance);
   if (request.kind == OperationKind::kHealth) {
     if (from != nullptr) return std::nullopt;
-    return Error{ErrorCode::kInvalid, "there is no " + describeInstance(request.instance) +
-                                          ": no worker of it is registered"};
+    return Error{
+        ErrorCode::kInvalid,
+        "there is no " + describeInstance(request.instance) +
+            ": no worker of it is registered; holdfast-ctl instances shows those that there are"};
   }
   if (auto error = notReady(request.instance, request.location)) return error;
   if (request.kind != OperationKind::kMove) return std::nullopt;

@@ -15,7 +15,8 @@ std::string shortReason(const kj::Exception& e) {
       text = text.substr(at + before.size());
     }
   }
-  return text;
+  // What a failed name look-up was called with.
+  return text.substr(0, text.find(".; params."));
 }
 
 }  // namespace

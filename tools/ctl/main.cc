@@ -2,7 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "commands.h"
@@ -13,7 +15,7 @@
 namespace holdfast::ctl {
 namespace {
 
-constexpr const char* kFooter = R"(Examples:
+constexpr std::string_view kExamples = R"(Examples:
   holdfast-ctl status                         is it well, and what does it hold
   holdfast-ctl status --json | jq .chunks     every command can answer in JSON
   holdfast-ctl workers --instance llama-0     what each rank of an instance holds, and in sync or not
@@ -44,7 +46,9 @@ constexpr const char* kFooter = R"(Examples:
   holdfast-ctl capture on /var/log/holdfast   log everything that comes in, for holdfast-replay
   holdfast-ctl capture off
   holdfast-ctl --controller unix:/run/holdfast.sock status
+)";
 
+constexpr std::string_view kExitCodes = R"(
 Exit codes:
   0  done
   1  what was asked for by name (an ip, an instance, a rank) is not there
@@ -53,6 +57,47 @@ Exit codes:
   4  the controller answered with an error
   5  an operation on caches: not every rank did it
   6  check-finish: it has not ended yet)";
+
+// Those of one command, with the lines that continue them.
+std::string examplesOf(const std::string& command) {
+  std::string examples;
+  std::istringstream lines{std::string(kExamples)};
+  std::string line;
+  bool wanted = false;
+  while (std::getline(lines, line)) {
+    constexpr std::string_view kBegin = "  holdfast-ctl ";
+    if (line.starts_with(kBegin)) {
+      const std::string rest = line.substr(kBegin.size()) + " ";
+      wanted = rest.starts_with(command + " ");
+    } else if (!line.starts_with("   ")) {
+      wanted = false;
+    }
+    if (wanted) examples += line + "\n";
+  }
+  return (examples.empty() ? "" : "Examples:\n" + examples + "\n") +
+         "--json, --controller ADDR and the exit codes: holdfast-ctl --help";
+}
+
+// What is wrong with the command line, and whose --help tells more.
+int usageError(const CLI::App& app, const CLI::ParseError& e) {
+  const auto parsed = app.get_subcommands();
+  const auto unknown = app.remaining();
+  std::string command;
+  std::string what = e.what();
+  if (!parsed.empty()) {
+    command = parsed.front()->get_name() + " ";
+    if (!what.starts_with(parsed.front()->get_name() + ":")) {
+      what = parsed.front()->get_name() + ": " + what;
+    }
+  } else if (!unknown.empty()) {
+    what = "there is no command '" + unknown.front() + "'";
+  } else {
+    what = "a command is wanted";
+  }
+  std::cerr << "holdfast-ctl: " << what << "\nholdfast-ctl " << command
+            << (parsed.empty() ? "--help lists the commands.\n" : "--help explains it.\n");
+  return kExitUsage;
+}
 
 int run(int argc, const char* const* argv) {
   CLI::App app(
@@ -68,7 +113,6 @@ int run(int argc, const char* const* argv) {
       ->envname("HOLDFAST_CONTROLLER")
       ->capture_default_str();
   app.add_flag("--json", json, "Answer in JSON");
-  app.footer(kFooter);
   app.require_subcommand(1);
   // Options of the program may stand behind the command: "status --json".
   app.fallthrough();
@@ -134,6 +178,10 @@ int run(int argc, const char* const* argv) {
   CLI::App* captureOff = capture->add_subcommand("off", "End it");
 
   OperationLine operations(app);
+  for (CLI::App* command : app.get_subcommands({})) {
+    command->footer(examplesOf(command->get_name()));
+  }
+  app.footer(std::string(kExamples) + std::string(kExitCodes));
 
   try {
     app.parse(argc, argv);
@@ -166,8 +214,7 @@ int run(int argc, const char* const* argv) {
     return found ? kExitDone : kExitNothingFound;
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
-    std::cerr << "holdfast-ctl: " << e.what() << "\nholdfast-ctl --help explains every command.\n";
-    return kExitUsage;
+    return usageError(app, e);
   } catch (const Unreachable& e) {
     std::cerr << "holdfast-ctl: " << e.what() << '\n';
     return kExitUnreachable;

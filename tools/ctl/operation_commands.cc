@@ -91,6 +91,7 @@ std::string describe(schema::EventInfo::Reader event) {
 std::string summary(schema::EventInfo::Reader event) {
   switch (event.getStatus()) {
     case schema::EventStatus::DONE:
+      if (event.getNumTokens() == 0) return "done, 0 tokens: no rank holds any of it";
       return "done, " + grouped(event.getNumTokens()) + " tokens";
     case schema::EventStatus::UNKNOWN:
       return "unknown: a worker's session or the controller ended meanwhile; it is known when the "

@@ -1,6 +1,8 @@
 #include "operation_line.h"
 
+#include <charconv>
 #include <map>
+#include <string_view>
 
 #include "core/limits.h"
 
@@ -17,6 +19,23 @@ ExitCode exitCodeOf(Ending ending) {
       break;
   }
   return kExitUnfinished;
+}
+
+// "90s", "10m", "2h", "7d" -> seconds. Throws CLI::ParseError.
+std::string secondsOf(const std::string& text) {
+  static const std::map<std::string_view, uint64_t> kUnits = {
+      {"s", 1}, {"m", 60}, {"h", 3'600}, {"d", 86'400}};
+  uint64_t number = 0;
+  const char* const textEnd = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), textEnd, number);
+  const auto unit = kUnits.find(std::string_view(end, static_cast<size_t>(textEnd - end)));
+  const bool fits = error == std::errc() && unit != kUnits.end() && number >= 1 &&
+                    number <= kPinTtlSecondsMax / unit->second;
+  if (fits) return std::to_string(number * unit->second);
+  throw CLI::ValidationError("'" + text +
+                             "' is no time to live: a whole number of s, m, h or d, "
+                             "as 10m, from 1s to " +
+                             std::to_string(kPinTtlSecondsMax / 86'400) + "d");
 }
 
 }  // namespace
@@ -64,10 +83,7 @@ OperationLine::OperationLine(CLI::App& app) {
                    "End the pin after so long: 90s, 10m, 2h, 7d; unless given it ends with the "
                    "chunks")
       ->type_name("DURATION")
-      ->transform(CLI::AsNumberWithUnit(
-          std::map<std::string, uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}},
-          CLI::AsNumberWithUnit::UNIT_REQUIRED, "DURATION"))
-      ->check(CLI::Range(uint64_t{1}, kPinTtlSecondsMax));
+      ->transform(secondsOf);
   addCommon(pin);
 
   for (const OperationKind kind : {OperationKind::kCompress, OperationKind::kDecompress}) {

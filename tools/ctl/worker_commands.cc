@@ -213,8 +213,12 @@ bool showWorkers(Controller& controller, const Output& output, const std::string
       row.assign(5, "");
     }
   }
+  if (!everything && table.empty()) {
+    output.out << "no such worker; holdfast-ctl workers without options shows all\n";
+    return false;
+  }
   table.print(output.out);
-  return everything || !table.empty();
+  return true;
 }
 
 bool showInstanceOfIp(Controller& controller, const Output& output, const std::string& ip) {
