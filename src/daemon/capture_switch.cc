@@ -13,7 +13,7 @@ namespace holdfast {
 namespace {
 
 constexpr kj::Duration kBetweenLooks = 20 * kj::MILLISECONDS;
-constexpr uint32_t kLooks = 3'000;  // a minute
+constexpr uint32_t kLooks = 400;  // 8 s: holdfast-ctl waits for 10
 
 }  // namespace
 
@@ -40,7 +40,7 @@ kj::Promise<void> CaptureSwitch::quiet(uint32_t looks) {
   if (inputs_.quiet()) return kj::READY_NOW;
   if (looks == 0) {
     return wireError({ErrorCode::kUnavailable,
-                      "folds or cache operations were under way for a minute; try again later"});
+                      "folds or cache operations were under way for 8 s; try again later"});
   }
   return timer_.afterDelay(kBetweenLooks).then([this, looks]() { return quiet(looks - 1); });
 }

@@ -109,9 +109,9 @@ RunResult resent(const RunOptions& run) {
 
 // From the first admit until the controller has confirmed the last as committed.
 RunResult ingestThroughRpc(const RunOptions& run, const std::vector<std::string>& arguments) {
-  std::vector<std::string> all = {"--heartbeat-interval", "100ms"};
-  all.insert(all.end(), arguments.begin(), arguments.end());
-  DaemonProcess daemon(all);
+  std::vector<std::string> daemonArguments = {"--heartbeat-interval", "100ms"};
+  daemonArguments.insert(daemonArguments.end(), arguments.begin(), arguments.end());
+  DaemonProcess daemon(daemonArguments);
   if (const std::string error = daemon.start(); !error.empty()) return failed(error);
   const uint64_t perWorker = run.size(2'000'000, 10'000);
   ClientThread thread;
