@@ -155,6 +155,12 @@ void StoreGrower::evict(const std::string& instance, uint32_t worker, const std:
   report(process({instance, worker}), location, keys, std::vector<bool>(keys.size(), true));
 }
 
+void StoreGrower::putEvent(const EventRecord& event) {
+  StoreBatch batch;
+  batch.steps.emplace_back(PutEvent{event});
+  store_->write(std::move(batch));
+}
+
 // What was written is committed first, so that what is grown does not depend on how busy the
 // machine is.
 void StoreGrower::poll() {
