@@ -2,7 +2,7 @@
 # A store as lines of JSON (Cap'n Proto's own mapping: 64-bit numbers are strings). Made by
 # `holdfast-inspect export`, read by `import`.
 #
-# export := format owner-section* end
+# export := format owner-section* event* end
 # owner-section := owner (instance | worker location* (segment | batch | journal)*)
 
 using Cxx = import "/capnp/c++.capnp";
@@ -40,5 +40,6 @@ struct ExportLine {
       lines @19 :UInt64;                  # before this one
       registryDigest @20 :Text;
     }
+    event @21 :Storage.EventRecord;
   }
 }

@@ -25,6 +25,7 @@ class StoreWriter {
   // A family of its own; what is put from now on goes there.
   std::string beginFamily(const OwnerRecord& owner);
   std::string put(const StoreKey& key, std::string_view value);
+  std::string putEvent(std::string_view id, std::string_view value);
   // Makes it a store, on stable storage. The last call.
   std::string finish();
 

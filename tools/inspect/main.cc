@@ -4,8 +4,10 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <set>
 #include <string>
 
+#include "core/limits.h"
 #include "inspect/commands.h"
 #include "text/numbers.h"
 
@@ -25,6 +27,9 @@ Examples:
   holdfast-inspect keys DIR --instance llama-0 --worker 3 --location gpu > keys.txt
   holdfast-inspect keys DIR --from 0x10 --to 0xff  keys of a range, of everybody
   holdfast-inspect find DIR 0x1f3a77               who holds this chunk
+  holdfast-inspect events DIR                      cache operations, the newest first
+  holdfast-inspect events DIR --kind clear --state failed
+  holdfast-inspect events DIR --id nightly         what each rank did
   holdfast-inspect digest DIR                      32 digits, the registryDigest of
                                                    `holdfast-ctl status --json`
   holdfast-inspect diff DIR /backup/holdfast       what a backup has not
@@ -64,6 +69,7 @@ struct Arguments {
   std::string dir;
   std::string other;
   Filter filter;
+  EventFilter events;
   std::string hash;
   std::string from = "0";
   std::string to = "0xffffffffffffffff";
@@ -87,6 +93,25 @@ void addFilter(CLI::App* command, Arguments& arguments) {
       ->add_option("--location", arguments.filter.locations,
                    "Only these locations; may be repeated")
       ->type_name("NAME");
+}
+
+CLI::App* addEvents(CLI::App& app, Arguments& arguments) {
+  EventFilter& filter = arguments.events;
+  CLI::App* events =
+      addCommand(app, "events", "Cache operations and what came of them, newest first", arguments);
+  events->add_option("--id", filter.id, "Only this one, with what each rank did")->type_name("ID");
+  events->add_option("--instance", filter.instance, "Only of this instance")->type_name("ID");
+  std::set<std::string> kinds;
+  for (size_t kind = 0; kind < kOperationKinds; ++kind) {
+    kinds.emplace(operationName(static_cast<OperationKind>(kind)));
+  }
+  events->add_option("--kind", filter.kind, "Only of this kind")->check(CLI::IsMember(kinds));
+  const std::set<std::string> states = {kEventUnfinished, "done", "failed"};
+  events->add_option("--state", filter.state, "Only in this state")->check(CLI::IsMember(states));
+  events->add_option("--max", filter.max, "At most so many")
+      ->check(CLI::Range(size_t{1}, kEventsKeptMax))
+      ->capture_default_str();
+  return events;
 }
 
 KeyRange rangeOf(const Arguments& arguments) {
@@ -146,6 +171,7 @@ int run(int argc, const char* const* argv) {
       ->excludes(to);
   CLI::App* find = addCommand(app, "find", "Every holder of a chunk", a);
   find->add_option("HASH", a.hash, "Decimal, or hexadecimal with 0x")->required();
+  CLI::App* events = addEvents(app, a);
   CLI::App* verify = addCommand(app, "verify", "Recount everything; say what is wrong", a);
   CLI::App* digest = addCommand(app, "digest", "The registry digest alone, to compare stores", a);
   digest->add_flag("--content", a.content,
@@ -174,6 +200,7 @@ int run(int argc, const char* const* argv) {
       if (workers->parsed()) return showWorkers(*store, output, a.filter);
       if (keys->parsed()) return showKeys(*store, output, a.filter, range);
       if (find->parsed()) return findHolders(*store, output, hash);
+      if (events->parsed()) return showEvents(*store, output, a.events);
       if (verify->parsed()) return showVerification(*store, output);
       if (digest->parsed()) return showDigest(*store, output, a.content);
       if (exported->parsed()) return exportStore(*store, output);

@@ -10,8 +10,10 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "inspect/commands.h"
+#include "inspect/event_walk.h"
 #include "inspect/parallel.h"
 #include "inspect/registry_view.h"
 #include "schema/export.capnp.h"
@@ -56,9 +58,10 @@ class Exporter {
 
   ExitCode run() {
     const RegistryView view = viewRegistry(reader_, output_.progress);
-    if (!view.damaged.empty() || !reader_.damage().empty()) {
-      return failed(view.damaged.empty() ? reader_.damage() : view.damaged.front());
+    for (const auto* damage : {&view.damaged, &view.damagedEvents}) {
+      if (!damage->empty()) return failed(damage->front());
     }
+    if (!reader_.damage().empty()) return failed(reader_.damage());
     uint64_t keys = 0;
     for (const StoredWorker& worker : view.workers) {
       for (const LocationHead& location : worker.head.locations) {
@@ -126,6 +129,7 @@ class Exporter {
         if (!rows.error().empty() || !output_.out) return rows.error();
       }
     }
+    if (std::string error = events(); !error.empty()) return error;
     const uint64_t before = lines_;
     line([&](ExportLine::Builder to) {
       auto end = to.initEnd();
@@ -133,6 +137,14 @@ class Exporter {
       end.setRegistryDigest(textOf(view.registry.hex()));
     });
     return "";
+  }
+
+  std::string events() {
+    return walkEvents(reader_, {[&](const EventRecord&, std::string_view value) {
+                                  record<schema::EventRecord>(
+                                      value, [](auto to, auto from) { to.setEvent(from); });
+                                },
+                                [](std::string_view, const std::string&) {}});
   }
 
   void owner(const OwnerRecord& owner) {
@@ -261,6 +273,7 @@ class Importer {
       owned_ = true;
       return writer_->beginFamily(*owner);
     }
+    if (line.isEvent()) return event(line.getEvent());
     if (!owned_) return at("a record before the first owner");
     switch (line.which()) {
       case ExportLine::INSTANCE:
@@ -297,6 +310,13 @@ class Importer {
     if (!writer.ok()) return writer.error().message;
     writer_ = std::move(writer.value());
     return "";
+  }
+
+  std::string event(schema::EventRecord::Reader from) {
+    const std::string value = bytesOf(from);
+    const auto record = decodeEvent(value);
+    if (!record) return at("this event is none");
+    return writer_->putEvent(record->id, value);
   }
 
   std::string end(ExportLine::End::Reader from) {
