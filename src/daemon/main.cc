@@ -65,6 +65,20 @@ void reportProgress(const RecoveryProgress& progress) {
                progress.keysTotal, progress.keysPerSecond / 1e6, progress.secondsRemaining);
 }
 
+// The same of open(): a migration that was cut short goes on at the next start.
+void reportMigration(const MigrationProgress& progress) {
+  if (askedToEnd()) {
+    spdlog::info("asked to end while migrating");
+    std::_Exit(static_cast<int>(ExitCode::kClean));
+  }
+  constexpr double kMiB = 1 << 20;
+  spdlog::info(
+      "migrating to format {} ({}): {:.0f} of about {:.0f} MiB, {:.0f} MiB/s, {:.0f} s remain",
+      progress.format, progress.step, static_cast<double>(progress.bytesDone) / kMiB,
+      static_cast<double>(progress.bytesTotal) / kMiB, progress.bytesPerSecond / kMiB,
+      progress.secondsRemaining);
+}
+
 void logFromStore(LogLevel level, const std::string& text) {
   switch (level) {
     case LogLevel::kInfo:
@@ -85,6 +99,7 @@ StoreOptions storeOptions(const Configuration& configuration, Wakeup& wakeup) {
   options.notify = [&wakeup]() { wakeup.signal(); };
   options.log = logFromStore;
   options.progress = reportProgress;
+  options.migrationProgress = reportMigration;
   options.fatal = [](const std::string& text) {
     spdlog::critical("{}; ending, so that the next start recovers what is on the disk", text);
     std::_Exit(static_cast<int>(ExitCode::kFatal));

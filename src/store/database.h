@@ -44,6 +44,9 @@ class Database {
 
   // Empty, or why not. Checks and migrates the format, drops abandoned families, makes free ones.
   std::string open();
+  // Copies the store as it is into `path`, which must not exist: table files by hard links, so it
+  // must be on the same disk. What is committed is in it. From any thread, under a lease.
+  rocksdb::Status checkpoint(const std::string& path);
   const std::vector<Owned>& owned() const { return owned_; }
   const FormatRecord& format() const { return format_; }
   bool created() const { return created_; }
@@ -112,6 +115,8 @@ class Database {
   std::string prepareDirectory();
   rocksdb::Status openFiles(bool mayCreate);
   std::string checkFormat();
+  std::string migrate();
+  rocksdb::Status openForMigration(bool migrating);
   std::string readOwners();
   rocksdb::Status dropFamily(FamilyIndex family);
   void closeFiles();
@@ -134,6 +139,7 @@ class Database {
   std::set<std::string> uncompacted_;  // names of families kept from compaction
   bool paranoid_ = true;
   bool created_ = false;
+  bool migrating_ = false;
   bool droppedAny_ = false;  // abandoned families, by this open()
   FormatRecord format_;
   std::vector<Owned> owned_;

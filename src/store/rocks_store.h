@@ -38,8 +38,21 @@ struct RecoveryProgress {
   double secondsRemaining = 0;
 };
 
+// Of one step from a storage format to the next.
+struct MigrationProgress {
+  uint32_t format = 0;     // that it makes
+  const char* step = "";   // its name
+  uint64_t bytesDone = 0;  // of table files
+  uint64_t bytesTotal = 0;
+  double bytesPerSecond = 0;
+  double secondsRemaining = 0;
+};
+
 struct StoreOptions {
   std::string dataDir;
+  // Where a store of an older format is copied to before it is brought to this program's: a new
+  // directory on the same disk. Empty: it is not copied.
+  std::string checkpointBeforeMigration;
   WalSync walSync = WalSync::kInterval;
   std::chrono::milliseconds syncInterval{100};  // 1 and more
   size_t queueBytes = kStoreQueueBytesMax;
@@ -71,6 +84,8 @@ struct StoreOptions {
   std::function<void(LogLevel, const std::string&)> log;
   // From the thread in recover(), every second.
   std::function<void(const RecoveryProgress&)> progress;
+  // From the thread in open(), every second.
+  std::function<void(const MigrationProgress&)> migrationProgress;
   // From the store thread: what had been reported as committed is gone after a failure of the
   // disk. The process must end; the next start recovers what there is. Nothing is written any
   // more. Without it, the process aborts.

@@ -102,6 +102,7 @@ Result<std::unique_ptr<StoreWriter>> StoreWriter::create(const std::string& data
   auto parts = std::make_unique<Parts>();
   parts->dataDir = dataDir;
   parts->format = format;
+  parts->format.version = newestFormat();
   rocksdb::DB* opened = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, dataDir, &opened);
   if (!status.ok()) return Error{ErrorCode::kUnavailable, parts->failed(status)};

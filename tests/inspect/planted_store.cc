@@ -122,9 +122,10 @@ void PlantedStore::changeSegment(const std::string& family, const SegmentKey& ke
   const std::string value = rawGet(dir_, family, stored);
   const auto words = alignedWords(value, scratch);
   ASSERT_TRUE(words);
-  const auto keys = decodeSegmentKeys(*words);
-  ASSERT_TRUE(keys);
-  std::vector<ChunkHash> changed(keys->begin(), keys->end());
+  const auto segment = decodeSegment(*words);
+  ASSERT_TRUE(segment);
+  std::vector<ChunkHash> changed(segment->size());
+  ASSERT_TRUE(segment->read(changed));
   change(changed);
   rawPut(dir_, family, stored, encodeSegment(changed));
 }

@@ -56,6 +56,13 @@ ExitCode showEvents(const StoreReader& reader, const Output& output, const Event
 ExitCode findHolders(const StoreReader& reader, const Output& output, ChunkHash hash);
 ExitCode showVerification(const StoreReader& reader, const Output& output);
 ExitCode showDifferences(const StoreReader& left, const StoreReader& right, const Output& output);
+struct MigrateOptions {
+  bool dryRun = false;  // says what would be done, and does nothing
+  bool keepsCheckpoint = true;
+  std::string checkpoint;  // a directory that is new; empty: beside the store
+};
+// Brings a store that nobody has open to this program's format.
+ExitCode migrate(const std::string& dataDir, const Output& output, const MigrateOptions& options);
 // JSON lines, see transfer.cc.
 ExitCode exportStore(const StoreReader& reader, const Output& output);
 ExitCode importStore(std::istream& in, const std::string& dataDir, const Output& output);

@@ -15,9 +15,10 @@ namespace holdfast::inspect {
 namespace {
 
 constexpr const char* kFooter =
-    R"(DIR is the --data-dir of a holdfastd, stopped or running, or a backup of one. Nothing is ever
-written there and no lock is taken: beside a running controller the store is read as of one moment,
-and `summary` says as of which write.
+    R"(DIR is the --data-dir of a holdfastd, stopped or running, or a backup of one, of this program's
+storage format or an older one. Nothing is written there (but by `migrate`) and no lock is taken:
+beside a running controller the store is read as of one moment, and `summary` says as of which
+write.
 
 Examples:
   holdfast-inspect summary /var/lib/holdfast       what is in it, how large it is, its digests
@@ -35,13 +36,16 @@ Examples:
   holdfast-inspect diff DIR /backup/holdfast       what a backup has not
   holdfast-inspect export DIR > store.jsonl        every record as a line of JSON
   holdfast-inspect import NEWDIR < store.jsonl     and a new store of them
+  holdfast-inspect migrate DIR --dry-run           which format has it, what would be done
+  holdfast-inspect migrate DIR                     to this program's format, as the next start of
+                                                   holdfastd would; a copy of the old store is kept
 
 Exit codes:
   0  done; verify: no problem; diff: no difference
   1  verify: problems; diff: differences; else: what was asked for by name is not there
   2  the command line is wrong
-  3  a store cannot be opened or written, or a part of it cannot be read (what can be is answered),
-     or the output cannot be written)";
+  3  a store cannot be opened or written, or is in use and must not be (migrate), or a part of it
+     cannot be read (what can be is answered), or the output cannot be written)";
 
 // Opens the store; where that fails, or its records cannot be understood, says why.
 std::unique_ptr<StoreReader> open(const std::string& dataDir, bool anyFormat = false) {
@@ -74,6 +78,7 @@ struct Arguments {
   std::string from = "0";
   std::string to = "0xffffffffffffffff";
   std::string file = "-";
+  MigrateOptions migrate;
   bool content = false;
 };
 
@@ -112,6 +117,24 @@ CLI::App* addEvents(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(size_t{1}, kEventsKeptMax))
       ->capture_default_str();
   return events;
+}
+
+CLI::App* addMigrate(CLI::App& app, Arguments& arguments) {
+  MigrateOptions& options = arguments.migrate;
+  CLI::App* command =
+      addCommand(app, "migrate", "Bring a store to this program's format", arguments);
+  command->add_flag("--dry-run", options.dryRun, "Say what would be done, and do nothing");
+  CLI::Option* path =
+      command
+          ->add_option("--checkpoint", options.checkpoint,
+                       "Where the old store is kept: a new directory on the same disk; default: "
+                       "DIR.before-N")
+          ->type_name("PATH");
+  command
+      ->add_flag("!--no-checkpoint", options.keepsCheckpoint,
+                 "Keep no copy of the old store: there is no way back")
+      ->excludes(path);
+  return command;
 }
 
 KeyRange rangeOf(const Arguments& arguments) {
@@ -179,6 +202,7 @@ int run(int argc, const char* const* argv) {
   CLI::App* diff = app.add_subcommand("diff", "What differs between two stores");
   diff->add_option("A", a.dir, "One store")->required();
   diff->add_option("B", a.other, "The other")->required();
+  CLI::App* migrated = addMigrate(app, a);
   CLI::App* exported = addCommand(app, "export", "Every record as a line of JSON, to stdout", a);
   CLI::App* import =
       addCommand(app, "import", "A new store from an export", a, "A directory that is new");
@@ -194,6 +218,7 @@ int run(int argc, const char* const* argv) {
     const Output output{std::cout, std::cerr, json, progress};
     const auto answer = [&]() -> ExitCode {
       if (import->parsed()) return importFrom(a.file, a.dir, output);
+      if (migrated->parsed()) return migrate(a.dir, output, a.migrate);
       const auto store = open(a.dir, verify->parsed());
       if (!store) return kUnreadable;
       if (summary->parsed()) return showSummary(*store, output);

@@ -5,7 +5,9 @@
 #include <capnp/serialize.h>
 #include <kj/exception.h>
 
+#include <algorithm>
 #include <cstring>
+#include <functional>
 #include <istream>
 #include <memory>
 #include <optional>
@@ -168,15 +170,19 @@ class Exporter {
     for (rows.seek(prefix); rows.at(prefix); rows.next()) {
       const auto key = parseSegmentKey(rows.key());
       if (!key) continue;
-      record<schema::SegmentRecord>(rows.value(), [&](auto to, auto from) {
+      const auto words = alignedWords(rows.value(), scratch_);
+      const auto keys = words ? readSegment(*words, keys_) : std::nullopt;
+      KJ_REQUIRE(keys.has_value(), "a segment");
+      // Unpacked: a number each is what other programs can read.
+      line([&](ExportLine::Builder to) {
         auto segment = to.initSegment();
         segment.setLocation(key->location);
         segment.setGeneration(key->generation);
         segment.setFold(key->fold);
         segment.setN(key->n);
-        segment.setRecord(from);
-        show(from.getHashes().size());
+        segment.initRecord().setHashes({keys->data(), keys->size()});
       });
+      show(keys->size());
     }
   }
 
@@ -222,6 +228,7 @@ class Exporter {
   const Output& output_;
   const capnp::JsonCodec json_;
   std::vector<uint64_t> scratch_;
+  std::vector<ChunkHash> keys_;
   Meter* meter_ = nullptr;
   uint64_t lines_ = 0;
 };
@@ -284,8 +291,14 @@ class Importer {
         return put(locationKey(line.getLocation().getId()), bytesOf(line.getLocation()));
       case ExportLine::SEGMENT: {
         const auto one = line.getSegment();
+        std::vector<ChunkHash> keys;
+        for (const ChunkHash key : one.getRecord().getHashes()) keys.push_back(key);
+        const auto descent = std::adjacent_find(keys.begin(), keys.end(), std::greater_equal<>());
+        if (keys.empty() || keys.size() > kSegmentKeysMax || descent != keys.end()) {
+          return at("its hashes are none, too many, or not ascending");
+        }
         return put(segmentKey({one.getLocation(), one.getGeneration(), one.getFold(), one.getN()}),
-                   bytesOf(one.getRecord()));
+                   encodeSegment(keys));
       }
       case ExportLine::BATCH: {
         const auto one = line.getBatch();
