@@ -91,4 +91,7 @@ interface Operator {
   drain @4 (message :Messages.DrainMsg) -> ();
   # No look-up names the instance until it is undone, also after a restart of the controller.
   # Reports and cache operations go on.
+  backup @5 (message :Messages.BackupMsg) -> (answer :Messages.BackupRetMsg);
+  # Copies the store as of this message into a directory of the controller's machine; everything
+  # that was confirmed to anybody before is in it. Reports and look-ups go on meanwhile.
 }

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 
@@ -107,6 +108,18 @@ StoreOptions storeOptions(const Configuration& configuration, Wakeup& wakeup) {
   return options;
 }
 
+std::optional<Error> backUp(RocksStore& store, const std::string& path,
+                            std::function<void(const BackupOutcome&)> done) {
+  return store.checkpoint(path, [path, done = std::move(done)](const CheckpointResult& result) {
+    if (result.error) {
+      spdlog::warn("no backup was made: {}", result.error->message);
+    } else {
+      spdlog::info("backup in {}: {} bytes, as of write {}", path, result.bytes, result.sequence);
+    }
+    done({result.error, result.path, result.bytes, result.sequence});
+  });
+}
+
 RegistryOptions registryOptions(const Configuration& configuration, FaultAhead& faultAhead) {
   RegistryOptions options;
   options.index.faulter = &faultAhead;
@@ -159,14 +172,19 @@ ExitCode run(const Configuration& configuration) {
   const uint64_t recoveryMs = millisecondsSince(start);
 
   LoopTurns turns(timer);
-  ProcessFacts facts{.version = HOLDFAST_VERSION,
-                     .clusterId = store->clusterId(),
-                     .recoveryMs = recoveryMs,
-                     .recovery = recovered,
-                     .uptimeMs = [start]() { return millisecondsSince(start); },
-                     .residentBytes = residentBytes,
-                     .diskBytes = [&store]() { return store->statistics().bytesOnDisk; },
-                     .storeQueueBytes = [&store]() { return store->statistics().queueBytes; }};
+  ProcessFacts facts{
+      .version = HOLDFAST_VERSION,
+      .clusterId = store->clusterId(),
+      .recoveryMs = recoveryMs,
+      .recovery = recovered,
+      .uptimeMs = [start]() { return millisecondsSince(start); },
+      .residentBytes = residentBytes,
+      .diskBytes = [&store]() { return store->statistics().bytesOnDisk; },
+      .storeQueueBytes = [&store]() { return store->statistics().queueBytes; },
+      .backup =
+          [&store](const std::string& path, std::function<void(const BackupOutcome&)> done) {
+            return backUp(*store, path, std::move(done));
+          }};
   Server server(serverOptions(configuration), std::move(facts), registry, executor, *store, events,
                 turns, *io.lowLevelProvider);
   std::string addresses;

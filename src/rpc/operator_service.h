@@ -15,6 +15,7 @@ class OperatorService final : public schema::Operator::Server {
   kj::Promise<void> forceSync(ForceSyncContext context) override;
   kj::Promise<void> forget(ForgetContext context) override;
   kj::Promise<void> drain(DrainContext context) override;
+  kj::Promise<void> backup(BackupContext context) override;
 
  private:
   Services& services_;

@@ -5,7 +5,6 @@
 #include <rocksdb/file_system.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
-#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
@@ -13,7 +12,6 @@
 #include <cstdarg>
 #include <cstdio>
 #include <filesystem>
-#include <limits>
 #include <map>
 
 #include "core/check.h"
@@ -274,17 +272,6 @@ std::string Database::open() {
     }
   }
   return "";
-}
-
-rocksdb::Status Database::checkpoint(const std::string& path) {
-  rocksdb::Checkpoint* made = nullptr;
-  rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &made);
-  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
-  // Logs are copied, however large they are: flushing instead would hold up all writes.
-  if (status.ok()) {
-    status = checkpoint->CreateCheckpoint(path, std::numeric_limits<uint64_t>::max());
-  }
-  return status;
 }
 
 std::string Database::readOwners() {

@@ -44,9 +44,6 @@ class Database {
 
   // Empty, or why not. Checks and migrates the format, drops abandoned families, makes free ones.
   std::string open();
-  // Copies the store as it is into `path`, which must not exist: table files by hard links, so it
-  // must be on the same disk. What is committed is in it. From any thread, under a lease.
-  rocksdb::Status checkpoint(const std::string& path);
   const std::vector<Owned>& owned() const { return owned_; }
   const FormatRecord& format() const { return format_; }
   bool created() const { return created_; }

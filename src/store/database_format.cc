@@ -2,6 +2,7 @@
 #include <chrono>
 
 #include "migrations/migrations.h"
+#include "store/checkpoint.h"
 #include "store/database.h"
 #include "store/keys.h"
 
@@ -78,10 +79,12 @@ std::string Database::migrate() {
                              " and is brought to format " + std::to_string(newestFormat()) +
                              "; older programs do not open it any more");
     if (const std::string& path = options_.checkpointBeforeMigration; !path.empty()) {
-      status = checkpoint(path);
-      if (!status.ok()) {
-        return "cannot copy " + store + " to " + path +
-               " before its format is changed: " + status.ToString() + "; nothing was changed";
+      const auto noted = Checkpoint::note(*db_, path);
+      std::string failure =
+          noted.ok() ? noted.value()->copy([] { return std::string(); }) : noted.error().message;
+      if (!failure.empty()) {
+        return store + " is to be copied before its format is changed: " + failure +
+               "; nothing was changed";
       }
     }
     status = openForMigration(true);

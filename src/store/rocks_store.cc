@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "store/checkpoint_thread.h"
 #include "store/completions.h"
 #include "store/database.h"
 #include "store/fold_thread.h"
@@ -22,7 +23,8 @@ struct RocksStore::Parts {
         queue(options.queueBytes),
         completions(options.notify),
         folds(options, database, [this](FoldWrite write) { thread.write(std::move(write)); }),
-        thread(options, database, queue, completions, folds),
+        checkpoints(database, completions),
+        thread(options, database, queue, completions, folds, checkpoints),
         syncer(options, database,
                [this](const rocksdb::Status& status) { thread.syncFailed(status); }) {
     thread.onCommit([this](bool synced) { syncer.committed(synced); });
@@ -33,6 +35,7 @@ struct RocksStore::Parts {
   WriteQueue queue;
   Completions completions;
   FoldThread folds;
+  CheckpointThread checkpoints;
   StoreThread thread;
   WalSyncer syncer;
 
@@ -40,6 +43,7 @@ struct RocksStore::Parts {
   Ticket nextTicket = 1;
   OwnerId nextOwner = 0;
   std::vector<OwnerId> freeOwners;
+  std::function<void(const CheckpointResult&)> checkpointDone;  // empty: none is under way
   bool recovered = false;
   bool closed = false;
 };
@@ -113,6 +117,25 @@ StoreHealth RocksStore::health() const {
 
 void RocksStore::poll(StoreListener& listener) {
   parts_->completions.deliver(listener);
+  if (const auto result = parts_->completions.takeCheckpoint()) {
+    // It may ask for another.
+    std::exchange(parts_->checkpointDone, nullptr)(*result);
+  }
+}
+
+std::optional<Error> RocksStore::checkpoint(std::string path,
+                                            std::function<void(const CheckpointResult&)> done) {
+  HOLDFAST_CHECK(parts_->recovered && !parts_->closed,
+                 "checkpoint before recover(), after close()");
+  if (parts_->checkpointDone) {
+    return Error{ErrorCode::kUnavailable, "another copy of the store is being made; try again"};
+  }
+  if (const StoreHealth now = health(); !now.writable) {
+    return Error{ErrorCode::kUnavailable, now.reason};
+  }
+  parts_->checkpointDone = std::move(done);
+  parts_->queue.appendCheckpoint(std::move(path));
+  return std::nullopt;
 }
 
 void RocksStore::recover(RecoverySink& sink) {
@@ -163,6 +186,7 @@ std::string RocksStore::close() {
   if (parts_->recovered) {
     parts_->folds.stop();
     lost = parts_->thread.stop();
+    parts_->checkpoints.stop();
     const rocksdb::Status synced = parts_->syncer.stop();
     if (!synced.ok() && lost.empty()) lost = "the last sync failed: " + synced.ToString();
   }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/limits.h"
@@ -92,6 +93,14 @@ struct StoreOptions {
   std::function<void(const std::string&)> fatal;
 };
 
+// What became of a copy of the store.
+struct CheckpointResult {
+  std::optional<Error> error;  // there is none; says what is wrong and what to do
+  std::string path;
+  uint64_t bytes = 0;     // of its files, shared ones included
+  uint64_t sequence = 0;  // RocksDB's number of the last write in it, as offline tools show it
+};
+
 struct StoreStatistics {
   size_t queueBytes = 0;      // queued and not yet committed
   uint32_t familiesUsed = 0;  // including damaged ones
@@ -121,6 +130,14 @@ class RocksStore : public RegistryStore {
   StoreHealth health() const override;
   void poll(StoreListener& listener) override;
   void recover(RecoverySink& sink) override;
+
+  // Copies the store into `path`, as it is when everything that was queued before is committed, and
+  // nothing of what is queued behind: a place in the order of writes that the caller chooses.
+  // Writes go on meanwhile. `path` is absolute, a directory that is new, on the store's file
+  // system: table files are shared by hard links. `done` is called by poll(), or never if the store
+  // is closed first. The error comes at once: another one is under way, or the store cannot write.
+  std::optional<Error> checkpoint(std::string path,
+                                  std::function<void(const CheckpointResult&)> done);
 
   StoreStatistics statistics() const;
   // 32 hexadecimal digits, drawn when the store was created.

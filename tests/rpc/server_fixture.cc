@@ -81,7 +81,8 @@ ServerTest::ServerTest(const ServerOptions& options)
                      .uptimeMs = []() { return uint64_t{5}; },
                      .residentBytes = {},
                      .diskBytes = {},
-                     .storeQueueBytes = {}};
+                     .storeQueueBytes = {},
+                     .backup = {}};
   // Time does not pass while a test drives the loop, so nobody may wait for it.
   ServerOptions unpaced = options;
   unpaced.crowdIntervalUs = 0;

@@ -38,7 +38,8 @@ TEST(PackedKeys, TakeAsFewBytesAsTheLargestDifferenceNeeds) {
   EXPECT_EQ(differenceWidth(std::vector<ChunkHash>{7}), 1u);
   EXPECT_EQ(differenceWidth(std::vector<ChunkHash>{0, 255}), 1u);
   EXPECT_EQ(differenceWidth(std::vector<ChunkHash>{0, 256, 257}), 2u);
-  EXPECT_EQ(differenceWidth(std::vector<ChunkHash>{0, 1, ChunkHash{1} << 56}), 8u);
+  EXPECT_EQ(differenceWidth(std::vector<ChunkHash>{0, 1, ChunkHash{1} << 56}), 7u);
+  EXPECT_EQ(differenceWidth(std::vector<ChunkHash>{0, ChunkHash{1} << 56}), 8u);
   EXPECT_EQ(differenceWidth(std::vector<ChunkHash>{0, std::numeric_limits<ChunkHash>::max()}), 8u);
 }
 

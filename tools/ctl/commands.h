@@ -28,6 +28,9 @@ bool showDiverged(Controller& controller, const Output& output);
 bool forceSync(Controller& controller, const Output& output, const std::string& instance,
                uint32_t worker, const std::string& location);
 
+// A copy of the controller's store in a directory of its machine. True, or it throws.
+bool backUp(Controller& controller, const Output& output, const std::string& path);
+
 struct Prompt {
   std::string model;
   // Exactly one is set.

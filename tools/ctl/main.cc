@@ -36,6 +36,8 @@ constexpr const char* kFooter = R"(Examples:
   holdfast-ctl events --unfinished            operations that have not ended
   holdfast-ctl drain llama-0                  no look-up names it any more (--undo ends that)
   holdfast-ctl forget llama-0 3               drop what is known of rank 3
+  holdfast-ctl backup /var/backups/holdfast-1 a copy of its store, while it goes on: a new directory
+                                              on the controller's machine, on the store's disk
   holdfast-ctl --controller unix:/run/holdfast.sock status
 
 Exit codes:
@@ -99,6 +101,13 @@ int run(int argc, const char* const* argv) {
   sync->add_option("WORKER", syncWorker, "Its rank")->required();
   sync->add_option("LOCATION", syncLocation, "Only this one; all of them unless given");
 
+  std::string backupPath;
+  CLI::App* backup = app.add_subcommand("backup", "Copy the controller's store, while it goes on");
+  backup
+      ->add_option("DIR", backupPath,
+                   "Absolute, new, on the controller's machine and the file system of its store")
+      ->required();
+
   OperationLine operations(app);
 
   try {
@@ -117,6 +126,7 @@ int run(int argc, const char* const* argv) {
       found = showLookup(controller, output, {model, numbers.tokens, numbers.hashes});
     }
     if (query->parsed()) found = showInstanceOfIp(controller, output, ip);
+    if (backup->parsed()) found = backUp(controller, output, backupPath);
     if (diverged->parsed()) found = showDiverged(controller, output);
     if (sync->parsed()) {
       found = forceSync(controller, output, syncInstance, syncWorker, syncLocation);

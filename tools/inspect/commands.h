@@ -58,7 +58,7 @@ ExitCode showVerification(const StoreReader& reader, const Output& output);
 ExitCode showDifferences(const StoreReader& left, const StoreReader& right, const Output& output);
 struct MigrateOptions {
   bool dryRun = false;  // says what would be done, and does nothing
-  bool keepsCheckpoint = true;
+  bool withoutCheckpoint = false;
   std::string checkpoint;  // a directory that is new; empty: beside the store
 };
 // Brings a store that nobody has open to this program's format.

@@ -47,6 +47,10 @@ Exit codes:
   3  a store cannot be opened or written, or is in use and must not be (migrate), or a part of it
      cannot be read (what can be is answered), or the output cannot be written)";
 
+constexpr const char* kCommandFooter =
+    R"(--json answers in JSON, --progress says how far it is on stderr.
+holdfast-inspect --help has examples of every command, and the exit codes.)";
+
 // Opens the store; where that fails, or its records cannot be understood, says why.
 std::unique_ptr<StoreReader> open(const std::string& dataDir, bool anyFormat = false) {
   auto opened = StoreReader::open(dataDir);
@@ -83,9 +87,10 @@ struct Arguments {
 };
 
 CLI::App* addCommand(CLI::App& app, const char* name, const char* what, Arguments& arguments,
-                     const char* dirIs = "The store") {
+                     const char* dirIs = "The --data-dir of a holdfastd, or a backup of one") {
   CLI::App* command = app.add_subcommand(name, what);
   command->add_option("DIR", arguments.dir, dirIs)->required();
+  command->footer(kCommandFooter);
   return command;
 }
 
@@ -131,7 +136,7 @@ CLI::App* addMigrate(CLI::App& app, Arguments& arguments) {
                        "DIR.before-N")
           ->type_name("PATH");
   command
-      ->add_flag("!--no-checkpoint", options.keepsCheckpoint,
+      ->add_flag("--no-checkpoint", options.withoutCheckpoint,
                  "Keep no copy of the old store: there is no way back")
       ->excludes(path);
   return command;
@@ -202,6 +207,7 @@ int run(int argc, const char* const* argv) {
   CLI::App* diff = app.add_subcommand("diff", "What differs between two stores");
   diff->add_option("A", a.dir, "One store")->required();
   diff->add_option("B", a.other, "The other")->required();
+  diff->footer(kCommandFooter);
   CLI::App* migrated = addMigrate(app, a);
   CLI::App* exported = addCommand(app, "export", "Every record as a line of JSON, to stdout", a);
   CLI::App* import =

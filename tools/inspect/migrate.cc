@@ -38,9 +38,9 @@ std::string stepsText(uint32_t from) {
 }
 
 std::string checkpointPath(const std::string& dataDir, const MigrateOptions& options) {
-  if (!options.keepsCheckpoint) return "";
-  if (!options.checkpoint.empty()) return options.checkpoint;
-  const std::string dir = fs::path(dataDir + "/").lexically_normal().parent_path();
+  if (options.withoutCheckpoint) return "";
+  if (!options.checkpoint.empty()) return fs::absolute(options.checkpoint);
+  const std::string dir = fs::absolute(dataDir + "/").lexically_normal().parent_path();
   return dir + ".before-" + std::to_string(newestFormat());
 }
 
