@@ -9,6 +9,7 @@ namespace {
 
 constexpr Migration kMigrations[] = {
     {1, "first format", firstFormat},
+    {2, "packed segments", packSegments},
 };
 
 }  // namespace

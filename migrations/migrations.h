@@ -5,23 +5,31 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 
 #include "store/record_codec.h"
 
 namespace rocksdb {
+class ColumnFamilyHandle;
 class DB;
 class Status;
 }  // namespace rocksdb
 
 namespace holdfast {
 
+// What the steps work on. Everything in the store is in table files; nobody else writes, and
+// nothing is compacted but by a step.
 struct MigrationContext {
   rocksdb::DB& db;
+  std::span<rocksdb::ColumnFamilyHandle* const> families;  // of the pool
   FormatRecord& format;   // stored with the step's number when the step is done
   std::string createdBy;  // program and version
   uint64_t nowWallMs = 0;
+  // How far a step is, in bytes of table files; called often. May be empty, as the next one.
+  std::function<void(uint64_t done, uint64_t total)> progress;
+  std::function<void(const std::string&)> warn;
 };
 
 struct Migration {
@@ -36,5 +44,6 @@ uint32_t newestFormat();
 
 // The steps.
 rocksdb::Status firstFormat(MigrationContext& context);
+rocksdb::Status packSegments(MigrationContext& context);
 
 }  // namespace holdfast

@@ -98,4 +98,7 @@ interface Operator {
   capture @5 (message :Messages.CaptureMsg) -> (folder :Text);
   # Begins or ends a log of everything that comes in; where it is. To begin, every worker's session
   # is ended: it registers again.
+  backup @6 (message :Messages.BackupMsg) -> (answer :Messages.BackupRetMsg);
+  # Copies the store as of this message into a directory of the controller's machine; everything
+  # that was confirmed to anybody before is in it. Reports and look-ups go on meanwhile.
 }

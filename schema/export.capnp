@@ -2,8 +2,8 @@
 # A store as lines of JSON (Cap'n Proto's own mapping: 64-bit numbers are strings). Made by
 # `holdfast-inspect export`, read by `import`.
 #
-# export := format owner-section* end
-# owner-section := owner (instance | worker location* (segment | batch | journal)*)
+# export := format owner-section* event* end
+# owner-section := owner (instance | worker location* (segment | batch | journal | pin)*)
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("holdfast::schema");
@@ -39,6 +39,12 @@ struct ExportLine {
     end :group {                          # the last line: nothing is missing
       lines @19 :UInt64;                  # before this one
       registryDigest @20 :Text;
+    }
+    event @21 :Storage.EventRecord;
+    pin :group {
+      location @22 :UInt16;
+      chunk @23 :UInt64;
+      record @24 :Storage.PinRecord;
     }
   }
 }

@@ -535,3 +535,18 @@ struct CaptureMsg {
   directory @1 :Text;            # on the controller's machine; empty: as its --capture says
   redact @2 :Bool;               # leave the tokens of prompts out
 }
+
+struct BackupMsg {
+  path @0 :Text;                 # absolute; new, on the file system of the store
+}
+
+struct BackupRetMsg {
+  path @0 :Text;
+  bytes @1 :UInt64;              # of its files; table files are shared with the store
+  sequence @2 :UInt64;           # number of the last write in it, as offline tools show it
+  instances @3 :UInt64;
+  workers @4 :UInt64;
+  memberships @5 :UInt64;
+  registryDigest @6 :Text;       # 32 hex digits
+  milliseconds @7 :UInt64;       # from the message to the answer
+}

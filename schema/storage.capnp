@@ -73,11 +73,16 @@ struct BuildingPart {
   batchCount @4 :UInt32;
   totalKeys @5 :UInt64;
   digest @6 :Types.KeyDigest;
-  lastSeq @7 :UInt64;        # as the start stated it
+  unused7 @7 :UInt64;
 }
 
 struct SegmentRecord {
-  hashes @0 :List(UInt64);  # sorted, distinct, at most 65,536
+  # Sorted, distinct keys, at most 65,536. As the first one and, of each one after it, the
+  # difference to the one before it, in `width` bytes (little-endian).
+  hashes @0 :List(UInt64);  # of format 1, all of them: then width is 0
+  first @1 :UInt64;
+  width @2 :UInt8;          # 1 to 8, as few as the largest difference needs
+  differences @3 :Data;
 }
 
 struct BatchRecord {

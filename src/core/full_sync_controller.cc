@@ -135,8 +135,7 @@ void FullSyncController::begin(Location& location, const FullSyncStart& m, Store
                                  .baseSeq = m.baseSeq,
                                  .batchCount = m.batchCount,
                                  .totalKeys = m.totalKeys,
-                                 .digest = m.digest,
-                                 .lastSeq = m.lastSeq};
+                                 .digest = m.digest};
   tree_.addBuilding(location, *record.building);
   // What was behind a gap of the live part comes again, or is part of the cut.
   location.gap.clear();

@@ -66,7 +66,6 @@ struct BuildingPart {
   uint32_t batchCount = 0;  // batches that make it whole
   uint64_t totalKeys = 0;   // keys of all batches, distinct
   KeyDigest digest;         // of those
-  uint64_t lastSeq = 0;     // last operation that the worker had numbered at the start
 
   friend bool operator==(const BuildingPart&, const BuildingPart&) = default;
 };

@@ -22,7 +22,7 @@ Result<std::unique_ptr<LogWriter>> CaptureSwitch::begin(const LogOptions& option
   auto log = LogWriter::open(options);
   if (!log.ok()) return log;
   const std::string checkpoint = log.value()->folder() + "/" + std::string(kCheckpointFolder);
-  if (const std::string error = store.checkpoint(checkpoint); !error.empty()) {
+  if (const std::string error = store.checkpointNow(checkpoint); !error.empty()) {
     return Error{ErrorCode::kUnavailable, error};
   }
   return log;

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 
@@ -67,6 +68,20 @@ void reportProgress(const RecoveryProgress& progress) {
                progress.keysTotal, progress.keysPerSecond / 1e6, progress.secondsRemaining);
 }
 
+// The same of open(): a migration that was cut short goes on at the next start.
+void reportMigration(const MigrationProgress& progress) {
+  if (askedToEnd()) {
+    spdlog::info("asked to end while migrating");
+    std::_Exit(static_cast<int>(ExitCode::kClean));
+  }
+  constexpr double kMiB = 1 << 20;
+  spdlog::info(
+      "migrating to format {} ({}): {:.0f} of about {:.0f} MiB, {:.0f} MiB/s, {:.0f} s remain",
+      progress.format, progress.step, static_cast<double>(progress.bytesDone) / kMiB,
+      static_cast<double>(progress.bytesTotal) / kMiB, progress.bytesPerSecond / kMiB,
+      progress.secondsRemaining);
+}
+
 void logFromStore(LogLevel level, const std::string& text) {
   switch (level) {
     case LogLevel::kInfo:
@@ -87,11 +102,24 @@ StoreOptions storeOptions(const Configuration& configuration, Wakeup& wakeup) {
   options.notify = [&wakeup]() { wakeup.signal(); };
   options.log = logFromStore;
   options.progress = reportProgress;
+  options.migrationProgress = reportMigration;
   options.fatal = [](const std::string& text) {
     spdlog::critical("{}; ending, so that the next start recovers what is on the disk", text);
     std::_Exit(static_cast<int>(ExitCode::kFatal));
   };
   return options;
+}
+
+std::optional<Error> backUp(RocksStore& store, const std::string& path,
+                            std::function<void(const BackupOutcome&)> done) {
+  return store.checkpoint(path, [path, done = std::move(done)](const CheckpointResult& result) {
+    if (result.error) {
+      spdlog::warn("no backup was made: {}", result.error->message);
+    } else {
+      spdlog::info("backup in {}: {} bytes, as of write {}", path, result.bytes, result.sequence);
+    }
+    done({result.error, result.path, result.bytes, result.sequence});
+  });
 }
 
 RegistryOptions registryOptions(const Configuration& configuration, FaultAhead& faultAhead) {
@@ -169,17 +197,22 @@ ExitCode run(const Configuration& configuration) {
   const uint64_t recoveryMs = millisecondsSince(start);
 
   LoopTurns turns(timer);
-  ProcessFacts facts{.version = HOLDFAST_VERSION,
-                     .clusterId = store->clusterId(),
-                     .recoveryMs = recoveryMs,
-                     .recovery = recovered,
-                     .uptimeMs = [start]() { return millisecondsSince(start); },
-                     .residentBytes = residentBytes,
-                     .diskBytes = [&store]() { return store->statistics().bytesOnDisk; },
-                     .storeQueueBytes = [&store]() { return store->statistics().queueBytes; },
-                     .captureOn = [&capture](const std::string& directory,
-                                             bool redact) { return capture.on(directory, redact); },
-                     .captureOff = [&capture]() { return capture.off(); }};
+  ProcessFacts facts{
+      .version = HOLDFAST_VERSION,
+      .clusterId = store->clusterId(),
+      .recoveryMs = recoveryMs,
+      .recovery = recovered,
+      .uptimeMs = [start]() { return millisecondsSince(start); },
+      .residentBytes = residentBytes,
+      .diskBytes = [&store]() { return store->statistics().bytesOnDisk; },
+      .storeQueueBytes = [&store]() { return store->statistics().queueBytes; },
+      .captureOn = [&capture](const std::string& directory,
+                              bool redact) { return capture.on(directory, redact); },
+      .captureOff = [&capture]() { return capture.off(); },
+      .backup =
+          [&store](const std::string& path, std::function<void(const BackupOutcome&)> done) {
+            return backUp(*store, path, std::move(done));
+          }};
   Server server(serverOptions(configuration), std::move(facts), inputs, *store, events, turns,
                 *io.lowLevelProvider);
   std::string addresses;

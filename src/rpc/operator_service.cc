@@ -1,5 +1,6 @@
 #include "rpc/operator_service.h"
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -162,6 +163,40 @@ kj::Promise<void> OperatorService::capture(CaptureContext context) {
       .then([context](std::string&& folder) mutable {
         context.getResults().setFolder(textOf(folder));
       });
+}
+
+kj::Promise<void> OperatorService::backup(BackupContext context) {
+  const Registry& registry = services_.inputs.registry();
+  const auto& backup = services_.facts.backup;
+  if (!backup) return wireError({ErrorCode::kRefused, "this controller has no store to back up"});
+  // What is queued behind is not in it, so what is counted now is what it holds.
+  auto answer = context.getResults().initAnswer();
+  uint64_t workers = 0;
+  for (const auto& [name, instance] : registry.tree().instances()) {
+    workers += instance->workers.size();
+  }
+  answer.setInstances(registry.tree().instances().size());
+  answer.setWorkers(workers);
+  answer.setMemberships(registry.tree().memberships());
+  answer.setRegistryDigest(textOf(registry.registryDigest().hex()));
+  const uint64_t beganMs = ask(services_.facts.uptimeMs);
+  auto ended = kj::newPromiseAndFulfiller<kj::Own<BackupOutcome>>();
+  // Held by a function, which must be copyable.
+  auto fulfiller = std::make_shared<kj::Own<kj::PromiseFulfiller<kj::Own<BackupOutcome>>>>(
+      kj::mv(ended.fulfiller));
+  const auto refused = backup(std::string(viewOf(context.getParams().getMessage().getPath())),
+                              [fulfiller](const BackupOutcome& outcome) {
+                                (*fulfiller)->fulfill(kj::heap<BackupOutcome>(outcome));
+                              });
+  if (refused) return wireError(*refused);
+  return ended.promise.then([this, context, beganMs](kj::Own<BackupOutcome>&& outcome) mutable {
+    if (outcome->error) kj::throwFatalException(wireError(*outcome->error));
+    auto done = context.getResults().getAnswer();
+    done.setPath(textOf(outcome->path));
+    done.setBytes(outcome->bytes);
+    done.setSequence(outcome->sequence);
+    done.setMilliseconds(ask(services_.facts.uptimeMs) - beganMs);
+  });
 }
 
 }  // namespace holdfast

@@ -16,6 +16,7 @@ class OperatorService final : public schema::Operator::Server {
   kj::Promise<void> forget(ForgetContext context) override;
   kj::Promise<void> drain(DrainContext context) override;
   kj::Promise<void> capture(CaptureContext context) override;
+  kj::Promise<void> backup(BackupContext context) override;
 
  private:
   Services& services_;

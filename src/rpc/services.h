@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "capture/inputs.h"
@@ -31,7 +32,15 @@ struct ServerOptions {
   uint32_t crowdIntervalUs = 1'000;
 };
 
-// What `status` says beyond the registry; filled by whoever runs the server.
+// What became of a backup.
+struct BackupOutcome {
+  std::optional<Error> error;
+  std::string path;
+  uint64_t bytes = 0;
+  uint64_t sequence = 0;
+};
+
+// What is beyond the registry; filled by whoever runs the server.
 struct ProcessFacts {
   std::string version;
   std::string clusterId;
@@ -46,6 +55,11 @@ struct ProcessFacts {
   // empty: there are none.
   std::function<kj::Promise<std::string>(const std::string& directory, bool redact)> captureOn;
   std::function<Result<std::string>()> captureOff;
+  // Copies the store, as it is once all that was queued is committed. Must not block; `done` is
+  // called later, on the loop's thread, unless there is an error at once. May be empty.
+  std::function<std::optional<Error>(const std::string& path,
+                                     std::function<void(const BackupOutcome&)> done)>
+      backup;
 };
 
 // References outlive the server.

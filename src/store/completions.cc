@@ -23,6 +23,20 @@ void Completions::health(const StoreHealth& health) {
   news_ = true;
 }
 
+void Completions::checkpointed(CheckpointResult result) {
+  {
+    const std::lock_guard lock(mutex_);
+    checkpoint_ = std::move(result);
+    news_ = true;
+  }
+  post();
+}
+
+std::optional<CheckpointResult> Completions::takeCheckpoint() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(checkpoint_, std::nullopt);
+}
+
 void Completions::post() {
   if (!news_.exchange(false)) return;
   if (!notified_.exchange(true) && notify_) notify_();

@@ -4,9 +4,11 @@
 #include <atomic>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "core/registry_store.h"
+#include "store/rocks_store.h"
 
 namespace holdfast {
 
@@ -22,8 +24,13 @@ class Completions {
   // Calls notify if there is something new.
   void post();
 
+  // Any thread: of the one checkpoint under way. Calls notify.
+  void checkpointed(CheckpointResult result);
+
   // The registry's thread.
   void deliver(StoreListener& listener);
+  // What has ended, once.
+  std::optional<CheckpointResult> takeCheckpoint();
 
   // Any thread.
   StoreHealth health() const;
@@ -38,6 +45,7 @@ class Completions {
   StoreHealth health_;
   bool healthChanged_ = false;
   std::vector<FoldResult> folds_;
+  std::optional<CheckpointResult> checkpoint_;
   Ticket delivered_ = 0;
 };
 

@@ -61,16 +61,21 @@ template <typename Read>
 std::string ContentReader::rows(const StoreKey& prefix, Read read) {
   for (rows_->Seek(slice(prefix)); rows_->Valid() && rows_->key().starts_with(slice(prefix));
        rows_->Next()) {
-    const std::string_view value = rows_->value().ToStringView();
-    const size_t words = value.size() / sizeof(uint64_t) + 1;
-    if (!part_->fits(words)) {
-      queue_.push(std::move(part_));
-      part_ = queue_.blank(owner_.id, words);
-    }
-    std::string damage = read(rows_->key().ToStringView(), value);
+    std::string damage = read(rows_->key().ToStringView(), rows_->value().ToStringView());
     if (!damage.empty()) return damage;
   }
   return rows_->status().ok() ? "" : rows_->status().ToString();
+}
+
+void ContentReader::makeRoom(size_t words) {
+  if (part_->fits(words)) return;
+  queue_.push(std::move(part_));
+  part_ = queue_.blank(owner_.id, words);
+}
+
+std::optional<std::span<const uint64_t>> ContentReader::copy(std::string_view value) {
+  makeRoom(value.size() / sizeof(uint64_t) + 1);
+  return part_->copy(value);
 }
 
 std::string ContentReader::segments(const LocationRecord& location) {
@@ -78,9 +83,14 @@ std::string ContentReader::segments(const LocationRecord& location) {
   uint32_t number = 0;
   const auto read = [&](std::string_view rowKey, std::string_view value) -> std::string {
     const auto key = parseSegmentKey(rowKey);
-    const auto words = part_->copy(value);
+    const auto words = alignedWords(value, scratch_);
     const auto segment = words ? decodeSegment(*words) : std::nullopt;
-    const auto keys = segment ? segment->keys : std::span<const ChunkHash>();
+    std::span<ChunkHash> keys;
+    if (segment) {
+      makeRoom(segment->size());
+      keys = part_->take(segment->size());
+      if (!segment->read(keys)) keys = {};
+    }
     if (!key || key->n != number || keys.empty() || (before && *before >= keys.front())) {
       return "segment " + std::to_string(number) + " of location " + location.name + " is damaged";
     }
@@ -99,7 +109,7 @@ std::string ContentReader::batches(const LocationRecord& location, Kind kind) {
   uint32_t next = 0;
   const auto read = [&](std::string_view rowKey, std::string_view value) -> std::string {
     const auto key = parseBatchKey(rowKey);
-    const auto words = part_->copy(value);
+    const auto words = copy(value);
     const auto keys = words ? decodeBatch(*words) : std::nullopt;
     const auto named = [&](uint32_t which) {
       return "batch " + std::to_string(which) + " of the full sync of location " + location.name;
@@ -124,7 +134,7 @@ std::string ContentReader::journal(const LocationRecord& location, Kind kind) {
     const auto key = parseJournalKey(rowKey);
     // In the segments already.
     if (key && !building && key->stream == live.stream && key->firstSeq <= live.baseSeq) return "";
-    const auto words = part_->copy(value);
+    const auto words = copy(value);
     auto entry = words ? decodeJournal(*words) : std::nullopt;
     if (!key || !entry) return "a journal record of location " + location.name + " is damaged";
     entry->stream = key->stream;

@@ -8,6 +8,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/records.h"
 #include "store/database.h"
@@ -32,16 +34,20 @@ class ContentReader {
   std::string journal(const LocationRecord& location, RecoveryRow::Kind kind);
   std::string pins(const LocationRecord& location);
 
-  // Calls read(key, value) with each row of a prefix while that returns "". The part has room for
-  // the value.
+  // Calls read(key, value) with each row of a prefix while that returns "".
   template <typename Read>
   std::string rows(const StoreKey& prefix, Read read);
+  // Begins another part where so many words do not fit.
+  void makeRoom(size_t words);
+  // The value as words of the part, nothing if it is not whole words.
+  std::optional<std::span<const uint64_t>> copy(std::string_view value);
 
   const RecoveredOwner& owner_;
   RecoveryQueue& queue_;
   const std::unique_ptr<rocksdb::Iterator> rows_;
   std::unique_ptr<RecoveryPart> part_;
   std::vector<RecoveredPins> pins_;
+  std::vector<uint64_t> scratch_;
 };
 
 }  // namespace holdfast

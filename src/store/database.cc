@@ -16,7 +16,6 @@
 #include <thread>
 
 #include "core/check.h"
-#include "migrations/migrations.h"
 #include "store/file_limit.h"
 #include "store/give_way.h"
 #include "store/keys.h"
@@ -48,12 +47,6 @@ class ForwardingLogger : public rocksdb::Logger {
  private:
   const StoreOptions& options_;
 };
-
-uint64_t wallMs() {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                   std::chrono::system_clock::now().time_since_epoch())
-                                   .count());
-}
 
 std::string lockPath(const StoreOptions& options) {
   return options.dataDir + "/LOCK";
@@ -112,7 +105,7 @@ void Database::log(LogLevel level, const std::string& message) const {
 
 rocksdb::DBOptions Database::dbOptions() const {
   rocksdb::DBOptions db;
-  db.env = const_cast<CompactionGate*>(&gate_);
+  db.env = migrating_ ? gate_.target() : const_cast<CompactionGate*>(&gate_);
   db.info_log = logger_;
   db.listeners = {listener_};
   db.write_buffer_manager = writeBuffers_;
@@ -136,7 +129,7 @@ rocksdb::ColumnFamilyOptions Database::familyOptions(const std::string& name) co
   family.compression = rocksdb::kNoCompression;  // hashes do not compress
   family.table_factory = tables_;
   family.target_file_size_base = kTableFileBytes;
-  family.disable_auto_compactions = uncompacted_.contains(name);
+  family.disable_auto_compactions = migrating_ || uncompacted_.contains(name);
   return family;
 }
 
@@ -282,43 +275,6 @@ std::string Database::open() {
     status = addFamilies(std::min(wanted - free_.size(), kFamiliesGroupMax));
     if (!status.ok()) {
       return "cannot create families in " + options_.dataDir + ": " + status.ToString();
-    }
-  }
-  return "";
-}
-
-std::string Database::checkFormat() {
-  std::string value;
-  const rocksdb::Status found =
-      db_->Get(rocksdb::ReadOptions(), default_, std::string(kFormatKey), &value);
-  if (found.ok()) {
-    const std::optional<FormatRecord> record = decodeFormat(value);
-    if (!record) return "the format record of the store in " + options_.dataDir + " is damaged";
-    format_ = *record;
-  } else if (!found.IsNotFound()) {
-    return "cannot read the format record in " + options_.dataDir + ": " + found.ToString();
-  } else if (!families_.empty()) {
-    return "the store in " + options_.dataDir + " has families but no format record";
-  }
-  if (format_.version > newestFormat()) {
-    return "the store in " + options_.dataDir + " has format " + std::to_string(format_.version) +
-           ", this program knows formats up to " + std::to_string(newestFormat()) +
-           "; use the program that wrote it or a newer one";
-  }
-  created_ = format_.version == 0;
-  for (const Migration& migration : migrations()) {
-    if (migration.number <= format_.version) continue;
-    MigrationContext context{*db_, format_, options_.createdBy, wallMs()};
-    rocksdb::Status status = migration.apply(context);
-    if (status.ok()) {
-      format_.version = migration.number;
-      rocksdb::WriteOptions synced;
-      synced.sync = true;
-      status = db_->Put(synced, default_, std::string(kFormatKey), encodeRecord(format_));
-    }
-    if (!status.ok()) {
-      return "cannot bring the store in " + options_.dataDir + " to format " +
-             std::to_string(migration.number) + " (" + migration.name + "): " + status.ToString();
     }
   }
   return "";

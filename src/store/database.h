@@ -112,6 +112,8 @@ class Database {
   std::string prepareDirectory();
   rocksdb::Status openFiles(bool mayCreate);
   std::string checkFormat();
+  std::string migrate();
+  rocksdb::Status openForMigration(bool migrating);
   std::string readOwners();
   rocksdb::Status dropFamily(FamilyIndex family);
   void closeFiles();
@@ -134,6 +136,7 @@ class Database {
   std::set<std::string> uncompacted_;  // names of families kept from compaction
   bool paranoid_ = true;
   bool created_ = false;
+  bool migrating_ = false;
   bool droppedAny_ = false;  // abandoned families, by this open()
   FormatRecord format_;
   std::vector<Owned> owned_;

@@ -61,13 +61,13 @@ class SegmentKeys : public SortedKeys {
     if (error_.empty()) error_ = rows_.error();
     if (!error_.empty() || !rows_.valid()) return {};
     const auto words = rows_.words();
-    const auto segment = words ? decodeSegment(*words) : std::nullopt;
-    if (!segment || (before_ && *before_ >= segment->keys.front())) {
+    const auto keys = words ? readSegment(*words, keys_) : std::nullopt;
+    if (!keys || (before_ && *before_ >= keys->front())) {
       error_ = "a segment is damaged";
       return {};
     }
-    before_ = segment->keys.back();
-    return segment->keys;
+    before_ = keys->back();
+    return *keys;
   }
 
  private:
@@ -75,6 +75,7 @@ class SegmentKeys : public SortedKeys {
   Rows rows_;
   bool begun_ = false;
   std::optional<ChunkHash> before_;
+  std::vector<ChunkHash> keys_;
 };
 
 // Batches are in no order: each run is the smallest keys that were not given yet, found by reading

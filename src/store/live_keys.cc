@@ -119,15 +119,14 @@ const ChunkHash* LiveKeys::segmentKey() {
     }
     if (!segments_.at(prefix)) return nullptr;
     const auto words = alignedWords(segments_.value(), segmentScratch_);
-    const auto view = words ? decodeSegment(*words) : std::nullopt;
-    if (!view) {
+    const auto keys = words ? readSegment(*words, segmentKeys_) : std::nullopt;
+    if (!keys) {
       fail("segment " + std::to_string(segmentNumber_));
       return nullptr;
     }
     ++segmentNumber_;
-    const auto keys = view->keys;
-    segment_ = keys.subspan(static_cast<size_t>(
-        std::lower_bound(keys.begin(), keys.end(), range_.from) - keys.begin()));
+    segment_ = keys->subspan(static_cast<size_t>(
+        std::lower_bound(keys->begin(), keys->end(), range_.from) - keys->begin()));
   }
   return segment_.front() <= range_.to ? &segment_.front() : nullptr;
 }

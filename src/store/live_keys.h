@@ -60,6 +60,7 @@ class LiveKeys {
   StoreReader::Rows segments_;
   std::vector<uint64_t> scratch_;
   std::vector<uint64_t> segmentScratch_;
+  std::vector<ChunkHash> segmentKeys_;
 
   KeyRange slice_;
   bool gathered_ = false;

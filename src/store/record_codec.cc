@@ -11,6 +11,7 @@
 #include "core/check.h"
 #include "core/limits.h"
 #include "schema/storage.capnp.h"
+#include "store/packed_keys.h"
 
 namespace holdfast {
 namespace {
@@ -183,7 +184,6 @@ std::string encodeRecord(const LocationRecord& record) {
     building.setBatchCount(record.building->batchCount);
     building.setTotalKeys(record.building->totalKeys);
     setDigest(building.initDigest(), record.building->digest);
-    building.setLastSeq(record.building->lastSeq);
   });
 }
 
@@ -239,9 +239,15 @@ std::string encodeRecord(const PinRecord& record) {
 std::string encodeSegment(std::span<const ChunkHash> keys) {
   HOLDFAST_CHECK(!keys.empty() && keys.size() <= kSegmentKeysMax, "a segment of %zu keys",
                  keys.size());
-  return encode<schema::SegmentRecord>(8 + keys.size(), [&](schema::SegmentRecord::Builder to) {
-    to.setHashes(kj::ArrayPtr<const uint64_t>(keys.data(), keys.size()));
-  });
+  const uint32_t width = differenceWidth(keys);
+  const size_t bytes = (keys.size() - 1) * width;
+  return encode<schema::SegmentRecord>(
+      8 + wordsOfBytes(bytes), [&](schema::SegmentRecord::Builder to) {
+        to.setFirst(keys.front());
+        to.setWidth(static_cast<uint8_t>(width));
+        auto differences = to.initDifferences(static_cast<unsigned>(bytes));
+        packDifferences(keys, width, {differences.begin(), differences.size()});
+      });
 }
 
 std::optional<FormatRecord> decodeFormat(std::string_view value) {
@@ -334,7 +340,6 @@ std::optional<LocationRecord> decodeLocation(std::string_view value) {
       to.building->batchCount = building.getBatchCount();
       to.building->totalKeys = building.getTotalKeys();
       to.building->digest = getDigest(building.getDigest());
-      to.building->lastSeq = building.getLastSeq();
     }
     return to;
   });
@@ -435,20 +440,46 @@ void encodeBatch(const BatchRecord& batch, std::span<uint64_t> out) {
   message.requireFilled();
 }
 
-std::optional<std::span<const ChunkHash>> decodeSegmentKeys(std::span<const uint64_t> value) {
-  const auto keys = decode<schema::SegmentRecord>(
-      value, [](schema::SegmentRecord::Reader from) { return keysOf(from.getHashes()); });
-  if (!keys || keys->empty() || keys->size() > kSegmentKeysMax) return std::nullopt;
-  return keys;
+std::optional<SegmentView> decodeSegment(std::span<const uint64_t> value) {
+  const auto view = decode<schema::SegmentRecord>(value, [](schema::SegmentRecord::Reader from) {
+    SegmentView to;
+    to.width_ = from.getWidth();
+    if (to.width_ == 0) {
+      to.plain_ = keysOf(from.getHashes());
+      to.size_ = to.plain_.size();
+      return to;
+    }
+    const auto differences = from.getDifferences();
+    to.first_ = from.getFirst();
+    to.differences_ = {differences.begin(), differences.size()};
+    // Anything else leaves no keys, which is damage below.
+    if (to.width_ <= sizeof(ChunkHash) && differences.size() % to.width_ == 0) {
+      to.size_ = 1 + differences.size() / to.width_;
+    }
+    return to;
+  });
+  if (!view || view->size() == 0 || view->size() > kSegmentKeysMax) return std::nullopt;
+  return view;
 }
 
-std::optional<SegmentView> decodeSegment(std::span<const uint64_t> value) {
-  const auto keys = decodeSegmentKeys(value);
-  if (!keys) return std::nullopt;
-  for (size_t i = 1; i < keys->size(); ++i) {
-    if ((*keys)[i - 1] >= (*keys)[i]) return std::nullopt;
+bool SegmentView::read(std::span<ChunkHash> out) const {
+  if (packed()) return unpackKeys(first_, width_, differences_, out);
+  bool ascending = true;
+  for (size_t i = 0; i < plain_.size(); ++i) {
+    out[i] = plain_[i];
+    ascending &= i == 0 || out[i - 1] < out[i];
   }
-  return SegmentView{*keys};
+  return ascending;
+}
+
+std::optional<std::span<const ChunkHash>> readSegment(std::span<const uint64_t> value,
+                                                      std::vector<ChunkHash>& keys) {
+  const auto view = decodeSegment(value);
+  if (!view) return std::nullopt;
+  if (keys.size() < view->size()) keys.resize(view->size());
+  const std::span<ChunkHash> out(keys.data(), view->size());
+  if (!view->read(out)) return std::nullopt;
+  return out;
 }
 
 std::optional<std::span<const ChunkHash>> decodeBatch(std::span<const uint64_t> value) {

@@ -64,12 +64,26 @@ size_t batchWords(size_t keys);
 void encodeBatch(const BatchRecord& batch, std::span<uint64_t> out);
 
 // Reads of words that must outlive the result; nothing if damaged.
-struct SegmentView {
-  std::span<const ChunkHash> keys;  // checked to ascend
+// A segment, packed or plain (of format 1). Its keys are not looked at before they are read.
+class SegmentView {
+ public:
+  size_t size() const { return size_; }  // 1 to kSegmentKeysMax
+  bool packed() const { return width_ != 0; }
+  // All keys into `out`, which has room for them. Whether they ascend, as they must.
+  bool read(std::span<ChunkHash> out) const;
+
+ private:
+  friend std::optional<SegmentView> decodeSegment(std::span<const uint64_t> value);
+  size_t size_ = 0;
+  std::span<const ChunkHash> plain_;
+  ChunkHash first_ = 0;
+  uint32_t width_ = 0;
+  std::span<const uint8_t> differences_;
 };
 std::optional<SegmentView> decodeSegment(std::span<const uint64_t> value);
-// The same without looking at the order, for those who say what is wrong with it.
-std::optional<std::span<const ChunkHash>> decodeSegmentKeys(std::span<const uint64_t> value);
+// The same and its keys, checked to ascend. They stand in `keys`, which only grows.
+std::optional<std::span<const ChunkHash>> readSegment(std::span<const uint64_t> value,
+                                                      std::vector<ChunkHash>& keys);
 // A batch's keys, as they came: 1 to kKeysPerSyncBatchMax. Whether they are distinct is not
 // checked.
 std::optional<std::span<const ChunkHash>> decodeBatch(std::span<const uint64_t> value);

@@ -16,17 +16,21 @@ constexpr size_t kPartsMax = 32;
 
 }  // namespace
 
-std::optional<std::span<const uint64_t>> RecoveryPart::copy(std::string_view value) {
-  if (value.empty() || value.size() % sizeof(uint64_t) != 0) return std::nullopt;
-  const size_t count = value.size() / sizeof(uint64_t);
+std::span<uint64_t> RecoveryPart::take(size_t count) {
   // Growing would move what rows point to; fits() allows it only before the first row.
   if (used + count > words.size()) {
     HOLDFAST_CHECK(rows.empty(), "%zu words in a full part", count);
     words.resize(used + count);
   }
-  const std::span<uint64_t> to(words.data() + used, count);
-  std::memcpy(to.data(), value.data(), value.size());
+  const std::span<uint64_t> taken(words.data() + used, count);
   used += count;
+  return taken;
+}
+
+std::optional<std::span<const uint64_t>> RecoveryPart::copy(std::string_view value) {
+  if (value.empty() || value.size() % sizeof(uint64_t) != 0) return std::nullopt;
+  const std::span<uint64_t> to = take(value.size() / sizeof(uint64_t));
+  std::memcpy(to.data(), value.data(), value.size());
   return to;
 }
 

@@ -42,6 +42,8 @@ struct RecoveryPart {
   std::vector<RecoveredPins> pins;  // with last: all of them
 
   bool fits(size_t more) const { return rows.empty() || used + more <= words.size(); }
+  // Words for rows to point into; fits() has said that there is room.
+  std::span<uint64_t> take(size_t count);
   // The value as words, nothing if it is not whole words.
   std::optional<std::span<const uint64_t>> copy(std::string_view value);
 

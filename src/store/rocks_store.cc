@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "store/checkpoint_thread.h"
 #include "store/completions.h"
 #include "store/database.h"
 #include "store/fold_thread.h"
@@ -24,7 +25,8 @@ struct RocksStore::Parts {
         queue(options.queueBytes),
         completions(options.notify),
         folds(options, database, [this](FoldWrite write) { thread.write(std::move(write)); }),
-        thread(options, database, queue, completions, folds),
+        checkpoints(database, completions),
+        thread(options, database, queue, completions, folds, checkpoints),
         syncer(options, database,
                [this](const rocksdb::Status& status) { thread.syncFailed(status); }) {
     thread.onCommit([this](bool synced) { syncer.committed(synced); });
@@ -35,6 +37,7 @@ struct RocksStore::Parts {
   WriteQueue queue;
   Completions completions;
   FoldThread folds;
+  CheckpointThread checkpoints;
   StoreThread thread;
   WalSyncer syncer;
 
@@ -42,6 +45,7 @@ struct RocksStore::Parts {
   Ticket nextTicket = 1;
   OwnerId nextOwner = 0;
   std::vector<OwnerId> freeOwners;
+  std::function<void(const CheckpointResult&)> checkpointDone;  // empty: none is under way
   bool recovered = false;
   bool closed = false;
 };
@@ -115,6 +119,25 @@ StoreHealth RocksStore::health() const {
 
 void RocksStore::poll(StoreListener& listener) {
   parts_->completions.deliver(listener);
+  if (const auto result = parts_->completions.takeCheckpoint()) {
+    // It may ask for another.
+    std::exchange(parts_->checkpointDone, nullptr)(*result);
+  }
+}
+
+std::optional<Error> RocksStore::checkpoint(std::string path,
+                                            std::function<void(const CheckpointResult&)> done) {
+  HOLDFAST_CHECK(parts_->recovered && !parts_->closed,
+                 "checkpoint before recover(), after close()");
+  if (parts_->checkpointDone) {
+    return Error{ErrorCode::kUnavailable, "another copy of the store is being made; try again"};
+  }
+  if (const StoreHealth now = health(); !now.writable) {
+    return Error{ErrorCode::kUnavailable, now.reason};
+  }
+  parts_->checkpointDone = std::move(done);
+  parts_->queue.appendCheckpoint(std::move(path));
+  return std::nullopt;
 }
 
 void RocksStore::recover(RecoverySink& sink) {
@@ -134,7 +157,7 @@ void RocksStore::recover(RecoverySink& sink) {
   parts_->thread.start();
 }
 
-std::string RocksStore::checkpoint(const std::string& path) const {
+std::string RocksStore::checkpointNow(const std::string& path) const {
   HOLDFAST_CHECK(parts_->completions.committed() + 1 == parts_->nextTicket,
                  "a checkpoint while writes are queued");
   const auto lease = parts_->database.lease();
@@ -179,6 +202,7 @@ std::string RocksStore::close() {
   if (parts_->recovered) {
     parts_->folds.stop();
     lost = parts_->thread.stop();
+    parts_->checkpoints.stop();
     const rocksdb::Status synced = parts_->syncer.stop();
     if (!synced.ok() && lost.empty()) lost = "the last sync failed: " + synced.ToString();
   }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/limits.h"
@@ -38,8 +39,21 @@ struct RecoveryProgress {
   double secondsRemaining = 0;
 };
 
+// Of one step from a storage format to the next.
+struct MigrationProgress {
+  uint32_t format = 0;     // that it makes
+  const char* step = "";   // its name
+  uint64_t bytesDone = 0;  // of table files
+  uint64_t bytesTotal = 0;
+  double bytesPerSecond = 0;
+  double secondsRemaining = 0;
+};
+
 struct StoreOptions {
   std::string dataDir;
+  // Where a store of an older format is copied to before it is brought to this program's: a new
+  // directory on the same disk. Empty: it is not copied.
+  std::string checkpointBeforeMigration;
   WalSync walSync = WalSync::kInterval;
   std::chrono::milliseconds syncInterval{100};  // 1 and more
   size_t queueBytes = kStoreQueueBytesMax;
@@ -71,10 +85,20 @@ struct StoreOptions {
   std::function<void(LogLevel, const std::string&)> log;
   // From the thread in recover(), every second.
   std::function<void(const RecoveryProgress&)> progress;
+  // From the thread in open(), every second.
+  std::function<void(const MigrationProgress&)> migrationProgress;
   // From the store thread: what had been reported as committed is gone after a failure of the
   // disk. The process must end; the next start recovers what there is. Nothing is written any
   // more. Without it, the process aborts.
   std::function<void(const std::string&)> fatal;
+};
+
+// What became of a copy of the store.
+struct CheckpointResult {
+  std::optional<Error> error;  // there is none; says what is wrong and what to do
+  std::string path;
+  uint64_t bytes = 0;     // of its files, shared ones included
+  uint64_t sequence = 0;  // RocksDB's number of the last write in it, as offline tools show it
 };
 
 struct StoreStatistics {
@@ -107,9 +131,16 @@ class RocksStore : public RegistryStore {
   void poll(StoreListener& listener) override;
   void recover(RecoverySink& sink) override;
 
+  // Copies the store into `path`, as it is when everything that was queued before is committed, and
+  // nothing of what is queued behind: a place in the order of writes that the caller chooses.
+  // Writes go on meanwhile. `path` is absolute, a directory that is new, on the store's file
+  // system: table files are shared by hard links. `done` is called by poll(), or never if the store
+  // is closed first. The error comes at once: another one is under way, or the store cannot write.
+  std::optional<Error> checkpoint(std::string path,
+                                  std::function<void(const CheckpointResult&)> done);
   // Makes a copy of the store in a new directory, of hard links where the file system lets it. No
   // write may be queued. Empty, or why not.
-  std::string checkpoint(const std::string& path) const;
+  std::string checkpointNow(const std::string& path) const;
 
   StoreStatistics statistics() const;
   // 32 hexadecimal digits, drawn when the store was created.

@@ -78,12 +78,13 @@ struct StoreThread::Group {
 };
 
 StoreThread::StoreThread(const StoreOptions& options, Database& database, WriteQueue& queue,
-                         Completions& completions, FoldThread& folds)
+                         Completions& completions, FoldThread& folds, CheckpointThread& checkpoints)
     : options_(options),
       database_(database),
       queue_(queue),
       completions_(completions),
-      folds_(folds) {}
+      folds_(folds),
+      checkpoints_(checkpoints) {}
 
 StoreThread::~StoreThread() {
   stop();
@@ -211,6 +212,8 @@ bool StoreThread::build(Group& group) {
         case QueuedWrite::Kind::kFold:
           startFold(group, block.folds[write.at]);
           break;
+        case QueuedWrite::Kind::kCheckpoint:
+          break;  // when the group is committed
       }
       if (write.ticket != 0) group.upTo = write.ticket;
     }
@@ -407,6 +410,8 @@ void StoreThread::finish(Group& group) {
     for (const QueuedWrite& write : group.block->writes) {
       if (write.kind == QueuedWrite::Kind::kBatch) {
         for (const StoreStep& step : group.block->batches[write.at].steps) forgetNewest(step);
+      } else if (write.kind == QueuedWrite::Kind::kCheckpoint) {
+        checkpoints_.take(group.block->checkpoint);
       } else if (write.kind != QueuedWrite::Kind::kFold) {
         rememberNewest(write);
       }

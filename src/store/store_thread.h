@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "store/checkpoint_thread.h"
 #include "store/completions.h"
 #include "store/database.h"
 #include "store/fold_thread.h"
@@ -32,7 +33,7 @@ class StoreThread {
  public:
   // Keeps all its arguments, which must outlive it.
   StoreThread(const StoreOptions& options, Database& database, WriteQueue& queue,
-              Completions& completions, FoldThread& folds);
+              Completions& completions, FoldThread& folds, CheckpointThread& checkpoints);
   ~StoreThread();
 
   // Before start(): the owner of a family, and what must be in that.
@@ -96,6 +97,7 @@ class StoreThread {
   WriteQueue& queue_;
   Completions& completions_;
   FoldThread& folds_;
+  CheckpointThread& checkpoints_;
   std::function<void(bool)> onCommit_;
 
   std::vector<Owner> owners_;  // by OwnerId

@@ -52,10 +52,12 @@ struct StoreWriter::Parts {
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families;
   size_t used = 0;  // the last of them is the current one
+  rocksdb::ColumnFamilyHandle* events = nullptr;
 
   ~Parts() {
     if (!db) return;
     for (rocksdb::ColumnFamilyHandle* family : families) db->DestroyColumnFamilyHandle(family);
+    if (events != nullptr) db->DestroyColumnFamilyHandle(events);
     db->Close();
   }
   std::string failed(const rocksdb::Status& status) const {
@@ -100,6 +102,7 @@ Result<std::unique_ptr<StoreWriter>> StoreWriter::create(const std::string& data
   auto parts = std::make_unique<Parts>();
   parts->dataDir = dataDir;
   parts->format = format;
+  parts->format.version = newestFormat();
   rocksdb::DB* opened = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, dataDir, &opened);
   if (!status.ok()) return Error{ErrorCode::kUnavailable, parts->failed(status)};
@@ -132,9 +135,20 @@ std::string StoreWriter::put(const StoreKey& key, std::string_view value) {
   return status.ok() ? "" : p.failed(status);
 }
 
+std::string StoreWriter::putEvent(std::string_view id, std::string_view value) {
+  Parts& p = *parts_;
+  rocksdb::Status status;
+  if (p.events == nullptr) {
+    status = p.db->CreateColumnFamily(familyOptions(), std::string(kEventsFamily), &p.events);
+  }
+  if (status.ok()) status = p.db->Put(unlogged(), p.events, eventKey(id), slice(value));
+  return status.ok() ? "" : p.failed(status);
+}
+
 std::string StoreWriter::finish() {
   Parts& p = *parts_;
   std::vector<rocksdb::ColumnFamilyHandle*> all = p.families;
+  if (p.events != nullptr) all.push_back(p.events);
   all.push_back(p.db->DefaultColumnFamily());
   rocksdb::Status status = p.db->Flush(rocksdb::FlushOptions(), all);
   if (status.ok()) {

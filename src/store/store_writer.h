@@ -1,5 +1,5 @@
-// Writes a new store record by record, for imports. Until finish() has returned, what is in the
-// directory is no store: there is no format record.
+// Writes a new store record by record, in the newest format, for imports. Until finish() has
+// returned, what is in the directory is no store: there is no format record.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,8 @@ namespace holdfast {
 
 class StoreWriter {
  public:
-  // The directory must not exist or be empty. The error says what is wrong and what to do.
+  // `format` is that of the store that it is a copy of: not newer than this program's. The
+  // directory must not exist or be empty. The error says what is wrong and what to do.
   static Result<std::unique_ptr<StoreWriter>> create(const std::string& dataDir,
                                                      const FormatRecord& format);
   ~StoreWriter();
@@ -25,6 +26,7 @@ class StoreWriter {
   // A family of its own; what is put from now on goes there.
   std::string beginFamily(const OwnerRecord& owner);
   std::string put(const StoreKey& key, std::string_view value);
+  std::string putEvent(std::string_view id, std::string_view value);
   // Makes it a store, on stable storage. The last call.
   std::string finish();
 

@@ -23,6 +23,7 @@ size_t bytesOf(const QueuedWrite& write) {
     case QueuedWrite::Kind::kBatch:
       return sizeof(QueuedWrite) + write.steps * kStepBytes;
     case QueuedWrite::Kind::kFold:
+    case QueuedWrite::Kind::kCheckpoint:
       break;
   }
   return sizeof(QueuedWrite);
@@ -126,6 +127,18 @@ void WriteQueue::append(const FoldRequest& request) {
   write.at = static_cast<uint32_t>(block.folds.size());
   block.folds.push_back(request);
   block.writes.push_back(write);
+  added(bytesOf(write));
+}
+
+void WriteQueue::appendCheckpoint(std::string path) {
+  QueuedWrite write;
+  write.kind = QueuedWrite::Kind::kCheckpoint;
+  auto block = std::make_unique<QueueBlock>(0);
+  block->checkpoint = std::move(path);
+  block->sealed = true;
+  block->writes.push_back(write);
+  const std::lock_guard lock(mutex_);
+  blocks_.push_back(std::move(block));
   added(bytesOf(write));
 }
 

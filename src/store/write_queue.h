@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,7 +23,7 @@ namespace holdfast {
 // A write in the queue. Of a report or a batch of a full sync: its key, and where its value stands
 // in the block.
 struct QueuedWrite {
-  enum class Kind : uint8_t { kReport, kSyncBatch, kBatch, kFold };
+  enum class Kind : uint8_t { kReport, kSyncBatch, kBatch, kFold, kCheckpoint };
   Kind kind = Kind::kReport;
   uint16_t location = 0;
   OwnerId owner = kNoOwner;
@@ -40,7 +41,7 @@ class QueueBlock {
  public:
   explicit QueueBlock(size_t words);
 
-  bool fits(size_t words) const { return used_ + words <= capacity_; }
+  bool fits(size_t words) const { return !sealed && used_ + words <= capacity_; }
   size_t capacity() const { return capacity_; }
   const uint64_t* start() const { return words_.get(); }
   // `words` words, all 0.
@@ -54,6 +55,8 @@ class QueueBlock {
   std::vector<QueuedWrite> writes;
   std::vector<StoreBatch> batches;
   std::vector<FoldRequest> folds;
+  std::string checkpoint;  // where to; of a block that holds nothing else
+  bool sealed = false;     // takes no more
 
  private:
   std::unique_ptr<uint64_t[]> words_;
@@ -71,6 +74,8 @@ class WriteQueue {
   void append(Ticket ticket, const BatchRecord& batch);
   void append(Ticket ticket, StoreBatch batch);
   void append(const FoldRequest& request);
+  // Between what was appended before and what comes: in a block, hence a group, of its own.
+  void appendCheckpoint(std::string path);
 
   // What is queued and not yet committed, any thread.
   size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }

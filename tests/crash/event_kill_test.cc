@@ -69,19 +69,12 @@ class SlowEngine final : public OperationHandler {
 
 class EventKillTest : public DaemonTest {
  protected:
-  std::unique_ptr<DaemonProcess> startAgain() {
-    DaemonStart what;
-    what.arguments = {"--data-dir", dataDir(), "--listen", listen()};
-    return start(what);
-  }
-  std::string listen() const { return "unix:" + (directory / "socket").string(); }
-
   // Asks for operations until told to stop; remembers those that the controller answered for.
   void keepAsking(uint32_t asker) {
     while (!stop_) {
       const std::string event = "event-" + std::to_string(asker) + "-" + std::to_string(next_++);
       const CommandResult asked =
-          ctl(listen(), "compress a gpu " + event + " --event-id " + event + " --no-wait");
+          ctl(socketAddress(), "compress a gpu " + event + " --event-id " + event + " --no-wait");
       if (asked.exitCode != 0) continue;
       const std::lock_guard lock(mutex_);
       promised_.insert(event);
@@ -100,14 +93,14 @@ TEST_F(EventKillTest, NoEventIsLostAndNoneClaimsWhatWasNotDone) {
   SCOPED_TRACE("replay with HOLDFAST_SEED=" + std::to_string(seed));
   std::mt19937_64 random(seed);
 
-  auto daemon = startAgain();
+  auto daemon = startOnSocket();
   ClientThread thread;
   std::vector<std::shared_ptr<SlowEngine>> engines;
   std::vector<std::unique_ptr<Client>> clients;
   for (uint32_t rank = 0; rank < kRanks; ++rank) {
     engines.push_back(std::make_shared<SlowEngine>(seed + rank));
     ClientOptions options;
-    options.controller = listen();
+    options.controller = socketAddress();
     options.instance = "a";
     options.worker = rank;
     options.worldSize = kRanks;
@@ -122,17 +115,17 @@ TEST_F(EventKillTest, NoEventIsLostAndNoneClaimsWhatWasNotDone) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100 + random() % 300));
     daemon->signal(SIGKILL);
     ASSERT_EQ(daemon->wait(), -SIGKILL);
-    daemon = startAgain();
+    daemon = startOnSocket();
   }
   stop_ = true;
   for (std::thread& asker : askers) asker.join();
 
   ASSERT_TRUE(eventually([&] {
-    return ctl(listen(), "events --unfinished").output == "no events\n";
-  })) << ctl(listen(), "events --unfinished").output;
+    return ctl(socketAddress(), "events --unfinished").output == "no events\n";
+  })) << ctl(socketAddress(), "events --unfinished").output;
   std::map<std::string, uint64_t> ends;
   for (const std::string& event : promised_) {
-    const CommandResult said = ctl(listen(), "check-finish " + event + " --json");
+    const CommandResult said = ctl(socketAddress(), "check-finish " + event + " --json");
     ASSERT_TRUE(said.exitCode == 0 || said.exitCode == 5) << event << ": " << said.output;
     // One "status" for the event, then one for each rank.
     size_t at = said.output.find("\"ranks\"");

@@ -111,15 +111,7 @@ class BusyWorker {
   std::thread thread_;
 };
 
-class KillTest : public DaemonTest {
- protected:
-  std::unique_ptr<DaemonProcess> startAgain() {
-    DaemonStart what;
-    what.arguments = {"--data-dir", dataDir(), "--listen", listen()};
-    return start(what);
-  }
-  std::string listen() const { return "unix:" + (directory / "socket").string(); }
-};
+using KillTest = DaemonTest;
 
 TEST_F(KillTest, NothingIsLostAndNothingIsSentAgain) {
   const uint64_t seed = fromEnvironment("HOLDFAST_SEED", std::random_device{}());
@@ -127,28 +119,28 @@ TEST_F(KillTest, NothingIsLostAndNothingIsSentAgain) {
   SCOPED_TRACE("replay with HOLDFAST_SEED=" + std::to_string(seed));
   std::mt19937_64 random(seed);
 
-  auto daemon = startAgain();
+  auto daemon = startOnSocket();
   ClientThread thread;
   std::vector<std::unique_ptr<BusyWorker>> workers;
   for (uint32_t i = 0; i < kInstances * kRanks; ++i) {
     workers.push_back(std::make_unique<BusyWorker>(
-        thread, listen(), "instance-" + std::to_string(i / kRanks), i % kRanks, seed + i));
+        thread, socketAddress(), "instance-" + std::to_string(i / kRanks), i % kRanks, seed + i));
   }
   for (uint64_t kill = 1; kill <= kills; ++kill) {
     for (auto& worker : workers) worker->resume();
     std::this_thread::sleep_for(std::chrono::milliseconds(random() % 150));
     daemon->signal(SIGKILL);
     ASSERT_EQ(daemon->wait(), -SIGKILL);
-    daemon = startAgain();
+    daemon = startOnSocket();
     for (auto& worker : workers) worker->pause();
     RegistryDigest truth;
     for (auto& worker : workers) {
       ASSERT_TRUE(worker->client().flush(20'000))
           << "kill " << kill << ": " << worker->describe() << daemon->log()
-          << ctl(listen(), "workers").output;
+          << ctl(socketAddress(), "workers").output;
       worker->addTo(truth);
     }
-    ASSERT_EQ(statusText(listen(), "contentDigest"), truth.hex()) << "kill " << kill;
+    ASSERT_EQ(statusText(socketAddress(), "contentDigest"), truth.hex()) << "kill " << kill;
   }
   uint64_t sent = 0;
   for (auto& worker : workers) {

@@ -19,11 +19,7 @@ const std::vector<std::string> kLocations = {"gpu", "disk"};
 
 class RepairCostTest : public DaemonTest {
  protected:
-  void startDaemon() {
-    DaemonStart what;
-    what.arguments = {"--data-dir", dataDir(), "--listen", listen()};
-    daemon_ = start(what);
-  }
+  void startDaemon() { daemon_ = startOnSocket(); }
   void stopDaemon() {
     daemon_->signal(SIGTERM);
     ASSERT_EQ(daemon_->wait(), 0) << daemon_->log();
@@ -33,13 +29,12 @@ class RepairCostTest : public DaemonTest {
       });
     }));
   }
-  std::string listen() const { return "unix:" + (directory / "socket").string(); }
 
   // Workers with `keys` chunks in each location, all of them confirmed.
   void startWorkers(uint32_t workers, uint64_t keys, size_t queueOperations = 1'000'000) {
     for (uint32_t rank = 0; rank < workers; ++rank) {
       ClientOptions options;
-      options.controller = listen();
+      options.controller = socketAddress();
       options.instance = "a";
       options.worker = rank;
       options.backoffMaxMs = 200;
@@ -77,8 +72,9 @@ class RepairCostTest : public DaemonTest {
   }
   bool allInSync() const {
     return eventually([&] {
-      return statusNumber(listen(), "workersActive") == clients_.size() &&
-             statusNumber(listen(), "locationsInSync") == clients_.size() * kLocations.size();
+      return statusNumber(socketAddress(), "workersActive") == clients_.size() &&
+             statusNumber(socketAddress(), "locationsInSync") ==
+                 clients_.size() * kLocations.size();
     });
   }
 
@@ -93,11 +89,11 @@ TEST_F(RepairCostTest, ACleanRestartMovesNothing) {
   const Sent before = sent();
   stopDaemon();
   startDaemon();
-  ASSERT_TRUE(allInSync()) << ctl(listen(), "workers").output;
+  ASSERT_TRUE(allInSync()) << ctl(socketAddress(), "workers").output;
   EXPECT_EQ(sent().operations, before.operations);
   EXPECT_EQ(sent().syncKeys, 0u);
-  EXPECT_EQ(statusNumber(listen(), "reports"), 0u);
-  EXPECT_EQ(statusNumber(listen(), "fullSyncsStarted"), 0u);
+  EXPECT_EQ(statusNumber(socketAddress(), "reports"), 0u);
+  EXPECT_EQ(statusNumber(socketAddress(), "fullSyncsStarted"), 0u);
 }
 
 TEST_F(RepairCostTest, WhatWasDoneMeanwhileIsAllThatMoves) {
@@ -109,11 +105,11 @@ TEST_F(RepairCostTest, WhatWasDoneMeanwhileIsAllThatMoves) {
   clients_[3]->admit(LocationHandle{1}, keysOf(3, 1, 10'000, kMeanwhile));
   startDaemon();
   ASSERT_TRUE(clients_[3]->flush(60'000)) << daemon_->log();
-  ASSERT_TRUE(allInSync()) << ctl(listen(), "workers").output;
+  ASSERT_TRUE(allInSync()) << ctl(socketAddress(), "workers").output;
   EXPECT_EQ(sent().operations - before.operations, kMeanwhile);
   EXPECT_EQ(sent().syncKeys, 0u);
-  EXPECT_EQ(statusNumber(listen(), "operations"), kMeanwhile);
-  EXPECT_EQ(statusNumber(listen(), "fullSyncsStarted"), 0u);
+  EXPECT_EQ(statusNumber(socketAddress(), "operations"), kMeanwhile);
+  EXPECT_EQ(statusNumber(socketAddress(), "fullSyncsStarted"), 0u);
 }
 
 TEST_F(RepairCostTest, OneLocationBeyondItsRingLeadsToOneFullSyncOfItAlone) {
@@ -126,13 +122,13 @@ TEST_F(RepairCostTest, OneLocationBeyondItsRingLeadsToOneFullSyncOfItAlone) {
   // More than the queue takes: the numbering of that location begins anew.
   clients_[42]->admit(LocationHandle{0}, keysOf(42, 0, kKeys, kMeanwhile));
   startDaemon();
-  ASSERT_TRUE(allInSync()) << ctl(listen(), "diverged").output << daemon_->log();
+  ASSERT_TRUE(allInSync()) << ctl(socketAddress(), "diverged").output << daemon_->log();
   EXPECT_EQ(sent().operations, before.operations);
   EXPECT_EQ(sent().fullSyncs, 1u);
   EXPECT_EQ(clients_[42]->counters().fullSyncs, 1u);
   EXPECT_EQ(sent().syncKeys, kKeys + kMeanwhile);
-  EXPECT_EQ(statusNumber(listen(), "fullSyncsStarted"), 1u);
-  EXPECT_EQ(statusNumber(listen(), "resyncedKeys"), kKeys + kMeanwhile);
+  EXPECT_EQ(statusNumber(socketAddress(), "fullSyncsStarted"), 1u);
+  EXPECT_EQ(statusNumber(socketAddress(), "resyncedKeys"), kKeys + kMeanwhile);
   RegistryDigest truth;
   for (uint32_t rank = 0; rank < clients_.size(); ++rank) {
     for (uint32_t i = 0; i < kLocations.size(); ++i) {
@@ -142,7 +138,7 @@ TEST_F(RepairCostTest, OneLocationBeyondItsRingLeadsToOneFullSyncOfItAlone) {
       truth.addContent("a", rank, kLocations[i], keys.size(), digest);
     }
   }
-  EXPECT_EQ(statusText(listen(), "contentDigest"), truth.hex());
+  EXPECT_EQ(statusText(socketAddress(), "contentDigest"), truth.hex());
 }
 
 }  // namespace

@@ -22,15 +22,7 @@ namespace {
 
 constexpr uint64_t kKeys = 800'000;
 
-class SyncKillTest : public DaemonTest {
- protected:
-  std::unique_ptr<DaemonProcess> startDaemon() {
-    DaemonStart what;
-    what.arguments = {"--data-dir", dataDir(), "--listen", listen()};
-    return start(what);
-  }
-  std::string listen() const { return "unix:" + (directory / "socket").string(); }
-};
+using SyncKillTest = DaemonTest;
 
 TEST_F(SyncKillTest, AFullSyncGoesOnAndNothingStoredIsSentAgain) {
   const uint64_t seed = fromEnvironment("HOLDFAST_SEED", std::random_device{}());
@@ -40,19 +32,19 @@ TEST_F(SyncKillTest, AFullSyncGoesOnAndNothingStoredIsSentAgain) {
   std::set<ChunkHash> held;
   for (uint64_t i = 0; i < kKeys; ++i) held.insert(splitmix64Finalise(i));
 
-  auto daemon = startDaemon();
+  auto daemon = startOnSocket();
   ClientThread thread;
   ClientOptions options;
-  options.controller = listen();
+  options.controller = socketAddress();
   options.instance = "a";
   options.backoffMaxMs = 100;
   options.locations = {{"disk", {held.begin(), held.end()}}};
   Client client(thread, options);
   uint64_t resumed = 0;
   for (uint64_t kill = 1; kill <= kills; ++kill) {
-    ASSERT_TRUE(eventually([&] { return statusNumber(listen(), "locationsInSync") == 1; }))
-        << ctl(listen(), "diverged").output << daemon->log();
-    ASSERT_EQ(ctl(listen(), "sync a 0").exitCode, 0);
+    ASSERT_TRUE(eventually([&] { return statusNumber(socketAddress(), "locationsInSync") == 1; }))
+        << ctl(socketAddress(), "diverged").output << daemon->log();
+    ASSERT_EQ(ctl(socketAddress(), "sync a 0").exitCode, 0);
     // The worker goes on meanwhile.
     const std::vector<ChunkHash> admitted = {random(), random()};
     const std::vector<ChunkHash> evicted = {*held.begin()};
@@ -65,19 +57,19 @@ TEST_F(SyncKillTest, AFullSyncGoesOnAndNothingStoredIsSentAgain) {
     ASSERT_EQ(daemon->wait(), -SIGKILL);
     ASSERT_TRUE(eventually([&] { return client.state() != ClientState::kRegistered; }));
     const uint64_t sent = client.counters().fullSyncKeys;
-    daemon = startDaemon();
-    ASSERT_TRUE(eventually([&] { return statusNumber(listen(), "locationsInSync") == 1; }))
-        << ctl(listen(), "diverged").output << daemon->log();
-    EXPECT_EQ(client.counters().fullSyncKeys - sent, statusNumber(listen(), "resyncedKeys"))
+    daemon = startOnSocket();
+    ASSERT_TRUE(eventually([&] { return statusNumber(socketAddress(), "locationsInSync") == 1; }))
+        << ctl(socketAddress(), "diverged").output << daemon->log();
+    EXPECT_EQ(client.counters().fullSyncKeys - sent, statusNumber(socketAddress(), "resyncedKeys"))
         << "kill " << kill << ": batches that were stored came again\n"
         << daemon->log();
-    resumed += statusNumber(listen(), "fullSyncsResumed");
+    resumed += statusNumber(socketAddress(), "fullSyncsResumed");
     ASSERT_TRUE(client.flush(60'000));
     KeyDigest digest;
     for (const ChunkHash key : held) digest.add(key);
     RegistryDigest truth;
     truth.addContent("a", 0, "disk", held.size(), digest);
-    ASSERT_EQ(statusText(listen(), "contentDigest"), truth.hex()) << "kill " << kill;
+    ASSERT_EQ(statusText(socketAddress(), "contentDigest"), truth.hex()) << "kill " << kill;
   }
   std::cout << kills << " kills, " << resumed << " of them in the middle of a full sync\n";
   EXPECT_GT(resumed, kills / 10);

@@ -163,6 +163,12 @@ std::unique_ptr<DaemonProcess> DaemonTest::start(const DaemonStart& what) {
   return daemon;
 }
 
+std::unique_ptr<DaemonProcess> DaemonTest::startOnSocket() {
+  DaemonStart what;
+  what.arguments = {"--data-dir", dataDir(), "--listen", socketAddress()};
+  return start(what);
+}
+
 int DaemonTest::exitCodeOf(const DaemonStart& what) {
   DaemonProcess daemon(nextLog(), what);
   return daemon.wait();

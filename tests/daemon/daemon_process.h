@@ -72,6 +72,9 @@ class DaemonTest : public testing::Test {
   // Arguments for a daemon on dataDir() and a free port, and what is added.
   DaemonStart onDataDir(const std::vector<std::string>& more = {}) const;
   std::unique_ptr<DaemonProcess> start(const DaemonStart& what);
+  // The same on an address that stays, so that clients come back to the next one.
+  std::unique_ptr<DaemonProcess> startOnSocket();
+  std::string socketAddress() const { return "unix:" + (directory / "socket").string(); }
   // One that is expected to end by itself: its exit code; the log is in lastLog().
   int exitCodeOf(const DaemonStart& what);
   std::string lastLog() const;

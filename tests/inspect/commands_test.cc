@@ -67,7 +67,8 @@ TEST_F(Commands, LeaveTheDirectoryAsItIs) {
     return all;
   };
   const auto before = files();
-  for (const char* command : {"summary", "workers", "verify", "digest", "keys", "export"}) {
+  for (const char* command :
+       {"summary", "workers", "verify", "digest", "keys", "events", "export"}) {
     EXPECT_EQ(on(command).code, 0) << command;
   }
   EXPECT_EQ(files(), before);
@@ -118,6 +119,49 @@ TEST_F(Commands, FindNamesAllHolders) {
   EXPECT_EQ(nobody.code, 1);
   EXPECT_THAT(nobody.out, HasSubstr("nobody holds 0x000000000000004d"));
   EXPECT_EQ(on("find", "xyz").code, 2);
+}
+
+TEST_F(Commands, EventsAreFiltered) {
+  const Ran all = on("events");
+  EXPECT_EQ(all.code, 0);
+  // The newest first.
+  EXPECT_LT(all.out.find("unfinished"), all.out.find("compress of b gpu"));
+  EXPECT_LT(all.out.find("compress of b gpu"), all.out.find("4,096"));
+  EXPECT_THAT(on("summary").out, HasSubstr("3, 1 of them unfinished"));
+  const auto ids = [&](const std::string& arguments) {
+    std::string found;
+    for (const char* id : {"done", "failed", "unfinished"}) {
+      const std::string json = on("events --json", arguments).out;
+      if (json.find("\"eventId\": \"" + std::string(id) + "\"") != std::string::npos) {
+        found += std::string(id) + " ";
+      }
+    }
+    return found;
+  };
+  EXPECT_EQ(ids(""), "done failed unfinished ");
+  EXPECT_EQ(ids("--instance a"), "done unfinished ");
+  EXPECT_EQ(ids("--kind clear"), "done unfinished ");
+  EXPECT_EQ(ids("--state failed"), "failed ");
+  EXPECT_EQ(ids("--state unfinished --instance b"), "");
+  EXPECT_EQ(ids("--max 1"), "unfinished ");
+  EXPECT_THAT(on("events", "--max 2").out, HasSubstr("and 1 older ones"));
+  const Ran one = on("events", "--id failed");
+  EXPECT_EQ(one.code, 0);
+  EXPECT_THAT(one.out, HasSubstr("out of memory"));
+  EXPECT_EQ(on("events", "--id nobody").code, 1);
+  EXPECT_EQ(on("events", "--kind frobnicate").code, 2);
+  EXPECT_EQ(on("events", "--state lost").code, 2);
+}
+
+TEST_F(Commands, ADamagedEventIsLeftOutAndNamed) {
+  rawPut(dir(), "events", eventKey("done"), "?");
+  const Ran events = on("events");
+  EXPECT_EQ(events.code, 3);
+  EXPECT_THAT(events.out, HasSubstr("left out: event \"done\""));
+  EXPECT_THAT(events.out, HasSubstr("compress of b gpu"));
+  EXPECT_EQ(on("summary").code, 3);
+  EXPECT_EQ(on("export").code, 3);
+  EXPECT_EQ(on("digest").code, 0);
 }
 
 TEST_F(Commands, VerifyTellsByItsExitCode) {
@@ -174,6 +218,7 @@ TEST_F(Commands, ExportAndImportAreARoundTrip) {
   const Ran imported = run("import " + other + " --file " + lines);
   EXPECT_EQ(imported.code, 0) << imported.out;
   EXPECT_EQ(run("digest " + other).out, on("digest").out);
+  EXPECT_EQ(run("events " + other + " --json").out, on("events", "--json").out);
   EXPECT_EQ(run("verify " + other).code, 0);
   // Never over something that is there.
   EXPECT_EQ(run("import " + other + " --file " + lines).code, 3);

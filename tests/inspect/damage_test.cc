@@ -101,6 +101,16 @@ TEST_F(Damage, EventInThePlaceOfAnother) {
   expectOnly("event", {"events", "event \"evt 1\""}, "evt 2");
 }
 
+TEST_F(Damage, EventOfAnUnknownInstanceIsNoted) {
+  rawPut(dir(), "events", eventKey("orphan"), encodeRecord(plantedEvent("orphan", "nobody")));
+  const auto outcome = verify();
+  EXPECT_EQ(outcome.problems, 0u);
+  ASSERT_EQ(outcome.notes, 1u);
+  EXPECT_EQ(outcome.findings[0].kind, "event-instance");
+  EXPECT_THAT(describe(outcome.findings[0].place), testing::HasSubstr("event \"orphan\""));
+  EXPECT_THAT(outcome.findings[0].what, testing::HasSubstr("\"nobody\""));
+}
+
 TEST_F(Damage, WrongBaseCount) {
   changeLocation(worker_, kGpu, [](LocationRecord& record) { ++record.live.baseCount; });
   expectOnly("wrong-base", {worker_, "location 'gpu'", "location record"}, "it says");

@@ -62,12 +62,43 @@ void expectRoundTrip(const StoreReader& reader, const std::string& newDir) {
       << said.str();
 }
 
+EventRecord randomEvent(uint64_t seed) {
+  Random random(seed);
+  EventRecord event;
+  event.id = "event \"" + std::to_string(seed) + "\"";
+  event.number = random();
+  event.kind = static_cast<OperationKind>(below(random, kOperationKinds));
+  event.instance = "instance/" + std::to_string(below(random, 3));
+  event.location = "tier 0";
+  event.method = chance(random, 50) ? "caché\n" : "";
+  event.copy = chance(random, 50);
+  event.chunks = static_cast<uint32_t>(random());
+  event.arguments = {random(), random()};
+  event.createdWallMs = random();
+  event.finishedWallMs = random();
+  event.ttlSeconds = random();
+  event.toPin.assign(below(random, 3), random());
+  for (uint64_t ranks = below(random, 5); ranks > 0; --ranks) {
+    RankRecord& rank = event.ranks.emplace_back();
+    rank.worker = static_cast<uint32_t>(event.ranks.size());
+    rank.run = random();
+    rank.status = chance(random, 30) ? RankStatus::kPending : RankStatus::kFailed;
+    rank.numTokens = random();
+    rank.errorCode = -static_cast<int32_t>(below(random, 2000));
+    rank.error = chance(random, 50) ? "no \\ room" : "";
+  }
+  return event;
+}
+
 void grow(uint64_t seed) {
   SCOPED_TRACE("replay with HOLDFAST_SEED=" + std::to_string(seed));
   const Scratch scratch;
   const std::string dir = (scratch.path() / "data").string();
   StoreGrower grower(dir, seed);
-  for (uint64_t n = 20 + seed % 150; n > 0; --n) grower.step();
+  for (uint64_t n = 20 + seed % 150; n > 0; --n) {
+    if (n % 16 == 0) grower.putEvent(randomEvent(seed + n));
+    grower.step();
+  }
   grower.settle();
   const std::string registry = grower.registryDigest();
   const std::string content = grower.contentDigest();

@@ -36,6 +36,9 @@ void fill(const std::string& dir) {
     for (uint64_t i = 0; i < 3; ++i) grower.admit("a", 0, "cpu", hashes(i * 3, i == 2 ? 4 : 3));
     grower.admit("a", 1, "gpu", hashes(500, 50));
     grower.admit("b", 0, "gpu", hashes(0, 20));
+    grower.putEvent(plantedEvent("done", "a"));
+    grower.putEvent(plantedEvent("failed", "b"));
+    grower.putEvent(plantedEvent("unfinished", "a"));
     grower.settle();
     grower.close();
   }
@@ -56,6 +59,25 @@ const std::string& original() {
 }
 
 }  // namespace
+
+// What came of it is its id; it began the later, the longer that is.
+EventRecord plantedEvent(const std::string& id, const std::string& instance) {
+  EventRecord event;
+  event.id = id;
+  event.number = id.size();
+  event.kind = id == "failed" ? OperationKind::kCompress : OperationKind::kClear;
+  event.instance = instance;
+  event.location = "gpu";
+  event.createdWallMs = 1'700'000'000'000 + id.size();
+  RankRecord& rank = event.ranks.emplace_back();
+  rank.run = 7;
+  if (id == "unfinished") return event;
+  event.finishedWallMs = event.createdWallMs + 1500;
+  rank.status = id == "done" ? RankStatus::kDone : RankStatus::kFailed;
+  if (id == "done") rank.numTokens = 4096;
+  if (id == "failed") rank.error = "out of memory";
+  return event;
+}
 
 std::string keyOf(const StoreKey& key) {
   return std::string(key.view());
@@ -100,9 +122,10 @@ void PlantedStore::changeSegment(const std::string& family, const SegmentKey& ke
   const std::string value = rawGet(dir_, family, stored);
   const auto words = alignedWords(value, scratch);
   ASSERT_TRUE(words);
-  const auto keys = decodeSegmentKeys(*words);
-  ASSERT_TRUE(keys);
-  std::vector<ChunkHash> changed(keys->begin(), keys->end());
+  const auto segment = decodeSegment(*words);
+  ASSERT_TRUE(segment);
+  std::vector<ChunkHash> changed(segment->size());
+  ASSERT_TRUE(segment->read(changed));
   change(changed);
   rawPut(dir_, family, stored, encodeSegment(changed));
 }

@@ -4,6 +4,7 @@
 //                 location "cpu": 10 keys in the journal alone, 3 reports
 //                 worker 1, location "gpu": 50 keys
 //   instance "b": worker 0, location "gpu": 20 keys
+//   events: "done" and "unfinished" of instance "a", "failed" of "b"
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "core/cache_operations.h"
 #include "core/records.h"
 #include "inspect/verifier.h"
 #include "store/keys.h"
@@ -47,6 +49,7 @@ class PlantedStore : public testing::Test {
   std::string dir_;
 };
 
+EventRecord plantedEvent(const std::string& id, const std::string& instance);
 std::string keyOf(const StoreKey& key);
 
 }  // namespace holdfast::test

@@ -155,6 +155,12 @@ void StoreGrower::evict(const std::string& instance, uint32_t worker, const std:
   report(process({instance, worker}), location, keys, std::vector<bool>(keys.size(), true));
 }
 
+void StoreGrower::putEvent(const EventRecord& event) {
+  StoreBatch batch;
+  batch.steps.emplace_back(PutEvent{event});
+  store_->write(std::move(batch));
+}
+
 // What was written is committed first, so that what is grown does not depend on how busy the
 // machine is.
 void StoreGrower::poll() {
@@ -251,6 +257,20 @@ void StoreGrower::randomSync(Process& process) {
   }
 }
 
+void StoreGrower::randomPin(const Process& process) {
+  const Worker* worker = registry_->tree().bySession(process.session);
+  if (worker == nullptr) return;
+  for (const auto& location : worker->locations) {
+    std::vector<ChunkHash> chunks(1 + below(random_, 10));
+    for (ChunkHash& chunk : chunks) chunk = below(random_, kKeySpace);
+    const uint64_t now = world_->wallMs();
+    registry_->pins().record(
+        *location,
+        {"pin " + std::to_string(below(random_, 5)), now, chance(random_, 50) ? 0 : now + 60'000},
+        chunks);
+  }
+}
+
 void StoreGrower::step() {
   const WorkerId id("instance/" + std::to_string(below(random_, 2)),
                     static_cast<uint32_t>(below(random_, 3)));
@@ -277,6 +297,8 @@ void StoreGrower::step() {
     randomReport(one);
   } else if (choice < 90) {
     for (uint64_t n = 1 + below(random_, 5); n > 0; --n) randomSync(one);
+  } else if (choice < 91) {
+    randomPin(one);
   } else if (choice < 93) {
     (void)registry_->registration().deregister(one.session);
   } else if (choice < 96) {

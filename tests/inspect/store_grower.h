@@ -30,6 +30,8 @@ class StoreGrower {
              const std::vector<ChunkHash>& keys);
   void evict(const std::string& instance, uint32_t worker, const std::string& location,
              const std::vector<ChunkHash>& keys);
+  // Written as the executor writes it.
+  void putEvent(const EventRecord& event);
   // Until all that was written is committed and no fold is under way.
   void settle();
   void close();
@@ -62,6 +64,8 @@ class StoreGrower {
   void changeRandomly(Cache& cache);
   void randomReport(Process& process);
   void randomSync(Process& process);
+  // As if its rank had answered.
+  void randomPin(const Process& process);
   void poll();
 
   Random random_;

@@ -229,10 +229,10 @@ TEST_F(OperationsTest, WhatIsPinnedIsListedAndLookedUp) {
     std::vector<std::string> entries;
     const auto response = await(request.send());
     for (const auto entry : response.getAnswer().getEntries()) {
-      std::string text = std::to_string(entry.getWorkerId()) + " " +
-                         std::string(viewOf(entry.getLocation())) + " " +
-                         std::string(viewOf(entry.getEventId())) +
-                         (entry.getExpiresMs() == entry.getPinnedMs() + 60'000 ? " for 60 s:" : ":");
+      std::string text =
+          std::to_string(entry.getWorkerId()) + " " + std::string(viewOf(entry.getLocation())) +
+          " " + std::string(viewOf(entry.getEventId())) +
+          (entry.getExpiresMs() == entry.getPinnedMs() + 60'000 ? " for 60 s:" : ":");
       for (const uint64_t chunk : entry.getHashes()) text += " " + std::to_string(chunk);
       entries.push_back(std::move(text));
     }
@@ -241,8 +241,7 @@ TEST_F(OperationsTest, WhatIsPinnedIsListedAndLookedUp) {
   };
   EXPECT_THAT(list({}, 0, 0), ElementsAre("0 gpu first for 60 s: 4", "0 gpu second: 5",
                                           "1 gpu first for 60 s: 4", "1 gpu second: 5", "of 4"));
-  EXPECT_THAT(list({}, 1, 2),
-              ElementsAre("0 gpu second: 5", "1 gpu first for 60 s: 4", "of 4"));
+  EXPECT_THAT(list({}, 1, 2), ElementsAre("0 gpu second: 5", "1 gpu first for 60 s: 4", "of 4"));
   EXPECT_THAT(list({1}, 0, 1), ElementsAre("1 gpu first for 60 s: 4", "of 2"));
   const auto pinnedEnd = [&](bool withPins) {
     auto request = asking->orchestrator().lookupRequest();

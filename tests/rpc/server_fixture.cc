@@ -86,7 +86,8 @@ ServerTest::ServerTest(const ServerOptions& options)
                      .diskBytes = {},
                      .storeQueueBytes = {},
                      .captureOn = {},
-                     .captureOff = {}};
+                     .captureOff = {},
+                     .backup = {}};
   // Time does not pass while a test drives the loop, so nobody may wait for it.
   ServerOptions unpaced = options;
   unpaced.crowdIntervalUs = 0;

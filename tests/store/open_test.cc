@@ -29,8 +29,8 @@ TEST_F(OpenTest, ANewerFormatIsRefused) {
   record.version = newestFormat() + 6;
   rawPut(dir_ + "/data", "default", std::string(kFormatKey), encodeRecord(record));
   const std::string error = openError(options());
-  EXPECT_THAT(error, HasSubstr("format 7"));
-  EXPECT_THAT(error, HasSubstr("up to 1"));
+  EXPECT_THAT(error, HasSubstr("format 8"));
+  EXPECT_THAT(error, HasSubstr("up to 2"));
   EXPECT_THAT(error, HasSubstr(dir_ + "/data"));
 }
 

@@ -59,7 +59,6 @@ void StoreDriver::startSync(LiveWorker& worker, LiveLocation& location) {
   part.baseSeq = below(1000);
   part.totalKeys = keys.size();
   part.digest = digestOf(keys);
-  part.lastSeq = part.baseSeq + below(10);
   auto& plan = plans_[part.syncId];
   for (size_t at = 0; at < shuffled.size();) {
     const size_t count = std::min<size_t>(shuffled.size() - at, 1 + below(keys.size()));

@@ -36,7 +36,6 @@ Ticket SyncSteps::start(std::vector<std::vector<ChunkHash>> batches) {
   part.batchCount = static_cast<uint32_t>(batches_.size());
   part.totalKeys = count;
   part.digest = digest;
-  part.lastSeq = 103;
   lastSeq = part.baseSeq;
   return put({});
 }

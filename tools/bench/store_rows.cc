@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -119,6 +122,15 @@ class Controller {
     });
   }
 
+  // Copies the store; `done` is called by a turn, with what went wrong.
+  void backUp(const std::string& path, std::function<void(const std::string&)> done) {
+    const auto refused = store_->checkpoint(path, [done](const CheckpointResult& result) {
+      done(result.error ? result.error->message : "");
+    });
+    if (refused) done(refused->message);
+  }
+  bool committed() const { return registry_->committed(); }
+
   std::string close() { return store_->close(); }
 
  private:
@@ -205,6 +217,80 @@ RunResult forget(const RunOptions& options) {
   return result;
 }
 
+// Reports go on while a store of 100 workers is copied: how long one of them, or the loop, waits.
+class StallMeter {
+ public:
+  StallMeter(Controller& controller, std::vector<SessionId> workers, uint64_t chunks)
+      : controller_(controller), workers_(std::move(workers)), next_(chunks) {}
+
+  // A few reports, and the loop until they are committed.
+  void round() {
+    constexpr size_t kReports = 16;
+    std::vector<ChunkHash> keys(kCall);
+    const Stopwatch commit;
+    for (size_t i = 0; i < kReports; ++i) {
+      for (ChunkHash& key : keys) key = keyOf((uint64_t{1} << 40) + unique_++);
+      controller_.report(workers_[worker_], next_ + 1, keys);
+      if (++worker_ == workers_.size()) {
+        worker_ = 0;
+        next_ += kCall;
+      }
+    }
+    while (!controller_.committed() && controller_.error().empty()) {
+      const Stopwatch turn;
+      controller_.turn();
+      turnMax = std::max(turnMax, turn.milliseconds());
+    }
+    commitMax = std::max(commitMax, commit.milliseconds());
+  }
+
+  double turnMax = 0;    // ms
+  double commitMax = 0;  // ms
+
+ private:
+  Controller& controller_;
+  const std::vector<SessionId> workers_;
+  uint64_t next_;  // seq of the last operation of the workers that have not reported this time
+  size_t worker_ = 0;
+  uint64_t unique_ = 0;
+};
+
+RunResult backupStall(const RunOptions& options) {
+  constexpr size_t kWorkers = 100;
+  constexpr int kRoundsBefore = 500;
+  const TemporaryDirectory directory;
+  Controller controller(directory.path() + "/data");
+  if (!controller.error().empty()) return failed(controller.error());
+  std::vector<SessionId> workers;
+  for (uint32_t i = 0; i < kWorkers; ++i) workers.push_back(controller.addWorker("a", i));
+  const uint64_t chunks = options.size(kMillion / 5, kCall) / kCall * kCall;
+  controller.fill(workers, chunks);
+  controller.waitCommitted();
+  StallMeter before(controller, workers, chunks);
+  for (int i = 0; i < kRoundsBefore; ++i) before.round();
+  controller.waitCommitted();
+  // A round of all workers ends where it began.
+  constexpr uint64_t kReportsBefore = uint64_t{kRoundsBefore} * 16 / kWorkers * kCall;
+  StallMeter during(controller, workers, chunks + kReportsBefore);
+  bool ended = false;
+  std::string error;
+  const Stopwatch watch;
+  controller.backUp(directory.path() + "/backup", [&](const std::string& wrong) {
+    ended = true;
+    error = wrong;
+  });
+  while (!ended && controller.error().empty()) during.round();
+  const double seconds = watch.seconds();
+  if (error.empty()) error = controller.error();
+  if (!error.empty()) return failed(error);
+  return {.value = std::max(during.commitMax, during.turnMax),
+          .note = format("commit %.2f ms", during.commitMax) +
+                  format(" (%.2f before)", before.commitMax) +
+                  format(", turn %.2f ms", during.turnMax) +
+                  format(" (%.2f before)", before.turnMax) + format(", took %.2f s", seconds),
+          .error = {}};
+}
+
 }  // namespace
 
 Registration ingestWorker(const std::string& instance, uint32_t number) {
@@ -278,6 +364,13 @@ std::vector<Row> storeRows() {
        .aim = 0.3,
        .better = Better::kLower,
        .run = forget},
+      {.name = "backup_stall",
+       .what = "longest that a report or the loop waits while a store of 100 workers is backed up",
+       .unit = "ms",
+       .floor = 50,
+       .aim = 20,
+       .better = Better::kLower,
+       .run = backupStall},
   };
 }
 

@@ -41,6 +41,8 @@ void showPins(Controller& controller, const Output& output, const PinFilter& fil
 // Begins or ends a log of what comes in to the controller.
 void switchCapture(Controller& controller, const Output& output, bool off,
                    const std::string& directory, bool redact);
+// A copy of the controller's store in a directory of its machine. True, or it throws.
+bool backUp(Controller& controller, const Output& output, const std::string& path);
 
 struct Prompt {
   std::string model;

@@ -52,7 +52,7 @@ void Controller::fail(const kj::Exception& e) const {
   }
   if (e.getType() == kj::Exception::Type::OVERLOADED && reason.find("timed out") == 0) {
     throw Unreachable("the controller at " + address_ +
-                      " did not answer within 10 s; is it something else that listens there?");
+                      " did not answer in time; is it something else that listens there?");
   }
   throw Refused("the controller at " + address_ + " says: " + reason);
 }

@@ -30,19 +30,19 @@ class Controller {
 
   void pause(uint32_t ms);
 
+  static constexpr kj::Duration kPatience = 10 * kj::SECONDS;
+
   // Sends a request and waits for its answer. Throws Unreachable or Refused.
   template <typename Request>
-  auto call(Request&& request) {
-    return await(request.send());
+  auto call(Request&& request, kj::Duration patience = kPatience) {
+    return await(request.send(), patience);
   }
 
  private:
-  static constexpr kj::Duration kPatience = 10 * kj::SECONDS;
-
   template <typename T>
-  T await(kj::Promise<T> promise) {
+  T await(kj::Promise<T> promise, kj::Duration patience = kPatience) {
     try {
-      return io_.provider->getTimer().timeoutAfter(kPatience, kj::mv(promise)).wait(io_.waitScope);
+      return io_.provider->getTimer().timeoutAfter(patience, kj::mv(promise)).wait(io_.waitScope);
     } catch (const kj::Exception& e) {
       fail(e);
     }

@@ -45,6 +45,8 @@ constexpr std::string_view kExamples = R"(Examples:
   holdfast-ctl forget llama-0 3               drop what is known of rank 3
   holdfast-ctl capture on /var/log/holdfast   log everything that comes in, for holdfast-replay
   holdfast-ctl capture off
+  holdfast-ctl backup /var/backups/holdfast-1 a copy of its store, while it goes on: a new directory
+                                              on the controller's machine, on the store's disk
   holdfast-ctl --controller unix:/run/holdfast.sock status
 )";
 
@@ -176,6 +178,12 @@ int run(int argc, const char* const* argv) {
                         "On the controller's machine; default: its --capture");
   captureOn->add_flag("--redact", redact, "Leave the tokens of prompts out");
   CLI::App* captureOff = capture->add_subcommand("off", "End it");
+  std::string backupPath;
+  CLI::App* backup = app.add_subcommand("backup", "Copy the controller's store, while it goes on");
+  backup
+      ->add_option("DIR", backupPath,
+                   "Absolute, new, on the controller's machine and the file system of its store")
+      ->required();
 
   OperationLine operations(app);
   for (CLI::App* command : app.get_subcommands({})) {
@@ -207,6 +215,7 @@ int run(int argc, const char* const* argv) {
       found = true;
     }
     if (query->parsed()) found = showInstanceOfIp(controller, output, ip);
+    if (backup->parsed()) found = backUp(controller, output, backupPath);
     if (diverged->parsed()) found = showDiverged(controller, output);
     if (sync->parsed()) {
       found = forceSync(controller, output, syncInstance, syncWorker, syncLocation);

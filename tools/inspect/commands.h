@@ -34,15 +34,35 @@ struct Filter {
   std::vector<std::string> locations;
 };
 
+// Which events; empty: all of them.
+struct EventFilter {
+  std::string id;
+  std::string instance;  // of the operation, or where a move goes
+  std::string kind;      // operationName()
+  std::string state;     // stateName()
+  size_t max = 1000;     // the newest of them
+};
+// "unfinished", or what came of it: "done", "failed".
+std::string stateName(const EventRecord& event);
+inline constexpr const char* kEventUnfinished = "unfinished";
+
 ExitCode showSummary(const StoreReader& reader, const Output& output);
 ExitCode showDigest(const StoreReader& reader, const Output& output, bool content);
 ExitCode showWorkers(const StoreReader& reader, const Output& output, const Filter& filter);
 // Streamed, ascending within each location. With JSON: an object a line, for each up to 1,000 keys.
 ExitCode showKeys(const StoreReader& reader, const Output& output, const Filter& filter,
                   KeyRange range);
+ExitCode showEvents(const StoreReader& reader, const Output& output, const EventFilter& filter);
 ExitCode findHolders(const StoreReader& reader, const Output& output, ChunkHash hash);
 ExitCode showVerification(const StoreReader& reader, const Output& output);
 ExitCode showDifferences(const StoreReader& left, const StoreReader& right, const Output& output);
+struct MigrateOptions {
+  bool dryRun = false;  // says what would be done, and does nothing
+  bool withoutCheckpoint = false;
+  std::string checkpoint;  // a directory that is new; empty: beside the store
+};
+// Brings a store that nobody has open to this program's format.
+ExitCode migrate(const std::string& dataDir, const Output& output, const MigrateOptions& options);
 // JSON lines, see transfer.cc.
 ExitCode exportStore(const StoreReader& reader, const Output& output);
 ExitCode importStore(std::istream& in, const std::string& dataDir, const Output& output);

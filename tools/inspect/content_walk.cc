@@ -44,30 +44,33 @@ class Walk {
       }
       number = key->n + 1;
       const auto words = alignedWords(rows_.value(), scratch_);
-      const auto keys = words ? decodeSegmentKeys(*words) : std::nullopt;
-      if (!keys) {
+      const auto segment = words ? decodeSegment(*words) : std::nullopt;
+      if (!segment) {
         wrong("undecodable", nameOf(*key), "it does not decode");
         first = true;
         continue;
       }
-      if (const auto at = firstDescent(*keys, first ? nullptr : &before)) {
+      if (keys_.size() < segment->size()) keys_.resize(segment->size());
+      const std::span<ChunkHash> keys(keys_.data(), segment->size());
+      const bool ascending = segment->read(keys);
+      if (!ascending || (!first && before >= keys.front())) {
+        const size_t at = firstDescent(keys, first ? nullptr : &before);
         wrong("segment-order", nameOf(*key),
-              "its hash number " + std::to_string(*at) + " is not above the one before it");
+              "its hash number " + std::to_string(at) + " is not above the one before it");
       }
-      before = keys->back();
+      before = keys.back();
       first = false;
-      visitor_.keys(*keys);
+      visitor_.keys(keys);
     }
   }
 
-  // The place of the first key that is not above its predecessor; `before` may be null.
-  static std::optional<size_t> firstDescent(std::span<const ChunkHash> keys,
-                                            const ChunkHash* before) {
+  // The place of the first key that is not above its predecessor; there is one. `before` may be
+  // null.
+  static size_t firstDescent(std::span<const ChunkHash> keys, const ChunkHash* before) {
     if (before != nullptr && *before >= keys.front()) return 0;
-    for (size_t i = 1; i < keys.size(); ++i) {
-      if (keys[i - 1] >= keys[i]) return i;
-    }
-    return std::nullopt;
+    size_t at = 1;
+    while (keys[at - 1] < keys[at]) ++at;
+    return at;
   }
 
   void batches() {
@@ -146,6 +149,7 @@ class Walk {
   ContentVisitor& visitor_;
   const Report& report_;
   std::vector<uint64_t> scratch_;
+  std::vector<ChunkHash> keys_;
 };
 
 }  // namespace

@@ -4,8 +4,10 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <set>
 #include <string>
 
+#include "core/limits.h"
 #include "inspect/commands.h"
 #include "text/numbers.h"
 
@@ -13,9 +15,10 @@ namespace holdfast::inspect {
 namespace {
 
 constexpr const char* kFooter =
-    R"(DIR is the --data-dir of a holdfastd, stopped or running, or a backup of one. Nothing is ever
-written there and no lock is taken: beside a running controller the store is read as of one moment,
-and `summary` says as of which write.
+    R"(DIR is the --data-dir of a holdfastd, stopped or running, or a backup of one, of this program's
+storage format or an older one. Nothing is written there (but by `migrate`) and no lock is taken:
+beside a running controller the store is read as of one moment, and `summary` says as of which
+write.
 
 Examples:
   holdfast-inspect summary /var/lib/holdfast       what is in it, how large it is, its digests
@@ -25,18 +28,28 @@ Examples:
   holdfast-inspect keys DIR --instance llama-0 --worker 3 --location gpu > keys.txt
   holdfast-inspect keys DIR --from 0x10 --to 0xff  keys of a range, of everybody
   holdfast-inspect find DIR 0x1f3a77               who holds this chunk
+  holdfast-inspect events DIR                      cache operations, the newest first
+  holdfast-inspect events DIR --kind clear --state failed
+  holdfast-inspect events DIR --id nightly         what each rank did
   holdfast-inspect digest DIR                      32 digits, the registryDigest of
                                                    `holdfast-ctl status --json`
   holdfast-inspect diff DIR /backup/holdfast       what a backup has not
   holdfast-inspect export DIR > store.jsonl        every record as a line of JSON
   holdfast-inspect import NEWDIR < store.jsonl     and a new store of them
+  holdfast-inspect migrate DIR --dry-run           which format has it, what would be done
+  holdfast-inspect migrate DIR                     to this program's format, as the next start of
+                                                   holdfastd would; a copy of the old store is kept
 
 Exit codes:
   0  done; verify: no problem; diff: no difference
   1  verify: problems; diff: differences; else: what was asked for by name is not there
   2  the command line is wrong
-  3  a store cannot be opened or written, or a part of it cannot be read (what can be is answered),
-     or the output cannot be written)";
+  3  a store cannot be opened or written, or is in use and must not be (migrate), or a part of it
+     cannot be read (what can be is answered), or the output cannot be written)";
+
+constexpr const char* kCommandFooter =
+    R"(--json answers in JSON, --progress says how far it is on stderr.
+holdfast-inspect --help has examples of every command, and the exit codes.)";
 
 // Opens the store; where that fails, or its records cannot be understood, says why.
 std::unique_ptr<StoreReader> open(const std::string& dataDir, bool anyFormat = false) {
@@ -64,17 +77,20 @@ struct Arguments {
   std::string dir;
   std::string other;
   Filter filter;
+  EventFilter events;
   std::string hash;
   std::string from = "0";
   std::string to = "0xffffffffffffffff";
   std::string file = "-";
+  MigrateOptions migrate;
   bool content = false;
 };
 
 CLI::App* addCommand(CLI::App& app, const char* name, const char* what, Arguments& arguments,
-                     const char* dirIs = "The store") {
+                     const char* dirIs = "The --data-dir of a holdfastd, or a backup of one") {
   CLI::App* command = app.add_subcommand(name, what);
   command->add_option("DIR", arguments.dir, dirIs)->required();
+  command->footer(kCommandFooter);
   return command;
 }
 
@@ -87,6 +103,43 @@ void addFilter(CLI::App* command, Arguments& arguments) {
       ->add_option("--location", arguments.filter.locations,
                    "Only these locations; may be repeated")
       ->type_name("NAME");
+}
+
+CLI::App* addEvents(CLI::App& app, Arguments& arguments) {
+  EventFilter& filter = arguments.events;
+  CLI::App* events =
+      addCommand(app, "events", "Cache operations and what came of them, newest first", arguments);
+  events->add_option("--id", filter.id, "Only this one, with what each rank did")->type_name("ID");
+  events->add_option("--instance", filter.instance, "Only of this instance")->type_name("ID");
+  std::set<std::string> kinds;
+  for (size_t kind = 0; kind < kOperationKinds; ++kind) {
+    kinds.emplace(operationName(static_cast<OperationKind>(kind)));
+  }
+  events->add_option("--kind", filter.kind, "Only of this kind")->check(CLI::IsMember(kinds));
+  const std::set<std::string> states = {kEventUnfinished, "done", "failed"};
+  events->add_option("--state", filter.state, "Only in this state")->check(CLI::IsMember(states));
+  events->add_option("--max", filter.max, "At most so many")
+      ->check(CLI::Range(size_t{1}, kEventsKeptMax))
+      ->capture_default_str();
+  return events;
+}
+
+CLI::App* addMigrate(CLI::App& app, Arguments& arguments) {
+  MigrateOptions& options = arguments.migrate;
+  CLI::App* command =
+      addCommand(app, "migrate", "Bring a store to this program's format", arguments);
+  command->add_flag("--dry-run", options.dryRun, "Say what would be done, and do nothing");
+  CLI::Option* path =
+      command
+          ->add_option("--checkpoint", options.checkpoint,
+                       "Where the old store is kept: a new directory on the same disk; default: "
+                       "DIR.before-N")
+          ->type_name("PATH");
+  command
+      ->add_flag("--no-checkpoint", options.withoutCheckpoint,
+                 "Keep no copy of the old store: there is no way back")
+      ->excludes(path);
+  return command;
 }
 
 KeyRange rangeOf(const Arguments& arguments) {
@@ -146,6 +199,7 @@ int run(int argc, const char* const* argv) {
       ->excludes(to);
   CLI::App* find = addCommand(app, "find", "Every holder of a chunk", a);
   find->add_option("HASH", a.hash, "Decimal, or hexadecimal with 0x")->required();
+  CLI::App* events = addEvents(app, a);
   CLI::App* verify = addCommand(app, "verify", "Recount everything; say what is wrong", a);
   CLI::App* digest = addCommand(app, "digest", "The registry digest alone, to compare stores", a);
   digest->add_flag("--content", a.content,
@@ -153,6 +207,8 @@ int run(int argc, const char* const* argv) {
   CLI::App* diff = app.add_subcommand("diff", "What differs between two stores");
   diff->add_option("A", a.dir, "One store")->required();
   diff->add_option("B", a.other, "The other")->required();
+  diff->footer(kCommandFooter);
+  CLI::App* migrated = addMigrate(app, a);
   CLI::App* exported = addCommand(app, "export", "Every record as a line of JSON, to stdout", a);
   CLI::App* import =
       addCommand(app, "import", "A new store from an export", a, "A directory that is new");
@@ -168,12 +224,14 @@ int run(int argc, const char* const* argv) {
     const Output output{std::cout, std::cerr, json, progress};
     const auto answer = [&]() -> ExitCode {
       if (import->parsed()) return importFrom(a.file, a.dir, output);
+      if (migrated->parsed()) return migrate(a.dir, output, a.migrate);
       const auto store = open(a.dir, verify->parsed());
       if (!store) return kUnreadable;
       if (summary->parsed()) return showSummary(*store, output);
       if (workers->parsed()) return showWorkers(*store, output, a.filter);
       if (keys->parsed()) return showKeys(*store, output, a.filter, range);
       if (find->parsed()) return findHolders(*store, output, hash);
+      if (events->parsed()) return showEvents(*store, output, a.events);
       if (verify->parsed()) return showVerification(*store, output);
       if (digest->parsed()) return showDigest(*store, output, a.content);
       if (exported->parsed()) return exportStore(*store, output);

@@ -5,6 +5,8 @@
 #include <tuple>
 #include <utility>
 
+#include "core/ids.h"
+#include "inspect/event_walk.h"
 #include "inspect/parallel.h"
 #include "store/live_keys.h"
 
@@ -61,6 +63,18 @@ std::string ownerText(const OwnerRecord& owner) {
          (owner.kind == OwnerKind::kWorker ? " worker " + std::to_string(owner.worker) : "");
 }
 
+void countEvents(const StoreReader& reader, RegistryView& view) {
+  const std::string error = walkEvents(
+      reader, {[&](const EventRecord& event, std::string_view) {
+                 ++view.events;
+                 if (!event.final()) ++view.eventsUnfinished;
+               },
+               [&](std::string_view id, const std::string& what) {
+                 view.damagedEvents.push_back("event " + quotedForPeople(id) + ": " + what);
+               }});
+  if (!error.empty()) view.damagedEvents.push_back("not all events: " + error);
+}
+
 }  // namespace
 
 RegistryView viewRegistry(const StoreReader& reader, text::Progress& progress) {
@@ -113,6 +127,7 @@ RegistryView viewRegistry(const StoreReader& reader, text::Progress& progress) {
                               location.digest);
     }
   }
+  countEvents(reader, view);
   return view;
 }
 

@@ -23,9 +23,13 @@ struct RegistryView {
   std::vector<StoredWorker> workers;  // by instance and number
   // Families that cannot be read, each with its owner and the reason. They are left out above.
   std::vector<std::string> damaged;
+  // The same of events, which no digest depends on.
+  std::vector<std::string> damagedEvents;
 
   uint64_t locations = 0;
   uint64_t memberships = 0;
+  uint64_t events = 0;
+  uint64_t eventsUnfinished = 0;
   RegistryDigest content;
   RegistryDigest registry;
 };

@@ -83,6 +83,8 @@ void writeJson(const StoreReader& reader, const RegistryView& view, const Counts
   json.number("locationsSyncing", counts.syncing);
   json.number("memberships", view.memberships);
   json.number("journalOperations", counts.journalOperations);
+  json.number("events", view.events);
+  json.number("eventsUnfinished", view.eventsUnfinished);
   json.text("contentDigest", view.content.hex());
   json.text("registryDigest", view.registry.hex());
   json.number("diskBytes", disk.all());
@@ -91,6 +93,7 @@ void writeJson(const StoreReader& reader, const RegistryView& view, const Counts
   json.number("families", reader.families().size());
   json.beginList("damaged");
   for (const std::string& one : view.damaged) json.text({}, one);
+  for (const std::string& one : view.damagedEvents) json.text({}, one);
   json.endList();
   json.endObject();
 }
@@ -113,6 +116,8 @@ void print(const StoreReader& reader, const RegistryView& view, const Counts& co
                         grouped(counts.syncing) + " in a full sync");
   line("chunks", grouped(view.memberships) + " memberships, " + grouped(counts.journalOperations) +
                      " operations in journals");
+  line("events",
+       grouped(view.events) + ", " + grouped(view.eventsUnfinished) + " of them unfinished");
   line("disk", bytesText(disk.all()) + ": " + bytesText(disk.tables) + " table files, " +
                    bytesText(disk.logs) + " write-ahead log; " + grouped(reader.families().size()) +
                    " families");
@@ -120,6 +125,7 @@ void print(const StoreReader& reader, const RegistryView& view, const Counts& co
   line("", "registry " + view.registry.hex());
   if (!reader.damage().empty()) line("DAMAGED", reader.damage());
   for (const std::string& one : view.damaged) line("UNREADABLE", one);
+  for (const std::string& one : view.damagedEvents) line("UNREADABLE", one);
   if (!reader.damage().empty() || !view.damaged.empty()) {
     line("", "the digests are without it; holdfast-inspect verify tells more");
   }
@@ -136,7 +142,9 @@ ExitCode showSummary(const StoreReader& reader, const Output& output) {
   } else {
     print(reader, view, counts, disk, output);
   }
-  return reader.damage().empty() && view.damaged.empty() ? kDone : kUnreadable;
+  return reader.damage().empty() && view.damaged.empty() && view.damagedEvents.empty()
+             ? kDone
+             : kUnreadable;
 }
 
 ExitCode showDigest(const StoreReader& reader, const Output& output, bool content) {

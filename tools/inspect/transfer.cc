@@ -5,13 +5,17 @@
 #include <capnp/serialize.h>
 #include <kj/exception.h>
 
+#include <algorithm>
 #include <cstring>
+#include <functional>
 #include <istream>
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "inspect/commands.h"
+#include "inspect/event_walk.h"
 #include "inspect/parallel.h"
 #include "inspect/registry_view.h"
 #include "schema/export.capnp.h"
@@ -56,9 +60,10 @@ class Exporter {
 
   ExitCode run() {
     const RegistryView view = viewRegistry(reader_, output_.progress);
-    if (!view.damaged.empty() || !reader_.damage().empty()) {
-      return failed(view.damaged.empty() ? reader_.damage() : view.damaged.front());
+    for (const auto* damage : {&view.damaged, &view.damagedEvents}) {
+      if (!damage->empty()) return failed(damage->front());
     }
+    if (!reader_.damage().empty()) return failed(reader_.damage());
     uint64_t keys = 0;
     for (const StoredWorker& worker : view.workers) {
       for (const LocationHead& location : worker.head.locations) {
@@ -126,6 +131,7 @@ class Exporter {
         if (!rows.error().empty() || !output_.out) return rows.error();
       }
     }
+    if (std::string error = events(); !error.empty()) return error;
     const uint64_t before = lines_;
     line([&](ExportLine::Builder to) {
       auto end = to.initEnd();
@@ -133,6 +139,14 @@ class Exporter {
       end.setRegistryDigest(textOf(view.registry.hex()));
     });
     return "";
+  }
+
+  std::string events() {
+    return walkEvents(reader_, {[&](const EventRecord&, std::string_view value) {
+                                  record<schema::EventRecord>(
+                                      value, [](auto to, auto from) { to.setEvent(from); });
+                                },
+                                [](std::string_view, const std::string&) {}});
   }
 
   void owner(const OwnerRecord& owner) {
@@ -147,6 +161,7 @@ class Exporter {
       segments(rows, segmentsPrefix(location.id, live.generation, live.fold));
     }
     journal(rows, location.id, live.generation);
+    pins(rows, location.id);
     if (!location.building) return;
     batches(rows, location.id, location.building->generation);
     journal(rows, location.id, location.building->generation);
@@ -156,15 +171,19 @@ class Exporter {
     for (rows.seek(prefix); rows.at(prefix); rows.next()) {
       const auto key = parseSegmentKey(rows.key());
       if (!key) continue;
-      record<schema::SegmentRecord>(rows.value(), [&](auto to, auto from) {
+      const auto words = alignedWords(rows.value(), scratch_);
+      const auto keys = words ? readSegment(*words, keys_) : std::nullopt;
+      KJ_REQUIRE(keys.has_value(), "a segment");
+      // Unpacked: a number each is what other programs can read.
+      line([&](ExportLine::Builder to) {
         auto segment = to.initSegment();
         segment.setLocation(key->location);
         segment.setGeneration(key->generation);
         segment.setFold(key->fold);
         segment.setN(key->n);
-        segment.setRecord(from);
-        show(from.getHashes().size());
+        segment.initRecord().setHashes({keys->data(), keys->size()});
       });
+      show(keys->size());
     }
   }
 
@@ -201,6 +220,20 @@ class Exporter {
     }
   }
 
+  void pins(StoreReader::Rows& rows, uint16_t location) {
+    const StoreKey prefix = pinsPrefix(location);
+    for (rows.seek(prefix); rows.at(prefix); rows.next()) {
+      const auto key = parsePinKey(rows.key());
+      if (!key) continue;
+      record<schema::PinRecord>(rows.value(), [&](auto to, auto from) {
+        auto pin = to.initPin();
+        pin.setLocation(key->location);
+        pin.setChunk(key->chunk);
+        pin.setRecord(from);
+      });
+    }
+  }
+
   void show(uint64_t keys) {
     meter_->done(keys);
     meter_->show();
@@ -210,6 +243,7 @@ class Exporter {
   const Output& output_;
   const capnp::JsonCodec json_;
   std::vector<uint64_t> scratch_;
+  std::vector<ChunkHash> keys_;
   Meter* meter_ = nullptr;
   uint64_t lines_ = 0;
 };
@@ -261,6 +295,7 @@ class Importer {
       owned_ = true;
       return writer_->beginFamily(*owner);
     }
+    if (line.isEvent()) return event(line.getEvent());
     if (!owned_) return at("a record before the first owner");
     switch (line.which()) {
       case ExportLine::INSTANCE:
@@ -271,8 +306,14 @@ class Importer {
         return put(locationKey(line.getLocation().getId()), bytesOf(line.getLocation()));
       case ExportLine::SEGMENT: {
         const auto one = line.getSegment();
+        std::vector<ChunkHash> keys;
+        for (const ChunkHash key : one.getRecord().getHashes()) keys.push_back(key);
+        const auto descent = std::adjacent_find(keys.begin(), keys.end(), std::greater_equal<>());
+        if (keys.empty() || keys.size() > kSegmentKeysMax || descent != keys.end()) {
+          return at("its hashes are none, too many, or not ascending");
+        }
         return put(segmentKey({one.getLocation(), one.getGeneration(), one.getFold(), one.getN()}),
-                   bytesOf(one.getRecord()));
+                   encodeSegment(keys));
       }
       case ExportLine::BATCH: {
         const auto one = line.getBatch();
@@ -284,6 +325,10 @@ class Importer {
         return put(journalKey({one.getLocation(), one.getGeneration(), one.getStream(),
                                one.getFirstSeq()}),
                    bytesOf(one.getRecord()));
+      }
+      case ExportLine::PIN: {
+        const auto one = line.getPin();
+        return put(pinKey({one.getLocation(), one.getChunk()}), bytesOf(one.getRecord()));
       }
       default:
         return at("a record of a kind that this program does not know");
@@ -297,6 +342,13 @@ class Importer {
     if (!writer.ok()) return writer.error().message;
     writer_ = std::move(writer.value());
     return "";
+  }
+
+  std::string event(schema::EventRecord::Reader from) {
+    const std::string value = bytesOf(from);
+    const auto record = decodeEvent(value);
+    if (!record) return at("this event is none");
+    return writer_->putEvent(record->id, value);
   }
 
   std::string end(ExportLine::End::Reader from) {

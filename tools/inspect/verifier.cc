@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/ids.h"
+#include "inspect/event_walk.h"
 #include "inspect/family_check.h"
 #include "inspect/parallel.h"
 #include "store/keys.h"
@@ -149,30 +150,40 @@ class Verifier {
       place.instance = instance;
       add(Severity::kNote, "no-workers", place, "it has no workers", "nothing needs to be done");
     }
+    for (const auto& [instance, family] : instanceOf) instances.insert(instance);
+    events(instances);
   }
 
   // Of cache operations; nothing else in the store depends on them.
-  void events(const StoreReader::Family& family) {
-    auto rows = reader_.rows(static_cast<size_t>(&family - reader_.families().data()));
-    for (rows.seek(StoreKey()); rows.valid(); rows.next()) {
-      const auto event = decodeEvent(rows.value());
-      const std::string what = "event " + quotedForPeople(rows.key().substr(1));
-      if (!event) {
-        add(Severity::kProblem, "event", placeOf(family, what), "it does not decode",
-            "the next start of holdfastd drops it");
-      } else if (eventKey(event->id) != rows.key()) {
-        add(Severity::kProblem, "event", placeOf(family, what),
-            "it is the record of " + quotedForPeople(event->id), "holdfastd takes it for that one");
-      }
-    }
-    if (!rows.error().empty() && !damagedTables_.contains(family.name)) {
-      add(Severity::kProblem, "unreadable", placeOf(family), rows.error(),
-          "holdfastd starts with the events that it can read");
-    }
+  void events(const std::set<std::string>& instances) {
+    const auto placeOfEvent = [](std::string_view id) {
+      Place place;
+      place.family = kEventsFamily;
+      place.record = "event " + quotedForPeople(id);
+      return place;
+    };
+    const auto known = [&](const EventRecord& event, std::string_view) {
+      if (instances.contains(event.instance)) return;
+      const std::string what = "its instance " + quotedForPeople(event.instance) +
+                               " is not in the store: the last of its workers has left";
+      add(Severity::kNote, "event-instance", placeOfEvent(event.id), what,
+          event.final() ? "nothing needs to be done: events are kept for a while"
+                        : "nothing needs to be done: the next start of holdfastd ends it");
+    };
+    const auto damaged = [&](std::string_view id, const std::string& what) {
+      add(Severity::kProblem, "event", placeOfEvent(id), what,
+          "the next start of holdfastd drops it, or takes it for the one that it says it is");
+    };
+    const std::string error = walkEvents(reader_, {known, damaged});
+    if (error.empty() || damagedTables_.contains(std::string(kEventsFamily))) return;
+    Place place;
+    place.family = kEventsFamily;
+    add(Severity::kProblem, "unreadable", place, error,
+        "holdfastd starts with the events that it can read");
   }
 
   void unowned(const StoreReader::Family& family) {
-    if (family.name == kEventsFamily) return events(family);
+    if (family.name == kEventsFamily) return;  // see events()
     if (!parseFamilyName(family.name)) {
       add(Severity::kNote, "unknown-family", placeOf(family),
           "this program does not know what is in it", "if a newer program wrote it, use that one");

@@ -65,7 +65,6 @@ void writeLocation(text::JsonWriter& json, const LocationHead& location, uint64_
     json.number("batchesStored", batches);
     json.number("batchCount", record.building->batchCount);
     json.number("totalKeys", record.building->totalKeys);
-    json.number("lastSeq", record.building->lastSeq);
     json.endObject();
   }
   json.endObject();

@@ -1,0 +1,169 @@
+// Format 2: segments of plain hashes -> packed ones.
+//
+// Family by family: its table files are checked, each plain segment is written under the same key
+// as a packed one, that is flushed, and what it replaces is compacted away. A segment says itself
+// which of both it is, so whatever of this was done stays done, and the next attempt goes on.
+// A family that is damaged, or a segment that is, is left as it is: recovery has to deal with it,
+// and reads both kinds.
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "migrations/migrations.h"
+#include "store/keys.h"
+
+namespace holdfast {
+namespace {
+
+// Written at a time, and more by a segment at most.
+constexpr size_t kBatchBytes = size_t{4} << 20;
+constexpr size_t kReadaheadBytes = size_t{2} << 20;
+// Beside a family's bytes, which are there three times for a moment: old, packed, compacted.
+constexpr uint64_t kReserveBytes = uint64_t{64} << 20;
+
+const rocksdb::Slice kSegmentsBegin("S");
+const rocksdb::Slice kSegmentsEnd("T");
+
+// Of a family.
+struct Tables {
+  uint64_t bytes = 0;
+  std::vector<std::string> paths;
+};
+
+bool speaksOfDamage(const rocksdb::Status& status) {
+  return status.IsCorruption() || status.IsPathNotFound() || status.IsNotFound();
+}
+
+class SegmentPacker {
+ public:
+  explicit SegmentPacker(MigrationContext& context) : context_(context), db_(context.db) {
+    std::vector<rocksdb::LiveFileMetaData> files;
+    db_.GetLiveFilesMetaData(&files);
+    for (const rocksdb::LiveFileMetaData& file : files) {
+      Tables& tables = tables_[file.column_family_name];
+      tables.bytes += file.size;
+      tables.paths.push_back(file.db_path + file.name);
+    }
+    for (rocksdb::ColumnFamilyHandle* family : context.families) {
+      total_ += tables_[family->GetName()].bytes;
+    }
+    unlogged_.disableWAL = true;  // until a family is flushed, nothing depends on it
+  }
+
+  rocksdb::Status run() {
+    for (rocksdb::ColumnFamilyHandle* family : context_.families) {
+      const Tables& tables = tables_[family->GetName()];
+      if (tables.bytes == 0) continue;
+      const rocksdb::Status status = pack(family, tables);
+      if (speaksOfDamage(status)) {
+        if (context_.warn) {
+          context_.warn("family " + family->GetName() +
+                        " is damaged and stays as it is: " + status.ToString());
+        }
+      } else if (!status.ok()) {
+        return status;
+      }
+      done_ += tables.bytes;
+    }
+    return rocksdb::Status::OK();
+  }
+
+ private:
+  rocksdb::Status pack(rocksdb::ColumnFamilyHandle* family, const Tables& tables) {
+    if (!hasSegments(family)) return rocksdb::Status::OK();
+    rocksdb::Status status = check(tables);
+    if (status.ok()) status = checkSpace(tables);
+    if (status.ok()) status = rewrite(family);
+    if (status.ok()) status = db_.Flush(rocksdb::FlushOptions(), family);
+    if (status.ok()) {
+      status =
+          db_.CompactRange(rocksdb::CompactRangeOptions(), family, &kSegmentsBegin, &kSegmentsEnd);
+    }
+    return status;
+  }
+
+  bool hasSegments(rocksdb::ColumnFamilyHandle* family) {
+    const std::unique_ptr<rocksdb::Iterator> rows(db_.NewIterator(rocksdb::ReadOptions(), family));
+    rows->Seek(kSegmentsBegin);
+    // What cannot be read may be one.
+    return !rows->status().ok() || (rows->Valid() && rows->key().compare(kSegmentsEnd) < 0);
+  }
+
+  // A compaction that meets a damaged block would make the whole store read-only.
+  rocksdb::Status check(const Tables& tables) {
+    rocksdb::Options options;
+    options.env = db_.GetEnv();
+    rocksdb::ReadOptions reading;
+    reading.readahead_size = kReadaheadBytes;
+    for (const std::string& path : tables.paths) {
+      const rocksdb::Status status =
+          rocksdb::VerifySstFileChecksum(options, rocksdb::EnvOptions(), reading, path);
+      if (!status.ok()) return status;
+    }
+    return rocksdb::Status::OK();
+  }
+
+  rocksdb::Status checkSpace(const Tables& tables) {
+    uint64_t free = 0;
+    const uint64_t needed = 2 * tables.bytes + kReserveBytes;
+    if (!db_.GetEnv()->GetFreeSpace(db_.GetName(), &free).ok() || free >= needed) {
+      return rocksdb::Status::OK();
+    }
+    return rocksdb::Status::NoSpace(std::to_string(needed) + " bytes are needed, " +
+                                    std::to_string(free) + " are free");
+  }
+
+  rocksdb::Status rewrite(rocksdb::ColumnFamilyHandle* family) {
+    rocksdb::ReadOptions reading;
+    reading.fill_cache = false;
+    reading.readahead_size = kReadaheadBytes;
+    reading.iterate_upper_bound = &kSegmentsEnd;
+    const std::unique_ptr<rocksdb::Iterator> rows(db_.NewIterator(reading, family));
+    rocksdb::WriteBatch batch;
+    rocksdb::Status status;
+    uint64_t read = 0;
+    for (rows->Seek(kSegmentsBegin); rows->Valid() && status.ok(); rows->Next()) {
+      read += rows->value().size();
+      const std::string packed = repacked(rows->value().ToStringView());
+      if (!packed.empty()) status = batch.Put(family, rows->key(), packed);
+      if (status.ok() && batch.GetDataSize() >= kBatchBytes) {
+        status = db_.Write(unlogged_, &batch);
+        batch.Clear();
+      }
+      if (context_.progress) context_.progress(std::min(done_ + read, total_), total_);
+    }
+    if (status.ok()) status = rows->status();
+    if (status.ok()) status = db_.Write(unlogged_, &batch);
+    return status;
+  }
+
+  // Empty: it is packed already, or damaged.
+  std::string repacked(std::string_view value) {
+    const auto words = alignedWords(value, scratch_);
+    const auto segment = words ? decodeSegment(*words) : std::nullopt;
+    if (!segment || segment->packed()) return "";
+    keys_.resize(segment->size());
+    return segment->read(keys_) ? encodeSegment(keys_) : "";
+  }
+
+  MigrationContext& context_;
+  rocksdb::DB& db_;
+  std::map<std::string, Tables> tables_;  // by family
+  rocksdb::WriteOptions unlogged_;
+  std::vector<uint64_t> scratch_;
+  std::vector<ChunkHash> keys_;
+  uint64_t done_ = 0;
+  uint64_t total_ = 0;
+};
+
+}  // namespace
+
+rocksdb::Status packSegments(MigrationContext& context) {
+  return SegmentPacker(context).run();
+}
+
+}  // namespace holdfast

@@ -1,0 +1,131 @@
+// The format of the store, and what brings an older one to this program's.
+#include <chrono>
+
+#include "migrations/migrations.h"
+#include "store/checkpoint.h"
+#include "store/database.h"
+#include "store/keys.h"
+
+namespace holdfast {
+namespace {
+
+constexpr std::chrono::seconds kProgressInterval{1};
+
+uint64_t wallMs() {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                   std::chrono::system_clock::now().time_since_epoch())
+                                   .count());
+}
+
+// Says every second how far a step of a migration is.
+class MigrationMeter {
+ public:
+  MigrationMeter(const StoreOptions& options, const Migration& migration) : options_(options) {
+    progress_.format = migration.number;
+    progress_.step = migration.name;
+  }
+
+  void show(uint64_t done, uint64_t total) {
+    const auto now = Clock::now();
+    if (now < next_ || !options_.migrationProgress) return;
+    next_ = now + kProgressInterval;
+    progress_.bytesDone = done;
+    progress_.bytesTotal = total;
+    progress_.bytesPerSecond =
+        static_cast<double>(done) / std::chrono::duration<double>(now - began_).count();
+    progress_.secondsRemaining =
+        done == 0 ? 0 : static_cast<double>(total - done) / progress_.bytesPerSecond;
+    options_.migrationProgress(progress_);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  const StoreOptions& options_;
+  MigrationProgress progress_;
+  const Clock::time_point began_ = Clock::now();
+  Clock::time_point next_ = began_ + kProgressInterval;
+};
+
+}  // namespace
+
+std::string Database::checkFormat() {
+  std::string value;
+  const rocksdb::Status found =
+      db_->Get(rocksdb::ReadOptions(), default_, std::string(kFormatKey), &value);
+  if (found.ok()) {
+    const std::optional<FormatRecord> record = decodeFormat(value);
+    if (!record) return "the format record of the store in " + options_.dataDir + " is damaged";
+    format_ = *record;
+  } else if (!found.IsNotFound()) {
+    return "cannot read the format record in " + options_.dataDir + ": " + found.ToString();
+  } else if (!families_.empty()) {
+    return "the store in " + options_.dataDir + " has families but no format record";
+  }
+  if (format_.version > newestFormat()) {
+    return "the store in " + options_.dataDir + " has format " + std::to_string(format_.version) +
+           ", this program knows formats up to " + std::to_string(newestFormat()) +
+           "; use the program that wrote it or a newer one";
+  }
+  created_ = format_.version == 0;
+  return format_.version < newestFormat() ? migrate() : "";
+}
+
+// Applies the missing steps, each with its number.
+std::string Database::migrate() {
+  const std::string store = "the store in " + options_.dataDir;
+  rocksdb::Status status;
+  if (!created_) {
+    log(LogLevel::kInfo, store + " has format " + std::to_string(format_.version) +
+                             " and is brought to format " + std::to_string(newestFormat()) +
+                             "; older programs do not open it any more");
+    if (const std::string& path = options_.checkpointBeforeMigration; !path.empty()) {
+      const auto noted = Checkpoint::note(*db_, path);
+      std::string failure =
+          noted.ok() ? noted.value()->copy([] { return std::string(); }) : noted.error().message;
+      if (!failure.empty()) {
+        return store + " is to be copied before its format is changed: " + failure +
+               "; nothing was changed";
+      }
+    }
+    status = openForMigration(true);
+    if (!status.ok()) return "cannot open " + store + " to migrate it: " + status.ToString();
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+  for (const Family& family : families_) families.push_back(family.handle);
+  for (const Migration& migration : migrations()) {
+    if (migration.number <= format_.version) continue;
+    MigrationMeter meter(options_, migration);
+    MigrationContext context{*db_,
+                             families,
+                             format_,
+                             options_.createdBy,
+                             wallMs(),
+                             [&](uint64_t done, uint64_t total) { meter.show(done, total); },
+                             [this](const std::string& text) { log(LogLevel::kWarning, text); }};
+    status = migration.apply(context);
+    if (status.ok()) {
+      format_.version = migration.number;
+      rocksdb::WriteOptions synced;
+      synced.sync = true;
+      status = db_->Put(synced, default_, std::string(kFormatKey), encodeRecord(format_));
+    }
+    if (!status.ok()) {
+      return "cannot bring " + store + " to format " + std::to_string(migration.number) + " (" +
+             migration.name + "): " + status.ToString() +
+             (status.IsNoSpace() ? "; free space on that disk" : "; check the disk") +
+             " and start again: it goes on where it was";
+    }
+  }
+  if (!created_) status = openForMigration(false);
+  return status.ok() ? "" : "cannot open " + store + " after its migration: " + status.ToString();
+}
+
+// A step compacts what it chooses, and nothing else may be compacted: nobody knows yet which
+// families are damaged. See CompactionGate.
+rocksdb::Status Database::openForMigration(bool migrating) {
+  closeFiles();
+  migrating_ = migrating;
+  return openFiles(false);
+}
+
+}  // namespace holdfast
