@@ -47,6 +47,7 @@ struct CaptureEntry {
       model @23 :Text;
       hashes @24 :List(UInt64);
       tokens @25 :List(UInt32);    # the prompt; absent where hashes were asked for, or left out
+      withPins @37 :Bool;
     }
     operation @26 :CaptureOperation;
     forceSync @27 :Messages.ForceSyncMsg;
@@ -129,6 +130,7 @@ struct CaptureOperation {
   toInstance @7 :Text;
   toLocation @8 :Text;
   copy @9 :Bool;
+  ttlSeconds @10 :UInt64;          # of a pin
 }
 
 struct CaptureFold {

@@ -79,6 +79,10 @@ interface Orchestrator {
   # Asks every rank, LOST ones aside; each has its error code. Always waits.
   checkFinish @9 (message :Messages.CheckFinishMsg) -> (event :Messages.EventInfo);
   events @10 (message :Messages.EventsMsg) -> (answer :Messages.EventsRetMsg);
+  pins @11 (message :Messages.PinsMsg) -> (answer :Messages.PinsRetMsg);
+  # What pin operations have pinned and is held. A pin ends when its time is over, when the worker
+  # evicts the chunk or is forgotten, when its location gets other content, and when another process
+  # takes the worker's place.
 }
 
 interface Operator {

@@ -177,6 +177,7 @@ struct WorkerOperationMsg {
   method @5 :Text;               # of compress and decompress
   destination @6 :Destination;   # of move
   copy @7 :Bool;                 # of move: the source keeps its chunks
+  ttlSeconds @8 :UInt64;         # of pin: after so long it ends by itself; 0: it does not
 
   struct Destination {
     instanceId @0 :Text;
@@ -210,6 +211,7 @@ struct LookupMsg {
     tokens @2 :List(UInt32);     # a prompt, at most 4,194,304 tokens
     hashes @3 :List(UInt64);     # consecutive chunks from the first, at most 65,536
   }
+  withPins @4 :Bool;             # say how much of each prefix is pinned
 }
 
 struct LookupRetMsg {
@@ -225,6 +227,8 @@ struct LookupRetMsg {
     allRanksChunks @5 :UInt32;
     unconfirmed @6 :Bool;        # recovered after a restart, the worker has not registered yet
     hits @7 :List(Hits);         # of the best rank, most first
+    pinnedEnd @8 :UInt64;        # withPins: tokens of it that are pinned on the best rank, from the
+    pinnedChunks @9 :UInt32;     # first on, and as chunks
   }
   struct Hits {
     location @0 :Text;
@@ -261,6 +265,7 @@ struct LocationInfo {
   journalOperations @9 :UInt64;  # since the last fold
   heldOperations @10 :UInt64;    # behind a gap
   fullSync @11 :FullSyncInfo;
+  pins @12 :UInt64;              # chunks that are pinned
 }
 
 struct FullSyncInfo {
@@ -331,6 +336,7 @@ struct PinMsg {
   location @2 :Text;
   chunks @3 :ChunkSelection;
   noWait @4 :Bool;
+  ttlSeconds @5 :UInt64;         # from now; at most 315,360,000; 0: for as long as they are held
 }
 
 struct CompressMsg {
@@ -392,6 +398,7 @@ struct EventInfo {
   createdMs @12 :UInt64;         # ms since 1970-01-01 UTC
   finishedMs @13 :UInt64;        # 0: not yet
   ranks @14 :List(RankInfo);     # by workerId
+  ttlSeconds @15 :UInt64;        # of pin
 }
 
 struct EventsMsg {
@@ -403,6 +410,33 @@ struct EventsMsg {
 struct EventsRetMsg {
   events @0 :List(EventInfo);    # newest first, without their ranks
   total @1 :UInt64;              # that match
+}
+
+struct PinsMsg {
+  # What is pinned: one entry for each pin operation, worker and location that some chunk is pinned
+  # by. A chunk that was pinned again counts for the newest pin.
+  instanceId @0 :Text;           # empty: of all
+  workerIds @1 :List(UInt32);    # empty: all
+  location @2 :Text;             # empty: all
+  withChunks @3 :Bool;
+  skip @4 :UInt64;               # so many entries
+  max @5 :UInt32;                # 0: 1,000; at most 10,000; fewer come where they have many chunks
+}
+
+struct PinsRetMsg {
+  entries @0 :List(Entry);       # by instance, worker, location and time
+  total @1 :UInt64;              # entries that match
+
+  struct Entry {
+    instanceId @0 :Text;
+    workerId @1 :UInt32;
+    location @2 :Text;
+    eventId @3 :Text;
+    pinnedMs @4 :UInt64;         # ms since 1970-01-01 UTC; when the pin was asked for
+    expiresMs @5 :UInt64;        # 0: for as long as the chunks are held
+    chunks @6 :UInt64;           # that are pinned by it now
+    hashes @7 :List(UInt64);     # withChunks: ascending
+  }
 }
 
 # --- operator -------------------------------------------------------------------------------------
@@ -460,6 +494,7 @@ struct StatusRetMsg {
   globalProgress @35 :Float64;   # as in FullSyncStatusRetMsg
   eventsUnfinished @36 :UInt64;  # of cache operations
   eventsFinished @37 :UInt64;    # of those kept
+  pins @38 :UInt64;              # (worker, location, chunk) that are pinned
 
   struct Counter {
     name @0 :Text;

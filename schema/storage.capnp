@@ -95,6 +95,13 @@ struct JournalRecord {
   uncounted @4 :Bool;          # came while its generation was built: count and digest are not known
 }
 
+struct PinRecord {
+  # One pinned chunk, by location and chunk.
+  eventId @0 :Text;            # of the operation that pinned it last
+  pinnedWallMs @1 :UInt64;     # when that was asked for
+  expiresWallMs @2 :UInt64;    # 0: pinned for as long as it is held
+}
+
 struct EventRecord {
   # A cache operation and how far it is. In a family of its own, by its id.
   id @0 :Text;
@@ -112,6 +119,8 @@ struct EventRecord {
   createdWallMs @12 :UInt64;
   finishedWallMs @13 :UInt64;  # 0: some rank is not final
   ranks @14 :List(Rank);       # ascending
+  ttlSeconds @15 :UInt64;      # of pin; 0: for as long as the chunks are held
+  toPin @16 :List(UInt64);     # of a pin that has not ended: its chunks
 
   struct Rank {
     worker @0 :UInt32;

@@ -57,14 +57,21 @@ void Inputs::capture(std::unique_ptr<LogWriter> log, const Capture& capture) {
     start.setFirstTicket(environment_.answers().lastTicket + 1);
     writeState(registry_, start);
   });
+  environment_.holdTime(false);
 }
 
 std::string Inputs::captureFolder() const {
   return recorder_ == nullptr ? std::string() : recorder_->log().folder();
 }
 
+void Inputs::holdFolds(bool hold) {
+  registry_.holdFolds(hold);
+  if (!hold) environment_.holdTime(false);
+}
+
 void Inputs::restart(const std::string& why) {
   environment_.begin();
+  environment_.holdTime(true);
   registry_.restart(why);
   executor_.restart();
 }
@@ -192,12 +199,14 @@ void Inputs::connectionClosed(SessionId session) {
 
 Result<std::span<const LookupMatch>> Inputs::lookup(std::string_view model,
                                                     std::span<const ChunkHash> hashes,
-                                                    std::span<const uint32_t> tokens) {
+                                                    std::span<const uint32_t> tokens,
+                                                    bool withPins) {
   environment_.begin();
-  const auto found = registry_.kv().lookup(model, hashes);
+  const auto found = registry_.kv().lookup(model, hashes, withPins);
   record(kNoSession, [&](Entry entry) {
     auto message = entry.initLookup();
     message.setModel(textOf(model));
+    message.setWithPins(withPins);
     copyNumbers<uint64_t>(hashes, message.initHashes(sizeOf(hashes.size())));
     if (tokens.empty() || recorder_->redacts()) return;
     copyNumbers<uint32_t>(tokens, message.initTokens(sizeOf(tokens.size())));

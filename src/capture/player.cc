@@ -97,8 +97,8 @@ std::optional<std::string> Player::begin(schema::CaptureStart::Reader start) {
   core.registry.index.faulter = options_.faulter;
   registry_ = std::make_unique<Registry>(core.registry, clock_, store_, events_);
   registry_->recover();
-  executor_ = std::make_unique<Executor>(registry_->tree(), store_, clock_, core.executor,
-                                         [this]() { return draw(); });
+  executor_ = std::make_unique<Executor>(registry_->tree(), registry_->pins(), store_, clock_,
+                                         core.executor, [this]() { return draw(); });
   executor_->recover(registry_->takeRecoveredEvents());
   registry_->observeSessions(executor_.get());
   if (options_.into == nullptr) store_.setLastTicket(start.getFirstTicket() - 1);
@@ -239,7 +239,8 @@ std::optional<std::string> Player::takeOther(Entry entry) {
     case schema::CaptureEntry::LOOKUP: {
       const auto found =
           registry_->kv().lookup(viewOf(entry.getLookup().getModel()),
-                                 numbersOf<uint64_t>(entry.getLookup().getHashes(), scratch_));
+                                 numbersOf<uint64_t>(entry.getLookup().getHashes(), scratch_),
+                                 entry.getLookup().getWithPins());
       if (found.ok()) lastLookup_ = found.value();
       return std::nullopt;
     }

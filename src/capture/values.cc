@@ -223,6 +223,7 @@ OperationRequest read(schema::CaptureOperation::Reader from) {
   request.toInstance = stringOf(from.getToInstance());
   request.toLocation = stringOf(from.getToLocation());
   request.copy = from.getCopy();
+  request.ttlSeconds = from.getTtlSeconds();
   return request;
 }
 
@@ -237,6 +238,7 @@ void write(const OperationRequest& request, schema::CaptureOperation::Builder to
   to.setToInstance(textOf(request.toInstance));
   to.setToLocation(textOf(request.toLocation));
   to.setCopy(request.copy);
+  to.setTtlSeconds(request.ttlSeconds);
 }
 
 FoldResult read(schema::CaptureFold::Reader from) {

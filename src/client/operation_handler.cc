@@ -40,7 +40,7 @@ void Completion::unhealthy(int32_t code, std::string why) const {
 
 namespace {
 
-void refuse(const CacheOperation& operation, const Completion& completion) {
+void refuse(const CacheOperation& operation, Completion&& completion) {
   completion.fail("unsupported: this engine does not implement " +
                   std::string(operationName(operation.kind)));
 }
@@ -48,22 +48,23 @@ void refuse(const CacheOperation& operation, const Completion& completion) {
 }  // namespace
 
 void OperationHandler::clear(const CacheOperation& operation, Completion completion) {
-  refuse(operation, completion);
+  refuse(operation, std::move(completion));
 }
 void OperationHandler::pin(const CacheOperation& operation, Completion completion) {
-  refuse(operation, completion);
+  refuse(operation, std::move(completion));
 }
 void OperationHandler::compress(const CacheOperation& operation, Completion completion) {
-  refuse(operation, completion);
+  refuse(operation, std::move(completion));
 }
 void OperationHandler::decompress(const CacheOperation& operation, Completion completion) {
-  refuse(operation, completion);
+  refuse(operation, std::move(completion));
 }
 void OperationHandler::move(const CacheOperation& operation, Completion completion) {
-  refuse(operation, completion);
+  refuse(operation, std::move(completion));
 }
 void OperationHandler::health(const CacheOperation&, Completion completion) {
-  completion.done(0);
+  const Completion mine = std::move(completion);
+  mine.done(0);
 }
 
 void handle(OperationHandler& handler, const CacheOperation& operation, Completion completion) {

@@ -21,6 +21,7 @@ struct CacheOperation {
   std::string method;                        // of compress and decompress
   WorkerOperation::Destination destination;  // of a move: where the chunks go
   bool copy = false;                         // of a move: they stay here, too
+  uint64_t ttlSeconds = 0;  // of a pin: it ends by itself after so long; 0: it does not
 };
 
 // How an operation ended. May be copied, and called from any thread, also after the client is gone;
@@ -50,6 +51,9 @@ class OperationHandler {
  public:
   virtual ~OperationHandler() = default;
   virtual void clear(const CacheOperation& operation, Completion completion);
+  // Done means that those of the chunks that are held are pinned, all of them; what was admitted
+  // for it is to be reported, and confirmed (Client::flush), before that. A chunk that is pinned
+  // already is pinned anew, with this time to live.
   virtual void pin(const CacheOperation& operation, Completion completion);
   virtual void compress(const CacheOperation& operation, Completion completion);
   virtual void decompress(const CacheOperation& operation, Completion completion);

@@ -104,6 +104,7 @@ CacheOperation readOperation(schema::WorkerOperationMsg::Reader from) {
   for (const uint64_t hash : hashes) operation.chunks.push_back(hash);
   operation.method = toString(from.getMethod());
   operation.copy = from.getCopy();
+  operation.ttlSeconds = from.getTtlSeconds();
   const auto destination = from.getDestination();
   operation.destination = {toString(destination.getInstanceId()), destination.getWorkerId(),
                            toString(destination.getLocation()),

@@ -69,6 +69,7 @@ struct WorkerOperation {
   std::string_view method;
   Destination destination;  // of a move
   bool copy = false;
+  uint64_t ttlSeconds = 0;  // of a pin; 0: it does not end by itself
 };
 
 // What it answers.
@@ -109,7 +110,9 @@ struct EventRecord {
   std::string toLocation;
   std::string method;
   bool copy = false;
-  uint32_t chunks = 0;  // asked for; 0: all
+  uint32_t chunks = 0;           // asked for; 0: all
+  uint64_t ttlSeconds = 0;       // of a pin
+  std::vector<ChunkHash> toPin;  // of a pin until it has ended: its chunks
   ArgumentsDigest arguments;
   uint64_t createdWallMs = 0;
   uint64_t finishedWallMs = 0;    // 0: some rank is not final

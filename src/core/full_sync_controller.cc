@@ -62,8 +62,15 @@ bool sameSync(const BuildingPart& part, const FullSyncStart& m) {
 }  // namespace
 
 FullSyncController::FullSyncController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store,
-                                       Clock& clock, EventSink& events, RepairController& repair)
-    : tree_(tree), index_(index), store_(store), clock_(clock), events_(events), repair_(repair) {}
+                                       Clock& clock, EventSink& events, RepairController& repair,
+                                       Pins& pins)
+    : tree_(tree),
+      index_(index),
+      store_(store),
+      clock_(clock),
+      events_(events),
+      repair_(repair),
+      pins_(pins) {}
 
 std::string FullSyncController::whyNot(const Location& location, const FullSyncStart& m) const {
   const LocationRecord& record = location.record;
@@ -223,6 +230,8 @@ bool FullSyncController::take(Location& location, const Operations& operations) 
   Building& building = *location.building;
   const uint64_t firstSeq = building.lastSeq + 1;
   if (!building.pending.hold(firstSeq, operations)) return false;
+  // What only the building part hears of is evicted all the same.
+  if (location.pins != nullptr) pins_.applying(location, operations);
   tree_.wrote(store_.append(ReportRecord{.owner = location.worker->owner,
                                          .location = location.record.id,
                                          .generation = location.record.building->generation,
@@ -325,6 +334,7 @@ void FullSyncController::switchOver(Location& location) {
   record.building.reset();
   batch.steps.emplace_back(PutLocation{owner, record});
   tree_.switchToBuilding(location);
+  pins_.switched(location);
   const Ticket ticket = store_.write(std::move(batch));
   tree_.restartNumbering(location, lastSeq, ticket);
   location.journalOperations = lastSeq - part.baseSeq;

@@ -15,6 +15,7 @@
 #include "core/chunk_index.h"
 #include "core/clock.h"
 #include "core/messages.h"
+#include "core/pins.h"
 #include "core/registry_tree.h"
 #include "core/repair_controller.h"
 #include "core/result.h"
@@ -25,7 +26,7 @@ class FullSyncController {
  public:
   // Keeps all references.
   FullSyncController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store, Clock& clock,
-                     EventSink& events, RepairController& repair);
+                     EventSink& events, RepairController& repair, Pins& pins);
 
   // The worker of a session in force. Errors are of the message and change nothing; what the state
   // does not allow is an outcome.
@@ -69,6 +70,7 @@ class FullSyncController {
   Clock& clock_;
   EventSink& events_;
   RepairController& repair_;
+  Pins& pins_;
   std::function<void(Location&)> onSwitch_;
   std::deque<LocationRef> turns_;
 };

@@ -50,7 +50,6 @@ class FullSyncTracker {
   uint32_t slotsUsed() const { return slotsUsed_; }
   // Queued or backing off.
   uint32_t waiting() const { return static_cast<uint32_t>(syncs_.size()) - slotsUsed_; }
-  bool idle() const { return syncs_.empty(); }
 
  private:
   struct Sync {

@@ -41,7 +41,7 @@ std::optional<std::string> invalidHashes(std::span<const ChunkHash> hashes) {
 
 KvController::KvController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store,
                            Clock& clock, EventSink& events, RepairController& repair,
-                           FullSyncController& fullSyncs, uint64_t foldFloorOperations)
+                           FullSyncController& fullSyncs, Pins& pins, uint64_t foldFloorOperations)
     : tree_(tree),
       index_(index),
       store_(store),
@@ -49,6 +49,7 @@ KvController::KvController(RegistryTree& tree, ChunkIndex& index, RegistryStore&
       events_(events),
       repair_(repair),
       fullSyncs_(fullSyncs),
+      pins_(pins),
       foldFloor_(foldFloorOperations),
       matcher_(index, tree.directory()) {
   fullSyncs_.onSwitch([this](Location& location) { queueFold(location); });
@@ -124,14 +125,7 @@ ReportOutcome KvController::take(Location& location, const Report& report) {
 ReportOutcome KvController::beyondGap(Location& location, const Report& report) {
   if (repair_.wanted(location)) return ReportOutcome::kGap;
   if (!repair_.hold(location, location.gap, location.lastSeq + 1, report)) {
-    location.gap.clear();
-    location.sync = SyncState::kDiverged;
-    location.reason = Reason::kHeldOverflow;
-    ++tree_.counters().decisions[static_cast<size_t>(Reason::kHeldOverflow)];
-    events_.event(EventSink::Level::kWarning, describe(location) + ": DIVERGED (" +
-                                                  std::string(reasonName(Reason::kHeldOverflow)) +
-                                                  "), needs a full sync");
-    repair_.want(location, Reason::kHeldOverflow);
+    repair_.diverge(location, Reason::kHeldOverflow, "more operations than can be held");
     return ReportOutcome::kGap;
   }
   if (location.sync != SyncState::kReplaying) {
@@ -234,6 +228,8 @@ void KvController::replayRefused(SessionId session, std::string_view name, uint6
 
 void KvController::apply(Location& location, const Operations& operations) {
   Worker& worker = *location.worker;
+  if (location.pins != nullptr) [[unlikely]]
+    pins_.applying(location, operations);
   const ChunkIndex::Change change = index_.apply(location.holder, worker.modelSalt, operations);
   location.count += static_cast<uint64_t>(change.count);
   location.digest += change.digest;
@@ -342,7 +338,8 @@ void KvController::commitFold(Location& location, const FoldResult& result) {
 }
 
 Result<std::span<const LookupMatch>> KvController::lookup(std::string_view model,
-                                                          std::span<const ChunkHash> hashes) {
+                                                          std::span<const ChunkHash> hashes,
+                                                          bool withPins) {
   if (auto bad = invalidHashes(hashes)) return Error{ErrorCode::kInvalid, *bad};
   if (auto bad = invalidText("model", model, kModelBytesMax)) {
     return Error{ErrorCode::kInvalid, *bad};
@@ -353,11 +350,15 @@ Result<std::span<const LookupMatch>> KvController::lookup(std::string_view model
   for (size_t i = 0; i < instanceMatches_.size(); ++i) {
     const InstanceMatch& from = instanceMatches_[i];
     LookupMatch& to = lookupMatches_[i];
-    to.instance = tree_.instanceBySlot(from.instance)->record.instance;
+    const Instance& instance = *tree_.instanceBySlot(from.instance);
+    to.instance = instance.record.instance;
     to.location = tree_.locationName(from.location);
     to.chunks = from.chunks;
     to.allRanksChunks = from.allRanks;
     to.unconfirmed = from.unconfirmed;
+    to.pinnedChunks =
+        withPins ? pins_.pinnedPrefix(*instance.workers.at(from.rank), hashes.first(from.chunks))
+                 : 0;
     to.hits.clear();
     for (const LocationHits& hit : from.hits) {
       to.hits.emplace_back(tree_.locationName(hit.location), hit.chunks);

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/full_sync_controller.h"
 #include "core/messages.h"
+#include "core/pins.h"
 #include "core/prefix_match.h"
 #include "core/registry_tree.h"
 #include "core/repair_controller.h"
@@ -22,7 +23,7 @@ class KvController {
  public:
   KvController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store, Clock& clock,
                EventSink& events, RepairController& repair, FullSyncController& fullSyncs,
-               uint64_t foldFloorOperations);
+               Pins& pins, uint64_t foldFloorOperations);
 
   // handle_batched_kv_operations. An error (malformed, over a limit) changes nothing.
   Result<ReportOutcome> handleBatchedKvOperations(SessionId session, const Report& report);
@@ -38,9 +39,11 @@ class KvController {
   void replayRefused(SessionId session, std::string_view location, uint64_t incarnation);
 
   // lookup: every instance of which some rank holds the first chunk, best first. The answer is
-  // valid until the next call or change. An empty model is the default one.
+  // valid until the next call or change. An empty model is the default one. `withPins`: also how
+  // much of each prefix is pinned.
   Result<std::span<const LookupMatch>> lookup(std::string_view model,
-                                              std::span<const ChunkHash> hashes);
+                                              std::span<const ChunkHash> hashes,
+                                              bool withPins = false);
 
   // batched_p2p_lookup for the worker of a session: other instances, its own worker id, with a
   // peer URL; longest prefix first. Same validity.
@@ -79,6 +82,7 @@ class KvController {
   EventSink& events_;
   RepairController& repair_;
   FullSyncController& fullSyncs_;
+  Pins& pins_;
   const uint64_t foldFloor_;
   PrefixMatcher matcher_;
   std::vector<InstanceMatch> instanceMatches_;

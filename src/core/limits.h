@@ -21,6 +21,11 @@ inline constexpr size_t kOperationKeysWaitingMax = size_t{1} << 24;  // not sent
 inline constexpr size_t kEventsKeptMax = 100'000;
 inline constexpr size_t kEventsPerQueryMax = 10'000;
 inline constexpr size_t kOutcomeErrorBytesMax = 1024;
+// Chunks that are pinned, of all locations; how long; in a list of pins, entries and chunks.
+inline constexpr uint64_t kPinsMax = 1u << 20;
+inline constexpr uint64_t kPinTtlSecondsMax = 315'360'000;
+inline constexpr size_t kPinEntriesPerQueryMax = 10'000;
+inline constexpr size_t kPinnedChunksPerQueryMax = 65'536;
 inline constexpr size_t kWorkerIdsPerQueryMax = 65536;
 inline constexpr size_t kWorkersMaxDefault = 4096;
 inline constexpr size_t kLocationsPerWorkerMax = 64;

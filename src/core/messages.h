@@ -174,6 +174,7 @@ struct LookupMatch {
   std::string_view location;
   uint32_t chunks = 0;
   uint32_t allRanksChunks = 0;
+  uint32_t pinnedChunks = 0;  // of the best rank, from the first on; where that was asked for
   bool unconfirmed = false;
   std::vector<std::pair<std::string_view, uint32_t>> hits;
 };

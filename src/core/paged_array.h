@@ -8,7 +8,7 @@
 
 namespace holdfast {
 
-template <typename T>
+template <typename T, size_t kPage = 1024>
 class PagedArray {
  public:
   size_t size() const { return size_; }
@@ -26,7 +26,6 @@ class PagedArray {
   }
 
  private:
-  static constexpr size_t kPage = 1024;
   std::vector<std::unique_ptr<T[]>> pages_;
   size_t size_ = 0;
 };

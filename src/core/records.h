@@ -79,4 +79,16 @@ struct LocationRecord {
   std::optional<BuildingPart> building;
 };
 
+// That a chunk of a location is pinned.
+struct PinRecord {
+  std::string eventId;         // of the operation that pinned it last
+  uint64_t pinnedWallMs = 0;   // when that was asked for
+  uint64_t expiresWallMs = 0;  // 0: pinned for as long as it is held
+
+  bool expired(uint64_t nowWallMs) const {
+    return expiresWallMs != 0 && nowWallMs >= expiresWallMs;
+  }
+  friend bool operator==(const PinRecord&, const PinRecord&) = default;
+};
+
 }  // namespace holdfast

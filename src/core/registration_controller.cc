@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/ids.h"
+#include "core/pins.h"
 #include "core/resume_policy.h"
 
 namespace holdfast {
@@ -169,6 +170,10 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
     while (!worker.locations.empty()) tree_.removeLocation(*worker.locations.back());
   }
   WorkerRecord& record = worker.record;
+  if (record.run != registration.run) {
+    // Pins lived in the memory of the other process.
+    for (const auto& location : worker.locations) dropPins(*location, batch);
+  }
   record.ip = registration.ip;
   record.port = registration.port;
   record.peerUrl = registration.peerUrl;
@@ -354,6 +359,7 @@ void RegistrationController::carryOut(Location& location, const LocationStatemen
       if (!live.hidden) {
         live.hidden = true;
         batch.steps.emplace_back(PutLocation{owner, record});
+        dropPins(location, batch);
       }
       diverged();
       break;

@@ -10,12 +10,14 @@ Registry::Registry(const RegistryOptions& options, Clock& clock, RegistryStore& 
       index_(options.index),
       tree_(index_, options.defaultModel),
       repair_(tree_, store, clock, events, options.repair),
-      fullSyncs_(tree_, index_, store, clock, events, repair_),
+      pins_(tree_, index_, store, clock),
+      fullSyncs_(tree_, index_, store, clock, events, repair_, pins_),
       registration_(tree_, store, clock, events, repair_, options.lifeCycle),
-      kv_(tree_, index_, store, clock, events, repair_, fullSyncs_, options.foldFloorOperations) {}
+      kv_(tree_, index_, store, clock, events, repair_, fullSyncs_, pins_,
+          options.foldFloorOperations) {}
 
 RecoveryReport Registry::recover() {
-  RegistryLoader loader(tree_, index_, events_, clock_.steadyMs());
+  RegistryLoader loader(tree_, index_, pins_, events_, clock_.steadyMs());
   store_.recover(loader);
   const RecoveryReport report = loader.complete(store_);
   recoveredEvents_ = loader.takeEvents();
@@ -32,12 +34,14 @@ RecoveryReport Registry::recover() {
 void Registry::tick() {
   registration_.tick();
   repair_.tick();
+  pins_.tick();
   tree_.retireWaiting();
   kv_.startFolds();
 }
 
 bool Registry::work() {
-  const bool more = kv_.work();
+  const bool reports = kv_.work();
+  const bool more = pins_.work() || reports;
   if (index_.sweep(ChunkIndex::kSweepSlots)) {
     if (tree_.waitingRetirements() == 0) return more;
     tree_.retireWaiting();
@@ -46,6 +50,7 @@ bool Registry::work() {
 }
 
 void Registry::restart(const std::string& why) {
+  pins_.restart();
   registration_.restart(why);
   fullSyncs_.restart();
   kv_.restart();

@@ -12,6 +12,7 @@
 #include "core/full_sync_controller.h"
 #include "core/kv_controller.h"
 #include "core/messages.h"
+#include "core/pins.h"
 #include "core/registration_controller.h"
 #include "core/registry_digest.h"
 #include "core/registry_loader.h"
@@ -45,17 +46,18 @@ class Registry : public StoreListener {
   const RegistrationController& registration() const { return registration_; }
   KvController& kv() { return kv_; }
   const RepairController& repair() const { return repair_; }
+  Pins& pins() { return pins_; }
   // Of the steady clock that time-outs go by.
   uint64_t nowMs() const { return clock_.steadyMs(); }
   const RegistryTree& tree() const { return tree_; }
   const Counters& counters() const { return tree_.counters(); }
   const ChunkIndex& index() const { return index_; }
 
-  // Time-outs of the life-cycle and of repairs, waiting retirements, folds. Every 100 ms or so;
-  // after a poll of the sockets, so that a stalled loop does not expire a healthy fleet.
+  // Time-outs of the life-cycle, of repairs and of pins, waiting retirements, folds. Every 100 ms
+  // or so; after a poll of the sockets, so that a stalled loop does not expire a healthy fleet.
   void tick();
-  // One bounded piece of background work (held reports, full syncs, a turn of the sweep). False
-  // when there is none left.
+  // One bounded piece of background work (held reports, full syncs, pins that are over, a turn of
+  // the sweep). False when there is none left.
   bool work();
 
   // Brings everything to where a restart on what is queued to the store would bring it, and keeps
@@ -83,6 +85,7 @@ class Registry : public StoreListener {
   ChunkIndex index_;
   RegistryTree tree_;
   RepairController repair_;
+  Pins pins_;
   FullSyncController fullSyncs_;
   RegistrationController registration_;
   KvController kv_;

@@ -1,15 +1,16 @@
 #include "core/registry_loader.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/check.h"
 #include "core/repair_controller.h"
 
 namespace holdfast {
 
-RegistryLoader::RegistryLoader(RegistryTree& tree, ChunkIndex& index, EventSink& events,
+RegistryLoader::RegistryLoader(RegistryTree& tree, ChunkIndex& index, Pins& pins, EventSink& events,
                                uint64_t nowMs)
-    : tree_(tree), index_(index), events_(events), nowMs_(nowMs) {}
+    : tree_(tree), index_(index), pins_(pins), events_(events), nowMs_(nowMs) {}
 
 void RegistryLoader::begin(const RecoverySummary& summary) {
   index_.reserve(summary.distinctEstimate);
@@ -157,6 +158,13 @@ void RegistryLoader::buildingJournal(OwnerId owner, uint16_t id, const JournalEn
   loading->tooMuchHeld |= !building->pending.hold(entry.firstSeq, entry.operations);
 }
 
+void RegistryLoader::pins(OwnerId owner, uint16_t id, const PinRecord& record,
+                          std::span<const ChunkHash> chunks) {
+  Loading* loading = find(owner, id);
+  if (loading == nullptr) return;
+  pins_.recovered(*loading->location, record, chunks, families_[owner].pinsDropped);
+}
+
 void RegistryLoader::finish(OwnerId owner) {
   Family& family = families_[owner];
   for (Loading& loading : family.locations) {
@@ -177,6 +185,8 @@ void RegistryLoader::finish(OwnerId owner) {
       location.reason = Reason::kSyncContinues;
       if (loading.tooMuchHeld) abandoned_.push_back(&location);
     }
+    auto& steps = family.pinsDropped.steps;
+    std::move(steps.begin(), steps.end(), std::back_inserter(pinsDropped_.steps));
   }
   tree_.refreshVisibility(*family.worker);
   families_.erase(owner);
@@ -188,6 +198,7 @@ void RegistryLoader::quarantine(Worker& worker, const std::string& reason) {
   for (const auto& location : worker.locations) {
     tree_.dropBuilding(*location);
     tree_.renewHolder(*location);
+    location->pins.reset();
     location->record.building.reset();
     location->lastSeq = 0;
     location->record.live = LivePart{};
@@ -234,6 +245,7 @@ RecoveryReport RegistryLoader::complete(RegistryStore& store) {
   // What these full syncs brought cannot be held until their batches are there.
   for (Location* location : abandoned_) abandonBuilding(tree_, *location, batch);
   if (!batch.steps.empty()) tree_.wrote(store.write(std::move(batch)));
+  if (!pinsDropped_.steps.empty()) tree_.wrote(store.write(std::move(pinsDropped_)));
   report_.instances = tree_.instances().size();
   report_.chunks = tree_.memberships();
   return report_;

@@ -11,6 +11,7 @@
 
 #include "core/chunk_index.h"
 #include "core/messages.h"
+#include "core/pins.h"
 #include "core/registry_store.h"
 #include "core/registry_tree.h"
 
@@ -26,7 +27,8 @@ struct RecoveryReport {
 class RegistryLoader : public RecoverySink {
  public:
   // `nowMs` is the steady clock's time of the start.
-  RegistryLoader(RegistryTree& tree, ChunkIndex& index, EventSink& events, uint64_t nowMs);
+  RegistryLoader(RegistryTree& tree, ChunkIndex& index, Pins& pins, EventSink& events,
+                 uint64_t nowMs);
 
   void begin(const RecoverySummary& summary) override;
   void event(EventRecord record) override { recoveredEvents_.push_back(std::move(record)); }
@@ -38,12 +40,14 @@ class RegistryLoader : public RecoverySink {
   void batch(OwnerId owner, uint16_t location, uint32_t number,
              std::span<const ChunkHash> keys) override;
   void buildingJournal(OwnerId owner, uint16_t location, const JournalEntry& entry) override;
+  void pins(OwnerId owner, uint16_t location, const PinRecord& record,
+            std::span<const ChunkHash> chunks) override;
   void finish(OwnerId owner) override;
   void damaged(OwnerId owner, const std::string& instance, bool isWorker, uint32_t worker,
                const std::string& reason) override;
 
   // After the store's recover() returned. What must be written to make the store whole again:
-  // instances whose records were lost, full syncs that cannot go on.
+  // instances whose records were lost, full syncs that cannot go on, pins of what is not held.
   RecoveryReport complete(RegistryStore& store);
   // The cache operations that the store remembers; once.
   std::vector<EventRecord> takeEvents() { return std::move(recoveredEvents_); }
@@ -61,6 +65,7 @@ class RegistryLoader : public RecoverySink {
     Worker* worker = nullptr;
     std::string damage;
     std::vector<Loading> locations;
+    StoreBatch pinsDropped;
   };
 
   Loading* find(OwnerId owner, uint16_t location);
@@ -70,11 +75,13 @@ class RegistryLoader : public RecoverySink {
 
   RegistryTree& tree_;
   ChunkIndex& index_;
+  Pins& pins_;
   EventSink& events_;
   const uint64_t nowMs_;
   std::unordered_map<OwnerId, Family> families_;
   std::vector<OwnerId> damagedInstances_;
   std::vector<Location*> abandoned_;
+  StoreBatch pinsDropped_;
   std::vector<EventRecord> recoveredEvents_;
   RecoveryReport report_;
 };

@@ -91,6 +91,23 @@ struct DropJournal {
   uint32_t stream;
   uint64_t throughSeq;
 };
+// These chunks are pinned; a chunk's older pin is replaced.
+struct PutPins {
+  OwnerId owner;
+  uint16_t location;
+  PinRecord record;
+  std::vector<ChunkHash> chunks;
+};
+struct DropPins {
+  OwnerId owner;
+  uint16_t location;
+  std::vector<ChunkHash> chunks;
+};
+// All of the location.
+struct DropAllPins {
+  OwnerId owner;
+  uint16_t location;
+};
 // Everything of the owner; its family goes back to the pool. The id may be claimed again.
 struct Release {
   OwnerId owner;
@@ -104,8 +121,9 @@ struct DropEvent {
   std::string id;
 };
 
-using StoreStep = std::variant<PutInstance, PutWorker, PutLocation, DropGeneration, DropLocation,
-                               DropFold, DropJournal, Release, PutEvent, DropEvent>;
+using StoreStep =
+    std::variant<PutInstance, PutWorker, PutLocation, DropGeneration, DropLocation, DropFold,
+                 DropJournal, PutPins, DropPins, DropAllPins, Release, PutEvent, DropEvent>;
 
 // Applied in order, atomically.
 struct StoreBatch {
@@ -169,7 +187,8 @@ struct RecoverySummary {
 // all workers with their locations; then the contents, worker by worker (different workers may
 // interleave): of each location the segments of its live part (in key order; batches as they came),
 // then its journal by (stream, seq), then the batches of its building part by number, then that
-// one's journal; finish once per worker. The sink checks continuity, counts and digests.
+// one's journal, then its pins; finish once per worker. The sink checks continuity, counts and
+// digests, and that what is pinned is held.
 class RecoverySink {
  public:
   virtual ~RecoverySink() = default;
@@ -184,6 +203,9 @@ class RecoverySink {
   virtual void batch(OwnerId owner, uint16_t location, uint32_t number,
                      std::span<const ChunkHash> keys) = 0;
   virtual void buildingJournal(OwnerId owner, uint16_t location, const JournalEntry& entry) = 0;
+  // Chunks that were pinned alike.
+  virtual void pins(OwnerId owner, uint16_t location, const PinRecord& record,
+                    std::span<const ChunkHash> chunks) = 0;
   virtual void finish(OwnerId owner) = 0;
   // The family of this worker or instance cannot be read. Comes instead of finish(), possibly
   // after some of its contents, possibly without worker() having been called. For a worker,

@@ -16,6 +16,7 @@
 #include "core/clock.h"
 #include "core/held_reports.h"
 #include "core/limits.h"
+#include "core/location_pins.h"
 #include "core/messages.h"
 #include "core/prefix_match.h"
 #include "core/records.h"
@@ -115,6 +116,7 @@ struct Location {
   Gap gap;
   bool turnQueued = false;  // held reports wait for their turn
   std::unique_ptr<Building> building;
+  std::unique_ptr<LocationPins> pins;  // null where nothing is pinned
   CompletedSync completedSync;
   Reason syncReason = Reason::kNone;  // why a full sync is wanted, where one is
   // Of a legacy client: the last seq that it gave, in its own numbering; seqs here are ours.
@@ -237,6 +239,14 @@ class RegistryTree {
   uint64_t memberships() const { return memberships_; }
   void changeMemberships(int64_t by) { memberships_ += static_cast<uint64_t>(by); }
 
+  // Of all locations.
+  uint64_t pins() const { return pins_; }
+  // Made where there are none yet: the caller pins something.
+  LocationPins& pinsOf(Location& location) {
+    if (location.pins == nullptr) location.pins = std::make_unique<LocationPins>(pins_);
+    return *location.pins;
+  }
+
   const HolderDirectory& directory() const { return directory_; }
   std::string_view locationName(uint16_t nameId) const { return locationNames_[nameId]; }
   const std::string& defaultModel() const { return defaultModel_; }
@@ -255,7 +265,9 @@ class RegistryTree {
 
   ChunkIndex& index_;
   const std::string defaultModel_;
-  HeldBudget heldBudget_;  // outlives the locations
+  // These two outlive the locations.
+  HeldBudget heldBudget_;
+  uint64_t pins_ = 0;
   std::map<std::string, std::unique_ptr<Instance>, std::less<>> instances_;
   std::vector<Instance*> instancesBySlot_;
   std::vector<uint32_t> freeInstanceSlots_;

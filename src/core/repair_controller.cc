@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/pins.h"
 #include "core/resume_policy.h"
 
 namespace holdfast {
@@ -24,6 +25,7 @@ void abandonBuilding(RegistryTree& tree, Location& location, StoreBatch& batch) 
 void beginGeneration(RegistryTree& tree, Location& location, uint64_t incarnation, uint64_t seq,
                      StoreBatch& batch) {
   abandonBuilding(tree, location, batch);
+  dropPins(location, batch);
   LocationRecord& record = location.record;
   const OwnerId owner = location.worker->owner;
   // A location that is new has none yet.
@@ -54,14 +56,9 @@ RepairController::RepairController(RegistryTree& tree, RegistryStore& store, Clo
       options_(options),
       tracker_(options.fullSync) {}
 
-void RepairController::wait(Replay& replay, uint64_t to) const {
-  const uint64_t now = clock_.steadyMs();
-  replay = {to, now + options_.replayAgainMs, now + options_.replayTimeoutMs};
-}
-
 void RepairController::askReplay(Location& location, Gap& gap, uint64_t from, uint64_t to) {
   ++tree_.counters().replays;
-  wait(gap.replay, to);
+  expectReplay(gap, to);
   const bool ofBuilding = location.building != nullptr && &location.building->gap == &gap;
   const uint64_t incarnation =
       ofBuilding ? location.record.building->incarnation : location.record.live.incarnation;
@@ -69,7 +66,8 @@ void RepairController::askReplay(Location& location, Gap& gap, uint64_t from, ui
 }
 
 void RepairController::expectReplay(Gap& gap, uint64_t to) const {
-  wait(gap.replay, to);
+  const uint64_t now = clock_.steadyMs();
+  gap.replay = {to, now + options_.replayAgainMs, now + options_.replayTimeoutMs};
 }
 
 void RepairController::advanced(Gap& gap, uint64_t seq) {
@@ -77,7 +75,7 @@ void RepairController::advanced(Gap& gap, uint64_t seq) {
   if (seq >= gap.replay.to) {
     gap.replay = {};
   } else {
-    wait(gap.replay, gap.replay.to);
+    expectReplay(gap, gap.replay.to);
   }
 }
 
@@ -104,8 +102,12 @@ void RepairController::replayFailed(Location& location, bool ofBuilding, Reason 
   ++tree_.counters().replaysFailed;
   if (ofBuilding) {
     fail(location, why);
-    return;
+  } else {
+    diverge(location, reason, why);
   }
+}
+
+void RepairController::diverge(Location& location, Reason reason, const std::string& why) {
   location.gap.clear();
   events_.event(EventSink::Level::kWarning,
                 describe(location) + ": " + why + "; needs a full sync");

@@ -32,7 +32,8 @@ class RepairController {
 
   // Has the worker report `from` to `to` again.
   void askReplay(Location& location, Gap& gap, uint64_t from, uint64_t to);
-  // A registration's answer tells the worker where to go on; it had got to `to`.
+  // Operations up to `to` are on their way: asked for, or the answer to a registration tells the
+  // worker to go on where we are and it had got to there.
   void expectReplay(Gap& gap, uint64_t to) const;
   // Operations up to `seq` have come.
   void advanced(Gap& gap, uint64_t seq);
@@ -49,6 +50,8 @@ class RepairController {
   bool wanted(const Location& location) const {
     return tracker_.phase(location.serial) != FullSyncTracker::Phase::kNone;
   }
+  // What it holds cannot be mended with less: DIVERGED, and it needs one.
+  void diverge(Location& location, Reason reason, const std::string& why);
   // It needs none, or nobody is there to make it: no session, or the location is to be forgotten.
   void settle(Location& location);
   void settle(Worker& worker);
@@ -72,7 +75,6 @@ class RepairController {
   bool askable(uint64_t serial) const;
   void failed(Location& location, const std::string& why);
   void replayFailed(Location& location, bool ofBuilding, Reason reason, const std::string& why);
-  void wait(Replay& replay, uint64_t to) const;
   void checkReplay(Location& location, Gap& gap, uint64_t nowMs);
 
   RegistryTree& tree_;

@@ -47,9 +47,14 @@ bool leavesEvent(OperationKind kind) {
 
 }  // namespace
 
-Executor::Executor(const RegistryTree& tree, RegistryStore& store, Clock& clock,
+Executor::Executor(const RegistryTree& tree, Pins& pins, RegistryStore& store, Clock& clock,
                    const Options& options, std::function<uint64_t()> random)
-    : tree_(tree), store_(store), clock_(clock), options_(options), random_(std::move(random)) {}
+    : tree_(tree),
+      pins_(pins),
+      store_(store),
+      clock_(clock),
+      options_(options),
+      random_(std::move(random)) {}
 
 void Executor::recover(std::vector<EventRecord> events) {
   std::sort(events.begin(), events.end(), [](const EventRecord& a, const EventRecord& b) {
@@ -71,6 +76,7 @@ void Executor::recover(std::vector<EventRecord> events) {
       if (!rank.final()) rank.status = RankStatus::kUnknown;
     }
     track(event);
+    keysWaiting_ += event.record.toPin.size();
     for (RankRecord& rank : event.record.ranks) {
       if (!rank.final() && tree_.findWorker(event.record.instance, rank.worker) == nullptr) {
         finishRank(event, rank, RankStatus::kLost, "the worker was forgotten");
@@ -88,7 +94,7 @@ void Executor::recover(std::vector<EventRecord> events) {
 }
 
 bool Executor::quiet() const {
-  return writes_.empty() && settledHealth_.empty() &&
+  return writes_.empty() && pinned_.empty() && settledHealth_.empty() &&
          std::none_of(log_.unfinished().begin(), log_.unfinished().end(), [](const auto& one) {
            return one.second->record.kind == OperationKind::kHealth;
          });
@@ -99,7 +105,9 @@ void Executor::restart() {
   sending_.clear();
   checks_.clear();
   for (const auto& [number, event] : log_.unfinished()) {
-    dropChunks(*event);
+    // Those of a pin are in its record.
+    keysWaiting_ -= event->chunks.size();
+    event->chunks = {};
     event->deadlineMs =
         clock_.steadyMs() + options_.timeoutMs[static_cast<size_t>(event->record.kind)];
     for (RankRecord& rank : event->record.ranks) {
@@ -199,13 +207,17 @@ Result<const Event*> Executor::start(OperationRequest request) {
   }
   if (keysWaiting_ + request.chunks.size() > kOperationKeysWaitingMax) {
     return Error{ErrorCode::kUnavailable, "operations on " + std::to_string(keysWaiting_) +
-                                              " chunks wait to be sent, at most " +
+                                              " chunks are under way, at most " +
                                               std::to_string(kOperationKeysWaitingMax) +
                                               " may; try again soon"};
   }
+  if (request.kind == OperationKind::kPin) {
+    if (auto error = tooManyPins(request)) return *error;
+  }
   Event& event = add(request);
-  event.chunks = std::move(request.chunks);
-  keysWaiting_ += event.chunks.size();
+  keysWaiting_ += request.chunks.size();
+  const bool pins = request.kind == OperationKind::kPin;
+  (pins ? event.record.toPin : event.chunks) = std::move(request.chunks);
   if (leavesEvent(event.record.kind)) {
     write(event, true);
   } else {
@@ -230,6 +242,7 @@ Event& Executor::add(const OperationRequest& request) {
   record.toLocation = request.toLocation;
   record.method = request.method;
   record.copy = request.copy;
+  record.ttlSeconds = request.ttlSeconds;
   record.chunks = request.allChunks ? 0 : static_cast<uint32_t>(request.chunks.size());
   record.arguments = digestOf(request);
   record.createdWallMs = clock_.wallMs();
@@ -278,7 +291,8 @@ void Executor::send(Event& event, size_t index) {
   operation.kind = record.kind;
   operation.location = record.location;
   operation.allChunks = record.chunks == 0;
-  operation.chunks = event.chunks;
+  operation.chunks = record.kind == OperationKind::kPin ? record.toPin : event.chunks;
+  operation.ttlSeconds = record.ttlSeconds;
   operation.method = record.method;
   operation.copy = record.copy;
   const Worker& worker = *tree_.findWorker(record.instance, rank.worker);
@@ -330,6 +344,13 @@ void Executor::answered(SessionId session, uint64_t number, const OperationOutco
     case OperationOutcome::Status::kNeverRun:
       return finishRank(*event, *rank, RankStatus::kNeverRun, readable(outcome.error));
     case OperationOutcome::Status::kDone:
+      if (event->record.kind == OperationKind::kPin && outcome.numTokens != 0) {
+        const bool isNext = pinned_.empty();
+        pinned_.push_back(
+            {{event->serial, static_cast<size_t>(rank - ranks.begin())}, outcome.numTokens});
+        if (isNext) recordPins();
+        return;
+      }
       rank->numTokens = outcome.numTokens;
       rank->errorCode = outcome.errorCode;
       return finishRank(*event, *rank, RankStatus::kDone, {});
@@ -414,8 +435,9 @@ void Executor::finish(Event& event) {
 }
 
 void Executor::dropChunks(Event& event) {
-  keysWaiting_ -= event.chunks.size();
+  keysWaiting_ -= event.chunks.size() + event.record.toPin.size();
   event.chunks = {};
+  event.record.toPin = {};
 }
 
 void Executor::settle(Event& event) {
@@ -512,8 +534,9 @@ bool Executor::forgetOld() {
 }
 
 bool Executor::work() {
-  const bool more = advance();
-  return forgetOld() || more;
+  const bool messages = advance();
+  const bool pins = recordPins();
+  return forgetOld() || messages || pins;
 }
 
 bool Executor::advance() {
@@ -531,11 +554,12 @@ bool Executor::advance() {
       Event* event = log_.bySerial(next.serial);
       if (event == nullptr || event->finishedPlace != 0 ||
           next.rank == event->record.ranks.size()) {
-        if (event != nullptr) dropChunks(*event);
+        // A pin's are wanted when its ranks answer.
+        if (event != nullptr && event->record.toPin.empty()) dropChunks(*event);
         sending_.pop_front();
         continue;
       }
-      keys += event->chunks.size();
+      keys += event->chunks.size() + event->record.toPin.size();
       send(*event, next.rank++);
     } else {
       return false;

@@ -4,7 +4,8 @@
 //         -> final, recorded -> recorded on the disk -> whoever waits is answered
 //
 // Deterministic, as core is: requests, answers, sessions, completions of the store, ticks and time
-// come in by argument. The registry is only read: what an operation changes, workers report.
+// come in by argument. The registry is only read: what an operation changes, workers report. But
+// what a rank has pinned nobody reports: it is recorded before the rank counts as done.
 #pragma once
 
 #include <array>
@@ -22,6 +23,7 @@
 #include "core/clock.h"
 #include "core/limits.h"
 #include "core/messages.h"
+#include "core/pins.h"
 #include "core/registry_store.h"
 #include "core/registry_tree.h"
 #include "core/result.h"
@@ -42,8 +44,8 @@ class Executor final : public SessionObserver {
   };
 
   // Keeps all references. `random` gives 64 random bits.
-  Executor(const RegistryTree& tree, RegistryStore& store, Clock& clock, const Options& options,
-           std::function<uint64_t()> random);
+  Executor(const RegistryTree& tree, Pins& pins, RegistryStore& store, Clock& clock,
+           const Options& options, std::function<uint64_t()> random);
 
   // What the store remembered; after the registry's recovery and before any other input. What was
   // under way is unknown until its workers say.
@@ -65,8 +67,8 @@ class Executor final : public SessionObserver {
   void committed(Ticket upTo);
   // Time-outs, retention. Every 100 ms or so.
   void tick();
-  // One bounded piece of what is to be sent to workers, or to be forgotten. False when nothing is
-  // left.
+  // One bounded piece of what is to be sent to workers, recorded as pinned, or forgotten. False
+  // when nothing is left.
   bool work();
 
   // Whether everything that is remembered is on the disk, and nobody waits for a rank's health.
@@ -90,14 +92,23 @@ class Executor final : public SessionObserver {
     uint64_t serial = 0;
     size_t rank = 0;
   };
+  // A rank has done its pin; the chunks from this one on are to be recorded.
+  struct Pinned {
+    RankOf of;
+    uint64_t numTokens = 0;
+    size_t next = 0;
+  };
 
   std::optional<Error> notReady(const OperationRequest& request) const;
   std::optional<Error> notReady(std::string_view instance, std::string_view location) const;
+  std::optional<Error> tooManyPins(const OperationRequest& request) const;
   Event& add(const OperationRequest& request);
   void track(Event& event);
   void send(Event& event, size_t rank);
   std::string whyNotSent(const Event& event, const RankRecord& rank) const;
   void check(Event& event, size_t rank);
+  // Some of what a rank has pinned. False when nothing is left.
+  bool recordPins();
   // The rank is final; so is the event with the last one.
   void finishRank(Event& event, RankRecord& rank, RankStatus status, std::string error);
   void expire(Event& event);
@@ -114,6 +125,7 @@ class Executor final : public SessionObserver {
   void forOpenRanks(const Worker& worker, Visit visit);
 
   const RegistryTree& tree_;
+  Pins& pins_;
   RegistryStore& store_;
   Clock& clock_;
   const Options options_;
@@ -122,12 +134,13 @@ class Executor final : public SessionObserver {
 
   EventLog log_;
   std::map<WorkerKey, std::set<uint64_t>> openByWorker_;  // serials of events
-  size_t keysWaiting_ = 0;                                // in `chunks` of all events
+  size_t keysWaiting_ = 0;                                // in `chunks` and `toPin` of all events
   Ticket committed_ = 0;
   std::deque<std::pair<Ticket, uint64_t>> writes_;  // not committed: ticket, serial
   std::deque<RankOf> sending_;                      // the event's ranks from this one on
   std::deque<RankOf> checks_;                       // to be asked what became of it
-  std::deque<uint64_t> settledHealth_;              // serials: they leave no event
+  std::deque<Pinned> pinned_;
+  std::deque<uint64_t> settledHealth_;  // serials: they leave no event
 };
 
 }  // namespace holdfast

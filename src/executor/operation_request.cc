@@ -44,6 +44,11 @@ std::optional<std::string> invalidRequest(const OperationRequest& request) {
   if (auto bad = invalidId("location name", request.location, kLocationNameBytesMax)) return bad;
   if (auto bad = invalidChunks(request)) return bad;
   switch (request.kind) {
+    case OperationKind::kPin:
+      if (request.ttlSeconds <= kPinTtlSecondsMax) return std::nullopt;
+      return "a time to live of " + std::to_string(request.ttlSeconds) + " seconds, at most " +
+             std::to_string(kPinTtlSecondsMax) +
+             " are allowed; 0 pins the chunks for as long as they are held";
     case OperationKind::kCompress:
     case OperationKind::kDecompress:
       return invalidId("method", request.method, kMethodBytesMax);
@@ -64,8 +69,8 @@ std::optional<std::string> invalidRequest(const OperationRequest& request) {
 }
 
 ArgumentsDigest digestOf(const OperationRequest& request) {
-  // kind:u64 instance location allChunks:u64 method toInstance toLocation copy:u64 hash:u64...
-  // Texts are preceded by their length.
+  // kind:u64 instance location allChunks:u64 method toInstance toLocation flags:u64 hash:u64...
+  // Texts are preceded by their length; flags are copy + 2 * ttlSeconds.
   std::string encoding;
   put(encoding, static_cast<uint64_t>(request.kind));
   put(encoding, request.instance);
@@ -74,7 +79,7 @@ ArgumentsDigest digestOf(const OperationRequest& request) {
   put(encoding, request.method);
   put(encoding, request.toInstance);
   put(encoding, request.toLocation);
-  put(encoding, uint64_t{request.copy});
+  put(encoding, uint64_t{request.copy} + 2 * request.ttlSeconds);
   encoding.append(reinterpret_cast<const char*>(request.chunks.data()),
                   request.chunks.size() * sizeof(ChunkHash));
   const XXH128_hash_t hash = XXH3_128bits(encoding.data(), encoding.size());

@@ -19,7 +19,8 @@ struct OperationRequest {
   std::string method;             // of compress and decompress: 1 to 128 bytes
   std::string toInstance;         // of a move
   std::string toLocation;
-  bool copy = false;  // of a move: the source keeps its chunks
+  bool copy = false;        // of a move: the source keeps its chunks
+  uint64_t ttlSeconds = 0;  // of a pin; 0: for as long as the chunks are held
 };
 
 // What is wrong with the request whatever the state of the registry, as a sentence.

@@ -1,5 +1,8 @@
 #include "memory/fault_ahead.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 namespace holdfast {
@@ -49,6 +52,8 @@ void FaultAhead::wait() {
 }
 
 void FaultAhead::run() {
+  // The loop, which brings what is not here yet by itself, is not to wait for this.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [&] { return stop_ || !ranges_.empty(); });

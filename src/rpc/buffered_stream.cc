@@ -24,16 +24,20 @@ size_t BufferedStream::takeBuffered(kj::byte* to, size_t bytesMax) {
 
 kj::Promise<size_t> BufferedStream::tryRead(void* buffer, size_t minBytes, size_t maxBytes) {
   auto* to = static_cast<kj::byte*>(buffer);
-  const size_t had = takeBuffered(to, maxBytes);
-  if (had >= minBytes) return had;
-  const size_t needed = minBytes - had;
-  if (!budgeted_) return read(to, had, needed, maxBytes);
+  if (!budgeted_) return readNow(to, minBytes, maxBytes);
+  // What is here already has its price too: it is the work behind it that others wait for.
   return budget_.ready()
-      .then([this, to, had, needed, maxBytes]() { return read(to, had, needed, maxBytes); })
+      .then([this, to, minBytes, maxBytes]() { return readNow(to, minBytes, maxBytes); })
       .then([this](size_t got) {
-        budget_.spent(got + inEnd_ - inBegin_);
+        budget_.spent(got);
         return got;
       });
+}
+
+kj::Promise<size_t> BufferedStream::readNow(kj::byte* to, size_t minBytes, size_t maxBytes) {
+  const size_t had = takeBuffered(to, maxBytes);
+  if (had >= minBytes) return had;
+  return read(to, had, minBytes - had, maxBytes);
 }
 
 kj::Promise<size_t> BufferedStream::read(kj::byte* to, size_t had, size_t needed, size_t maxBytes) {

@@ -45,6 +45,7 @@ class BufferedStream final : public kj::AsyncIoStream {
   // Writes wait while more is waiting to be sent.
   static constexpr size_t kWaitingBytesMax = 1 << 20;
 
+  kj::Promise<size_t> readNow(kj::byte* to, size_t minBytes, size_t maxBytes);
   kj::Promise<size_t> read(kj::byte* to, size_t had, size_t needed, size_t maxBytes);
   size_t takeBuffered(kj::byte* to, size_t bytesMax);
   kj::Promise<void> append(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces);

@@ -149,6 +149,7 @@ void write(const Registry& registry, Location& location, uint64_t nowMs,
   to.getDigest().setA(location.digest.a);
   to.getDigest().setB(location.digest.b);
   to.setHidden(location.record.live.hidden);
+  to.setPins(location.pins == nullptr ? 0 : location.pins->size());
   to.setJournalOperations(location.journalOperations);
   to.setHeldOperations(location.gap.held.operations() +
                        (location.building ? location.building->gap.held.operations() +

@@ -31,6 +31,7 @@ void write(const WorkerOperation& operation, schema::WorkerOperationMsg::Builder
   }
   to.setMethod(textOf(operation.method));
   to.setCopy(operation.copy);
+  to.setTtlSeconds(operation.ttlSeconds);
   if (operation.kind != OperationKind::kMove) return;
   auto destination = to.initDestination();
   destination.setInstanceId(textOf(operation.destination.instance));
@@ -62,6 +63,7 @@ void write(const EventRecord& event, WithRanks withRanks, schema::EventInfo::Bui
   to.setMethod(textOf(event.method));
   to.setCopy(event.copy);
   to.setChunks(event.chunks);
+  to.setTtlSeconds(event.ttlSeconds);
   to.setStatus(static_cast<schema::EventStatus>(summary.status));
   to.setNumTokens(summary.numTokens);
   to.setError(textOf(summary.error));

@@ -57,6 +57,7 @@ void writeTree(const RegistryTree& tree, schema::StatusRetMsg::Builder to) {
   to.setLocationsReplaying(inState[static_cast<size_t>(SyncState::kReplaying)]);
   to.setLocationsSyncing(inState[static_cast<size_t>(SyncState::kSyncing)]);
   to.setMemberships(tree.memberships());
+  to.setPins(tree.pins());
 }
 
 }  // namespace

@@ -87,6 +87,7 @@ kj::Promise<void> OrchestratorService::pin(PinContext context) {
   const auto message = context.getParams().getMessage();
   OperationRequest request = requestOf(OperationKind::kPin, message);
   request.location = stringOf(message.getLocation());
+  request.ttlSeconds = message.getTtlSeconds();
   if (auto error = select(message.getChunks(), request)) return wireError(*error);
   return operate(context, std::move(request), message.getNoWait());
 }

@@ -22,7 +22,7 @@ std::optional<Error> invalidEventId(capnp::Text::Reader eventId) {
 // Words that an answer needs, so that it is built in one piece and nothing is cleared in vain.
 uint64_t wordsOf(std::span<const LookupMatch> matches, capnp::Text::Reader eventId) {
   constexpr uint64_t kAnswer = 8;
-  constexpr uint64_t kLayout = 8;
+  constexpr uint64_t kLayout = 9;
   constexpr uint64_t kHits = 3;
   uint64_t words = kAnswer + eventId.size() / 8 + 1;
   for (const LookupMatch& match : matches) {
@@ -73,7 +73,7 @@ kj::Promise<void> OrchestratorService::lookup(LookupContext context) {
   if (!prompt.ok()) return wireError(prompt.error());
 
   const auto found = services_.inputs.lookup(viewOf(message.getModel()), prompt.value().hashes,
-                                             prompt.value().tokens);
+                                             prompt.value().tokens, message.getWithPins());
   if (!found.ok()) return wireError(found.error());
   const std::span<const LookupMatch> matches = found.value();
 
@@ -90,6 +90,8 @@ kj::Promise<void> OrchestratorService::lookup(LookupContext context) {
     layout.setAllRanksEnd(tokensOf(prompt.value(), match.allRanksChunks));
     layout.setMatchedChunks(match.chunks);
     layout.setAllRanksChunks(match.allRanksChunks);
+    layout.setPinnedEnd(tokensOf(prompt.value(), match.pinnedChunks));
+    layout.setPinnedChunks(match.pinnedChunks);
     layout.setUnconfirmed(match.unconfirmed);
     auto hits = layout.initHits(static_cast<kj::uint>(match.hits.size()));
     for (kj::uint j = 0; j < hits.size(); ++j) {
@@ -118,26 +120,23 @@ kj::Promise<void> OrchestratorService::queryInstance(QueryInstanceContext contex
   return kj::READY_NOW;
 }
 
-kj::Promise<void> OrchestratorService::queryWorkers(QueryWorkersContext context) {
-  const auto message = context.getParams().getMessage();
-  if (auto error = invalidEventId(message.getEventId())) return wireError(*error);
-  const auto wantedInstance = viewOf(message.getInstanceId());
+Result<std::vector<const Worker*>> OrchestratorService::select(
+    capnp::Text::Reader instanceId, capnp::List<uint32_t>::Reader workerIds) {
+  const auto wantedInstance = viewOf(instanceId);
   if (auto bad = invalidText("instance id", wantedInstance, kInstanceIdBytesMax)) {
-    return wireError({ErrorCode::kInvalid, *bad});
+    return Error{ErrorCode::kInvalid, *bad};
   }
-  const RegistryTree& tree = services_.registry.tree();
-  if (message.getWorkerIds().size() > kWorkerIdsPerQueryMax) {
-    return wireError(
-        {ErrorCode::kInvalid, "query of " + std::to_string(message.getWorkerIds().size()) +
-                                  " worker ids, at most " + std::to_string(kWorkerIdsPerQueryMax) +
-                                  " are allowed; none means all"});
+  if (workerIds.size() > kWorkerIdsPerQueryMax) {
+    return Error{ErrorCode::kInvalid,
+                 "query of " + std::to_string(workerIds.size()) + " worker ids, at most " +
+                     std::to_string(kWorkerIdsPerQueryMax) + " are allowed; none means all"};
   }
-  const auto ids = numbersOf<uint32_t>(message.getWorkerIds(), scratch_);
+  const auto ids = numbersOf<uint32_t>(workerIds, scratch_);
   std::vector<uint32_t> wanted(ids.begin(), ids.end());
   std::sort(wanted.begin(), wanted.end());
 
   std::vector<const Worker*> found;
-  for (const auto& [name, instance] : tree.instances()) {
+  for (const auto& [name, instance] : services_.registry.tree().instances()) {
     if (!wantedInstance.empty() && name != wantedInstance) continue;
     for (const auto& [id, worker] : instance->workers) {
       if (wanted.empty() || std::binary_search(wanted.begin(), wanted.end(), id)) {
@@ -145,11 +144,19 @@ kj::Promise<void> OrchestratorService::queryWorkers(QueryWorkersContext context)
       }
     }
   }
+  return found;
+}
+
+kj::Promise<void> OrchestratorService::queryWorkers(QueryWorkersContext context) {
+  const auto message = context.getParams().getMessage();
+  if (auto error = invalidEventId(message.getEventId())) return wireError(*error);
+  const auto found = select(message.getInstanceId(), message.getWorkerIds());
+  if (!found.ok()) return wireError(found.error());
   auto answer = context.getResults().initAnswer();
   answer.setEventId(message.getEventId());
-  auto infos = answer.initWorkerInfos(static_cast<kj::uint>(found.size()));
+  auto infos = answer.initWorkerInfos(static_cast<kj::uint>(found.value().size()));
   for (kj::uint i = 0; i < infos.size(); ++i) {
-    write(services_.registry, *found[i], services_.registry.nowMs(), infos[i]);
+    write(services_.registry, *found.value()[i], services_.registry.nowMs(), infos[i]);
   }
   return kj::READY_NOW;
 }

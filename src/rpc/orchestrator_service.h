@@ -28,6 +28,9 @@ class OrchestratorService final : public schema::Orchestrator::Server {
   kj::Promise<void> checkFinish(CheckFinishContext context) override;
   kj::Promise<void> events(EventsContext context) override;
 
+  // orchestrator_pins.cc
+  kj::Promise<void> pins(PinsContext context) override;
+
  private:
   // The chunks that a look-up asks for, and the tokens behind them. Valid until the next one.
   struct Prompt {
@@ -40,6 +43,9 @@ class OrchestratorService final : public schema::Orchestrator::Server {
   // Tokens that the first `chunks` chunks of a prompt cover; the last may be a partial one.
   uint64_t tokensOf(const Prompt& prompt, uint32_t chunks) const;
 
+  // Workers of this instance (empty: of all) with these ids (none: all), in order.
+  Result<std::vector<const Worker*>> select(capnp::Text::Reader instanceId,
+                                            capnp::List<uint32_t>::Reader workerIds);
   // Sets what the operation is about.
   std::optional<Error> select(schema::ChunkSelection::Reader selection, OperationRequest& request);
   // Starts the operation, and answers when it has ended; with noWait, when it is recorded.

@@ -1,5 +1,6 @@
 #include "store/content_reader.h"
 
+#include <map>
 #include <utility>
 
 #include "store/record_codec.h"
@@ -36,6 +37,7 @@ ContentReader::ContentReader(Database& database, const RecoveredOwner& owner, Re
 void ContentReader::run() {
   part_ = queue_.blank(owner_.id, 0);
   part_->damage = read();
+  part_->pins = std::move(pins_);
   part_->last = true;
   queue_.push(std::move(part_));
 }
@@ -49,6 +51,7 @@ std::string ContentReader::read() {
       damage = batches(location, Kind::kBatch);
       if (damage.empty()) damage = journal(location, Kind::kBuildingJournal);
     }
+    if (damage.empty()) damage = pins(location);
     if (!damage.empty()) return damage;
   }
   return "";
@@ -130,6 +133,23 @@ std::string ContentReader::journal(const LocationRecord& location, Kind kind) {
     return "";
   };
   return rows(journalPrefix(location.id, generation), read);
+}
+
+std::string ContentReader::pins(const LocationRecord& location) {
+  std::map<std::string, size_t> alike;  // value -> index in pins_
+  const auto read = [&](std::string_view rowKey, std::string_view value) -> std::string {
+    const auto key = parsePinKey(rowKey);
+    const auto [known, isNew] = alike.try_emplace(std::string(value), pins_.size());
+    if (isNew) {
+      auto record = decodePin(value);
+      if (!record) return "a pin of location " + location.name + " is damaged";
+      pins_.push_back({location.id, std::move(*record), {}});
+    }
+    if (!key) return "a pin of location " + location.name + " is damaged";
+    pins_[known->second].chunks.push_back(key->chunk);
+    return "";
+  };
+  return rows(pinsPrefix(location.id), read);
 }
 
 }  // namespace holdfast

@@ -30,6 +30,7 @@ class ContentReader {
   std::string segments(const LocationRecord& location);
   std::string batches(const LocationRecord& location, RecoveryRow::Kind kind);
   std::string journal(const LocationRecord& location, RecoveryRow::Kind kind);
+  std::string pins(const LocationRecord& location);
 
   // Calls read(key, value) with each row of a prefix while that returns "". The part has room for
   // the value.
@@ -40,6 +41,7 @@ class ContentReader {
   RecoveryQueue& queue_;
   const std::unique_ptr<rocksdb::Iterator> rows_;
   std::unique_ptr<RecoveryPart> part_;
+  std::vector<RecoveredPins> pins_;
 };
 
 }  // namespace holdfast

@@ -13,10 +13,12 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
+#include <thread>
 
 #include "core/check.h"
 #include "migrations/migrations.h"
 #include "store/file_limit.h"
+#include "store/give_way.h"
 #include "store/keys.h"
 
 namespace holdfast {
@@ -190,8 +192,12 @@ rocksdb::Status Database::openFiles(bool mayCreate) {
   for (const std::string& name : names) descriptors.emplace_back(name, familyOptions(name));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* opened = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(db, options_.dataDir, descriptors, &handles, &opened);
+  rocksdb::Status status;
+  // RocksDB's own threads are started here and are what their starter is.
+  std::thread([&] {
+    giveWay(kNiceOfWrites);
+    status = rocksdb::DB::Open(db, options_.dataDir, descriptors, &handles, &opened);
+  }).join();
   if (!status.ok()) return status;
   db_.reset(opened);
 

@@ -1,12 +1,11 @@
 #include "store/fold_thread.h"
 
 #include <rocksdb/snapshot.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <chrono>
 
 #include "store/fold_input.h"
+#include "store/give_way.h"
 #include "store/record_codec.h"
 
 namespace holdfast {
@@ -62,8 +61,7 @@ void FoldThread::written() {
 }
 
 void FoldThread::run() {
-  // Folds have time; look-ups and commits have not.
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 15);
+  giveWay(kNiceOfFolds);
   for (;;) {
     std::shared_ptr<FoldJob> job;
     {

@@ -107,7 +107,7 @@ uint64_t HeadReader::operationsAbove(uint32_t stream, uint64_t seq) const {
 }
 
 // Referred to are the segments of the live fold (of fold 0 the batches of the live generation), the
-// batches of the building part, and the journals of both.
+// batches of the building part, the journals of both, and the pins of a location that is there.
 void HeadReader::findLeftovers() {
   std::map<uint16_t, const LocationRecord*> locations;
   for (const LocationRecord& location : owner_.locations) locations[location.id] = &location;
@@ -135,6 +135,9 @@ void HeadReader::findLeftovers() {
         batchesPrefix(key.location, key.generation),
         isBuilding(key.location, key.generation) ||
             (isLive(key.location, key.generation) && locations[key.location]->live.fold == 0));
+  });
+  findLeftovers('P', parsePinKey, [&](const PinKey& key) {
+    return Range(pinsPrefix(key.location), locations.contains(key.location));
   });
 }
 

@@ -105,6 +105,13 @@ StoreKey batchKey(const BatchKey& key) {
   return batchesPrefix(key.location, key.generation).u32(key.number);
 }
 
+StoreKey pinsPrefix(uint16_t location) {
+  return StoreKey().tag('P').u16(location);
+}
+StoreKey pinKey(const PinKey& key) {
+  return pinsPrefix(key.location).u64(key.chunk);
+}
+
 std::optional<uint16_t> parseLocationKey(std::string_view key) {
   if (key.size() != 3 || key[0] != 'L') return std::nullopt;
   return readBigEndian<uint16_t>(key, 1);
@@ -126,6 +133,11 @@ std::optional<BatchKey> parseBatchKey(std::string_view key) {
   if (key.size() != 11 || key[0] != 'Y') return std::nullopt;
   return BatchKey{readBigEndian<uint16_t>(key, 1), readBigEndian<uint32_t>(key, 3),
                   readBigEndian<uint32_t>(key, 7)};
+}
+
+std::optional<PinKey> parsePinKey(std::string_view key) {
+  if (key.size() != 11 || key[0] != 'P') return std::nullopt;
+  return PinKey{readBigEndian<uint16_t>(key, 1), readBigEndian<uint64_t>(key, 3)};
 }
 
 std::string ownerKey(std::string_view family) {

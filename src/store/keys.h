@@ -10,6 +10,7 @@
 //        | 'S' location:u16 generation:u32 fold:u32 n:u32     -> SegmentRecord
 //        | 'J' location:u16 generation:u32 stream:u32 seq:u64 -> JournalRecord
 //        | 'Y' location:u16 generation:u32 number:u32         -> BatchRecord
+//        | 'P' location:u16 chunk:u64                         -> PinRecord
 // Family `events`:
 //   key := 'E' event-id                                       -> EventRecord
 // n counts the segments of a fold from 0; their hashes ascend through all of them. seq is the
@@ -25,6 +26,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "core/types.h"
 
 namespace holdfast {
 
@@ -66,12 +69,18 @@ struct BatchKey {
   uint32_t number = 0;
 };
 
+struct PinKey {
+  uint16_t location = 0;
+  ChunkHash chunk = 0;
+};
+
 StoreKey instanceKey();
 StoreKey workerKey();
 StoreKey locationKey(uint16_t location);
 StoreKey segmentKey(const SegmentKey& key);
 StoreKey journalKey(const JournalKey& key);
 StoreKey batchKey(const BatchKey& key);
+StoreKey pinKey(const PinKey& key);
 
 // Prefixes: call end() for the end of the range.
 StoreKey locationsPrefix();
@@ -82,12 +91,14 @@ StoreKey journalPrefix(uint16_t location);
 StoreKey journalPrefix(uint16_t location, uint32_t generation);
 StoreKey batchesPrefix(uint16_t location);
 StoreKey batchesPrefix(uint16_t location, uint32_t generation);
+StoreKey pinsPrefix(uint16_t location);
 
 // Nothing if the key is of another kind or of the wrong length.
 std::optional<uint16_t> parseLocationKey(std::string_view key);
 std::optional<SegmentKey> parseSegmentKey(std::string_view key);
 std::optional<JournalKey> parseJournalKey(std::string_view key);
 std::optional<BatchKey> parseBatchKey(std::string_view key);
+std::optional<PinKey> parsePinKey(std::string_view key);
 
 inline constexpr std::string_view kFormatKey = "format";
 inline constexpr std::string_view kOwnerPrefix = "owner/";

@@ -190,7 +190,8 @@ std::string encodeRecord(const LocationRecord& record) {
 std::string encodeRecord(const EventRecord& record) {
   size_t words = 64 + wordsOfBytes(record.id.size()) + wordsOfBytes(record.instance.size()) +
                  wordsOfBytes(record.location.size()) + wordsOfBytes(record.toInstance.size()) +
-                 wordsOfBytes(record.toLocation.size()) + wordsOfBytes(record.method.size());
+                 wordsOfBytes(record.toLocation.size()) + wordsOfBytes(record.method.size()) +
+                 record.toPin.size();
   constexpr size_t kRankWords = capnp::sizeInWords<schema::EventRecord::Rank>();
   for (const RankRecord& rank : record.ranks) words += kRankWords + wordsOfBytes(rank.error.size());
   return encode<schema::EventRecord>(words, [&](schema::EventRecord::Builder to) {
@@ -208,6 +209,10 @@ std::string encodeRecord(const EventRecord& record) {
     to.setArgumentsHigh(record.arguments.high);
     to.setCreatedWallMs(record.createdWallMs);
     to.setFinishedWallMs(record.finishedWallMs);
+    to.setTtlSeconds(record.ttlSeconds);
+    if (!record.toPin.empty()) {
+      to.setToPin(kj::ArrayPtr<const uint64_t>(record.toPin.data(), record.toPin.size()));
+    }
     auto ranks = to.initRanks(static_cast<unsigned>(record.ranks.size()));
     for (unsigned i = 0; i < ranks.size(); ++i) {
       const RankRecord& rank = record.ranks[i];
@@ -219,6 +224,15 @@ std::string encodeRecord(const EventRecord& record) {
       ranks[i].setErrorCode(rank.errorCode);
       ranks[i].setError(text(rank.error));
     }
+  });
+}
+
+std::string encodeRecord(const PinRecord& record) {
+  const size_t words = 8 + wordsOfBytes(record.eventId.size());
+  return encode<schema::PinRecord>(words, [&](schema::PinRecord::Builder to) {
+    to.setEventId(text(record.eventId));
+    to.setPinnedWallMs(record.pinnedWallMs);
+    to.setExpiresWallMs(record.expiresWallMs);
   });
 }
 
@@ -342,6 +356,9 @@ std::optional<EventRecord> decodeEvent(std::string_view value) {
     to.arguments = {from.getArgumentsLow(), from.getArgumentsHigh()};
     to.createdWallMs = from.getCreatedWallMs();
     to.finishedWallMs = from.getFinishedWallMs();
+    to.ttlSeconds = from.getTtlSeconds();
+    const auto toPin = keysOf(from.getToPin());
+    to.toPin.assign(toPin.begin(), toPin.end());
     for (const auto rank : from.getRanks()) {
       RankRecord one{.worker = rank.getWorker(),
                      .run = rank.getRun(),
@@ -360,6 +377,16 @@ std::optional<EventRecord> decodeEvent(std::string_view value) {
                  }))) {
     return std::nullopt;
   }
+  return record;
+}
+
+std::optional<PinRecord> decodePin(std::string_view value) {
+  auto record = decode<schema::PinRecord>(value, [](schema::PinRecord::Reader from) {
+    return PinRecord{.eventId = std::string(text(from.getEventId())),
+                     .pinnedWallMs = from.getPinnedWallMs(),
+                     .expiresWallMs = from.getExpiresWallMs()};
+  });
+  if (record && record->eventId.empty()) return std::nullopt;
   return record;
 }
 

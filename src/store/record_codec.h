@@ -40,6 +40,7 @@ std::string encodeRecord(const InstanceRecord& record);
 std::string encodeRecord(const WorkerRecord& record);
 std::string encodeRecord(const LocationRecord& record);
 std::string encodeRecord(const EventRecord& record);
+std::string encodeRecord(const PinRecord& record);
 // Sorted, distinct, at most kSegmentKeysMax.
 std::string encodeSegment(std::span<const ChunkHash> keys);
 
@@ -52,6 +53,7 @@ std::optional<WorkerRecord> decodeWorker(std::string_view value);
 std::optional<LocationRecord> decodeLocation(std::string_view value);
 // Ranks that were running or unknown are pending.
 std::optional<EventRecord> decodeEvent(std::string_view value);
+std::optional<PinRecord> decodePin(std::string_view value);
 
 // 64-bit words that encodeJournal fills exactly.
 size_t journalWords(const Operations& operations);

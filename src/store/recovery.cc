@@ -114,6 +114,9 @@ void feed(RecoverySink& sink, const RecoveryPart& part, RecoveredOwner& owner, P
   }
   if (!part.last) return;
   if (part.damage.empty()) {
+    for (const RecoveredPins& pins : part.pins) {
+      sink.pins(part.owner, pins.location, pins.record, pins.chunks);
+    }
     sink.finish(part.owner);
   } else {
     owner.damage = part.damage;

@@ -70,6 +70,7 @@ void RecoveryQueue::giveBack(std::unique_ptr<RecoveryPart> part) {
   part->used = 0;
   part->last = false;
   part->damage.clear();
+  part->pins.clear();
   const std::lock_guard lock(mutex_);
   --around_;
   blanks_.push_back(std::move(part));

@@ -26,12 +26,20 @@ struct RecoveryRow {
   JournalEntry entry;   // of a segment or a batch only the keys
 };
 
+// What is pinned alike of a location.
+struct RecoveredPins {
+  uint16_t location = 0;
+  PinRecord record;
+  std::vector<ChunkHash> chunks;
+};
+
 // Some rows of one worker; they point into its words.
 struct RecoveryPart {
   OwnerId owner = kNoOwner;
   std::vector<RecoveryRow> rows;
-  bool last = false;   // nothing of this worker follows
-  std::string damage;  // with last: why not
+  bool last = false;                // nothing of this worker follows
+  std::string damage;               // with last: why not
+  std::vector<RecoveredPins> pins;  // with last: all of them
 
   bool fits(size_t more) const { return rows.empty() || used + more <= words.size(); }
   // The value as words, nothing if it is not whole words.

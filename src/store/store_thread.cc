@@ -1,14 +1,12 @@
 #include "store/store_thread.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <type_traits>
 #include <utility>
 
 #include "core/check.h"
+#include "store/give_way.h"
 
 namespace holdfast {
 namespace {
@@ -151,8 +149,7 @@ void StoreThread::log(LogLevel level, const std::string& message) const {
 }
 
 void StoreThread::run() {
-  // Where processors are scarce the loop comes first: look-ups wait for nobody, commits may.
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
+  giveWay(kNiceOfWrites);
   if (!commitLeftovers()) return;
   bool lingered = false;
   for (;;) {
@@ -282,6 +279,7 @@ bool StoreThread::build(Group& group, const StoreBatch& batch) {
               group.erasePrefix(family, segmentsPrefix(s.location));
               group.erasePrefix(family, journalPrefix(s.location));
               group.erasePrefix(family, batchesPrefix(s.location));
+              group.erasePrefix(family, pinsPrefix(s.location));
             } else if constexpr (std::is_same_v<Step, DropFold>) {
               cancelFolds([&](const FoldRequest& fold) {
                 return fold.owner == id && fold.location == s.location &&
@@ -295,6 +293,17 @@ bool StoreThread::build(Group& group, const StoreBatch& batch) {
               const StoreKey begin = journalPrefix(s.location, s.generation);
               JournalKey last{s.location, s.generation, s.stream, s.throughSeq};
               group.eraseRange(family, begin, journalKey(last).end());
+            } else if constexpr (std::is_same_v<Step, PutPins>) {
+              const std::string value = encodeRecord(s.record);
+              for (const ChunkHash chunk : s.chunks) {
+                group.put(family, pinKey({s.location, chunk}).view(), value);
+              }
+            } else if constexpr (std::is_same_v<Step, DropPins>) {
+              for (const ChunkHash chunk : s.chunks) {
+                group.erase(family, pinKey({s.location, chunk}).view());
+              }
+            } else if constexpr (std::is_same_v<Step, DropAllPins>) {
+              group.erasePrefix(family, pinsPrefix(s.location));
             }
           }
         },

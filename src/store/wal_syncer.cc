@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "store/give_way.h"
+
 namespace holdfast {
 namespace {
 
@@ -60,6 +62,7 @@ uint64_t WalSyncer::lastSyncAgeMs() const {
 }
 
 void WalSyncer::run() {
+  giveWay(kNiceOfWrites);
   const auto interval = options_.walSync == WalSync::kInterval
                             ? std::max(options_.syncInterval, std::chrono::milliseconds(1))
                             : std::chrono::milliseconds(kMeasureInterval);

@@ -42,6 +42,7 @@ struct Asked {
   std::string method;
   WorkerOperation::Destination destination;
   bool copy;
+  uint64_t ttlSeconds;
 };
 
 class AskedLink final : public WorkerLink {
@@ -61,7 +62,8 @@ class AskedLink final : public WorkerLink {
                      {o.chunks.begin(), o.chunks.end()},
                      std::string(o.method),
                      o.destination,
-                     o.copy});
+                     o.copy,
+                     o.ttlSeconds});
   }
   std::vector<Asked> asked;
   bool isClosed = false;
@@ -75,7 +77,8 @@ class Controller {
       : store(std::move(disk)),
         registry({}, clock, store, events),
         random(seed),
-        executor(registry.tree(), store, clock, options, [this] { return random(); }) {
+        executor(registry.tree(), registry.pins(), store, clock, options,
+                 [this] { return random(); }) {
     registry.recover();
     executor.recover(registry.takeRecoveredEvents());
     registry.observeSessions(&executor);

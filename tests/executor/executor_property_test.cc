@@ -2,9 +2,12 @@
 // worker processes really did.
 //
 //   HOLDFAST_SEED=n runs that one sequence, HOLDFAST_SEQUENCES=n so many of them.
+#include <algorithm>
 #include <cstdlib>
 #include <deque>
+#include <iterator>
 #include <set>
+#include <span>
 
 #include "executor_fixture.h"
 
@@ -12,6 +15,8 @@ namespace holdfast::test {
 namespace {
 
 constexpr uint32_t kRanks = 3;
+// What every process holds in its location "gpu".
+constexpr ChunkHash kHeld[] = {1, 2, 3};
 constexpr const char* kInstances[] = {"a", "b"};
 
 uint64_t fromEnvironment(const char* name, uint64_t otherwise) {
@@ -131,6 +136,7 @@ class World {
         ASSERT_EQ(before->second, event->record) << "an event changed after its end";
       }
     }
+    checkPins();
     for (const auto& [id, number] : promised_) {
       const Event* event = controller_->executor.find(id);
       ASSERT_TRUE(event != nullptr || ended_.contains(number)) << id << " is lost";
@@ -165,6 +171,42 @@ class World {
         break;
     }
   }
+  // What is pinned is what the present process has pinned; a rank that is done has its pins.
+  void checkPins() {
+    for (const auto& [serial, event] : controller_->executor.log().bySerial()) {
+      numbersOf_[event->record.id].insert(event->record.number);
+      if (event->record.kind != OperationKind::kPin) continue;
+      for (const RankRecord& rank : event->record.ranks) {
+        const Worker* worker =
+            controller_->registry.tree().findWorker(event->record.instance, rank.worker);
+        if (rank.status != RankStatus::kDone || rank.numTokens == 0 || worker == nullptr ||
+            worker->record.run != rank.run) {
+          continue;
+        }
+        const Location& gpu = *worker->find("gpu");
+        ASSERT_TRUE(gpu.pins != nullptr && gpu.pins->find(kHeld[0]) != nullptr &&
+                    gpu.pins->find(kHeld[1]) != nullptr)
+            << event->record.id << " rank " << rank.worker << " is done, but nothing is pinned";
+      }
+    }
+    for (const auto& [name, instance] : controller_->registry.tree().instances()) {
+      for (const auto& [id, worker] : instance->workers) {
+        const Location* gpu = worker->find("gpu");
+        if (gpu == nullptr || gpu->pins == nullptr) continue;
+        const auto& deeds = deedsOf_[{name, id, worker->record.run}];
+        gpu->pins->forGroups([&](uint32_t, const LocationPins::Group& group) {
+          const auto& numbers = numbersOf_[group.record.eventId];
+          ASSERT_TRUE(deeds != nullptr && std::any_of(numbers.begin(), numbers.end(),
+                                                      [&](uint64_t number) {
+                                                        const auto deed = find(*deeds, number);
+                                                        return deed && deed->finished &&
+                                                               !deed->failed && deed->tokens != 0;
+                                                      }))
+              << group.record.eventId << " was not done by rank " << id;
+        });
+      }
+    }
+  }
   static std::optional<Deed> find(const std::map<uint64_t, Deed>& deeds, uint64_t number) {
     const auto found = deeds.find(number);
     return found == deeds.end() ? std::nullopt : std::optional(found->second);
@@ -173,12 +215,18 @@ class World {
   void start() {
     OperationRequest request;
     request.eventId = "event " + std::to_string(below(40));
-    request.kind = below(3) == 0 ? OperationKind::kMove : OperationKind::kClear;
+    constexpr OperationKind kKinds[] = {OperationKind::kMove, OperationKind::kPin,
+                                        OperationKind::kClear};
+    request.kind = kKinds[below(3)];
     request.instance = kInstances[below(2)];
     request.location = "gpu";
     if (request.kind == OperationKind::kMove) {
       request.toInstance = kInstances[below(2)];
       request.toLocation = "cpu";
+    }
+    if (request.kind == OperationKind::kPin) {
+      request.allChunks = false;
+      request.chunks = {kHeld[0], kHeld[1], 99};
     }
     // May well be refused.
     static_cast<void>(controller_->executor.start(std::move(request)));
@@ -211,12 +259,23 @@ class World {
       statement.location = name;
       statement.incarnation = process.run;
       statement.beganEmpty = true;
+      if (statement.location == "gpu") {
+        statement.lastSeq = statement.count = std::size(kHeld);
+        for (const ChunkHash chunk : kHeld) statement.digest.add(chunk);
+      }
       registration.locations.push_back(statement);
     }
     const auto outcome =
         controller_->registry.registration().registerWorker(registration, *process.link);
     ASSERT_TRUE(outcome.ok()) << outcome.error().message;
     process.session = outcome.value().session;
+    // What the controller has not heard of yet.
+    const uint64_t next = outcome.value().decisions[0].nextSeq;
+    if (next > std::size(kHeld)) return;
+    const std::span<const ChunkHash> keys = std::span(kHeld).subspan(next - 1);
+    const auto reported = controller_->registry.kv().handleBatchedKvOperations(
+        process.session, {"gpu", process.run, next, {keys, {}}});
+    ASSERT_TRUE(reported.ok() && reported.value() == ReportOutcome::kApplied);
   }
 
   void cut(Process& process) {
@@ -315,6 +374,7 @@ class World {
       deedsOf_;
   std::map<uint64_t, EventRecord> ended_;  // by number
   std::map<std::string, uint64_t> promised_;
+  std::map<std::string, std::set<uint64_t>> numbersOf_;  // of all events with an id
 };
 
 TEST(ExecutorPropertyTest, EventsTellTheTruthThroughLossesAndRestarts) {

@@ -54,9 +54,8 @@ TEST(LruCache, WhatIsPinnedStays) {
   LruCache cache(4);
   CacheChanges changes;
   cache.use(Chunks{1, 2}, changes);
-  EXPECT_TRUE(cache.pin(2));
-  EXPECT_TRUE(cache.pin(1));
-  EXPECT_FALSE(cache.pin(3)) << "more than half";
+  EXPECT_TRUE(cache.pin(Chunks{2, 1}, 0));
+  EXPECT_FALSE(cache.pin(Chunks{3}, 0)) << "more than half";
   cache.use(Chunks{3, 4, 5, 6}, changes);
   EXPECT_EQ(changes.admitted, (Chunks{3, 4}));
   cache.use(Chunks{5, 6}, changes);
@@ -64,6 +63,25 @@ TEST(LruCache, WhatIsPinnedStays) {
   EXPECT_EQ(cache.size(), 4u);
   EXPECT_TRUE(cache.remove(1));
   EXPECT_EQ(cache.pinned(), 1u);
+}
+
+TEST(LruCache, PinsEndInTime) {
+  LruCache cache(6);
+  CacheChanges changes;
+  cache.use(Chunks{1, 2, 3}, changes);
+  EXPECT_TRUE(cache.pin(Chunks{1, 2}, 100));
+  EXPECT_TRUE(cache.pin(Chunks{2, 3}, 50)) << "the newest pin counts";
+  cache.endPins(49);
+  EXPECT_EQ(cache.pinned(), 3u);
+  cache.endPins(50);
+  EXPECT_EQ(cache.pinned(), 1u);
+  cache.endPins(99);
+  EXPECT_EQ(cache.pinned(), 1u);
+  cache.endPins(100);
+  EXPECT_EQ(cache.pinned(), 0u);
+  EXPECT_TRUE(cache.pin(Chunks{1}, 0));
+  cache.endPins(UINT64_MAX);
+  EXPECT_EQ(cache.pinned(), 1u) << "for good";
 }
 
 TEST(LruCache, CompressionIsForgottenWithTheChunk) {

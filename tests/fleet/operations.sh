@@ -3,11 +3,12 @@
 # asked, the registry follows what they report, and check-finish tells the truth also after the
 # controller was killed.
 #
-# usage: operations.sh HOLDFASTD HOLDFAST_FLEET HOLDFAST_CTL
+# usage: operations.sh HOLDFASTD HOLDFAST_FLEET HOLDFAST_CTL HOLDFAST_INSPECT
 set -u
 daemon=$1
 fleet=$2
 ctl=$3
+inspect=$4
 work=$(mktemp -d)
 address=unix:$work/socket
 export HOLDFAST_CONTROLLER=$address
@@ -57,6 +58,19 @@ awaitHeld() {
     sleep 0.1
   done
   fail "$1 $2 has $(held "$1" "$2") chunks, not $3"
+}
+
+# Chunks that are pinned of all ranks of an instance in a location.
+pinned() {
+  "$ctl" pins --instance "$1" --location "$2" --json |
+    sed -nE 's/^ *"chunks": ([0-9]+).*/\1/p' | awk '{ sum += $0 } END { print sum + 0 }'
+}
+awaitPinned() {
+  for ((i = 0; i < 300; ++i)); do
+    [[ $(pinned "$1" "$2") == "$3" ]] && return
+    sleep 0.1
+  done
+  fail "$1 $2 has $(pinned "$1" "$2") pinned chunks, not $3"
 }
 
 # 40 prompts at once, then nothing for a long time: the caches stand still.
@@ -109,6 +123,29 @@ run 0 pin fleet-0 LocalCPUBackend --file "$work/prompt"
 expect "$work/out" numTokens 0
 expect "$work/out" chunks 2
 
+# What is pinned is remembered, for as long as it was asked for.
+mapfile -t chunks < <("$inspect" keys "$work/data" --instance fleet-1 --worker 0 \
+  --location LocalDiskBackend | grep '^0x' | head -n 3)
+[[ ${#chunks[@]} == 3 ]] || fail "no chunks: ${chunks[*]}"
+run 0 pin fleet-1 LocalCPUBackend --hashes "${chunks[@]:0:2}" --event-id kept
+expect "$work/out" numTokens 512
+run 0 pin fleet-1 LocalCPUBackend --hashes "${chunks[2]}" --ttl 1s
+expect "$work/out" ttlSeconds 1
+run 0 pin fleet-1 LocalDiskBackend --hashes "${chunks[@]:0:2}" --ttl 7d
+awaitPinned fleet-1 LocalCPUBackend 4
+run 0 pins --instance fleet-1 --worker 1 --location LocalCPUBackend --chunks
+expect "$work/out" eventId kept
+expect "$work/out" expiresMs 0
+grep -q "${chunks[1]}" "$work/out" || fail "${chunks[1]} is not among the pinned chunks"
+run 0 lookup --pins --hashes "${chunks[@]}"
+grep -q '"pinnedChunks": 2' "$work/out" || fail "the look-up does not know the pins"
+run 0 status
+expect "$work/out" pins 8
+run 0 pins --instance fleet-0
+[[ $(grep -c eventId "$work/out") == 0 ]] || fail "fleet-0 has pins"
+"$inspect" workers "$work/data" --instance fleet-1 --location LocalDiskBackend --json >"$work/out"
+expect "$work/out" pins 2
+
 run 0 clear fleet-0 LocalDiskBackend --no-wait --event-id nightly
 for ((i = 0; i < 100; ++i)); do
   "$ctl" check-finish nightly >/dev/null 2>&1 && break
@@ -126,11 +163,20 @@ run 0 check-finish nightly
 expect "$work/out" status done
 expect "$work/out" numTokens $((perRank * 256))
 awaitHeld fleet-0 LocalDiskBackend 0
+for location in LocalCPUBackend LocalDiskBackend; do
+  [[ $(pinned fleet-1 $location) == 4 ]] || fail "the pins in $location are lost"
+done
 for ((i = 0; i < 300; ++i)); do
   "$ctl" health fleet-0 >/dev/null && "$ctl" health fleet-1 >/dev/null && break
   sleep 0.1
 done
 run 0 health fleet-1
+# Pins end with the chunks, and with what is known of the worker.
+run 0 clear fleet-1 LocalCPUBackend
+awaitPinned fleet-1 LocalCPUBackend 0
+run 0 forget fleet-1 0
+awaitPinned fleet-1 LocalDiskBackend 2
+awaitHeld fleet-1 LocalDiskBackend "$each"
 
 # Errors name what to do, and nothing happens.
 run 4 clear fleet-9 LocalCPUBackend
@@ -142,6 +188,8 @@ run 4 clear fleet-1 LocalCPUBackend --event-id nightly
 grep -q 'names another operation' "$work/out.error" || fail "unclear: $(cat "$work/out.error")"
 run 2 pin fleet-0 LocalCPUBackend
 run 2 pin fleet-0 LocalCPUBackend 1 2 --file "$work/prompt"
+run 2 pin fleet-0 LocalCPUBackend 1 2 --ttl 10
+grep -q -- '--ttl' "$work/out.error" || fail "unclear: $(cat "$work/out.error")"
 run 0 drain fleet-0
 run 0 events
 [[ $(grep -c '"eventId"' "$work/out") -ge 6 ]] || fail "too few events"
@@ -153,5 +201,6 @@ code=$?
 fleetPid=
 [[ $code == 0 ]] || fail "the registry did not follow: exit code $code of the fleet"
 expect "$work/out.fleet" chunks_compressed "$each"
-expect "$work/out.fleet" chunks_pinned 0
+# The fleet was not asked to end its own.
+expect "$work/out.fleet" chunks_pinned 4
 echo "passed"

@@ -373,6 +373,21 @@ TEST_F(BuildingDamage, MissingBatchOfTheLiveGeneration) {
   EXPECT_THAT(describe(outcome.findings[0].place), testing::HasSubstr("batch 1"));
 }
 
+TEST_F(Damage, PinsThatCannotBeRead) {
+  rawPut(dir(), worker_, keyOf(pinKey({kCpu, 1})), encodeRecord(PinRecord{"event", 1, 0}));
+  EXPECT_THAT(verify().findings, testing::IsEmpty()) << "of what is not held";
+  rawPut(dir(), worker_, keyOf(pinKey({kCpu, 2})), "?");
+  expectOnly("undecodable", {worker_, "location 'cpu'", "pin with the key 5000"});
+}
+
+TEST_F(Damage, PinsOfNoLocationAreOnlyNoted) {
+  rawPut(dir(), worker_, keyOf(pinKey({9, 1})), encodeRecord(PinRecord{"event", 1, 0}));
+  const auto outcome = verify();
+  EXPECT_EQ(outcome.problems, 0u);
+  ASSERT_EQ(outcome.findings.size(), 1u);
+  EXPECT_EQ(outcome.findings[0].kind, "undeclared-location");
+}
+
 // Held keys are bounded: the same is found where a location does not fit.
 TEST_F(Damage, IsFoundInSlices) {
   EXPECT_THAT(verify(30'000).findings, testing::IsEmpty());

@@ -193,6 +193,73 @@ TEST_F(OperationsTest, TokensBecomeChunks) {
   EXPECT_FALSE(calls(0)[0].allChunks);
 }
 
+TEST_F(OperationsTest, WhatIsPinnedIsListedAndLookedUp) {
+  registerInstance("llama", 2);
+  for (uint32_t rank = 0; rank < 2; ++rank) {
+    const std::vector<ChunkHash> keys = {4, 5, 6};
+    const Worker& worker = *registry.tree().findWorker("llama", rank);
+    ASSERT_EQ(registry.kv()
+                  .handleBatchedKvOperations(worker.session, {"gpu", kIncarnation, 1, {keys, {}}})
+                  .value(),
+              ReportOutcome::kApplied);
+  }
+  const auto pin = [&](const char* id, std::initializer_list<uint64_t> chunks, uint64_t ttl) {
+    auto request = asking->orchestrator().pinRequest();
+    auto message = request.initMessage();
+    message.setEventId(id);
+    message.setInstanceId("llama");
+    message.setLocation("gpu");
+    message.initChunks().setHashes(chunks);
+    message.setTtlSeconds(ttl);
+    auto promise = request.send();
+    settle();
+    answer(0, 512);
+    answer(1, 512);
+    EXPECT_EQ(await(kj::mv(promise)).getEvent().getTtlSeconds(), ttl);
+  };
+  pin("first", {4, 5}, 60);
+  pin("second", {5}, 0);
+  const auto list = [&](std::vector<uint32_t> ids, uint64_t skip, uint32_t max) {
+    auto request = asking->orchestrator().pinsRequest();
+    auto message = request.initMessage();
+    message.setWorkerIds(kj::arrayPtr(ids.data(), ids.size()));
+    message.setWithChunks(true);
+    message.setSkip(skip);
+    message.setMax(max);
+    std::vector<std::string> entries;
+    const auto response = await(request.send());
+    for (const auto entry : response.getAnswer().getEntries()) {
+      std::string text = std::to_string(entry.getWorkerId()) + " " +
+                         std::string(viewOf(entry.getLocation())) + " " +
+                         std::string(viewOf(entry.getEventId())) +
+                         (entry.getExpiresMs() == entry.getPinnedMs() + 60'000 ? " for 60 s:" : ":");
+      for (const uint64_t chunk : entry.getHashes()) text += " " + std::to_string(chunk);
+      entries.push_back(std::move(text));
+    }
+    entries.push_back("of " + std::to_string(response.getAnswer().getTotal()));
+    return entries;
+  };
+  EXPECT_THAT(list({}, 0, 0), ElementsAre("0 gpu first for 60 s: 4", "0 gpu second: 5",
+                                          "1 gpu first for 60 s: 4", "1 gpu second: 5", "of 4"));
+  EXPECT_THAT(list({}, 1, 2),
+              ElementsAre("0 gpu second: 5", "1 gpu first for 60 s: 4", "of 4"));
+  EXPECT_THAT(list({1}, 0, 1), ElementsAre("1 gpu first for 60 s: 4", "of 2"));
+  const auto pinnedEnd = [&](bool withPins) {
+    auto request = asking->orchestrator().lookupRequest();
+    auto message = request.initMessage();
+    message.setHashes({4, 5, 6});
+    message.setWithPins(withPins);
+    return await(request.send()).getAnswer().getLayoutInfo()[0].getPinnedEnd();
+  };
+  EXPECT_EQ(pinnedEnd(true), 512u);
+  EXPECT_EQ(pinnedEnd(false), 0u);
+  const auto status = await(asking->op().statusRequest().send());
+  EXPECT_EQ(status.getAnswer().getPins(), 4u);
+  auto many = asking->orchestrator().pinsRequest();
+  many.initMessage().setMax(10'001);
+  EXPECT_THAT(errorOf(many.send()), HasSubstr("at most 10000"));
+}
+
 TEST_F(OperationsTest, CompressAndMoveCarryTheirArguments) {
   registerInstance("llama", 1);
   registerInstance("other", 1);

@@ -63,7 +63,7 @@ RegistryWorld::Process& RegistryWorld::anyProcess() {
 }
 
 void RegistryWorld::step() {
-  switch (below(random_, 26)) {
+  switch (below(random_, 28)) {
     case 0:
     case 1:
     case 2:
@@ -115,6 +115,10 @@ void RegistryWorld::step() {
     case 23:
       if (chance(random_, 30)) toggleHealth();
       break;
+    case 26:
+    case 27:
+      pin();
+      break;
   }
   check();
 }
@@ -123,9 +127,24 @@ void RegistryWorld::step() {
 void RegistryWorld::wrote(const Model& before) {
   const Ticket now = registry_->tree().lastTicket();
   // Folds write too, without changing what is held.
-  for (Ticket t = lastTicket_ + 1; t < now; ++t) history_[t] = before;
+  const Model between = withoutPins(before, model_);
+  for (Ticket t = lastTicket_ + 1; t < now; ++t) history_[t] = between;
   if (now != lastTicket_) history_[now] = model_;
   lastTicket_ = now;
+}
+
+RegistryWorld::Model RegistryWorld::withoutPins(Model before, const Model& after) {
+  for (auto& [id, worker] : before) {
+    const auto now = after.find(id);
+    if (now == after.end()) continue;
+    for (auto& [name, location] : worker.locations) {
+      const auto there = now->second.locations.find(name);
+      if (there == now->second.locations.end()) continue;
+      std::erase_if(location.pins,
+                    [&](const auto& pin) { return !there->second.pins.contains(pin.first); });
+    }
+  }
+  return before;
 }
 
 void RegistryWorld::poll() {
@@ -181,10 +200,11 @@ bool RegistryWorld::decide(ModelWorker& worker, const LocationStatement& stateme
       return true;
     }
     if (content.empty()) {
-      ours = {statement.incarnation, statement.lastSeq, {}, false, {}};
+      ours = {statement.incarnation, statement.lastSeq, {}, false, {}, {}};
       return true;
     }
     ours.hidden = true;
+    ours.pins.clear();
     return false;
   }
   if (ours.seq == statement.lastSeq && sameContent) {
@@ -237,6 +257,9 @@ void RegistryWorld::registerProcess() {
   if (worker.session != kNoSession) deadSessions_.push_back(worker.session);
   if (worker.model != process.model) worker.locations.clear();
   worker.model = process.model;
+  if (worker.run != registration.run) {
+    for (auto& [name, location] : worker.locations) location.pins.clear();
+  }
   worker.run = registration.run;
   worker.attempt = registration.attempt;
   worker.state = WorkerState::kActive;
@@ -352,16 +375,19 @@ void RegistryWorld::report() {
   if (applied != nullptr) drainHeld(*applied);
 }
 
-void RegistryWorld::apply(ModelLocation& ours, uint64_t firstSeq,
+bool RegistryWorld::apply(ModelLocation& ours, uint64_t firstSeq,
                           const std::vector<Operation>& operations) {
+  const size_t pins = ours.pins.size();
   for (uint64_t i = ours.seq + 1 - firstSeq; i < operations.size(); ++i) {
     if (operations[i].evict) {
       ours.keys.erase(operations[i].key);
+      ours.pins.erase(operations[i].key);
     } else {
       ours.keys.insert(operations[i].key);
     }
     ++ours.seq;
   }
+  return ours.pins.size() != pins;
 }
 
 void RegistryWorld::drainHeld(ModelLocation& ours) {
@@ -370,7 +396,10 @@ void RegistryWorld::drainHeld(ModelLocation& ours) {
   while (!ours.held.empty() && ours.held.begin()->first <= ours.seq + 1) {
     const auto held = ours.held.extract(ours.held.begin());
     if (held.key() + held.mapped().size() <= ours.seq + 1) continue;
-    apply(ours, held.key(), held.mapped());
+    const Model before = model_;
+    if (apply(ours, held.key(), held.mapped())) {
+      history_[++lastTicket_] = withoutPins(before, model_);
+    }
     history_[++lastTicket_] = model_;
   }
   ASSERT_EQ(lastTicket_, registry_->tree().lastTicket());
@@ -443,6 +472,32 @@ void RegistryWorld::heartbeat() {
   wrote(before);
 }
 
+void RegistryWorld::pin() {
+  if (model_.empty()) return;
+  auto worker = model_.begin();
+  std::advance(worker, below(random_, model_.size()));
+  if (worker->second.locations.empty()) return;
+  auto at = worker->second.locations.begin();
+  std::advance(at, below(random_, worker->second.locations.size()));
+  auto& [name, ours] = *at;
+  const PinRecord record{"event/" + std::to_string(below(random_, 5)), clock_.wallMs(),
+                         chance(random_, 50) ? 0 : clock_.wallMs() + below(random_, kGraceMs)};
+  std::vector<ChunkHash> chunks;
+  for (uint64_t n = 1 + below(random_, 6); n > 0; --n) {
+    chunks.push_back(keyOf(below(random_, kKeys)));
+  }
+  const Model before = model_;
+  if (!ours.hidden && !record.expired(clock_.wallMs())) {
+    for (const ChunkHash chunk : chunks) {
+      if (ours.keys.contains(chunk)) ours.pins[chunk] = record;
+    }
+  }
+  registry_->pins().record(
+      *registry_->tree().findWorker(worker->first.first, worker->first.second)->find(name), record,
+      chunks);
+  wrote(before);
+}
+
 void RegistryWorld::deregister() {
   Process& process = anyProcess();
   SessionId session = process.session;
@@ -478,6 +533,8 @@ void RegistryWorld::passTime() {
   if (chance(random_, 5)) clock_.nowMs += kGraceMs;
   const Model before = model_;
   registry_->tick();
+  while (registry_->pins().work()) {
+  }
   modelTick();
   forgetHeld();
   // The order in which one tick writes of several workers is its own: no crash in between.
@@ -503,6 +560,12 @@ void RegistryWorld::modelTick() {
       worker.state = WorkerState::kLost;
       worker.session = kNoSession;
       worker.heardMs = clock_.nowMs;
+    }
+    if (writable_) {
+      for (auto& [name, location] : worker.locations) {
+        std::erase_if(location.pins,
+                      [&](const auto& pin) { return pin.second.expired(clock_.wallMs()); });
+      }
     }
     // Whoever was told to stop is told to register again, and is not listened to until it has.
     ++at;
@@ -551,6 +614,7 @@ void RegistryWorld::check() {
   }
   ASSERT_EQ(workers, model_.size());
   RegistryDigest content;
+  uint64_t pins = 0;
   for (const auto& [id, expected] : model_) {
     const Worker* worker = registry_->tree().findWorker(id.first, id.second);
     ASSERT_NE(worker, nullptr);
@@ -569,14 +633,29 @@ void RegistryWorld::check() {
       EXPECT_EQ(location->count, ours.keys.size());
       EXPECT_EQ(location->digest, digestOf(ours.keys));
       EXPECT_EQ(location->record.live.hidden, ours.hidden);
+      checkPins(*location, ours);
+      pins += ours.pins.size();
       if (!ours.keys.empty() && !ours.hidden) {
         content.addContent(id.first, id.second, name, ours.keys.size(), digestOf(ours.keys));
       }
     }
   }
   EXPECT_EQ(registry_->contentDigest().hex(), content.hex());
+  EXPECT_EQ(registry_->tree().pins(), pins);
   checkIndex();
   checkLookups();
+}
+
+void RegistryWorld::checkPins(const Location& location, const ModelLocation& ours) {
+  ASSERT_EQ(location.pins != nullptr, !ours.pins.empty());
+  if (ours.pins.empty()) return;
+  EXPECT_EQ(location.pins->size(), ours.pins.size());
+  for (const auto& [chunk, record] : ours.pins) {
+    EXPECT_TRUE(ours.keys.contains(chunk)) << "pinned and not held";
+    const PinRecord* const found = location.pins->find(chunk);
+    ASSERT_NE(found, nullptr);
+    EXPECT_EQ(*found, record);
+  }
 }
 
 void RegistryWorld::checkIndex() {

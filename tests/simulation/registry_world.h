@@ -102,6 +102,7 @@ class RegistryWorld {
     bool hidden = false;
     std::map<uint64_t, std::vector<Operation>> held =
         {};  // behind a gap, by first seq; not persisted
+    std::map<ChunkHash, PinRecord> pins = {};
   };
   struct ModelWorker {
     uint64_t run = 0;
@@ -122,6 +123,7 @@ class RegistryWorld {
   void restartProcess();
   void report();
   void heartbeat();
+  void pin();
   void deregister();
   void closeConnection();
   void passTime();
@@ -136,15 +138,18 @@ class RegistryWorld {
   bool decide(ModelWorker& worker, const LocationStatement& statement, const Keys& content,
               bool atRegistration);
   void modelTick();
-  // Operations that go on where the location is.
-  static void apply(ModelLocation& ours, uint64_t firstSeq,
+  // Operations that go on where the location is. Whether a pin ends with one.
+  static bool apply(ModelLocation& ours, uint64_t firstSeq,
                     const std::vector<Operation>& operations);
   // Lets the registry apply what a report made continuous; each held one is a write of its own.
   void drainHeld(ModelLocation& ours);
   void forgetHeld();
   void wrote(const Model& before);
+  // Before a report is written, the pins that end with it.
+  static Model withoutPins(Model before, const Model& after);
 
   void check();
+  static void checkPins(const Location& location, const ModelLocation& ours);
   void checkIndex();
   void checkLookups();
   size_t prefixOf(const ModelWorker& worker, const std::vector<ChunkHash>& prompt) const;

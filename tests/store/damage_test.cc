@@ -5,6 +5,7 @@
 
 #include "raw_store.h"
 #include "store/keys.h"
+#include "store/record_codec.h"
 #include "store_fixture.h"
 #include "sync_steps.h"
 
@@ -174,6 +175,30 @@ TEST_F(DamageTest, AMissingBatchOfASyncUnderWayIsSentAgain) {
   ASSERT_TRUE(building.has_value());
   EXPECT_EQ(building->batches.size(), 2u);
   EXPECT_FALSE(building->batches.contains(1));
+}
+
+TEST_F(DamageTest, APinThatCannotBeReadQuarantinesItsWorker) {
+  fill(3);
+  rawPut(data(), familyName(2), std::string(pinKey({0, 3}).view()), "?");
+  expectWorkerQuarantined();
+  EXPECT_EQ(damage_, "a pin of location gpu is damaged");
+}
+
+TEST_F(DamageTest, PinsOfNoLocationAreDeleted) {
+  fill(3);
+  const PinRecord record{"event", 1, 0};
+  for (const uint16_t location : {0, 7}) {
+    rawPut(data(), familyName(2), std::string(pinKey({location, 3}).view()), encodeRecord(record));
+  }
+  {
+    auto store = open();
+    EXPECT_THAT(sink_->damages, testing::IsEmpty());
+    EXPECT_EQ(sink_->content().workers.at({"a", 1}).locations.at(0).pins.at(3), record);
+    ASSERT_EQ(store->close(), "");
+  }
+  const auto keys = rawKeys(data()).at(familyName(2));
+  EXPECT_THAT(keys, testing::Contains(std::string(pinKey({0, 3}).view())));
+  EXPECT_THAT(keys, testing::Not(testing::Contains(std::string(pinKey({7, 3}).view()))));
 }
 
 TEST_F(DamageTest, ADamagedInstanceIsReported) {

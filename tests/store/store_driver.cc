@@ -98,6 +98,7 @@ void StoreDriver::adoptRecovered() {
       live.lastSeq = sink_->contents[owner][id].lastSeq;
       live.keys = sink_->contents[owner][id].keys;
       live.building = sink_->contents[owner][id].building;
+      live.pins = sink_->contents[owner][id].pins;
       live.life = nextLife_++;
     }
   }
@@ -116,8 +117,9 @@ StoredContent StoreDriver::expected() const {
     to.state = worker.record.state;
     for (const auto& [id, location] : worker.locations) {
       const LivePart& live = location.record.live;
-      to.locations[id] = {location.record.name, live.generation,  live.stream,   live.incarnation,
-                          live.hidden,          location.lastSeq, location.keys, location.building};
+      to.locations[id] = {location.record.name, live.generation,   live.stream,
+                          live.incarnation,     live.hidden,       location.lastSeq,
+                          location.keys,        location.building, location.pins};
     }
   }
   return all;
@@ -418,6 +420,8 @@ void StoreDriver::event() {
             .method = std::string(below(20), 'm'),
             .copy = chance(50),
             .chunks = static_cast<uint32_t>(below(100)),
+            .ttlSeconds = below(2) * random_(),
+            .toPin = std::vector<ChunkHash>(below(2) * below(1000), random_()),
             .arguments = {random_(), random_()},
             .createdWallMs = random_(),
             .finishedWallMs = below(2),
@@ -431,6 +435,30 @@ void StoreDriver::event() {
                             .error = std::string(below(kOutcomeErrorBytesMax), 'e')});
   }
   batch.steps.emplace_back(PutEvent{record});
+  writeBatch(std::move(batch));
+}
+
+// Pins chunks, ends some pins, or all of a location.
+void StoreDriver::pin() {
+  LiveWorker* worker = nullptr;
+  LiveLocation* const location = anyLocation(worker);
+  if (location == nullptr) return;
+  const uint16_t id = location->record.id;
+  std::vector<ChunkHash> chunks;
+  for (uint64_t n = 1 + below(20); n > 0; --n) chunks.push_back(below(40) << 56);
+  StoreBatch batch;
+  const uint64_t choice = below(10);
+  if (choice < 6) {
+    const PinRecord record{"event/" + std::to_string(below(4)), random_(), below(2) * random_()};
+    for (const ChunkHash chunk : chunks) location->pins[chunk] = record;
+    batch.steps.emplace_back(PutPins{worker->owner, id, record, std::move(chunks)});
+  } else if (choice < 9) {
+    for (const ChunkHash chunk : chunks) location->pins.erase(chunk);
+    batch.steps.emplace_back(DropPins{worker->owner, id, std::move(chunks)});
+  } else {
+    location->pins.clear();
+    batch.steps.emplace_back(DropAllPins{worker->owner, id});
+  }
   writeBatch(std::move(batch));
 }
 
@@ -456,6 +484,8 @@ bool StoreDriver::step() {
     dropLocation();
   } else if (choice < 75) {
     release();
+  } else if (choice < 79) {
+    pin();
   } else if (choice < 84) {
     requestFold();
   } else if (choice < 89) {

@@ -34,6 +34,7 @@ class StoreDriver {
     uint64_t lastSeq = 0;
     std::set<ChunkHash> keys;
     std::optional<StoredBuilding> building;  // its part is that of `record`
+    std::map<ChunkHash, PinRecord> pins;
     bool folding = false;
     uint64_t life = 0;  // tells a location from a later one in the same place
   };
@@ -78,6 +79,7 @@ class StoreDriver {
   void release();
   void requestFold();
   void event();
+  void pin();
   // Of full syncs: begins one, or goes on with one.
   void sync();
   void startSync(LiveWorker& worker, LiveLocation& location);

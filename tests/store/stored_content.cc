@@ -14,7 +14,7 @@ std::ostream& operator<<(std::ostream& out, const StoredContent& content) {
           << location.stream << " i" << location.incarnation << (location.hidden ? " hidden" : "")
           << " seq " << location.lastSeq << ":";
       for (const ChunkHash key : location.keys) out << " " << key;
-      out << "\n";
+      out << ", " << location.pins.size() << " pins\n";
       if (!location.building) continue;
       const BuildingPart& part = location.building->part;
       out << "    builds g" << part.generation << " i" << part.incarnation << " sync "
@@ -168,6 +168,15 @@ void ContentSink::buildingJournal(OwnerId owner, uint16_t location, const Journa
     fault(owner, location, "the journal of the building part has a hole");
   }
   append(to->operations, entry.operations);
+}
+
+void ContentSink::pins(OwnerId owner, uint16_t location, const PinRecord& record,
+                       std::span<const ChunkHash> chunks) {
+  ASSERT_TRUE(workers.contains(owner) && !finished.contains(owner));
+  ASSERT_TRUE(workers[owner].second.contains(location));
+  for (const ChunkHash chunk : chunks) {
+    EXPECT_TRUE(contents[owner][location].pins.emplace(chunk, record).second);
+  }
 }
 
 void ContentSink::finish(OwnerId owner) {

@@ -34,6 +34,7 @@ struct StoredLocation {
   uint64_t lastSeq = 0;
   std::set<ChunkHash> keys;
   std::optional<StoredBuilding> building;
+  std::map<ChunkHash, PinRecord> pins;
 
   friend bool operator==(const StoredLocation&, const StoredLocation&) = default;
 };
@@ -82,6 +83,8 @@ class ContentSink : public RecoverySink {
   void batch(OwnerId owner, uint16_t location, uint32_t number,
              std::span<const ChunkHash> keys) override;
   void buildingJournal(OwnerId owner, uint16_t location, const JournalEntry& entry) override;
+  void pins(OwnerId owner, uint16_t location, const PinRecord& record,
+            std::span<const ChunkHash> chunks) override;
   void finish(OwnerId owner) override;
   void damaged(OwnerId owner, const std::string& instance, bool isWorker, uint32_t worker,
                const std::string& reason) override;

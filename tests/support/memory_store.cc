@@ -44,6 +44,13 @@ struct Apply {
              (stream < s.stream || (stream == s.stream && seq <= s.throughSeq));
     });
   }
+  void operator()(const PutPins& s) {
+    for (const ChunkHash chunk : s.chunks) location(s.owner, s.location).pins[chunk] = s.record;
+  }
+  void operator()(const DropPins& s) {
+    for (const ChunkHash chunk : s.chunks) location(s.owner, s.location).pins.erase(chunk);
+  }
+  void operator()(const DropAllPins& s) { location(s.owner, s.location).pins.clear(); }
   void operator()(const PutEvent& s) {
     EventRecord& record = disk.events[s.record.id] = s.record;
     for (RankRecord& rank : record.ranks) {
@@ -273,13 +280,15 @@ void MemoryStore::recover(RecoverySink& sink) {
       }
       forJournal(data, live.generation,
                  [&](const JournalEntry& entry) { sink.journal(owner, id, entry); });
-      if (!data.record->building) continue;
-      const uint32_t building = data.record->building->generation;
-      forBatches(data, building, [&](uint32_t number, const std::vector<ChunkHash>& keys) {
-        sink.batch(owner, id, number, keys);
-      });
-      forJournal(data, building,
-                 [&](const JournalEntry& entry) { sink.buildingJournal(owner, id, entry); });
+      if (data.record->building) {
+        const uint32_t building = data.record->building->generation;
+        forBatches(data, building, [&](uint32_t number, const std::vector<ChunkHash>& keys) {
+          sink.batch(owner, id, number, keys);
+        });
+        forJournal(data, building,
+                   [&](const JournalEntry& entry) { sink.buildingJournal(owner, id, entry); });
+      }
+      for (const auto& [chunk, record] : data.pins) sink.pins(owner, id, record, {&chunk, 1});
     }
     sink.finish(owner);
   }

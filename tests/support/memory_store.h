@@ -33,6 +33,7 @@ class MemoryStore : public RegistryStore {
     std::map<std::pair<uint32_t, uint32_t>, std::vector<ChunkHash>> segments;
     std::map<std::pair<uint32_t, uint32_t>, std::vector<ChunkHash>> batches;
     std::map<std::tuple<uint32_t, uint32_t, uint64_t>, Journal> journal;
+    std::map<ChunkHash, PinRecord> pins;
   };
   struct Family {
     uint64_t epoch = 0;  // rises with every release

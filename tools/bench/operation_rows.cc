@@ -118,7 +118,7 @@ Result<uint64_t> p99While(const DaemonProcess& daemon, uint64_t lookups, Meanwhi
 RunResult operationsLookup(const RunOptions& run) {
   DaemonProcess daemon;
   if (const std::string error = daemon.start(); !error.empty()) return failed(error);
-  const uint64_t lookups = run.size(20'000, 1'000);
+  const uint64_t lookups = run.size(200'000, 1'000);
   RunResult result;
   // In a fleet the workers and routers run on other machines: here they give way to the daemon.
   std::thread([&] {

@@ -73,54 +73,81 @@ struct Crowd {
   uint64_t residentMaxBytes = 0;
 };
 
-// Look-ups while `workers` workers, who all come in the same moment, must send all they have.
-Crowd measureCrowd(uint32_t workers, uint64_t keys, uint64_t lookups) {
-  // In a fleet the workers and routers run on other machines: here they give way to the daemon.
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 15);
-  DaemonProcess daemon;
-  ClientThread thread;
-  std::vector<std::unique_ptr<Client>> clients;
-  for (uint32_t rank = 0; rank < workers; ++rank) {
-    ClientOptions options = survivor(daemon, rank, keys);
-    options.backoffMaxMs = 100;
-    clients.push_back(std::make_unique<Client>(thread, std::move(options)));
+// On a thread that gives way to the daemon: in a fleet the workers and routers run on other
+// machines.
+template <typename Step>
+void elsewhere(const Step& step) {
+  std::thread([&] {
+    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 15);
+    step();
+  }).join();
+}
+
+// The workers, who all come in the moment in which the daemon starts.
+struct Workers {
+  Workers(const DaemonProcess& daemon, uint32_t number, uint64_t keys) {
+    for (uint32_t rank = 0; rank < number; ++rank) {
+      ClientOptions options = survivor(daemon, rank, keys);
+      options.backoffMaxMs = 100;
+      clients.push_back(std::make_unique<Client>(thread, std::move(options)));
+    }
   }
-  Crowd crowd;
-  crowd.error = daemon.start();
-  if (!crowd.error.empty()) return crowd;
-  const Stopwatch watch;
-  Client first(thread, holder(daemon));
-  first.admit(LocationHandle{0}, prompt());
-  SteadyLookups load(daemon.address(), prompt());
-  const bool inSync = eventually([&] {
-    const auto status = load.client().status();
-    if (!status.ok()) return false;
-    crowd.runningMax = std::max(crowd.runningMax, status.value().fullSyncsRunning);
-    crowd.residentMaxBytes = std::max(crowd.residentMaxBytes, status.value().residentBytes);
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  bool synced() const {
     return std::all_of(clients.begin(), clients.end(), [](const auto& client) {
       return client->counters().fullSyncsCompleted == 1;
     });
-  });
+  }
+
+  ClientThread thread;
+  std::vector<std::unique_ptr<Client>> clients;
+};
+
+// Look-ups until all workers have sent all they have; without workers, so many look-ups.
+Crowd lookUpBeside(const DaemonProcess& daemon, Workers& workers, uint64_t lookups) {
+  Crowd crowd;
+  const Stopwatch watch;
+  Client first(workers.thread, holder(daemon));
+  first.admit(LocationHandle{0}, prompt());
+  SteadyLookups load(daemon.address(), prompt());
+  // What its start costs is neither idle nor the syncs' doing.
+  const bool began = load.wait(lookups / 10) && load.client().status(true).ok();
+  const bool inSync =
+      began && eventually([&] {
+        const auto status = load.client().status();
+        if (!status.ok()) return false;
+        crowd.runningMax = std::max(crowd.runningMax, status.value().fullSyncsRunning);
+        crowd.residentMaxBytes = std::max(crowd.residentMaxBytes, status.value().residentBytes);
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        return workers.synced();
+      });
   crowd.seconds = watch.seconds();
   if (!inSync) crowd.error = "the full syncs did not end";
-  if (workers == 0) load.wait(lookups);
+  if (workers.clients.empty()) load.wait(lookups);
   const auto status = load.client().status();
   if (!status.ok()) {
     crowd.error = status.error().message;
   } else {
-    crowd.p99Us = status.value().lookupP99Us;
+    crowd.p99Us = status.value().lookupWindowP99Us;
   }
+  return crowd;
+}
+
+Crowd measureCrowd(uint32_t number, uint64_t keys, uint64_t lookups) {
+  DaemonProcess daemon;
+  std::unique_ptr<Workers> workers;
+  elsewhere([&] { workers = std::make_unique<Workers>(daemon, number, keys); });
+  Crowd crowd;
+  crowd.error = daemon.start();
+  if (!crowd.error.empty()) return crowd;
+  elsewhere([&] { crowd = lookUpBeside(daemon, *workers, lookups); });
   return crowd;
 }
 
 RunResult syncCrowd(const RunOptions& run) {
   const auto workers = static_cast<uint32_t>(run.size(100, 10));
-  Crowd idle;
-  Crowd busy;
-  std::thread([&] { idle = measureCrowd(0, 0, run.size(20'000, 1'000)); }).join();
+  const Crowd idle = measureCrowd(0, 0, run.size(200'000, 1'000));
   if (!idle.error.empty()) return failed(idle.error);
-  std::thread([&] { busy = measureCrowd(workers, run.size(1'000'000, 10'000), 0); }).join();
+  const Crowd busy = measureCrowd(workers, run.size(1'000'000, 10'000), 0);
   if (!busy.error.empty()) return failed(busy.error);
   char note[160];
   std::snprintf(

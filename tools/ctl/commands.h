@@ -32,8 +32,19 @@ bool forceSync(Controller& controller, const Output& output, const std::string& 
 void switchCapture(Controller& controller, const Output& output, bool off,
                    const std::string& directory, bool redact);
 
+// What is pinned; empty: all.
+struct PinFilter {
+  std::string instance;
+  std::vector<uint32_t> workers;
+  std::string location;
+  bool withChunks = false;
+  uint32_t max = 1'000;  // entries: pin operations by rank and location
+};
+void showPins(Controller& controller, const Output& output, const PinFilter& filter);
+
 struct Prompt {
   std::string model;
+  bool withPins = false;
   // Exactly one is set.
   std::optional<std::vector<uint32_t>> tokens;
   std::optional<std::vector<uint64_t>> hashes;

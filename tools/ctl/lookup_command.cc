@@ -7,6 +7,7 @@ bool showLookup(Controller& controller, const Output& output, const Prompt& prom
   auto request = controller.orchestrator().lookupRequest();
   auto message = request.initMessage();
   message.setModel(textOf(prompt.model));
+  message.setWithPins(prompt.withPins);
   if (prompt.tokens) {
     message.setTokens(kj::arrayPtr(prompt.tokens->data(), prompt.tokens->size()));
   } else {
@@ -25,6 +26,10 @@ bool showLookup(Controller& controller, const Output& output, const Prompt& prom
       json.number("allRanksEnd", layout.getAllRanksEnd());
       json.number("matchedChunks", layout.getMatchedChunks());
       json.number("allRanksChunks", layout.getAllRanksChunks());
+      if (prompt.withPins) {
+        json.number("pinnedEnd", layout.getPinnedEnd());
+        json.number("pinnedChunks", layout.getPinnedChunks());
+      }
       json.boolean("unconfirmed", layout.getUnconfirmed());
       json.beginObject("hits");
       for (const auto hit : layout.getHits()) {
@@ -38,17 +43,22 @@ bool showLookup(Controller& controller, const Output& output, const Prompt& prom
     output.out << "nobody holds the first chunk\n";
   } else {
     constexpr auto kRight = Table::Align::kRight;
-    Table table({{"INSTANCE"},
-                 {"LOCATION"},
-                 {"MATCHED TOKENS", kRight},
-                 {"ALL RANKS", kRight},
-                 {"CHUNKS", kRight},
-                 {"NOTE"}});
+    std::vector<Table::Column> columns = {{"INSTANCE"},
+                                          {"LOCATION"},
+                                          {"MATCHED TOKENS", kRight},
+                                          {"ALL RANKS", kRight},
+                                          {"CHUNKS", kRight}};
+    if (prompt.withPins) columns.push_back({"PINNED TOKENS", kRight});
+    columns.push_back({"NOTE"});
+    Table table(std::move(columns));
     for (const auto layout : layouts) {
-      table.add({stringOf(layout.getInstanceId()), stringOf(layout.getLocation()),
-                 grouped(layout.getMatchedEnd()), grouped(layout.getAllRanksEnd()),
-                 grouped(layout.getMatchedChunks()),
-                 layout.getUnconfirmed() ? "recovered, not yet confirmed by the worker" : ""});
+      std::vector<std::string> row = {
+          stringOf(layout.getInstanceId()), stringOf(layout.getLocation()),
+          grouped(layout.getMatchedEnd()), grouped(layout.getAllRanksEnd()),
+          grouped(layout.getMatchedChunks())};
+      if (prompt.withPins) row.push_back(grouped(layout.getPinnedEnd()));
+      row.emplace_back(layout.getUnconfirmed() ? "recovered, not yet confirmed by the worker" : "");
+      table.add(std::move(row));
     }
     table.print(output.out);
   }

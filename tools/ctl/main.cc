@@ -28,6 +28,11 @@ constexpr const char* kFooter = R"(Examples:
   holdfast-ctl clear llama-0 gpu              empty a location of all its ranks
   holdfast-ctl pin llama-0 gpu --file prompt.txt
                                               keep a prompt's chunks from being evicted
+  holdfast-ctl pin llama-0 gpu --ttl 2h --hashes 0x1f 77
+                                              for two hours
+  holdfast-ctl pins --instance llama-0        what is pinned, by which event, until when
+  holdfast-ctl lookup --pins --file prompt.txt
+                                              also how much of the prefix is pinned
   holdfast-ctl compress llama-0 cpu cachegen  everything there; or name tokens behind it
   holdfast-ctl move llama-0 gpu llama-1 cpu 128000 9906 ...
                                               a prompt's chunks to another instance
@@ -87,6 +92,21 @@ int run(int argc, const char* const* argv) {
   lookup->add_option("--model", model, "Default: the controller's default model")
       ->type_name("NAME");
 
+  bool withPins = false;
+  lookup->add_flag("--pins", withPins, "Also how much of each prefix is pinned");
+
+  PinFilter pinFilter;
+  CLI::App* pins = app.add_subcommand("pins", "What is pinned, by which operation, until when");
+  pins->add_option("--instance", pinFilter.instance, "Only of this instance")->type_name("ID");
+  pins->add_option("--worker", pinFilter.workers, "Only of these ranks; may be repeated")
+      ->type_name("RANK");
+  pins->add_option("--location", pinFilter.location, "Only in this location")->type_name("NAME");
+  pins->add_flag("--chunks", pinFilter.withChunks, "Each chunk by its hash");
+  pins->add_option("--max", pinFilter.max, "At most so many entries")
+      ->type_name("N")
+      ->check(CLI::Range(1u, 10'000u))
+      ->capture_default_str();
+
   std::string ip;
   CLI::App* query = app.add_subcommand("query", "The instance that runs at an ip");
   query->add_option("ip", ip, "As workers registered it")->required();
@@ -132,7 +152,11 @@ int run(int argc, const char* const* argv) {
     if (instances->parsed()) found = showInstances(controller, output);
     if (workers->parsed()) found = showWorkers(controller, output, instance, ranks);
     if (lookup->parsed()) {
-      found = showLookup(controller, output, {model, numbers.tokens, numbers.hashes});
+      found = showLookup(controller, output, {model, withPins, numbers.tokens, numbers.hashes});
+    }
+    if (pins->parsed()) {
+      showPins(controller, output, pinFilter);
+      found = true;
     }
     if (query->parsed()) found = showInstanceOfIp(controller, output, ip);
     if (diverged->parsed()) found = showDiverged(controller, output);

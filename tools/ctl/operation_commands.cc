@@ -52,6 +52,7 @@ void writeMembers(JsonWriter& json, schema::EventInfo::Reader event) {
   json.text("method", viewOf(event.getMethod()));
   json.boolean("copy", event.getCopy());
   json.number("chunks", event.getChunks());
+  json.number("ttlSeconds", event.getTtlSeconds());
   json.text("status", statusName(event.getStatus()));
   json.number("numTokens", event.getNumTokens());
   json.text("error", viewOf(event.getError()));
@@ -83,6 +84,7 @@ std::string describe(schema::EventInfo::Reader event) {
   if (event.getKind() == schema::OperationKind::MOVE) {
     text += " to " + stringOf(event.getNewInstanceId()) + " " + stringOf(event.getNewLocation());
   }
+  if (event.getTtlSeconds() != 0) text += " for " + durationText(event.getTtlSeconds() * 1000);
   return text;
 }
 
@@ -220,6 +222,7 @@ Ending runOperation(Controller& controller, const Output& output, const Operatio
     case OperationKind::kPin:
       return start(controller, output, operation, ask.pinRequest(), [&](auto& message) {
         place(message);
+        message.setTtlSeconds(operation.ttlSeconds);
         select(operation, message);
       });
     case OperationKind::kCompress:

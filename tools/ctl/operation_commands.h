@@ -20,7 +20,8 @@ struct Operation {
   std::string newInstance;
   std::string newLocation;
   bool copy = false;
-  bool wait = true;  // until it has ended
+  uint64_t ttlSeconds = 0;  // of a pin; 0: it ends with the chunks
+  bool wait = true;         // until it has ended
   // At most one is set; none: all chunks.
   std::optional<std::vector<uint32_t>> tokens;
   std::optional<std::vector<uint64_t>> hashes;

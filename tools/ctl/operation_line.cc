@@ -1,5 +1,9 @@
 #include "operation_line.h"
 
+#include <map>
+
+#include "core/limits.h"
+
 namespace holdfast::ctl {
 namespace {
 
@@ -55,6 +59,15 @@ OperationLine::OperationLine(CLI::App& app) {
 
   Kind& pin = add(app, OperationKind::kPin, "Keep chunks of a prompt from being evicted");
   addNumbers(pin);
+  pin.app
+      ->add_option("--ttl", pin.operation.ttlSeconds,
+                   "End the pin after so long: 90s, 10m, 2h, 7d; unless given it ends with the "
+                   "chunks")
+      ->type_name("DURATION")
+      ->transform(CLI::AsNumberWithUnit(
+          std::map<std::string, uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}},
+          CLI::AsNumberWithUnit::UNIT_REQUIRED, "DURATION"))
+      ->check(CLI::Range(uint64_t{1}, kPinTtlSecondsMax));
   addCommon(pin);
 
   for (const OperationKind kind : {OperationKind::kCompress, OperationKind::kDecompress}) {

@@ -40,6 +40,7 @@ void writeStatus(JsonWriter& json, schema::StatusRetMsg::Reader s) {
   json.number("eventsFinished", s.getEventsFinished());
   json.number("chunks", s.getChunks());
   json.number("memberships", s.getMemberships());
+  json.number("pins", s.getPins());
   json.number("indexBytes", s.getIndexBytes());
   json.number("residentBytes", s.getResidentBytes());
   json.number("diskBytes", s.getDiskBytes());
@@ -115,6 +116,7 @@ void printStatus(std::ostream& out, schema::StatusRetMsg::Reader s) {
   }
   line("chunks",
        grouped(s.getChunks()) + " distinct, " + grouped(s.getMemberships()) + " memberships");
+  if (s.getPins() != 0) line("pins", grouped(s.getPins()) + " memberships are pinned");
   line("memory", bytesText(s.getResidentBytes()) + " resident, " + bytesText(s.getIndexBytes()) +
                      " of it the index");
   line("look-ups", latencyText(s.getLookups()));

@@ -17,6 +17,7 @@ void writeLocation(JsonWriter& json, schema::LocationInfo::Reader location) {
   json.number("lastSeq", location.getLastSeq());
   json.number("committedSeq", location.getCommittedSeq());
   json.number("count", location.getCount());
+  json.number("pins", location.getPins());
   json.text("digest", hexText(location.getDigest().getA()) + hexText(location.getDigest().getB()));
   json.boolean("hidden", location.getHidden());
   json.number("journalOperations", location.getJournalOperations());
@@ -184,6 +185,7 @@ bool showWorkers(Controller& controller, const Output& output, const std::string
                {"SYNC"},
                {"WHY"},
                {"CHUNKS", kRight},
+               {"PINNED", kRight},
                {"SEQ", kRight},
                {"COMMITTED", kRight},
                {"REPAIR"}});
@@ -196,7 +198,7 @@ bool showWorkers(Controller& controller, const Output& output, const std::string
     if (worker.getQuarantined().size() != 0) row[2] += " (quarantined)";
     if (worker.getDrained()) row[2] += " (drained)";
     if (worker.getLocations().size() == 0) {
-      row.insert(row.end(), {"-", "", stringOf(worker.getQuarantined()), "", "", "", ""});
+      row.insert(row.end(), {"-", "", stringOf(worker.getQuarantined()), "", "", "", "", ""});
       table.add(std::move(row));
       continue;
     }
@@ -204,8 +206,9 @@ bool showWorkers(Controller& controller, const Output& output, const std::string
       row.insert(row.end(),
                  {stringOf(location.getName()) + (location.getHidden() ? " (hidden)" : ""),
                   syncName(location.getSync()), reasonText(location.getReason()),
-                  grouped(location.getCount()), grouped(location.getLastSeq()),
-                  grouped(location.getCommittedSeq()), repairText(location)});
+                  grouped(location.getCount()), grouped(location.getPins()),
+                  grouped(location.getLastSeq()), grouped(location.getCommittedSeq()),
+                  repairText(location)});
       table.add(std::move(row));
       row.assign(5, "");
     }

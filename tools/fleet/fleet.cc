@@ -161,6 +161,7 @@ size_t Fleet::serve(size_t instance, std::span<const ChunkHash> prompt) {
   size_t hits = prompt.size();
   for (size_t r = 0; r < ranksPerInstance_; ++r) {
     const size_t index = instance * ranksPerInstance_ + r;
+    ranks_[index].endPins(nowMs());
     hits = std::min(hits, ranks_[index].serve(prompt));
     const std::vector<SimulatedRank::Tier>& tiers = ranks_[index].tiers();
     Client& client = *workers_[index].client;
@@ -266,10 +267,16 @@ uint64_t Fleet::cachedChunks() const {
   return sum;
 }
 
-uint64_t Fleet::pinnedChunks() const {
+uint64_t Fleet::nowMs() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+uint64_t Fleet::pinnedChunks() {
   const std::lock_guard lock(caches_);
   uint64_t sum = 0;
-  for (const SimulatedRank& rank : ranks_) {
+  for (SimulatedRank& rank : ranks_) {
+    rank.endPins(nowMs());
     for (const SimulatedRank::Tier& tier : rank.tiers()) sum += tier.cache.pinned();
   }
   return sum;

@@ -90,7 +90,9 @@ class Fleet {
   RegistryDigest contentDigest() const;
   uint64_t cachedChunks() const;
 
-  uint64_t pinnedChunks() const;
+  // Of the clock that pins in the caches end by.
+  static uint64_t nowMs();
+  uint64_t pinnedChunks();
   uint64_t compressedChunks() const;
 
  private:

@@ -40,11 +40,15 @@ void Fleet::Operations::clear(const CacheOperation& operation, Completion comple
 }
 
 void Fleet::Operations::pin(const CacheOperation& operation, Completion completion) {
-  apply(operation, completion, [](const Place& place, const std::vector<ChunkHash>& chunks) {
-    return static_cast<size_t>(std::count_if(chunks.begin(), chunks.end(), [&](ChunkHash chunk) {
-      return place.tier->cache.pin(chunk);
-    }));
-  });
+  const uint64_t now = nowMs();
+  const uint64_t ends = operation.ttlSeconds == 0 ? 0 : now + operation.ttlSeconds * 1000;
+  apply(operation, completion,
+        [&](const Place& place, const std::vector<ChunkHash>& chunks) -> size_t {
+          place.tier->cache.endPins(now);
+          if (place.tier->cache.pin(chunks, ends)) return chunks.size();
+          completion.fail("more than half of the simulated cache would be pinned");
+          return 0;
+        });
 }
 
 void Fleet::Operations::compress(const CacheOperation& operation, Completion completion) {

@@ -70,11 +70,23 @@ bool LruCache::remove(ChunkHash chunk) {
   return true;
 }
 
-bool LruCache::pin(ChunkHash chunk) {
-  if (pinned_.contains(chunk)) return true;
-  if ((pinned_.size() + 1) * 2 > capacity_) return false;
-  pinned_.insert(chunk);
+bool LruCache::pin(std::span<const ChunkHash> chunks, uint64_t endsMs) {
+  const auto more = static_cast<size_t>(std::count_if(
+      chunks.begin(), chunks.end(), [&](ChunkHash chunk) { return !pinned_.contains(chunk); }));
+  if ((pinned_.size() + more) * 2 > capacity_) return false;
+  for (const ChunkHash chunk : chunks) pinned_[chunk] = endsMs;
+  if (endsMs != 0) nextEndMs_ = std::min(nextEndMs_, endsMs);
   return true;
+}
+
+void LruCache::endPins(uint64_t nowMs) {
+  if (nowMs < nextEndMs_) return;
+  nextEndMs_ = UINT64_MAX;
+  std::erase_if(pinned_, [&](const auto& pin) {
+    if (pin.second == 0) return false;
+    if (pin.second > nowMs) nextEndMs_ = std::min(nextEndMs_, pin.second);
+    return pin.second <= nowMs;
+  });
 }
 
 void LruCache::setMethod(ChunkHash chunk, const std::string& method) {

@@ -6,7 +6,6 @@
 #include <span>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "core/types.h"
@@ -33,9 +32,13 @@ class LruCache {
   // Takes a chunk out; false if it is not there.
   bool remove(ChunkHash chunk);
 
-  // Keeps a chunk that is there from being evicted. False where more than half of the cache would
-  // be pinned.
-  bool pin(ChunkHash chunk);
+  // Keeps chunks that are there from being evicted until endPins() is told of a time that is not
+  // before `endsMs`, or for good if that is 0; replaces their older pins. False, and nothing
+  // changes, where more than half of the cache would be pinned.
+  bool pin(std::span<const ChunkHash> chunks, uint64_t endsMs);
+  void endPins(uint64_t nowMs);
+  // As a process forgets its pins.
+  void unpinAll() { pinned_.clear(); }
   // How a chunk that is there is compressed; empty: it is not.
   void setMethod(ChunkHash chunk, const std::string& method);
   size_t pinned() const { return pinned_.size(); }
@@ -62,7 +65,8 @@ class LruCache {
   size_t capacity_;
   std::vector<Entry> entries_;
   std::unordered_map<ChunkHash, uint32_t> positions_;
-  std::unordered_set<ChunkHash> pinned_;
+  std::unordered_map<ChunkHash, uint64_t> pinned_;      // and when that ends
+  uint64_t nextEndMs_ = UINT64_MAX;                     // no pin ends before
   std::unordered_map<ChunkHash, std::string> methods_;  // of the compressed ones
   uint32_t newest_ = kNone;
   uint32_t oldest_ = kNone;

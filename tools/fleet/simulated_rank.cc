@@ -18,6 +18,10 @@ size_t SimulatedRank::serve(std::span<const ChunkHash> prompt) {
   return hits;
 }
 
+void SimulatedRank::endPins(uint64_t nowMs) {
+  for (Tier& tier : tiers_) tier.cache.endPins(nowMs);
+}
+
 size_t SimulatedRank::heldPrefix(std::span<const ChunkHash> prompt) const {
   size_t held = 0;
   while (held < prompt.size() && std::any_of(tiers_.begin(), tiers_.end(), [&](const Tier& tier) {
@@ -30,7 +34,10 @@ size_t SimulatedRank::heldPrefix(std::span<const ChunkHash> prompt) const {
 
 void SimulatedRank::restart(bool diskSurvives) {
   for (Tier& tier : tiers_) {
-    if (diskSurvives && &tier != &tiers_.front()) continue;
+    if (diskSurvives && &tier != &tiers_.front()) {
+      tier.cache.unpinAll();
+      continue;
+    }
     tier.cache = LruCache(tier.cache.capacity());
   }
 }

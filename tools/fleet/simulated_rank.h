@@ -31,7 +31,9 @@ class SimulatedRank {
   size_t serve(std::span<const ChunkHash> prompt);
   // The leading chunks that are there.
   size_t heldPrefix(std::span<const ChunkHash> prompt) const;
-  // What a new process finds: nothing in memory; the disk as it was, or nothing.
+  // Pins whose time is over.
+  void endPins(uint64_t nowMs);
+  // What a new process finds: nothing in memory, nothing pinned; the disk as it was, or nothing.
   void restart(bool diskSurvives);
 
   const std::string& instance() const { return instance_; }

@@ -266,6 +266,8 @@ class FamilyCheck {
       } else if (const auto batch = parseBatchKey(key); batch && ofWorker()) {
         batches(*batch);
         rows_.seek(batchesPrefix(batch->location, batch->generation).end());
+      } else if (const auto pin = parsePinKey(key); pin && ofWorker()) {
+        pins(pin->location);
       } else {
         const bool known = ofWorker() ? key == workerKey().view() || parseLocationKey(key)
                                       : key == instanceKey().view();
@@ -305,6 +307,26 @@ class FamilyCheck {
     add(Severity::kProblem, "stale-batches", location.name,
         "batches of generation " + std::to_string(key.generation),
         "they were left behind when it was folded", kDeletedAtStart);
+  }
+
+  // Goes over them. A pin of what is not held is no damage: the next start drops it.
+  void pins(uint16_t id) {
+    const auto found = declared_.find(id);
+    const bool declared = found != declared_.end();
+    const std::string location = declared ? found->second.name : "";
+    if (!declared && !undecodable_.contains(id)) {
+      add(Severity::kNote, "undeclared-location", "", "pins of location " + std::to_string(id),
+          "there is no record of that location", kDeletedAtStart);
+    }
+    size_t damaged = 0;
+    const StoreKey prefix = pinsPrefix(id);
+    for (; rows_.at(prefix); rows_.next()) {
+      const auto key = parsePinKey(rows_.key());
+      if (key && decodePin(rows_.value())) continue;
+      if (++damaged > kFindingsMax) continue;
+      add(Severity::kProblem, "undecodable", location, "pin with the key " + hexOf(rows_.key()),
+          "it does not decode", declared ? kQuarantined : kDeletedAtStart);
+    }
   }
 
   // Whether a generation is neither live nor built; says so.

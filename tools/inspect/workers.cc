@@ -22,13 +22,21 @@ uint64_t storedBatches(StoreReader::Rows& rows, const LocationRecord& location) 
   return batches;
 }
 
+uint64_t storedPins(StoreReader::Rows& rows, const LocationRecord& location) {
+  uint64_t pins = 0;
+  const StoreKey prefix = pinsPrefix(location.id);
+  for (rows.seek(prefix); rows.at(prefix); rows.next()) ++pins;
+  return pins;
+}
+
 // What a start would make of it.
 SyncState syncOf(const LocationRecord& location) {
   if (location.building) return SyncState::kSyncing;
   return location.live.hidden ? SyncState::kDiverged : SyncState::kCaughtUp;
 }
 
-void writeLocation(text::JsonWriter& json, const LocationHead& location, uint64_t batches) {
+void writeLocation(text::JsonWriter& json, const LocationHead& location, uint64_t batches,
+                   uint64_t pins) {
   const LocationRecord& record = location.record;
   json.beginObject();
   json.text("name", record.name);
@@ -36,6 +44,7 @@ void writeLocation(text::JsonWriter& json, const LocationHead& location, uint64_
   json.text("incarnation", hexText(record.live.incarnation));
   json.number("lastSeq", location.lastSeq);
   json.number("count", location.count);
+  json.number("pins", pins);
   json.text("digest", hexText(location.digest.a) + hexText(location.digest.b));
   json.boolean("hidden", record.live.hidden);
   json.number("journalOperations", location.journalOperations());
@@ -96,6 +105,7 @@ ExitCode showWorkers(const StoreReader& reader, const Output& output, const Filt
                      {"LOCATION"},
                      {"SYNC"},
                      {"CHUNKS", kRight},
+                     {"PINNED", kRight},
                      {"SEQ", kRight},
                      {"JOURNAL", kRight},
                      {"GEN.FOLD.STREAM", kRight},
@@ -116,7 +126,7 @@ ExitCode showWorkers(const StoreReader& reader, const Output& output, const Filt
       writeWorker(*json, record);
       json->beginList("locations");
     } else if (worker.head.locations.empty()) {
-      row.resize(12);
+      row.resize(13);
       row[4] = "-";
       table.add(row);
     }
@@ -125,18 +135,20 @@ ExitCode showWorkers(const StoreReader& reader, const Output& output, const Filt
       if (!wanted(filter, location.record)) continue;
       found = true;
       const uint64_t batches = location.record.building ? storedBatches(rows, location.record) : 0;
+      const uint64_t pins = storedPins(rows, location.record);
       if (json) {
-        writeLocation(*json, location, batches);
+        writeLocation(*json, location, batches, pins);
         continue;
       }
       const LivePart& live = location.record.live;
-      row.insert(row.end(), {location.record.name + (live.hidden ? " (hidden)" : ""),
-                             syncText(location.record, batches), grouped(location.count),
-                             grouped(location.lastSeq), grouped(location.journalOperations()),
-                             std::to_string(live.generation) + "." + std::to_string(live.fold) +
-                                 "." + std::to_string(live.stream),
-                             hexText(live.incarnation),
-                             hexText(location.digest.a) + hexText(location.digest.b)});
+      row.insert(
+          row.end(),
+          {location.record.name + (live.hidden ? " (hidden)" : ""),
+           syncText(location.record, batches), grouped(location.count), grouped(pins),
+           grouped(location.lastSeq), grouped(location.journalOperations()),
+           std::to_string(live.generation) + "." + std::to_string(live.fold) + "." +
+               std::to_string(live.stream),
+           hexText(live.incarnation), hexText(location.digest.a) + hexText(location.digest.b)});
       table.add(std::move(row));
       row.assign(4, "");
     }

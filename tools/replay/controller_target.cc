@@ -141,6 +141,7 @@ void ControllerTarget::operate(schema::CaptureOperation::Reader operation) {
       auto request = orchestrator.pinRequest();
       auto message = request.initMessage();
       common(message);
+      message.setTtlSeconds(operation.getTtlSeconds());
       select(message.initChunks());
       return call(request);
     }
@@ -176,6 +177,7 @@ void ControllerTarget::take(schema::CaptureEntry::Reader entry) {
       auto message = request.initMessage();
       message.setModel(entry.getLookup().getModel());
       message.setHashes(entry.getLookup().getHashes());
+      message.setWithPins(entry.getLookup().getWithPins());
       return call(request);
     }
     case schema::CaptureEntry::OPERATION:

@@ -1,0 +1,17 @@
+// Where processors are scarce the loop comes first: look-ups wait for nobody, commits may.
+#pragma once
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace holdfast {
+
+inline constexpr int kNiceOfWrites = 10;
+inline constexpr int kNiceOfFolds = 15;  // folds have time; commits have not
+
+// From now on the calling thread, and every thread that it starts, gives way.
+inline void giveWay(int nice) {
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), nice);
+}
+
+}  // namespace holdfast
