@@ -130,7 +130,7 @@ struct CaptureOperation {
   toInstance @7 :Text;
   toLocation @8 :Text;
   copy @9 :Bool;
-  ttlSeconds @10 :UInt64;
+  ttlSeconds @10 :UInt64;          # of a pin
 }
 
 struct CaptureFold {

@@ -13,8 +13,10 @@ Environment::Environment(const Clock& clock, RegistryStore& store, std::function
 }
 
 void Environment::begin() {
-  answers_.steadyMs = outsideClock_.steadyMs();
-  answers_.wallMs = outsideClock_.wallMs();
+  if (!timeHeld_) {
+    answers_.steadyMs = outsideClock_.steadyMs();
+    answers_.wallMs = outsideClock_.wallMs();
+  }
   answers_.noRoom = false;
   answers_.drawn.clear();
 }

@@ -34,6 +34,8 @@ class Environment {
 
   // An input begins: until the next one time stands still.
   void begin();
+  // Also when inputs begin, until this ends it.
+  void holdTime(bool hold) { timeHeld_ = hold; }
   const Answers& answers() const { return answers_; }
   // Core is told of the store's health: it sees this one until it is told of another.
   void health(const StoreHealth& health) { health_ = health; }
@@ -69,6 +71,7 @@ class Environment {
   RegistryStore& outsideStore_;
   const std::function<uint64_t()> random_;
   Answers answers_;
+  bool timeHeld_ = false;
   StoreHealth health_;
   InputClock clock_{*this};
   InputStore store_{*this};

@@ -57,14 +57,21 @@ void Inputs::capture(std::unique_ptr<LogWriter> log, const Capture& capture) {
     start.setFirstTicket(environment_.answers().lastTicket + 1);
     writeState(registry_, start);
   });
+  environment_.holdTime(false);
 }
 
 std::string Inputs::captureFolder() const {
   return recorder_ == nullptr ? std::string() : recorder_->log().folder();
 }
 
+void Inputs::holdFolds(bool hold) {
+  registry_.holdFolds(hold);
+  if (!hold) environment_.holdTime(false);
+}
+
 void Inputs::restart(const std::string& why) {
   environment_.begin();
+  environment_.holdTime(true);
   registry_.restart(why);
   executor_.restart();
 }

@@ -51,8 +51,8 @@ class Inputs final : public StoreListener {
 
   // So that a log can begin in the middle: no fold is begun any more; when quiet(), restart()
   // brings core to where a restart would, see there; what is then queued to the store is where the
-  // log begins.
-  void holdFolds(bool hold) { registry_.holdFolds(hold); }
+  // log begins. Until it has, or holdFolds(false) gives that up, time stands still.
+  void holdFolds(bool hold);
   bool quiet() const { return registry_.foldsRunning() == 0 && executor_.quiet(); }
   void restart(const std::string& why);
   enum class CaptureEnd { kProcessEnded, kSwitchedOff };
@@ -82,8 +82,7 @@ class Inputs final : public StoreListener {
   // `tokens`: that the hashes are of; empty where they were not given.
   Result<std::span<const LookupMatch>> lookup(std::string_view model,
                                               std::span<const ChunkHash> hashes,
-                                              std::span<const uint32_t> tokens,
-                                              bool withPins = false);
+                                              std::span<const uint32_t> tokens, bool withPins);
   Result<const Event*> start(OperationRequest request);
   Result<uint32_t> forceSync(std::string_view instance, uint32_t worker, std::string_view location);
   Result<Ticket> forget(std::string_view instance, uint32_t worker);

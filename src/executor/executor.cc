@@ -94,7 +94,7 @@ void Executor::recover(std::vector<EventRecord> events) {
 }
 
 bool Executor::quiet() const {
-  return writes_.empty() && settledHealth_.empty() &&
+  return writes_.empty() && pinned_.empty() && settledHealth_.empty() &&
          std::none_of(log_.unfinished().begin(), log_.unfinished().end(), [](const auto& one) {
            return one.second->record.kind == OperationKind::kHealth;
          });
@@ -104,9 +104,10 @@ void Executor::restart() {
   HOLDFAST_CHECK(quiet(), "%zu writes wait", writes_.size());
   sending_.clear();
   checks_.clear();
-  pinned_.clear();
   for (const auto& [number, event] : log_.unfinished()) {
-    dropChunks(*event);
+    // Those of a pin are in its record.
+    keysWaiting_ -= event->chunks.size();
+    event->chunks = {};
     event->deadlineMs =
         clock_.steadyMs() + options_.timeoutMs[static_cast<size_t>(event->record.kind)];
     for (RankRecord& rank : event->record.ranks) {

@@ -42,8 +42,9 @@ class World {
     options_.registry.lifeCycle.lostGraceMs = 60'000;
     registry_.emplace(options_.registry, environment_.clock(), environment_.store(), events);
     registry_->recover();
-    executor_.emplace(registry_->tree(), environment_.store(), environment_.clock(),
-                      options_.executor, [this]() { return environment_.random(); });
+    executor_.emplace(registry_->tree(), registry_->pins(), environment_.store(),
+                      environment_.clock(), options_.executor,
+                      [this]() { return environment_.random(); });
     registry_->observeSessions(&*executor_);
     inputs_.emplace(environment_, *registry_, *executor_, events);
     for (uint32_t i = 0; i < kWorkers; ++i) workers_[i].world = this;
@@ -96,7 +97,7 @@ class World {
         inputs_->answered(worker.session, number, {OperationOutcome::Status::kDone, 256, 0, {}});
       }
     } else if (what < 78) {
-      (void)inputs_->lookup("", keys(4), {});
+      (void)inputs_->lookup("", keys(4), {}, chance(random_, 50));
       (void)inputs_->p2pLookup(worker.session, keys(4));
     } else if (what < 79) {
       (void)inputs_->drain("llama", chance(random_, 50));
@@ -270,6 +271,7 @@ class World {
     request.toLocation = "disk";
     request.method = "zip";
     if (request.kind != OperationKind::kMove) request.toInstance = request.toLocation = "";
+    if (request.kind == OperationKind::kPin) request.ttlSeconds = below(random_, 60);
     if (chance(random_, 50)) {
       request.allChunks = false;
       request.chunks = keys(3);
@@ -426,7 +428,7 @@ TEST_F(PlayerTest, PromptTokensStayOutOfARedactedLog) {
                    {.options = {}, .clusterId = {}, .checkpoint = {}, .redact = redact});
     const std::vector<ChunkHash> hashes = {1, 2};
     const std::vector<uint32_t> tokens(512, 0x41424344);
-    (void)inputs.lookup("", hashes, tokens);
+    (void)inputs.lookup("", hashes, tokens, false);
     inputs.endCapture(Inputs::CaptureEnd::kSwitchedOff);
     EXPECT_FALSE(inputs.capturing());
     auto log = LogReader::open({folder});

@@ -13,7 +13,7 @@ TEST_F(BugTest, AHolderIdReusedEarlyShowsAgainInAReplay) {
   core.admit(gone, 1, 3);
   (void)core.inputs().deregister(gone);
   core.registerWorker("llama");  // holds nothing
-  const auto found = core.inputs().lookup("", CapturedCore::keysOf(1, 3), {});
+  const auto found = core.inputs().lookup("", CapturedCore::keysOf(1, 3), {}, false);
   ASSERT_TRUE(found.ok());
   ASSERT_EQ(found.value().size(), 1u) << "the bug does not show";
   EXPECT_EQ(found.value()[0].instance, "llama");

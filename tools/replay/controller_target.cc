@@ -141,6 +141,7 @@ void ControllerTarget::operate(schema::CaptureOperation::Reader operation) {
       auto request = orchestrator.pinRequest();
       auto message = request.initMessage();
       common(message);
+      message.setTtlSeconds(operation.getTtlSeconds());
       select(message.initChunks());
       return call(request);
     }
