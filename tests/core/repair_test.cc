@@ -477,7 +477,7 @@ TEST_F(RepairTest, AnOperatorCanForceASyncOfWhatIsInSync) {
   send(session, 1, {1, 2});
   settle();
   EXPECT_EQ(heartbeat(session, stating(2, {1, 2})), SyncState::kInSync);
-  expectRefused(ErrorCode::kInvalid, "no location 'disk'",
+  expectRefused(ErrorCode::kInvalid, "no location \"disk\"; it has",
                 [&] { return registry_->registration().forceSync("a", 0, "disk"); });
   expectRefused(ErrorCode::kInvalid, "no worker 1",
                 [&] { return registry_->registration().forceSync("a", 1, ""); });
