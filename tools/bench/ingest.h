@@ -22,6 +22,11 @@ inline uint64_t ingestChunks(const RunOptions& options) {
 
 Registration ingestWorker(const std::string& instance, uint32_t number);
 
+// `firstSeq`: of the worker's content so far + 1.
+inline Report ingestReport(uint64_t firstSeq, std::span<const ChunkHash> keys) {
+  return {.location = "gpu", .incarnation = 7, .firstSeq = firstSeq, .operations = {keys, {}}};
+}
+
 // Calls take(worker, report) with `chunks` distinct chunks of each worker, in turns of one report.
 template <typename Take>
 void forEachIngestReport(size_t workers, uint64_t chunks, Take take) {
@@ -32,10 +37,7 @@ void forEachIngestReport(size_t workers, uint64_t chunks, Take take) {
       for (size_t i = 0; i < keys.size(); ++i) {
         keys[i] = splitmix64Finalise(worker * chunks + done + i + 0x5DEECE66D);
       }
-      take(
-          worker,
-          Report{
-              .location = "gpu", .incarnation = 7, .firstSeq = done + 1, .operations = {keys, {}}});
+      take(worker, ingestReport(done + 1, keys));
     }
   }
 }

@@ -226,14 +226,14 @@ class StallMeter {
   // A few reports, and the loop until they are committed.
   void round() {
     constexpr size_t kReports = 16;
-    std::vector<ChunkHash> keys(kCall);
+    std::vector<ChunkHash> keys(kIngestCall);
     const Stopwatch commit;
     for (size_t i = 0; i < kReports; ++i) {
-      for (ChunkHash& key : keys) key = keyOf((uint64_t{1} << 40) + unique_++);
-      controller_.report(workers_[worker_], next_ + 1, keys);
+      for (ChunkHash& key : keys) key = splitmix64Finalise((uint64_t{1} << 40) + unique_++);
+      controller_.report(workers_[worker_], ingestReport(next_ + 1, keys));
       if (++worker_ == workers_.size()) {
         worker_ = 0;
-        next_ += kCall;
+        next_ += kIngestCall;
       }
     }
     while (!controller_.committed() && controller_.error().empty()) {
@@ -263,14 +263,14 @@ RunResult backupStall(const RunOptions& options) {
   if (!controller.error().empty()) return failed(controller.error());
   std::vector<SessionId> workers;
   for (uint32_t i = 0; i < kWorkers; ++i) workers.push_back(controller.addWorker("a", i));
-  const uint64_t chunks = options.size(kMillion / 5, kCall) / kCall * kCall;
+  const uint64_t chunks = options.size(kMillion / 5, kIngestCall) / kIngestCall * kIngestCall;
   controller.fill(workers, chunks);
   controller.waitCommitted();
   StallMeter before(controller, workers, chunks);
   for (int i = 0; i < kRoundsBefore; ++i) before.round();
   controller.waitCommitted();
   // A round of all workers ends where it began.
-  constexpr uint64_t kReportsBefore = uint64_t{kRoundsBefore} * 16 / kWorkers * kCall;
+  constexpr uint64_t kReportsBefore = uint64_t{kRoundsBefore} * 16 / kWorkers * kIngestCall;
   StallMeter during(controller, workers, chunks + kReportsBefore);
   bool ended = false;
   std::string error;
