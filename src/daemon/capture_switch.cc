@@ -58,6 +58,14 @@ kj::Promise<std::string> CaptureSwitch::on(const std::string& directory, bool re
     return wireError(
         {ErrorCode::kInvalid, "name a directory: the controller was started without --capture"});
   }
+  // Copied, it would keep everybody waiting.
+  if (!store_.sharesFileSystem(options.directory)) {
+    return wireError({ErrorCode::kInvalid,
+                      options.directory +
+                          " is on another file system than the store, whose files the beginning of "
+                          "the log is to share; name a directory there, or start the controller "
+                          "with --capture"});
+  }
   beginning_ = true;
   inputs_.holdFolds(true);
   return quiet(kLooks)

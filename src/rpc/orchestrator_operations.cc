@@ -13,6 +13,8 @@ namespace holdfast {
 namespace {
 
 constexpr uint32_t kEventsPerQueryDefault = 100;
+// What the start of an operation costs in terms of ReadBudget: many may come at once.
+constexpr size_t kStartCostBytes = 4 << 10;
 
 std::string stringOf(capnp::Text::Reader text) {
   return std::string(viewOf(text));
@@ -61,6 +63,15 @@ template <typename Context>
 kj::Promise<void> OrchestratorService::operate(Context context, OperationRequest request,
                                                bool noWait) {
   context.releaseParams();
+  return services_.budget.ready(kStartCostBytes)
+      .then([this, context, noWait, request = kj::mv(request)]() mutable {
+        return begin(context, kj::mv(request), noWait);
+      });
+}
+
+template <typename Context>
+kj::Promise<void> OrchestratorService::begin(Context context, OperationRequest request,
+                                             bool noWait) {
   const auto started = services_.inputs.start(std::move(request));
   if (!started.ok()) return wireError(started.error());
   const Event& event = *started.value();

@@ -52,6 +52,8 @@ class OrchestratorService final : public schema::Orchestrator::Server {
   template <typename Context>
   kj::Promise<void> operate(Context context, OperationRequest request, bool noWait);
   template <typename Context>
+  kj::Promise<void> begin(Context context, OperationRequest request, bool noWait);
+  template <typename Context>
   kj::Promise<void> answerWhenSettled(Context context, const Event& event);
   template <typename Context>
   kj::Promise<void> compressOr(OperationKind kind, Context context);

@@ -10,10 +10,13 @@ bool ReadBudget::hasRoom() {
   return spent_ < kBytesPerTurn;
 }
 
-kj::Promise<void> ReadBudget::ready() {
-  if (waiting_.empty() && hasRoom()) return kj::READY_NOW;
+kj::Promise<void> ReadBudget::ready(size_t known) {
+  if (waiting_.empty() && hasRoom()) {
+    spent_ += known;
+    return kj::READY_NOW;
+  }
   auto paf = kj::newPromiseAndFulfiller<void>();
-  waiting_.push_back(kj::mv(paf.fulfiller));
+  waiting_.push_back({kj::mv(paf.fulfiller), known});
   if (!serving_) {
     serving_ = true;
     service_ = serve().eagerlyEvaluate(nullptr);
@@ -26,15 +29,20 @@ void ReadBudget::spent(size_t bytes) {
   spent_ += bytes;
 }
 
-// One waits no longer in each turn: what it reads is not known before.
+// At least one waits no longer in each turn. Who reads is the last in it, since what that spends is
+// not known before.
 kj::Promise<void> ReadBudget::serve() {
   return timer_.afterDelay(1 * kj::NANOSECONDS).then([this]() -> kj::Promise<void> {
-    while (!waiting_.empty()) {
+    hasRoom();  // a new turn has begun
+    bool more = true;
+    while (!waiting_.empty() && more) {
       // Those whose connection has ended meanwhile take no turn.
-      const bool waits = waiting_.front()->isWaiting();
-      if (waits) waiting_.front()->fulfill();
+      const Waiting next = kj::mv(waiting_.front());
       waiting_.pop_front();
-      if (waits) break;
+      if (!next.fulfiller->isWaiting()) continue;
+      spent_ += next.known;
+      next.fulfiller->fulfill();
+      more = next.known != 0 && hasRoom();
     }
     if (!waiting_.empty()) return serve();
     serving_ = false;

@@ -18,8 +18,8 @@ class ReadBudget {
   explicit ReadBudget(kj::Timer& timer) : timer_(timer), turn_(timer.now()) {}
 
   // Resolves when the caller may read, in the order of the calls; at once where this turn of the
-  // loop has room.
-  kj::Promise<void> ready();
+  // loop has room. `known`: what it will spend, if that is known; it is spent with it.
+  kj::Promise<void> ready(size_t known = 0);
   // So much was read.
   void spent(size_t bytes);
 
@@ -33,7 +33,11 @@ class ReadBudget {
   kj::Timer& timer_;
   kj::TimePoint turn_;  // in which spent_ was spent
   size_t spent_ = 0;
-  std::deque<kj::Own<kj::PromiseFulfiller<void>>> waiting_;
+  struct Waiting {
+    kj::Own<kj::PromiseFulfiller<void>> fulfiller;
+    size_t known;
+  };
+  std::deque<Waiting> waiting_;
   bool serving_ = false;
   kj::Promise<void> service_ = kj::READY_NOW;
 };

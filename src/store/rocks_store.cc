@@ -1,8 +1,10 @@
 #include "store/rocks_store.h"
 
 #include <rocksdb/utilities/checkpoint.h>
+#include <sys/stat.h>
 
 #include <chrono>
+#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -169,6 +171,17 @@ std::string RocksStore::checkpointNow(const std::string& path) const {
   if (status.ok()) status = checkpoint->CreateCheckpoint(path, UINT64_MAX);
   if (status.ok()) return {};
   return "cannot make a copy of the store in " + path + ": " + status.ToString();
+}
+
+bool RocksStore::sharesFileSystem(const std::string& directory) const {
+  struct stat ofStore = {};
+  struct stat ofPlace = {};
+  std::error_code error;
+  std::filesystem::path place = std::filesystem::absolute(directory, error);
+  while (stat(place.c_str(), &ofPlace) != 0 && place.has_relative_path()) {
+    place = place.parent_path();
+  }
+  return stat(parts_->options.dataDir.c_str(), &ofStore) == 0 && ofStore.st_dev == ofPlace.st_dev;
 }
 
 StoreStatistics RocksStore::statistics() const {

@@ -141,6 +141,8 @@ class RocksStore : public RegistryStore {
   // Makes a copy of the store in a new directory, of hard links where the file system lets it. No
   // write may be queued. Empty, or why not.
   std::string checkpointNow(const std::string& path) const;
+  // Whether a directory, or where it is to be made, can share the store's files by hard links.
+  bool sharesFileSystem(const std::string& directory) const;
 
   StoreStatistics statistics() const;
   // 32 hexadecimal digits, drawn when the store was created.

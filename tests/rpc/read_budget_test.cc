@@ -65,6 +65,30 @@ TEST(ReadBudgetTest, WhoeverSpentItWaitsForTheNextPollAndThenOneAtATime) {
   EXPECT_EQ(order, "abcde");
 }
 
+TEST(ReadBudgetTest, WhoSaysWhatItSpendsWaitsForNoTurnOfItsOwn) {
+  auto io = kj::setupAsyncIo();
+  TestTimer timer;
+  ReadBudget budget(timer);
+  std::string order;
+  const auto known = [&](char name, size_t bytes) {
+    return budget.ready(bytes).then([&order, name]() { order += name; }).eagerlyEvaluate(nullptr);
+  };
+  const auto run = [&]() { kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope); };
+  const auto a = known('a', 8 << 10);
+  const auto b = known('b', 8 << 10);
+  const auto c = known('c', 8 << 10);
+  const auto d = known('d', 64 << 10);
+  const auto e = known('e', 1);
+  run();
+  EXPECT_EQ(order, "ab");
+  timer.poll();
+  run();
+  EXPECT_EQ(order, "abcd");
+  timer.poll();
+  run();
+  EXPECT_EQ(order, "abcde");
+}
+
 TEST(ReadBudgetTest, OneThatIsGoneTakesNoTurn) {
   auto io = kj::setupAsyncIo();
   TestTimer timer;
