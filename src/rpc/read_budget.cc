@@ -37,7 +37,7 @@ kj::Promise<void> ReadBudget::serve() {
     bool more = true;
     while (!waiting_.empty() && more) {
       // Those whose connection has ended meanwhile take no turn.
-      const Waiting next = kj::mv(waiting_.front());
+      Waiting next = kj::mv(waiting_.front());
       waiting_.pop_front();
       if (!next.fulfiller->isWaiting()) continue;
       spent_ += next.known;
