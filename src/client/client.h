@@ -71,7 +71,7 @@ struct ClientOptions {
   uint32_t backoffMinMs = 50;
   uint32_t backoffMaxMs = 5'000;
   uint32_t callTimeoutMs = 10'000;  // connecting, registering: then the attempt has failed
-  size_t syncBatchKeys = 2'048;     // 1 to 65,536; of one batch of a full sync
+  size_t syncBatchKeys = 1'024;     // 1 to 65,536; of one batch of a full sync
 
   // What the controller may ask the engine to do with its cache; null: nothing. At most so many at
   // a time, in the order they were asked for.

@@ -51,7 +51,7 @@ class WorkerStateMachine {
     uint32_t batchDelayMs = 5;       // how long an operation may wait for its report to fill
     size_t queueOperations = 1'000'000;
     size_t ringOperations = 65'536;  // at least 1
-    size_t syncBatchKeys = 2'048;    // 1 to kKeysPerSyncBatchMax
+    size_t syncBatchKeys = 1'024;    // 1 to kKeysPerSyncBatchMax
   };
   // Uniform over all values.
   using Random = std::function<uint64_t()>;

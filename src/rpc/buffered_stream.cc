@@ -37,10 +37,11 @@ kj::Promise<size_t> BufferedStream::tryRead(void* buffer, size_t minBytes, size_
 kj::Promise<size_t> BufferedStream::readNow(kj::byte* to, size_t minBytes, size_t maxBytes) {
   const size_t had = takeBuffered(to, maxBytes);
   if (had >= minBytes) return had;
-  return read(to, had, minBytes - had, maxBytes);
+  return readMore(to, had, minBytes - had, maxBytes);
 }
 
-kj::Promise<size_t> BufferedStream::read(kj::byte* to, size_t had, size_t needed, size_t maxBytes) {
+kj::Promise<size_t> BufferedStream::readMore(kj::byte* to, size_t had, size_t needed,
+                                             size_t maxBytes) {
   if (needed >= kReadBytes / 2) {
     // Worth its own call, without the detour.
     return inner_->tryRead(to + had, needed, maxBytes - had).then([this, had](size_t got) {

@@ -46,7 +46,7 @@ class BufferedStream final : public kj::AsyncIoStream {
   static constexpr size_t kWaitingBytesMax = 1 << 20;
 
   kj::Promise<size_t> readNow(kj::byte* to, size_t minBytes, size_t maxBytes);
-  kj::Promise<size_t> read(kj::byte* to, size_t had, size_t needed, size_t maxBytes);
+  kj::Promise<size_t> readMore(kj::byte* to, size_t had, size_t needed, size_t maxBytes);
   size_t takeBuffered(kj::byte* to, size_t bytesMax);
   kj::Promise<void> append(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces);
   // Begins to send what is waiting, unless a send is under way: its end sends the rest.

@@ -18,7 +18,7 @@ capnp::ReaderOptions readerOptions() {
 }
 
 // What an answer to an operation costs in terms of ReadBudget: more than its few bytes.
-constexpr size_t kAnswerCostBytes = 4 << 10;
+constexpr size_t kAnswerCostBytes = 8 << 10;
 
 // An answer that cannot be read is told from other errors.
 std::unique_ptr<OperationOutcome> readOutcome(schema::WorkerOutcomeMsg::Reader from) {

@@ -24,8 +24,8 @@ class ReadBudget {
   void spent(size_t bytes);
 
  private:
-  // About 0.2 ms of work.
-  static constexpr size_t kBytesPerTurn = 16 << 10;
+  // About 0.3 ms of reports.
+  static constexpr size_t kBytesPerTurn = 32 << 10;
 
   bool hasRoom();
   kj::Promise<void> serve();

@@ -60,8 +60,12 @@ kj::Promise<void> WorkerSessionService::fullSyncStart(FullSyncStartContext conte
   return services_.waiters.committed(outcome.ticket);
 }
 
+// A key of a full sync is one more in the index, and takes four times what one of a report does.
+constexpr size_t kFurtherCostOfSyncKey = 3 * sizeof(ChunkHash);
+
 kj::Promise<void> WorkerSessionService::fullSyncBatch(FullSyncBatchContext context) {
   const auto message = context.getParams().getMessage();
+  services_.budget.spent(message.getKeys().size() * kFurtherCostOfSyncKey);
   const auto taken = services_.inputs.fullSyncBatch(session_, read(message, scratch_));
   if (!taken.ok()) {
     services_.warn("malformed batch of a full sync: " + taken.error().message);

@@ -173,7 +173,7 @@ class ExecutorTest : public testing::Test {
   RankStatus rankStatus(uint32_t i, const std::string& id = "e1") {
     return event(id).ranks[i].status;
   }
-  void answer(uint32_t id, OperationOutcome outcome, const std::string& eventId = "e1") {
+  void answer(uint32_t id, const OperationOutcome& outcome, const std::string& eventId = "e1") {
     controller->executor.answered(rank("a", id).session, event(eventId).number, outcome);
   }
   static OperationOutcome done(uint64_t tokens) {

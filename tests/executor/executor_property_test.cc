@@ -192,9 +192,10 @@ class World {
       }
     }
     for (const auto& [name, instance] : controller_->registry.tree().instances()) {
-      for (const auto& [id, worker] : instance->workers) {
+      for (const auto& [rank, worker] : instance->workers) {
         const Location* gpu = worker->find("gpu");
         if (gpu == nullptr || gpu->pins == nullptr) continue;
+        const uint32_t id = rank;
         const auto& deeds = deedsOf_[{name, id, worker->record.run}];
         gpu->pins->forGroups([&](uint32_t, const LocationPins::Group& group) {
           const auto& numbers = numbersOf_[group.record.eventId];

@@ -74,9 +74,9 @@ TEST(ReadBudgetTest, WhoSaysWhatItSpendsWaitsForNoTurnOfItsOwn) {
     return budget.ready(bytes).then([&order, name]() { order += name; }).eagerlyEvaluate(nullptr);
   };
   const auto run = [&]() { kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope); };
-  const auto a = known('a', 8 << 10);
-  const auto b = known('b', 8 << 10);
-  const auto c = known('c', 8 << 10);
+  const auto a = known('a', 16 << 10);
+  const auto b = known('b', 16 << 10);
+  const auto c = known('c', 16 << 10);
   const auto d = known('d', 64 << 10);
   const auto e = known('e', 1);
   run();
