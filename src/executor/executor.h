@@ -80,8 +80,8 @@ class Executor final : public SessionObserver {
   void sessionClosed(const Worker& worker) override;
   void workerForgotten(const Worker& worker) override;
 
-  // Messages to workers and events told to have ended: 0.05 ms or so.
-  static constexpr size_t kMessagesPerTurn = 2;
+  // Messages to workers and events told to have ended: 0.2 ms or so.
+  static constexpr size_t kMessagesPerTurn = 8;
   static constexpr size_t kKeysPerTurn = 262'144;
   static constexpr size_t kForgottenPerTurn = 64;
 
