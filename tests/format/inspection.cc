@@ -6,24 +6,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
-#include <cstdio>
 #include <thread>
 
 namespace holdfast::test {
 
 Ran runInspect(const std::string& arguments) {
-  Ran ran;
-  FILE* pipe = popen((HOLDFAST_INSPECT " " + arguments + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) return ran;
-  std::array<char, 4096> buffer;
-  while (const size_t got = fread(buffer.data(), 1, buffer.size(), pipe)) {
-    ran.out.append(buffer.data(), got);
-  }
-  const int status = pclose(pipe);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return ran;
+  return runCommand(HOLDFAST_INSPECT " " + arguments);
 }
 
 bool killInspect(const std::vector<std::string>& arguments, uint64_t microseconds) {

@@ -6,13 +6,10 @@
 
 #include "inspect/registry_view.h"
 #include "inspect/verifier.h"
+#include "tests/support/ran.h"
 
 namespace holdfast::test {
 
-struct Ran {
-  int code = -1;
-  std::string out;  // stdout and stderr
-};
 // Through a shell, so arguments are quoted by the caller.
 Ran runInspect(const std::string& arguments);
 

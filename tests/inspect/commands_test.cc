@@ -2,10 +2,7 @@
 #include "inspect/commands.h"
 
 #include <gmock/gmock.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -13,6 +10,7 @@
 #include "store/record_codec.h"
 #include "tests/inspect/planted_store.h"
 #include "tests/store/raw_store.h"
+#include "tests/support/ran.h"
 
 namespace holdfast::test {
 namespace {
@@ -20,23 +18,8 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-struct Ran {
-  int code = -1;
-  std::string out;  // stdout and stderr
-};
-
-// Through a shell, so arguments are quoted by the caller.
 Ran run(const std::string& arguments) {
-  Ran ran;
-  FILE* pipe = popen((HOLDFAST_INSPECT " " + arguments + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) return ran;
-  std::array<char, 4096> buffer;
-  while (const size_t got = fread(buffer.data(), 1, buffer.size(), pipe)) {
-    ran.out.append(buffer.data(), got);
-  }
-  const int status = pclose(pipe);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return ran;
+  return runCommand(HOLDFAST_INSPECT " " + arguments);
 }
 
 class Commands : public PlantedStore {
