@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "store/record_codec.h"
+#include "store/slices.h"
 
 namespace holdfast {
 namespace {
@@ -12,11 +13,7 @@ constexpr size_t kReadaheadBytes = size_t{2} << 20;
 
 using Kind = RecoveryRow::Kind;
 
-rocksdb::Slice slice(const StoreKey& key) {
-  return {key.view().data(), key.view().size()};
-}
-
-rocksdb::Iterator* iterate(Database& database, FamilyIndex family) {
+rocksdb::Iterator* readAhead(Database& database, FamilyIndex family) {
   rocksdb::ReadOptions options;
   options.fill_cache = false;
   options.readahead_size = kReadaheadBytes;
@@ -32,7 +29,7 @@ JournalEntry onlyKeys(std::span<const ChunkHash> keys) {
 }  // namespace
 
 ContentReader::ContentReader(Database& database, const RecoveredOwner& owner, RecoveryQueue& queue)
-    : owner_(owner), queue_(queue), rows_(iterate(database, owner.family)) {}
+    : owner_(owner), queue_(queue), rows_(readAhead(database, owner.family)) {}
 
 void ContentReader::run() {
   part_ = queue_.blank(owner_.id, 0);

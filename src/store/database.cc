@@ -24,7 +24,6 @@ namespace holdfast {
 namespace {
 
 constexpr size_t kBlockCacheBytes = size_t{32} << 20;
-constexpr size_t kArenaBlockBytes = size_t{16} << 10;
 constexpr size_t kManifestBytes = size_t{64} << 20;
 constexpr size_t kTableFileBytes = size_t{64} << 20;
 constexpr size_t kTableBlockBytes = size_t{32} << 10;

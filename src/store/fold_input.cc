@@ -6,13 +6,10 @@
 #include "core/check.h"
 #include "store/keys.h"
 #include "store/record_codec.h"
+#include "store/slices.h"
 
 namespace holdfast {
 namespace {
-
-rocksdb::Slice slice(const StoreKey& key) {
-  return {key.view().data(), key.view().size()};
-}
 
 // The rows of a snapshot whose keys have a prefix.
 class Rows {

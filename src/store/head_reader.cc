@@ -6,13 +6,10 @@
 
 #include "core/check.h"
 #include "store/record_codec.h"
+#include "store/slices.h"
 
 namespace holdfast {
 namespace {
-
-rocksdb::Slice slice(const StoreKey& key) {
-  return {key.view().data(), key.view().size()};
-}
 
 rocksdb::Iterator* iterate(Database& database, FamilyIndex family) {
   rocksdb::ReadOptions options;

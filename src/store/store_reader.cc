@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "migrations/migrations.h"
+#include "store/database.h"
 #include "store/file_limit.h"
 #include "store/pinned_files.h"
 
@@ -24,7 +25,6 @@ namespace fs = std::filesystem;
 // Attempts to find the families that the owner records name: a writer adds some at any time.
 constexpr int kAttemptsMax = 8;
 // A family's write buffer grows in steps of this size; most families are small.
-constexpr size_t kArenaBlockBytes = size_t{16} << 10;
 
 class Silent : public rocksdb::Logger {
  public:

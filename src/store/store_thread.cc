@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "store/give_way.h"
+#include "store/slices.h"
 
 namespace holdfast {
 namespace {
@@ -19,10 +20,6 @@ constexpr uint32_t kBackoffDoublings = 3;
 constexpr uint32_t kFamiliesFewMin = 4;
 constexpr uint32_t kFamiliesFewShare = 8;  // few: less than one of so many
 constexpr std::chrono::seconds kFamiliesRetry{1};
-
-rocksdb::Slice slice(std::string_view bytes) {
-  return {bytes.data(), bytes.size()};
-}
 
 // Everything in a family: all keys begin with a letter.
 const rocksdb::Slice kFamilyBegin("A");

@@ -8,14 +8,15 @@
 #include <vector>
 
 #include "migrations/migrations.h"
+#include "store/database.h"
 #include "store/file_limit.h"
+#include "store/slices.h"
 
 namespace holdfast {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kArenaBlockBytes = size_t{16} << 10;
 constexpr size_t kTableFileBytes = size_t{64} << 20;
 constexpr size_t kWriteBufferBytes = size_t{64} << 20;  // of all families
 // The log takes one record; RocksDB allocates as much ahead.
@@ -23,11 +24,6 @@ constexpr size_t kLogBytes = size_t{1} << 20;
 // Creating one family takes almost as long as creating many; each call creates as many as there
 // are, within these bounds.
 constexpr size_t kFamiliesGroupMin = 8;
-constexpr size_t kFamiliesGroupMax = 512;
-
-rocksdb::Slice slice(std::string_view bytes) {
-  return {bytes.data(), bytes.size()};
-}
 
 rocksdb::ColumnFamilyOptions familyOptions() {
   rocksdb::ColumnFamilyOptions family;

@@ -339,20 +339,20 @@ TEST_F(ExecutorTest, FinishedEventsAreForgottenByAgeAndNumber) {
 }
 
 TEST_F(ExecutorTest, ManyRanksAreSentToInPieces) {
-  constexpr uint32_t kRanks = 2 * Executor::kMessagesPerTurn + 1;
-  registerInstance("a", kRanks);
+  constexpr uint32_t kMany = 2 * Executor::kMessagesPerTurn + 1;
+  registerInstance("a", kMany);
   start(request(OperationKind::kClear));
   controller->commit();
   const auto asked = [&] {
     size_t n = 0;
-    for (uint32_t i = 0; i < kRanks; ++i) n += rank("a", i).link.asked.size();
+    for (uint32_t i = 0; i < kMany; ++i) n += rank("a", i).link.asked.size();
     return n;
   };
   EXPECT_EQ(asked(), Executor::kMessagesPerTurn);
   EXPECT_TRUE(controller->executor.work());
   while (controller->executor.work()) {
   }
-  EXPECT_EQ(asked(), kRanks);
+  EXPECT_EQ(asked(), kMany);
 }
 
 TEST_F(ExecutorTest, ManyAnswersAreFewWrites) {

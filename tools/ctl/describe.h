@@ -17,6 +17,7 @@ using text::durationText;
 using text::grouped;
 using text::hexText;
 using text::JsonWriter;
+using text::kRight;
 using text::Table;
 
 inline std::string_view viewOf(capnp::Text::Reader text) {

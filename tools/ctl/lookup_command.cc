@@ -42,7 +42,6 @@ bool showLookup(Controller& controller, const Output& output, const Prompt& prom
   } else if (layouts.size() == 0) {
     output.out << "nobody holds the first chunk\n";
   } else {
-    constexpr auto kRight = Table::Align::kRight;
     std::vector<Table::Column> columns = {{"INSTANCE"},
                                           {"LOCATION"},
                                           {"MATCHED TOKENS", kRight},

@@ -11,7 +11,6 @@
 namespace holdfast::ctl {
 namespace {
 
-constexpr auto kRight = Table::Align::kRight;
 // Between two questions whether an operation has ended; doubles.
 constexpr uint32_t kPollMinMs = 10;
 constexpr uint32_t kPollMaxMs = 500;

@@ -7,8 +7,6 @@
 namespace holdfast::ctl {
 namespace {
 
-constexpr auto kRight = Table::Align::kRight;
-
 using Entry = schema::PinsRetMsg::Entry::Reader;
 
 uint64_t nowMs() {

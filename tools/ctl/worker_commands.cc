@@ -7,8 +7,6 @@
 namespace holdfast::ctl {
 namespace {
 
-constexpr auto kRight = Table::Align::kRight;
-
 void writeLocation(JsonWriter& json, schema::LocationInfo::Reader location) {
   json.text("name", viewOf(location.getName()));
   json.text("sync", syncName(location.getSync()));

@@ -13,8 +13,7 @@ namespace holdfast::inspect {
 namespace {
 
 using text::grouped;
-
-constexpr auto kRight = text::Table::Align::kRight;
+using text::kRight;
 
 bool wanted(const EventFilter& filter, const EventRecord& event) {
   return (filter.id.empty() || filter.id == event.id) &&

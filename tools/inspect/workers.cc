@@ -11,8 +11,7 @@ namespace {
 
 using text::grouped;
 using text::hexText;
-
-constexpr auto kRight = text::Table::Align::kRight;
+using text::kRight;
 
 // Batches of the full sync under way that are there.
 uint64_t storedBatches(StoreReader::Rows& rows, const LocationRecord& location) {

@@ -27,6 +27,9 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+// The side of numbers.
+inline constexpr auto kRight = Table::Align::kRight;
+
 // 1234567 -> "1,234,567"
 std::string grouped(uint64_t number);
 // "1 problem", "1,234 problems"
