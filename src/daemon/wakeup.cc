@@ -19,12 +19,12 @@ void Wakeup::signal() {
   if (pending_.exchange(true)) return;
   const uint64_t one = 1;
   // Cannot fail: the counter is far from full.
-  [[maybe_unused]] const ssize_t written = write(fd_.get(), &one, sizeof(one));
+  [[maybe_unused]] const ssize_t written = ::write(fd_.get(), &one, sizeof(one));
 }
 
 kj::Promise<void> Wakeup::signalled() {
   uint64_t count = 0;
-  if (read(fd_.get(), &count, sizeof(count)) == sizeof(count)) {
+  if (::read(fd_.get(), &count, sizeof(count)) == sizeof(count)) {
     // Before the caller looks at what is new: a signal from now on is a new one.
     pending_.store(false);
     return kj::READY_NOW;

@@ -85,12 +85,12 @@ class EchoProcess {
   [[noreturn]] static void serve(int hear, int tell) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     size_t answerBytes = 0;
-    if (read(hear, &answerBytes, sizeof(answerBytes)) != sizeof(answerBytes)) _exit(1);
+    if (::read(hear, &answerBytes, sizeof(answerBytes)) != sizeof(answerBytes)) _exit(1);
     auto io = kj::setupAsyncIo();
     auto listener =
         io.provider->getNetwork().parseAddress("127.0.0.1:0").wait(io.waitScope)->listen();
     const uint32_t port = listener->getPort();
-    if (write(tell, &port, sizeof(port)) != sizeof(port)) _exit(1);
+    if (::write(tell, &port, sizeof(port)) != sizeof(port)) _exit(1);
     capnp::TwoPartyServer server(kj::heap<EchoBootstrap>(answerBytes));
     server.listen(*listener).wait(io.waitScope);
     _exit(1);
