@@ -74,8 +74,8 @@ class EchoProcess {
   // Begins to serve answers of this size. Its address; empty if it does not work.
   std::string listen(size_t answerBytes) {
     uint32_t port = 0;
-    if (pid_ <= 0 || write(tell_, &answerBytes, sizeof(answerBytes)) != sizeof(answerBytes) ||
-        read(hear_, &port, sizeof(port)) != sizeof(port)) {
+    if (pid_ <= 0 || ::write(tell_, &answerBytes, sizeof(answerBytes)) != sizeof(answerBytes) ||
+        ::read(hear_, &port, sizeof(port)) != sizeof(port)) {
       return {};
     }
     return "127.0.0.1:" + std::to_string(port);
