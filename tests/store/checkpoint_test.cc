@@ -115,8 +115,8 @@ TEST_F(CheckpointTest, IsWholeOrNotThereWhenTheStoreIsClosedMeanwhile) {
     auto store = open();
     const OwnerId owner = addWorker(*store, "a", static_cast<uint32_t>(i));
     StoredLocation content;
-    for (int n = 0; n < 100; ++n) {
-      admit(*store, owner, content, numbers(static_cast<ChunkHash>(1 + n * 1000), 1000));
+    for (ChunkHash n = 0; n < 100; ++n) {
+      admit(*store, owner, content, numbers(1 + n * 1000, 1000));
     }
     ask(*store, path);
     EXPECT_EQ(store->close(), "");

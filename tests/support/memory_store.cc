@@ -266,9 +266,12 @@ void MemoryStore::recover(RecoverySink& sink) {
     }
     sink.worker(owner, *family.worker, records);
   }
-  for (const auto& [owner, family] : disk_) {
+  // Named anew, since clang 14 lets no lambda take structured bindings.
+  for (const auto& [key, family] : disk_) {
+    const auto& owner = key;
     if (!family.worker) continue;
-    for (const auto& [id, data] : family.locations) {
+    for (const auto& [number, data] : family.locations) {
+      const auto& id = number;
       if (!data.record) continue;
       const LivePart& live = data.record->live;
       const auto segment = data.segments.find({live.generation, live.fold});
@@ -282,8 +285,8 @@ void MemoryStore::recover(RecoverySink& sink) {
                  [&](const JournalEntry& entry) { sink.journal(owner, id, entry); });
       if (data.record->building) {
         const uint32_t building = data.record->building->generation;
-        forBatches(data, building, [&](uint32_t number, const std::vector<ChunkHash>& keys) {
-          sink.batch(owner, id, number, keys);
+        forBatches(data, building, [&](uint32_t batch, const std::vector<ChunkHash>& keys) {
+          sink.batch(owner, id, batch, keys);
         });
         forJournal(data, building,
                    [&](const JournalEntry& entry) { sink.buildingJournal(owner, id, entry); });
