@@ -369,7 +369,8 @@ TEST_F(OperationsTest, EventsAreListedNewestFirst) {
     request.initMessage().setUnfinishedOnly(unfinishedOnly);
     request.getMessage().setMax(max);
     std::vector<std::string> ids;
-    for (const auto event : await(request.send()).getAnswer().getEvents()) {
+    const auto response = await(request.send());
+    for (const auto event : response.getAnswer().getEvents()) {
       ids.emplace_back(viewOf(event.getEventId()));
     }
     return ids;
