@@ -53,7 +53,7 @@ struct ConvergenceWorld::Connection {
 
 class ConvergenceWorld::Link : public WorkerLink {
  public:
-  Link(ConvergenceWorld& world, std::shared_ptr<Connection> connection, uint64_t attempt)
+  Link(ConvergenceWorld& world, std::weak_ptr<Connection> connection, uint64_t attempt)
       : world_(world), connection_(std::move(connection)), attempt_(attempt) {}
   void setSession(SessionId session) { session_ = session; }
 
@@ -66,14 +66,14 @@ class ConvergenceWorld::Link : public WorkerLink {
   void superseded(const std::string&) override {}
   void operate(const WorkerOperation&) override {}
   void closed(const std::string&) override {
-    connection_->openAtController = false;
-    world_.send(connection_, Direction::kToWorker, [&world = world_, connection = connection_] {
+    connection()->openAtController = false;
+    world_.send(connection(), Direction::kToWorker, [&world = world_, connection = connection()] {
       if (connection->openAtWorker) world.cut(*connection->worker);
     });
   }
   void replay(const std::string& location, uint64_t incarnation, uint64_t from,
               uint64_t to) override {
-    call([&world = world_, connection = connection_, session = session_, location, incarnation,
+    call([&world = world_, connection = connection(), session = session_, location, incarnation,
           from, to](WorkerStateMachine& machine) {
       // Only what has a number can have got lost.
       const WorkerStateMachine::Location& asked =
@@ -97,14 +97,16 @@ class ConvergenceWorld::Link : public WorkerLink {
   // The capability is of one registration: what is called on it when the worker has begun another
   // one goes nowhere.
   void call(std::function<void(WorkerStateMachine&)> handle) {
-    world_.answer(connection_, [connection = connection_, attempt = attempt_,
-                                handle = std::move(handle)](Worker&, WorkerStateMachine& machine) {
+    world_.answer(connection(), [connection = connection(), attempt = attempt_,
+                                 handle = std::move(handle)](Worker&, WorkerStateMachine& machine) {
       if (connection->attempt == attempt) handle(machine);
     });
   }
 
+  std::shared_ptr<Connection> connection() const { return connection_.lock(); }
+
   ConvergenceWorld& world_;
-  const std::shared_ptr<Connection> connection_;
+  const std::weak_ptr<Connection> connection_;  // owns this
   const uint64_t attempt_;
   SessionId session_ = kNoSession;
 };
