@@ -150,7 +150,8 @@ class Database {
 // Families created in one call, during which writes wait: about 0.3 s.
 inline constexpr size_t kFamiliesGroupMax = 512;
 inline constexpr size_t kFamiliesMax = 65536;
-inline constexpr size_t kArenaBlockBytes = size_t{16} << 10;  // of an empty memtable
+// A family's write buffer grows in steps of this size; most families are small.
+inline constexpr size_t kArenaBlockBytes = size_t{16} << 10;
 inline constexpr size_t kProbeBytes = size_t{1} << 20;
 
 }  // namespace holdfast

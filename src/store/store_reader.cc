@@ -24,7 +24,6 @@ namespace fs = std::filesystem;
 
 // Attempts to find the families that the owner records name: a writer adds some at any time.
 constexpr int kAttemptsMax = 8;
-// A family's write buffer grows in steps of this size; most families are small.
 
 class Silent : public rocksdb::Logger {
  public:
