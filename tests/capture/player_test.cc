@@ -249,7 +249,7 @@ class World {
                                                     .incarnation = worker.incarnation,
                                                     .syncId = worker.syncId,
                                                     .number = i,
-                                                    .keys = all.subspan(i * 5, 5)});
+                                                    .keys = all.subspan(size_t{i} * 5, 5)});
     }
     (void)inputs_->fullSyncEnd(worker.session, {.location = worker.wanted,
                                                 .incarnation = worker.incarnation,

@@ -99,9 +99,9 @@ TEST(CompletionTest, TheFirstCallCounts) {
   std::vector<OperationOutcome> outcomes;
   {
     const Completion completion([&](OperationOutcome o) { outcomes.push_back(std::move(o)); });
-    const Completion copy = completion;
-    copy.done(3);
-    completion.fail("late");
+    std::vector<Completion> copies(2, completion);
+    copies[0].done(3);
+    copies[1].fail("late");
   }
   ASSERT_EQ(outcomes.size(), 1u);
   EXPECT_EQ(outcomes[0].numTokens, 3u);
@@ -119,7 +119,7 @@ TEST(CompletionTest, ADroppedOperationHasFailed) {
 
 TEST(CompletionTest, ManyThreadsGiveOneAnswer) {
   std::atomic<int> given = 0;
-  const Completion completion([&](OperationOutcome) { ++given; });
+  const Completion completion([&](const OperationOutcome&) { ++given; });
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) threads.emplace_back([&] { completion.done(1); });
   for (std::thread& thread : threads) thread.join();

@@ -102,7 +102,7 @@ class Exporter {
   template <typename Schema, typename Set>
   void record(std::string_view value, Set set) {
     const auto words = alignedWords(value, scratch_);
-    KJ_REQUIRE(words.has_value(), "not whole words");
+    if (!words) kj::throwFatalException(KJ_EXCEPTION(FAILED, "not whole words"));
     withRecord<Schema>(*words, [&](typename Schema::Reader from) {
       line([&](ExportLine::Builder to) { set(to, from); });
     });
@@ -173,7 +173,7 @@ class Exporter {
       if (!key) continue;
       const auto words = alignedWords(rows.value(), scratch_);
       const auto keys = words ? readSegment(*words, keys_) : std::nullopt;
-      KJ_REQUIRE(keys.has_value(), "a segment");
+      if (!keys) kj::throwFatalException(KJ_EXCEPTION(FAILED, "not a segment"));
       // Unpacked: a number each is what other programs can read.
       line([&](ExportLine::Builder to) {
         auto segment = to.initSegment();
