@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -15,16 +16,20 @@ namespace {
 constexpr kj::Duration kBetweenLooks = 20 * kj::MILLISECONDS;
 constexpr uint32_t kLooks = 400;  // 8 s: holdfast-ctl waits for 10
 
+std::optional<Error> addCheckpoint(const LogWriter& log, const RocksStore& store) {
+  const std::string error =
+      store.checkpointNow(log.folder() + "/" + std::string(kCheckpointFolder));
+  if (error.empty()) return std::nullopt;
+  return Error{ErrorCode::kUnavailable, error};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LogWriter>> CaptureSwitch::begin(const LogOptions& options,
                                                         const RocksStore& store) {
   auto log = LogWriter::open(options);
   if (!log.ok()) return log;
-  const std::string checkpoint = log.value()->folder() + "/" + std::string(kCheckpointFolder);
-  if (const std::string error = store.checkpointNow(checkpoint); !error.empty()) {
-    return Error{ErrorCode::kUnavailable, error};
-  }
+  if (auto error = addCheckpoint(*log.value(), store)) return *error;
   return log;
 }
 
@@ -87,6 +92,9 @@ std::string CaptureSwitch::beginNow(const LogOptions& options, bool redact) {
   if (const StoreHealth health = store_.health(); !health.writable) {
     kj::throwFatalException(wireError({ErrorCode::kUnavailable, health.reason}));
   }
+  // First what may fail: the workers' sessions do not end for nothing.
+  auto log = LogWriter::open(options);
+  if (!log.ok()) kj::throwFatalException(wireError(log.error()));
   inputs_.restart("a capture begins; register again");
   // The queue is bounded, and nothing is added to it meanwhile.
   while (!inputs_.registry().committed()) {
@@ -96,8 +104,7 @@ std::string CaptureSwitch::beginNow(const LogOptions& options, bool redact) {
     }
     std::this_thread::sleep_for(std::chrono::microseconds(100));
   }
-  auto log = begin(options, store_);
-  if (!log.ok()) kj::throwFatalException(wireError(log.error()));
+  if (auto error = addCheckpoint(*log.value(), store_)) kj::throwFatalException(wireError(*error));
   use(std::move(log.value()), redact);
   return inputs_.captureFolder();
 }

@@ -107,6 +107,9 @@ for ((i = 0; i < 600; ++i)); do
   [[ $(statusValue memberships) -gt 3000 ]] && break
   sleep 0.1
 done
+touch "$work/file"
+"$ctl" --controller "$address" capture on "$work/file/captures" >"$work/out-on0" 2>&1 && fail "a capture below a file"
+grep -q 'a capture begins' "$work/daemon5.log" && fail "sessions ended for a capture that cannot be written"
 "$ctl" --controller "$address" capture on "$work/late-captures" >"$work/out-on" 2>&1 || fail "no capture"
 "$ctl" --controller "$address" capture on "$work/late-captures" >"$work/out-on2" 2>&1 && fail "two captures at a time"
 wait $fleetPid || fail "exit code $? of the fleet"
