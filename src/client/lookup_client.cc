@@ -167,6 +167,19 @@ kj::Exception roleMissing(std::string_view role) {
   return failure("refused: this token does not grant the role of an " + std::string(role));
 }
 
+// Asks for what `fill` puts into a request of so many words.
+template <typename Fill>
+kj::Promise<LookupAnswer> ask(std::optional<schema::Orchestrator::Client>& orchestrator,
+                              size_t words, const LookupOptions& options, const Fill& fill) {
+  if (!orchestrator) return roleMissing("orchestrator");
+  auto request = orchestrator->lookupRequest(sizeFor(words));
+  auto message = request.initMessage();
+  message.setModel(toText(options.model));
+  message.setWithPins(options.withPins);
+  fill(message);
+  return request.send().then([](auto&& results) { return readLookup(results.getAnswer()); });
+}
+
 }  // namespace
 
 template <typename T>
@@ -230,49 +243,44 @@ void LookupClient::call(Rpc rpc, Callback<T> callback) {
 
 // --- look-ups ---
 
-void LookupClient::lookup(std::vector<ChunkHash> hashes, std::string model,
+void LookupClient::lookup(std::vector<ChunkHash> hashes, LookupOptions options,
                           Callback<LookupAnswer> callback) {
   if (tooLong("hashes", hashes.size(), kHashesPerLookupMax, callback)) return;
   call<LookupAnswer>(
-      [hashes = std::move(hashes),
-       model = std::move(model)](Caller::Capabilities& granted) -> kj::Promise<LookupAnswer> {
-        if (!granted.orchestrator) return roleMissing("orchestrator");
-        auto request = granted.orchestrator->lookupRequest(sizeFor(hashes.size()));
-        auto message = request.initMessage();
-        message.setModel(toText(model));
-        auto list = message.initHashes(static_cast<unsigned>(hashes.size()));
-        for (unsigned i = 0; i < hashes.size(); ++i) list.set(i, hashes[i]);
-        return request.send().then([](auto&& results) { return readLookup(results.getAnswer()); });
+      [hashes = std::move(hashes), options = std::move(options)](Caller::Capabilities& granted) {
+        return ask(granted.orchestrator, hashes.size(), options,
+                   [&](schema::LookupMsg::Builder message) {
+                     auto list = message.initHashes(static_cast<unsigned>(hashes.size()));
+                     for (unsigned i = 0; i < hashes.size(); ++i) list.set(i, hashes[i]);
+                   });
       },
       std::move(callback));
 }
 
-void LookupClient::lookupTokens(std::vector<uint32_t> tokens, std::string model,
+void LookupClient::lookupTokens(std::vector<uint32_t> tokens, LookupOptions options,
                                 Callback<LookupAnswer> callback) {
   if (tooLong("tokens", tokens.size(), kTokensPerLookupMax, callback)) return;
   call<LookupAnswer>(
-      [tokens = std::move(tokens),
-       model = std::move(model)](Caller::Capabilities& granted) -> kj::Promise<LookupAnswer> {
-        if (!granted.orchestrator) return roleMissing("orchestrator");
-        auto request = granted.orchestrator->lookupRequest(sizeFor(tokens.size() / 2 + 1));
-        auto message = request.initMessage();
-        message.setModel(toText(model));
-        auto list = message.initTokens(static_cast<unsigned>(tokens.size()));
-        for (unsigned i = 0; i < tokens.size(); ++i) list.set(i, tokens[i]);
-        return request.send().then([](auto&& results) { return readLookup(results.getAnswer()); });
+      [tokens = std::move(tokens), options = std::move(options)](Caller::Capabilities& granted) {
+        return ask(granted.orchestrator, tokens.size() / 2 + 1, options,
+                   [&](schema::LookupMsg::Builder message) {
+                     auto list = message.initTokens(static_cast<unsigned>(tokens.size()));
+                     for (unsigned i = 0; i < tokens.size(); ++i) list.set(i, tokens[i]);
+                   });
       },
       std::move(callback));
 }
 
-Result<LookupAnswer> LookupClient::lookup(std::vector<ChunkHash> hashes, std::string model) {
+Result<LookupAnswer> LookupClient::lookup(std::vector<ChunkHash> hashes, LookupOptions options) {
   AwaitedAnswer<LookupAnswer> answer;
-  lookup(std::move(hashes), std::move(model), answer.callback());
+  lookup(std::move(hashes), std::move(options), answer.callback());
   return wait(answer);
 }
 
-Result<LookupAnswer> LookupClient::lookupTokens(std::vector<uint32_t> tokens, std::string model) {
+Result<LookupAnswer> LookupClient::lookupTokens(std::vector<uint32_t> tokens,
+                                                LookupOptions options) {
   AwaitedAnswer<LookupAnswer> answer;
-  lookupTokens(std::move(tokens), std::move(model), answer.callback());
+  lookupTokens(std::move(tokens), std::move(options), answer.callback());
   return wait(answer);
 }
 

@@ -25,6 +25,11 @@ struct LookupClientOptions {
   size_t callsMax = 65'536;  // not yet answered; one more fails at once
 };
 
+struct LookupOptions {
+  std::string model;      // empty: the default one
+  bool withPins = false;  // say how much of each prefix is pinned, which takes longer
+};
+
 // One instance's answer to a look-up.
 struct InstanceLayout {
   std::string instance;
@@ -33,6 +38,8 @@ struct InstanceLayout {
   uint64_t allRanksEnd = 0;
   uint32_t matchedChunks = 0;
   uint32_t allRanksChunks = 0;
+  uint64_t pinnedEnd = 0;  // with pins: tokens of it, from the first, that are pinned on that rank
+  uint32_t pinnedChunks = 0;
   bool unconfirmed = false;  // recovered after a restart, the worker has not registered yet
   std::vector<std::pair<std::string, uint32_t>> hits;  // location, chunks: most first
 };
@@ -140,12 +147,13 @@ class LookupClient {
   // Errors: kInvalid and kRefused as the controller says (a token without the role is kRefused);
   // kUnavailable where there was no answer in time or too many calls are under way.
 
-  // Consecutive chunks of a prompt from the first, at most 65,536. Empty model: the default one.
-  Result<LookupAnswer> lookup(std::vector<ChunkHash> hashes, std::string model = {});
-  void lookup(std::vector<ChunkHash> hashes, std::string model, Callback<LookupAnswer> callback);
+  // Consecutive chunks of a prompt from the first, at most 65,536.
+  Result<LookupAnswer> lookup(std::vector<ChunkHash> hashes, LookupOptions options = {});
+  void lookup(std::vector<ChunkHash> hashes, LookupOptions options,
+              Callback<LookupAnswer> callback);
   // A prompt, at most 4,194,304 tokens.
-  Result<LookupAnswer> lookupTokens(std::vector<uint32_t> tokens, std::string model = {});
-  void lookupTokens(std::vector<uint32_t> tokens, std::string model,
+  Result<LookupAnswer> lookupTokens(std::vector<uint32_t> tokens, LookupOptions options = {});
+  void lookupTokens(std::vector<uint32_t> tokens, LookupOptions options,
                     Callback<LookupAnswer> callback);
   // The instance with a worker registered at this ip; empty: none.
   Result<std::string> queryInstance(std::string ip);

@@ -43,6 +43,8 @@ LookupAnswer readLookup(schema::LookupRetMsg::Reader from) {
     out.allRanksEnd = layout.getAllRanksEnd();
     out.matchedChunks = layout.getMatchedChunks();
     out.allRanksChunks = layout.getAllRanksChunks();
+    out.pinnedEnd = layout.getPinnedEnd();
+    out.pinnedChunks = layout.getPinnedChunks();
     out.unconfirmed = layout.getUnconfirmed();
     for (const auto hits : layout.getHits()) {
       out.hits.emplace_back(toString(hits.getLocation()), hits.getChunks());

@@ -277,6 +277,7 @@ class FakeController::OrchestratorServer final : public schema::Orchestrator::Se
     layout.setInstanceId(message.getModel());
     layout.setMatchedChunks(message.isHashes() ? message.getHashes().size()
                                                : message.getTokens().size() / 256);
+    if (message.getWithPins()) layout.setPinnedChunks(1);
     layout.setUnconfirmed(true);
     auto hits = layout.initHits(1)[0];
     hits.setLocation("gpu");

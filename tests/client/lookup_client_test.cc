@@ -25,16 +25,18 @@ TEST(LookupClient, AnswersAreTakenOver) {
   FakeController controller;
   ClientThread thread;
   LookupClient client(thread, optionsFor(controller));
-  const auto byHashes = client.lookup({1, 2, 3}, "llama");
+  const auto byHashes = client.lookup({1, 2, 3}, {.model = "llama", .withPins = true});
   ASSERT_TRUE(byHashes.ok());
   ASSERT_EQ(byHashes.value().layouts.size(), 1u);
   EXPECT_EQ(byHashes.value().layouts[0].instance, "llama");
   EXPECT_EQ(byHashes.value().layouts[0].matchedChunks, 3u);
   EXPECT_TRUE(byHashes.value().layouts[0].unconfirmed);
   EXPECT_EQ(byHashes.value().layouts[0].hits, (std::vector{std::pair(std::string("gpu"), 3u)}));
+  EXPECT_EQ(byHashes.value().layouts[0].pinnedChunks, 1u);
   const auto byTokens = client.lookupTokens(std::vector<uint32_t>(512));
   ASSERT_TRUE(byTokens.ok());
   EXPECT_EQ(byTokens.value().layouts[0].matchedChunks, 2u);
+  EXPECT_EQ(byTokens.value().layouts[0].pinnedChunks, 0u);
   EXPECT_EQ(client.queryInstance("10.0.0.1").value(), "at 10.0.0.1");
   const auto workers = client.queryWorkers("llama", {4, 5});
   ASSERT_TRUE(workers.ok());
@@ -65,7 +67,7 @@ TEST(LookupClient, ManyCallsAreUnderWayFromManyThreads) {
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 500; ++i) {
-        client.lookup({1, 2}, "", [&](const Result<LookupAnswer>& answer) {
+        client.lookup({1, 2}, {}, [&](const Result<LookupAnswer>& answer) {
           EXPECT_TRUE(answer.ok());
           ++answered;
         });
@@ -86,12 +88,12 @@ TEST(LookupClient, CallsSurviveALostConnection) {
     EXPECT_TRUE(answer.ok()) << answer.error().message;
     ++answered;
   };
-  client.lookup({1}, "", count);
+  client.lookup({1}, {}, count);
   ASSERT_TRUE(
       eventually([&] { return controller.with([](State& state) { return state.lookups == 1; }); }));
   controller.stop();
   controller.with([](State& state) { state.hangLookups = false; });
-  client.lookup({1}, "", count);
+  client.lookup({1}, {}, count);
   controller.start();
   EXPECT_TRUE(eventually([&] { return answered == 2; }));
 }
@@ -152,7 +154,7 @@ TEST(LookupClient, TimeOutsAndLimitsHold) {
     ++failed;
   };
   LookupClient client(thread, options);
-  for (int i = 0; i < 5; ++i) client.lookup({1}, "", count);
+  for (int i = 0; i < 5; ++i) client.lookup({1}, {}, count);
   EXPECT_TRUE(eventually([&] { return failed == 5; }));
   EXPECT_LE(controller.with([](State& state) { return state.lookups; }), 3u);
   controller.with([](State& state) { state.hangLookups = false; });
@@ -163,7 +165,7 @@ TEST(LookupClient, TimeOutsAndLimitsHold) {
   {
     options.timeoutMs = 20'000;
     LookupClient ending(thread, options);
-    ending.lookup({1}, "", count);
+    ending.lookup({1}, {}, count);
   }
   EXPECT_EQ(failed, 1);
 }
