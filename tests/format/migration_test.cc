@@ -87,6 +87,20 @@ TEST_F(Migration, KeepsNothingIfToldSo) {
   EXPECT_EQ(runInspect("migrate " + dir_ + " --no-checkpoint --checkpoint /x").code, 2);
 }
 
+// What is lost cannot be copied; the rest can be migrated all the same.
+TEST_F(Migration, SaysHowToGoOnWithoutACopyOfWhatIsMissing) {
+  const auto tables = files();
+  const auto table = std::find_if(tables.begin(), tables.end(), [](const auto& file) {
+    return fs::path(file.first).extension() == ".sst";
+  });
+  ASSERT_NE(table, tables.end());
+  fs::remove(fs::path(dir_) / table->first);
+  const Ran refused = runInspect("migrate " + dir_);
+  EXPECT_EQ(refused.code, 3);
+  EXPECT_THAT(refused.out, HasSubstr("--no-checkpoint"));
+  EXPECT_EQ(runInspect("migrate --no-checkpoint " + dir_).code, 0);
+}
+
 TEST_F(Migration, DryRunChangesNothing) {
   const auto before = files();
   const Ran dry = runInspect("migrate --dry-run " + dir_);

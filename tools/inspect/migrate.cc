@@ -164,7 +164,13 @@ ExitCode migrate(const std::string& dataDir, const Output& output, const Migrate
     if (!options.dryRun) {
       if (std::string why = refusal(dataDir, plan); !why.empty()) return failed(why, output);
       const Meter meter(output.progress, "");
-      if (std::string why = apply(dataDir, plan, output); !why.empty()) return failed(why, output);
+      if (std::string why = apply(dataDir, plan, output); !why.empty()) {
+        std::error_code error;
+        if (!plan.checkpoint.empty() && !fs::exists(plan.checkpoint, error)) {
+          why += "; --no-checkpoint migrates without a copy";
+        }
+        return failed(why, output);
+      }
       seconds = meter.seconds();
       const auto reader = StoreReader::open(dataDir);
       if (!reader.ok()) return failed(reader.error().message, output);
