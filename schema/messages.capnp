@@ -446,8 +446,8 @@ struct StatusMsg {
 }
 
 struct Latency {
-  # Of look-ups inside the daemon: from the turn of the event loop that could first have seen the
-  # request to the answer. Microseconds.
+  # Of look-ups inside the daemon: from the request's arrival at the socket (or before it, where that
+  # is not known exactly) to when the answer is given to the socket. Microseconds.
   count @0 :UInt64;
   p50Us @1 :UInt64;
   p99Us @2 :UInt64;

@@ -1,10 +1,20 @@
 #include "rpc/buffered_stream.h"
 
+#include <kj/time.h>
+#include <sys/ioctl.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
 namespace holdfast {
+namespace {
+
+kj::TimePoint now() {
+  return kj::systemPreciseMonotonicClock().now();
+}
+
+}  // namespace
 
 BufferedStream::BufferedStream(kj::Own<kj::AsyncIoStream> inner, LoopTurns& turns,
                                ReadBudget& budget)
@@ -12,6 +22,7 @@ BufferedStream::BufferedStream(kj::Own<kj::AsyncIoStream> inner, LoopTurns& turn
       turns_(turns),
       budget_(budget),
       in_(kj::heapArray<kj::byte>(kReadBytes)),
+      lastLook_(now()),
       armed_(kj::READY_NOW),
       send_(kj::READY_NOW) {}
 
@@ -36,7 +47,13 @@ kj::Promise<size_t> BufferedStream::tryRead(void* buffer, size_t minBytes, size_
 
 kj::Promise<size_t> BufferedStream::readNow(kj::byte* to, size_t minBytes, size_t maxBytes) {
   const size_t had = takeBuffered(to, maxBytes);
-  if (had >= minBytes) return had;
+  if (had >= minBytes) {
+    if (inEnd_ > inBegin_) {
+      const kj::TimePoint time = now();
+      if (time - lastLook_ >= kLookInterval) lookForMore(time);
+    }
+    return had;
+  }
   return readMore(to, had, minBytes - had, maxBytes);
 }
 
@@ -44,18 +61,43 @@ kj::Promise<size_t> BufferedStream::readMore(kj::byte* to, size_t had, size_t ne
                                              size_t maxBytes) {
   if (needed >= kReadBytes / 2) {
     // Worth its own call, without the detour.
-    return inner_->tryRead(to + had, needed, maxBytes - had).then([this, had](size_t got) {
-      turns_.observeRead();
-      return had + got;
-    });
+    return receive(to + had, needed, maxBytes - had).then([had](size_t got) { return had + got; });
   }
-  return inner_->tryRead(in_.begin(), needed, in_.size())
-      .then([this, to, had, maxBytes](size_t got) {
+  return receive(in_.begin(), needed, in_.size()).then([this, to, had, maxBytes](size_t got) {
+    inBegin_ = 0;
+    inEnd_ = got;
+    return had + takeBuffered(to + had, maxBytes - had);
+  });
+}
+
+kj::Promise<size_t> BufferedStream::receive(kj::byte* to, size_t minBytes, size_t maxBytes) {
+  turns_.observe();
+  const kj::TimePoint asked = now();
+  return inner_->tryRead(to, minBytes, maxBytes)
+      .then([this, asked, turn = turns_.start(), minBytes](size_t got) {
         turns_.observeRead();
-        inBegin_ = 0;
-        inEnd_ = got;
-        return had + takeBuffered(to + had, maxBytes - had);
+        // A poll told of it, so it was neither here when asked for nor at the poll before.
+        if (turns_.start() != turn) {
+          arrivals_.found(received_ + minBytes - 1, std::max(asked, turns_.earliestArrival()));
+        }
+        received_ += got;
+        lookForMore(now());
+        return got;
       });
+}
+
+void BufferedStream::lookForMore(kj::TimePoint time) {
+  lastLook_ = time;
+  int more = 0;
+  KJ_IF_MAYBE (fd, inner_->getFd()) {
+    if (ioctl(*fd, FIONREAD, &more) != 0) return;
+    arrivals_.found(received_ + static_cast<uint64_t>(more), time);
+  }
+}
+
+kj::TimePoint BufferedStream::lastByteNotBefore() {
+  const uint64_t taken = received_ - (inEnd_ - inBegin_);
+  return arrivals_.notBefore(taken == 0 ? 0 : taken - 1);
 }
 
 kj::Promise<void> BufferedStream::write(const void* buffer, size_t size) {
@@ -88,6 +130,7 @@ kj::Promise<void> BufferedStream::append(kj::ArrayPtr<const kj::ArrayPtr<const k
 void BufferedStream::flush() {
   if (underWay_ || waiting_.empty()) return;
   underWay_ = true;
+  if (onSending_) onSending_();
   std::swap(waiting_, sending_);
   // evalNow: a write that fails at once throws instead of returning a failed promise.
   send_ = kj::evalNow([this]() { return inner_->write(sending_.data(), sending_.size()); })

@@ -7,8 +7,11 @@
 #include <kj/array.h>
 #include <kj/async-io.h>
 
+#include <functional>
+#include <utility>
 #include <vector>
 
+#include "rpc/arrivals.h"
 #include "rpc/loop_turns.h"
 #include "rpc/read_budget.h"
 
@@ -21,6 +24,10 @@ class BufferedStream final : public kj::AsyncIoStream {
 
   // From now on reading goes by the budget that workers share.
   void setBudgeted() { budgeted_ = true; }
+  // Called each time when what was written so far is about to be given to the socket.
+  void onSending(std::function<void()> then) { onSending_ = std::move(then); }
+  // A bound on the safe side of when the byte arrived that was taken last.
+  kj::TimePoint lastByteNotBefore();
 
   kj::Promise<size_t> tryRead(void* buffer, size_t minBytes, size_t maxBytes) override;
   kj::Promise<void> write(const void* buffer, size_t size) override;
@@ -44,10 +51,16 @@ class BufferedStream final : public kj::AsyncIoStream {
   static constexpr size_t kPacketBytes = 16 << 10;
   // Writes wait while more is waiting to be sent.
   static constexpr size_t kWaitingBytesMax = 1 << 20;
+  // While what was read is worked on, what has come since is looked for so often.
+  static constexpr kj::Duration kLookInterval = 50 * kj::MICROSECONDS;
 
   kj::Promise<size_t> readNow(kj::byte* to, size_t minBytes, size_t maxBytes);
   kj::Promise<size_t> readMore(kj::byte* to, size_t had, size_t needed, size_t maxBytes);
+  // As tryRead of the socket, and notes what that tells of arrivals.
+  kj::Promise<size_t> receive(kj::byte* to, size_t minBytes, size_t maxBytes);
   size_t takeBuffered(kj::byte* to, size_t bytesMax);
+  // What waits in the socket at `time`, which is now, has come; nothing else has.
+  void lookForMore(kj::TimePoint time);
   kj::Promise<void> append(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces);
   // Begins to send what is waiting, unless a send is under way: its end sends the rest.
   void flush();
@@ -60,6 +73,10 @@ class BufferedStream final : public kj::AsyncIoStream {
   kj::Array<kj::byte> in_;
   size_t inBegin_ = 0;
   size_t inEnd_ = 0;
+  uint64_t received_ = 0;  // bytes, ever
+  Arrivals arrivals_;
+  kj::TimePoint lastLook_;
+  std::function<void()> onSending_;
   std::vector<kj::byte> waiting_;  // to be sent
   std::vector<kj::byte> sending_;  // under way
   bool flushArmed_ = false;

@@ -1,6 +1,7 @@
 #include "rpc/connection.h"
 
 #include <capnp/serialize-async.h>
+#include <kj/time.h>
 
 #include <utility>
 
@@ -38,7 +39,8 @@ void swallow(kj::Promise<void> call) {
 
 class Connection::Messages final : public capnp::MessageStream {
  public:
-  explicit Messages(kj::AsyncIoStream& stream) : inner_(stream) {}
+  Messages(BufferedStream& stream, LookupTimer& timer)
+      : stream_(stream), timer_(timer), inner_(stream) {}
 
   kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>> tryReadMessage(
       kj::ArrayPtr<kj::AutoCloseFd> fds, capnp::ReaderOptions options,
@@ -46,7 +48,11 @@ class Connection::Messages final : public capnp::MessageStream {
     return inner_.tryReadMessage(fds, options, scratch)
         .then(
             [this](kj::Maybe<capnp::MessageReaderAndFds>&& message) {
-              if (message == nullptr) peerLeft_ = true;
+              KJ_IF_MAYBE (came, message) {
+                timer_.received(*came->reader, stream_.lastByteNotBefore());
+              } else {
+                peerLeft_ = true;
+              }
               return kj::mv(message);
             },
             [this](kj::Exception&& e) -> kj::Maybe<capnp::MessageReaderAndFds> {
@@ -62,10 +68,12 @@ class Connection::Messages final : public capnp::MessageStream {
   kj::Promise<void> writeMessage(
       kj::ArrayPtr<const int> fds,
       kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) override {
+    timer_.writing(segments);
     return inner_.writeMessage(fds, segments);
   }
   kj::Promise<void> writeMessages(
       kj::ArrayPtr<kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>>> messages) override {
+    for (const auto& segments : messages) timer_.writing(segments);
     return inner_.writeMessages(messages);
   }
   kj::Maybe<int> getSendBufferSize() override { return inner_.getSendBufferSize(); }
@@ -75,6 +83,8 @@ class Connection::Messages final : public capnp::MessageStream {
   const std::string& error() const { return error_; }
 
  private:
+  BufferedStream& stream_;
+  LookupTimer& timer_;
   capnp::AsyncIoMessageStream inner_;
   bool peerLeft_ = false;
   std::string error_;
@@ -86,10 +96,12 @@ Connection::Connection(Services& services, kj::Own<kj::AsyncIoStream> stream, st
       peer_(std::move(peer)),
       ended_(nullptr),
       stream_(kj::mv(stream), services.turns, services.budget),
-      messages_(kj::heap<Messages>(stream_)),
+      lookupTimer_(services.lookups, services.lookupWindow),
+      messages_(kj::heap<Messages>(stream_, lookupTimer_)),
       network_(*messages_, capnp::rpc::twoparty::Side::SERVER, readerOptions()),
       rpc_(capnp::makeRpcServer(network_, newBootstrap(services, handle_))) {
   auto paf = kj::newPromiseAndFulfiller<void>();
+  stream_.onSending([this]() { lookupTimer_.sending(kj::systemPreciseMonotonicClock().now()); });
   end_ = kj::mv(paf.fulfiller);
   ended_ = kj::mv(paf.promise);
   ++services_.connections;

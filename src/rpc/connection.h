@@ -10,6 +10,7 @@
 
 #include "core/messages.h"
 #include "rpc/buffered_stream.h"
+#include "rpc/lookup_timer.h"
 #include "rpc/services.h"
 #include "schema/controller.capnp.h"
 
@@ -55,7 +56,8 @@ class Connection {
   std::string endReason() const;
 
  private:
-  // Remembers how reading ended, which Cap'n Proto's RPC system keeps to itself.
+  // Sees every message of the connection: times look-ups, and remembers how reading ended, which
+  // Cap'n Proto's RPC system keeps to itself.
   class Messages;
 
   Services& services_;
@@ -65,6 +67,7 @@ class Connection {
   kj::Own<kj::PromiseFulfiller<void>> end_;
   kj::Promise<void> ended_;
   BufferedStream stream_;
+  LookupTimer lookupTimer_;
   kj::Own<Messages> messages_;
   capnp::TwoPartyVatNetwork network_;
   std::map<SessionId, std::unique_ptr<WorkerCapabilityLink>> sessions_;

@@ -1,10 +1,10 @@
-// When may the request that is being handled have arrived at the earliest?
+// When may what a poll of the sockets reported have arrived at the earliest?
 //
 // The kernel does not tell when bytes reached a socket, and a look-up must not seem fast because
 // the loop was busy elsewhere while it waited. What is known is when the loop polled the sockets:
-// a request read in this turn was not there at an earlier poll, or that poll would have reported
-// it. So it arrived after the previous poll, and the time of that poll is a bound on the safe side;
-// if the loop slept in this turn's poll, the request woke it, and the bound is the wake-up.
+// what this turn's poll reported was not there at an earlier one. So it arrived after the previous
+// poll, and the time of that poll is a bound on the safe side; if the loop slept in this turn's
+// poll, the bytes woke it, and the bound is the wake-up.
 // One poll reports 16 sockets at most; after a turn that read as many, others may have been ready
 // too, and the bound stays where it was.
 #pragma once
@@ -32,6 +32,8 @@ class LoopTurns {
     observe();
     ++reads_;
   }
+  // When this turn's poll returned; observe() was called in it. Tells turns apart.
+  kj::TimePoint start() const { return start_; }
   // A bound on the safe side, valid during this turn; observe() was called in it.
   kj::TimePoint earliestArrival() const { return earliest_; }
 

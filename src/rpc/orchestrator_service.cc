@@ -1,7 +1,5 @@
 #include "rpc/orchestrator_service.h"
 
-#include <kj/time.h>
-
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -99,11 +97,6 @@ kj::Promise<void> OrchestratorService::lookup(LookupContext context) {
       hits[j].setChunks(match.hits[j].second);
     }
   }
-  const kj::Duration took =
-      kj::systemPreciseMonotonicClock().now() - services_.turns.earliestArrival();
-  const auto nanoseconds = static_cast<uint64_t>(std::max<int64_t>(0, took / kj::NANOSECONDS));
-  services_.lookups.record(nanoseconds);
-  services_.lookupWindow.record(nanoseconds);
   return kj::READY_NOW;
 }
 

@@ -214,6 +214,53 @@ TEST_P(BufferedStreamTest, KeepsTheBytes) {
   EXPECT_EQ(right.tryRead(&byte, 1, 1).wait(io.waitScope), 0u);
 }
 
+// Whatever the loop was doing meanwhile, what is said of an arrival is on the safe side, and not
+// older than the poll before the one that told of it.
+TEST(BufferedStreamArrivalTest, IsNeverPutAfterTheSending) {
+  auto io = kj::setupAsyncIo();
+  LoopTurns turns(io.lowLevelProvider->getTimer());
+  ReadBudget budget(io.lowLevelProvider->getTimer());
+  auto pipe = io.provider->newTwoWayPipe();
+  BufferedStream stream(kj::mv(pipe.ends[1]), turns, budget);
+  const auto now = [] { return kj::systemPreciseMonotonicClock().now(); };
+  const auto poll = [&] { kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope); };
+  std::mt19937_64 random(1);
+  std::vector<kj::TimePoint> sent;  // when each byte had been
+  size_t read = 0;
+  std::vector<kj::byte> bytes(20'000);
+  for (int step = 0; step < 20'000; ++step) {
+    const size_t there = sent.size() - read;
+    switch (random() % 4) {
+      case 0: {
+        const size_t more = std::min<size_t>(1 + random() % 5'000, 60'000 - there);
+        pipe.ends[0]->write(bytes.data(), more).wait(io.waitScope);
+        sent.insert(sent.end(), more, now());
+        break;
+      }
+      case 1:
+        poll();
+        break;
+      default:
+        if (there == 0) break;
+        const size_t want = 1 + random() % std::min<size_t>(there, 20'000);
+        ASSERT_EQ(stream.tryRead(bytes.data(), want, want).wait(io.waitScope), want);
+        read += want;
+        ASSERT_LE(stream.lastByteNotBefore(), sent[read - 1]) << "step " << step;
+    }
+  }
+  // One that is waited for.
+  std::vector<kj::byte> rest(sent.size() - read + 1);
+  auto waiting = stream.tryRead(rest.data(), rest.size(), rest.size());
+  poll();
+  const kj::TimePoint before = now();
+  poll();
+  turns.observe();
+  poll();
+  pipe.ends[0]->write(rest.data(), 1).wait(io.waitScope);
+  waiting.wait(io.waitScope);
+  EXPECT_GE(stream.lastByteNotBefore(), before);
+}
+
 TEST(BufferedStreamEndTest, SendsWhatWasWrittenBeforeTheEnd) {
   auto io = kj::setupAsyncIo();
   LoopTurns turns(io.lowLevelProvider->getTimer());
