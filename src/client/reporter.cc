@@ -220,7 +220,11 @@ kj::Promise<void> Reporter::deregister() {
 // --- heartbeats ---
 
 kj::Promise<void> Reporter::beat() {
-  const uint32_t waitMs = live_->hurriedBeatMs > 0 ? live_->hurriedBeatMs : heartbeatIntervalMs_;
+  uint32_t waitMs = live_->hurriedBeatMs > 0 ? live_->hurriedBeatMs : heartbeatIntervalMs_;
+  // Workers that registered at the same moment, as after a restart of the controller, do not all
+  // speak at the same moment ever after.
+  if (std::exchange(live_->firstBeat, false))
+    waitMs = 1 + static_cast<uint32_t>(shared_.machine.run() % waitMs);
   auto woken = kj::newPromiseAndFulfiller<void>();
   live_->wakeBeat = kj::mv(woken.fulfiller);
   return shared_.loop.timer()

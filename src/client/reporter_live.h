@@ -26,6 +26,7 @@ struct Reporter::Live final : private kj::TaskSet::ErrorHandler {
   kj::Own<kj::PromiseFulfiller<void>> wakePump;
   kj::Own<kj::PromiseFulfiller<void>> wakeBeat;
   uint32_t hurriedBeatMs = 0;  // wait before the next heartbeat; 0: the interval
+  bool firstBeat = true;       // the next one is
   Freezes freezes;
   kj::TaskSet lookups;
   std::unique_ptr<FullSyncSender> fullSyncs;  // of the session
