@@ -56,6 +56,9 @@ struct StoreOptions {
   std::string checkpointBeforeMigration;
   WalSync walSync = WalSync::kInterval;
   std::chrono::milliseconds syncInterval{100};  // 1 and more
+  // From the begin of a write that is synced at once to the next write: what is queued meanwhile
+  // shares one sync, and the disk leaves the processors to others.
+  std::chrono::microseconds syncedWriteInterval{0};
   size_t queueBytes = kStoreQueueBytesMax;
   // Keys, 8 bytes each, that a fold sorts at once; batches of more are read several times. 2 and
   // more.

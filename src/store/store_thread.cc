@@ -151,6 +151,7 @@ void StoreThread::run() {
   if (!commitLeftovers()) return;
   bool lingered = false;
   for (;;) {
+    std::this_thread::sleep_until(nextWrite_);
     Group group;
     bool stopping = false;
     rocksdb::Status syncFailure;
@@ -176,7 +177,9 @@ void StoreThread::run() {
       continue;
     }
     lingered = false;
-    if (!build(group) || !commit(group.batch, group.synced)) break;
+    if (!build(group)) break;
+    if (group.synced) nextWrite_ = std::chrono::steady_clock::now() + options_.syncedWriteInterval;
+    if (!commit(group.batch, group.synced)) break;
     finish(group);
   }
   const size_t left = queue_.bytes();

@@ -106,8 +106,9 @@ class StoreThread {
   rocksdb::SequenceNumber committedSequence_ = 0;
   uint32_t failures_ = 0;  // since the last success
   std::chrono::steady_clock::time_point nextFamilies_;
-  bool triedLast_ = false;  // to heal, after the deadline of stop()
-  std::string lost_;        // what stop() says
+  std::chrono::steady_clock::time_point nextWrite_;  // not before
+  bool triedLast_ = false;                           // to heal, after the deadline of stop()
+  std::string lost_;                                 // what stop() says
 
   std::mutex mutex_;  // of what other threads hand in
   std::deque<FoldWrite> foldWrites_;
