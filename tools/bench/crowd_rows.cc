@@ -1,12 +1,8 @@
 // Look-ups while hundreds of workers arrive at once and the store makes families for them.
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "bench/bench.h"
@@ -31,18 +27,17 @@ std::unique_ptr<Client> worker(ClientThread& thread, const DaemonProcess& daemon
 
 // p99 of look-ups inside the daemon, in microseconds, while `crowd` workers register.
 Result<uint64_t> p99Of(const DaemonProcess& daemon, uint32_t crowd, uint64_t lookups) {
-  // In a fleet the workers and routers run on other machines: here they give way to the daemon.
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 15);
   std::vector<ChunkHash> prompt(kChunks);
   for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = splitmix64Finalise(i);
-  ClientThread thread;
-  const auto holder = worker(thread, daemon, "holder", 0);
+  std::unique_ptr<ClientThread> thread;
+  elsewhere([&] { thread = std::make_unique<ClientThread>(); });
+  const auto holder = worker(*thread, daemon, "holder", 0);
   holder->admit(LocationHandle{0}, prompt);
   if (!holder->flush(60'000)) return Error{{}, "the controller did not confirm everything"};
   std::vector<std::unique_ptr<Client>> workers;
   SteadyLookups load(daemon.address(), prompt);
   for (uint32_t rank = 0; rank < crowd; ++rank) {
-    workers.push_back(worker(thread, daemon, "crowd", rank));
+    workers.push_back(worker(*thread, daemon, "crowd", rank));
   }
   const bool arrived = eventually([&] {
     return std::all_of(workers.begin(), workers.end(), [](const auto& client) {
@@ -59,9 +54,7 @@ Result<uint64_t> p99Of(const DaemonProcess& daemon, uint32_t crowd, uint64_t loo
 Result<uint64_t> p99With(uint32_t crowd, uint64_t lookups) {
   DaemonProcess daemon;
   if (const std::string error = daemon.start(); !error.empty()) return Error{{}, error};
-  Result<uint64_t> result = uint64_t{0};
-  std::thread([&] { result = p99Of(daemon, crowd, lookups); }).join();
-  return result;
+  return p99Of(daemon, crowd, lookups);
 }
 
 RunResult lookupCrowd(const RunOptions& run) {

@@ -1,12 +1,8 @@
 // What the daemon and its look-ups notice of ten thousand cache operations on a thousand workers.
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "bench/bench.h"
@@ -90,10 +86,10 @@ RunResult operationsMemory(const RunOptions& run) {
   const auto first = residentAfter(operations / 10);
   if (!first.ok()) return failed(first.error().message);
   const Stopwatch watch;
-  const auto last = residentAfter(operations - operations / 10);
+  const uint64_t rest = operations - operations / 10;
+  const auto last = residentAfter(rest);
   if (!last.ok()) return failed(last.error().message);
-  const auto rate =
-      static_cast<uint64_t>(static_cast<double>(operations - operations / 10) / watch.seconds());
+  const auto rate = static_cast<uint64_t>(static_cast<double>(rest) / watch.seconds());
   return {.value = 100.0 *
                    (static_cast<double>(last.value()) / static_cast<double>(first.value()) - 1.0),
           .note = std::to_string(last.value() >> 20) + " MiB, " + std::to_string(rate) +
@@ -101,53 +97,59 @@ RunResult operationsMemory(const RunOptions& run) {
           .error = {}};
 }
 
-// p99 of look-ups inside the daemon in microseconds; `meanwhile` runs beside them.
+struct Window {
+  std::string error;
+  uint64_t p99Us = 0;  // of look-ups inside the daemon
+  double perSecond = 0;
+};
+
+// Look-ups while `meanwhile` runs, which returns what went wrong.
 template <typename Meanwhile>
-Result<uint64_t> p99While(const DaemonProcess& daemon, uint64_t lookups, Meanwhile meanwhile) {
-  SteadyLookups load(daemon.address(), promptOfLookups());
-  if (!load.wait(lookups / 4)) return Error{{}, "look-ups were not answered"};
-  const auto begun = load.client().status(true);
-  if (!begun.ok()) return begun.error();
-  if (const std::string error = meanwhile(); !error.empty()) return Error{{}, error};
-  if (!load.wait(lookups / 4)) return Error{{}, "look-ups were not answered"};
+Window lookUpWhile(SteadyLookups& load, const Meanwhile& meanwhile) {
+  if (const auto begun = load.client().status(true); !begun.ok()) {
+    return {.error = begun.error().message};
+  }
+  const Stopwatch watch;
+  const uint64_t before = load.answered();
+  if (std::string error = meanwhile(); !error.empty()) return {.error = std::move(error)};
+  const double rate = static_cast<double>(load.answered() - before) / watch.seconds();
   const auto status = load.client().status();
-  if (!status.ok()) return status.error();
-  return status.value().lookupWindowP99Us;
+  if (!status.ok()) return {.error = status.error().message};
+  return {.error = {}, .p99Us = status.value().lookupWindowP99Us, .perSecond = rate};
 }
 
 RunResult operationsLookup(const RunOptions& run) {
   DaemonProcess daemon;
   if (const std::string error = daemon.start(); !error.empty()) return failed(error);
-  const uint64_t lookups = run.size(200'000, 1'000);
-  RunResult result;
-  // In a fleet the workers and routers run on other machines: here they give way to the daemon.
-  std::thread([&] {
-    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 15);
-    Crew crew(daemon, static_cast<uint32_t>(run.size(125, 2)));
-    if (!crew.ready(promptOfLookups())) {
-      result = failed("the workers did not register");
-      return;
-    }
-    const auto idle = p99While(daemon, lookups, [] { return std::string(); });
-    if (!idle.ok()) {
-      result = failed(idle.error().message);
-      return;
-    }
-    const auto busy = p99While(daemon, lookups, [&] {
-      return clearAgainAndAgain(daemon.address(), crew.instances, run.size(10'000, 100),
-                                kOperationsAtOnce)
-          .error;
+  const uint64_t lookups = run.size(50'000, 1'000);
+  std::unique_ptr<Crew> crew;
+  elsewhere(
+      [&] { crew = std::make_unique<Crew>(daemon, static_cast<uint32_t>(run.size(125, 2))); });
+  if (!crew->ready(promptOfLookups())) return failed("the workers did not register");
+  SteadyLookups load(daemon.address(), promptOfLookups());
+  const auto wait = [&] {
+    return load.wait(lookups) ? std::string() : std::string("look-ups were not answered");
+  };
+  if (std::string error = wait(); !error.empty()) return failed(error);
+  const Window idle = lookUpWhile(load, wait);
+  if (!idle.error.empty()) return failed(idle.error);
+  const Window busy = lookUpWhile(load, [&] {
+    std::string error;
+    elsewhere([&] {
+      error = clearAgainAndAgain(daemon.address(), crew->instances, run.size(10'000, 100),
+                                 kOperationsAtOnce)
+                  .error;
     });
-    if (!busy.ok()) {
-      result = failed(busy.error().message);
-      return;
-    }
-    result = {.value = static_cast<double>(busy.value()) / static_cast<double>(idle.value()),
-              .note = std::to_string(idle.value()) + " us, " + std::to_string(busy.value()) +
-                      " us during the operations",
-              .error = {}};
-  }).join();
-  return result;
+    return error;
+  });
+  if (!busy.error.empty()) return failed(busy.error);
+  char note[120];
+  std::snprintf(note, sizeof note,
+                "%lu us of %.0f k look-ups/s, %lu us of %.0f k/s during the operations", idle.p99Us,
+                idle.perSecond / 1e3, busy.p99Us, busy.perSecond / 1e3);
+  return {.value = static_cast<double>(busy.p99Us) / static_cast<double>(idle.p99Us),
+          .note = note,
+          .error = {}};
 }
 
 }  // namespace

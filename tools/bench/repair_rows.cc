@@ -1,8 +1,5 @@
 // Full syncs through RPC: how fast one is, and what look-ups notice of a hundred.
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -73,16 +70,6 @@ struct Crowd {
   uint64_t residentMaxBytes = 0;
 };
 
-// On a thread that gives way to the daemon: in a fleet the workers and routers run on other
-// machines.
-template <typename Step>
-void elsewhere(const Step& step) {
-  std::thread([&] {
-    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 15);
-    step();
-  }).join();
-}
-
 // The workers, who all come in the moment in which the daemon starts.
 struct Workers {
   Workers(const DaemonProcess& daemon, uint32_t number, uint64_t keys) {
@@ -136,11 +123,8 @@ Crowd measureCrowd(uint32_t number, uint64_t keys, uint64_t lookups) {
   DaemonProcess daemon;
   std::unique_ptr<Workers> workers;
   elsewhere([&] { workers = std::make_unique<Workers>(daemon, number, keys); });
-  Crowd crowd;
-  crowd.error = daemon.start();
-  if (!crowd.error.empty()) return crowd;
-  elsewhere([&] { crowd = lookUpBeside(daemon, *workers, lookups); });
-  return crowd;
+  if (std::string error = daemon.start(); !error.empty()) return {.error = std::move(error)};
+  return lookUpBeside(daemon, *workers, lookups);
 }
 
 RunResult syncCrowd(const RunOptions& run) {
