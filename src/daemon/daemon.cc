@@ -57,15 +57,10 @@ void Daemon::startWork() {
 
 // A piece at a time when nothing else is to be done, with a poll of the sockets after each.
 kj::Promise<void> Daemon::work() {
-  return kj::evalLast([this]() { return inputs_.work(); }).then([this](bool more) {
-    if (!more) {
-      working_ = false;
-      return kj::Promise<void>(kj::READY_NOW);
-    }
-    return timer_.afterDelay(0 * kj::SECONDS).then([this]() {
-      turns_.observe();
-      return work();
-    });
+  return server_.services().budget.readyToWork().then([this]() {
+    if (inputs_.work()) return work();
+    working_ = false;
+    return kj::Promise<void>(kj::READY_NOW);
   });
 }
 

@@ -218,7 +218,7 @@ ExitCode run(const Configuration& configuration) {
             return backUp(*store, path, std::move(done));
           }};
   Server server(serverOptions(configuration), std::move(facts), inputs, *store, events, turns,
-                *io.lowLevelProvider);
+                io.unixEventPort);
   std::string addresses;
   for (const std::string& address : configuration.listen) {
     auto names = server.listen(address);

@@ -2,8 +2,10 @@
 
 #include <kj/time.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -14,11 +16,18 @@ kj::TimePoint now() {
   return kj::systemPreciseMonotonicClock().now();
 }
 
+// Whatever a socket fails with, the connection is gone.
+kj::Exception lost(const char* call) {
+  return {kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__,
+          kj::str(call, ": ", std::strerror(errno))};
+}
+
 }  // namespace
 
-BufferedStream::BufferedStream(kj::Own<kj::AsyncIoStream> inner, LoopTurns& turns,
+BufferedStream::BufferedStream(kj::AutoCloseFd socket, kj::UnixEventPort& port, LoopTurns& turns,
                                ReadBudget& budget)
-    : inner_(kj::mv(inner)),
+    : socket_(kj::mv(socket)),
+      observer_(port, socket_.get(), kj::UnixEventPort::FdObserver::OBSERVE_READ_WRITE),
       turns_(turns),
       budget_(budget),
       in_(kj::heapArray<kj::byte>(kReadBytes)),
@@ -26,79 +35,90 @@ BufferedStream::BufferedStream(kj::Own<kj::AsyncIoStream> inner, LoopTurns& turn
       armed_(kj::READY_NOW),
       send_(kj::READY_NOW) {}
 
-size_t BufferedStream::takeBuffered(kj::byte* to, size_t bytesMax) {
-  const size_t bytes = std::min(bytesMax, inEnd_ - inBegin_);
-  if (bytes != 0) std::memcpy(to, in_.begin() + inBegin_, bytes);
-  inBegin_ += bytes;
-  return bytes;
-}
+// --- reading ---
 
 kj::Promise<size_t> BufferedStream::tryRead(void* buffer, size_t minBytes, size_t maxBytes) {
-  auto* to = static_cast<kj::byte*>(buffer);
-  if (!budgeted_) return readNow(to, minBytes, maxBytes);
+  Wanted wanted{static_cast<kj::byte*>(buffer), minBytes, maxBytes};
+  takeBuffered(wanted);
+  if (inEnd_ > inBegin_) {
+    const kj::TimePoint time = now();
+    if (time - lastLook_ >= kLookInterval) lookForMore(time);
+  }
+  return readOn(wanted, false);
+}
+
+kj::Promise<size_t> BufferedStream::readOn(Wanted wanted, bool myTurn) {
+  while (wanted.had < wanted.minBytes && !ended_) {
+    if (!receive(wanted)) return readWhenReported(wanted);
+  }
+  if (!budgeted_) return wanted.had;
   // What is here already has its price too: it is the work behind it that others wait for.
-  return budget_.ready()
-      .then([this, to, minBytes, maxBytes]() { return readNow(to, minBytes, maxBytes); })
-      .then([this](size_t got) {
-        budget_.spent(got);
-        return got;
-      });
+  if (!myTurn) return budget_.ready().then([this, wanted]() { return readOn(wanted, true); });
+  budget_.spent(wanted.had + kPriceOfRead);
+  return wanted.had;
 }
 
-kj::Promise<size_t> BufferedStream::readNow(kj::byte* to, size_t minBytes, size_t maxBytes) {
-  const size_t had = takeBuffered(to, maxBytes);
-  if (had >= minBytes) {
-    if (inEnd_ > inBegin_) {
-      const kj::TimePoint time = now();
-      if (time - lastLook_ >= kLookInterval) lookForMore(time);
-    }
-    return had;
-  }
-  return readMore(to, had, minBytes - had, maxBytes);
-}
-
-kj::Promise<size_t> BufferedStream::readMore(kj::byte* to, size_t had, size_t needed,
-                                             size_t maxBytes) {
-  if (needed >= kReadBytes / 2) {
-    // Worth its own call, without the detour.
-    return receive(to + had, needed, maxBytes - had).then([had](size_t got) { return had + got; });
-  }
-  return receive(in_.begin(), needed, in_.size()).then([this, to, had, maxBytes](size_t got) {
-    inBegin_ = 0;
-    inEnd_ = got;
-    return had + takeBuffered(to + had, maxBytes - had);
+kj::Promise<size_t> BufferedStream::readWhenReported(Wanted wanted) {
+  return observer_.whenBecomesReadable().then([this, wanted]() -> kj::Promise<size_t> {
+    turns_.observeReport();
+    arrivals_.found(received_, turns_.earliestArrival());
+    if (!budgeted_) return readOn(wanted, false);
+    return budget_.ready().then([this, wanted]() { return readOn(wanted, true); });
   });
 }
 
-kj::Promise<size_t> BufferedStream::receive(kj::byte* to, size_t minBytes, size_t maxBytes) {
-  turns_.observe();
+bool BufferedStream::receive(Wanted& wanted) {
+  // A large piece is worth its own call, without the detour.
+  const bool direct = wanted.minBytes - wanted.had >= kReadBytes / 2;
+  kj::byte* to = direct ? wanted.to + wanted.had : in_.begin();
+  const size_t room = direct ? wanted.maxBytes - wanted.had : in_.size();
   const kj::TimePoint asked = now();
-  return inner_->tryRead(to, minBytes, maxBytes)
-      .then([this, asked, turn = turns_.start(), minBytes](size_t got) {
-        turns_.observeRead();
-        // A poll told of it, so it was neither here when asked for nor at the poll before.
-        if (turns_.start() != turn) {
-          arrivals_.found(received_ + minBytes - 1, std::max(asked, turns_.earliestArrival()));
-        }
-        received_ += got;
-        lookForMore(now());
-        return got;
-      });
+  ssize_t got = 0;
+  do {
+    got = ::recv(socket_.get(), to, room, 0);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
+    if (errno != EAGAIN && errno != EWOULDBLOCK) kj::throwFatalException(lost("recv"));
+    arrivals_.found(received_, asked);
+    return false;
+  }
+  ended_ = got == 0;
+  received_ += static_cast<size_t>(got);
+  lookForMore(now());
+  if (direct) {
+    wanted.had += static_cast<size_t>(got);
+  } else {
+    inBegin_ = 0;
+    inEnd_ = static_cast<size_t>(got);
+    takeBuffered(wanted);
+  }
+  return true;
+}
+
+void BufferedStream::takeBuffered(Wanted& wanted) {
+  const size_t bytes = std::min(wanted.maxBytes - wanted.had, inEnd_ - inBegin_);
+  if (bytes != 0) std::memcpy(wanted.to + wanted.had, in_.begin() + inBegin_, bytes);
+  inBegin_ += bytes;
+  wanted.had += bytes;
 }
 
 void BufferedStream::lookForMore(kj::TimePoint time) {
   lastLook_ = time;
   int more = 0;
-  KJ_IF_MAYBE (fd, inner_->getFd()) {
-    if (ioctl(*fd, FIONREAD, &more) != 0) return;
-    arrivals_.found(received_ + static_cast<uint64_t>(more), time);
-  }
+  if (ioctl(socket_.get(), FIONREAD, &more) != 0) return;
+  arrivals_.found(received_ + static_cast<uint64_t>(more), time);
 }
 
 kj::TimePoint BufferedStream::lastByteNotBefore() {
   const uint64_t taken = received_ - (inEnd_ - inBegin_);
   return arrivals_.notBefore(taken == 0 ? 0 : taken - 1);
 }
+
+void BufferedStream::abortRead() {
+  ::shutdown(socket_.get(), SHUT_RD);
+}
+
+// --- writing ---
 
 kj::Promise<void> BufferedStream::write(const void* buffer, size_t size) {
   const kj::ArrayPtr<const kj::byte> piece(static_cast<const kj::byte*>(buffer), size);
@@ -132,8 +152,7 @@ void BufferedStream::flush() {
   underWay_ = true;
   if (onSending_) onSending_();
   std::swap(waiting_, sending_);
-  // evalNow: a write that fails at once throws instead of returning a failed promise.
-  send_ = kj::evalNow([this]() { return inner_->write(sending_.data(), sending_.size()); })
+  send_ = sendFrom(0)
               .then([this]() { sent(); },
                     [this](kj::Exception&& e) {
                       failed_ = kj::cp(e);
@@ -141,6 +160,22 @@ void BufferedStream::flush() {
                       blocked_.clear();
                     })
               .eagerlyEvaluate(nullptr);
+}
+
+kj::Promise<void> BufferedStream::sendFrom(size_t position) {
+  while (position < sending_.size()) {
+    const ssize_t taken =
+        ::send(socket_.get(), sending_.data() + position, sending_.size() - position, MSG_NOSIGNAL);
+    if (taken >= 0) {
+      position += static_cast<size_t>(taken);
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return observer_.whenBecomesWritable().then(
+          [this, position]() { return sendFrom(position); });
+    } else if (errno != EINTR) {
+      return lost("send");
+    }
+  }
+  return kj::READY_NOW;
 }
 
 void BufferedStream::sent() {
@@ -159,7 +194,7 @@ void BufferedStream::sent() {
              }).eagerlyEvaluate(nullptr);
   } else if (shutdownDue_) {
     shutdownDue_ = false;
-    inner_->shutdownWrite();
+    ::shutdown(socket_.get(), SHUT_WR);
   }
 }
 
@@ -168,7 +203,7 @@ void BufferedStream::shutdownWrite() {
   if (underWay_) {
     shutdownDue_ = true;
   } else {
-    inner_->shutdownWrite();
+    ::shutdown(socket_.get(), SHUT_WR);
   }
 }
 

@@ -1,11 +1,16 @@
-// A socket with large reads and joined writes. Cap'n Proto reads each message with two calls of the
-// system and writes it with one more; with hundreds of small messages in flight those calls are
+// A connected socket of the server. KJ's own streams read as soon as a poll of the sockets reports
+// something, and one poll reports 16 sockets: a look-up waits while hundreds of workers are served.
+// Here a worker's socket is only noted when it is reported, and read when its turn comes.
+//
+// Reads are large and writes are joined besides. Cap'n Proto reads each message with two calls of
+// the system and writes it with one more; with hundreds of small messages in flight those calls are
 // most of the work. Here one read takes what is there, and answers are sent when the loop has
 // nothing else to do, or as soon as there is a good packet of them.
 #pragma once
 
 #include <kj/array.h>
 #include <kj/async-io.h>
+#include <kj/async-unix.h>
 
 #include <functional>
 #include <utility>
@@ -19,8 +24,9 @@ namespace holdfast {
 
 class BufferedStream final : public kj::AsyncIoStream {
  public:
-  // `turns` and `budget` outlive the stream.
-  BufferedStream(kj::Own<kj::AsyncIoStream> inner, LoopTurns& turns, ReadBudget& budget);
+  // `socket` must not block. The rest outlives the stream.
+  BufferedStream(kj::AutoCloseFd socket, kj::UnixEventPort& port, LoopTurns& turns,
+                 ReadBudget& budget);
 
   // From now on reading goes by the budget that workers share.
   void setBudgeted() { budgeted_ = true; }
@@ -32,17 +38,11 @@ class BufferedStream final : public kj::AsyncIoStream {
   kj::Promise<size_t> tryRead(void* buffer, size_t minBytes, size_t maxBytes) override;
   kj::Promise<void> write(const void* buffer, size_t size) override;
   kj::Promise<void> write(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces) override;
-  kj::Promise<void> whenWriteDisconnected() override { return inner_->whenWriteDisconnected(); }
+  kj::Promise<void> whenWriteDisconnected() override { return observer_.whenWriteDisconnected(); }
   // What was written is sent first.
   void shutdownWrite() override;
-  void abortRead() override { inner_->abortRead(); }
-  void getsockopt(int level, int option, void* value, kj::uint* length) override {
-    inner_->getsockopt(level, option, value, length);
-  }
-  void setsockopt(int level, int option, const void* value, kj::uint length) override {
-    inner_->setsockopt(level, option, value, length);
-  }
-  kj::Maybe<int> getFd() const override { return inner_->getFd(); }
+  void abortRead() override;
+  kj::Maybe<int> getFd() const override { return socket_.get(); }
 
  private:
   // A page or two is touched by a connection that sends little.
@@ -51,25 +51,40 @@ class BufferedStream final : public kj::AsyncIoStream {
   static constexpr size_t kPacketBytes = 16 << 10;
   // Writes wait while more is waiting to be sent.
   static constexpr size_t kWaitingBytesMax = 1 << 20;
+  // Of the budget, for each read beside its bytes.
+  static constexpr size_t kPriceOfRead = 512;
   // While what was read is worked on, what has come since is looked for so often.
   static constexpr kj::Duration kLookInterval = 50 * kj::MICROSECONDS;
 
-  kj::Promise<size_t> readNow(kj::byte* to, size_t minBytes, size_t maxBytes);
-  kj::Promise<size_t> readMore(kj::byte* to, size_t had, size_t needed, size_t maxBytes);
-  // As tryRead of the socket, and notes what that tells of arrivals.
-  kj::Promise<size_t> receive(kj::byte* to, size_t minBytes, size_t maxBytes);
-  size_t takeBuffered(kj::byte* to, size_t bytesMax);
-  // What waits in the socket at `time`, which is now, has come; nothing else has.
-  void lookForMore(kj::TimePoint time);
+  // What one tryRead still wants; `had` bytes are there.
+  struct Wanted {
+    kj::byte* to;
+    size_t minBytes;
+    size_t maxBytes;
+    size_t had = 0;
+  };
+
+  // `myTurn`: the budget has said so.
+  kj::Promise<size_t> readOn(Wanted wanted, bool myTurn);
+  kj::Promise<size_t> readWhenReported(Wanted wanted);
+  // Reads once, into the buffer or where the bytes are wanted. False: nothing has come.
+  bool receive(Wanted& wanted);
+  void takeBuffered(Wanted& wanted);
+  // What waits in the socket now has come; nothing else has.
+  void lookForMore(kj::TimePoint now);
+
   kj::Promise<void> append(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces);
   // Begins to send what is waiting, unless a send is under way: its end sends the rest.
   void flush();
+  kj::Promise<void> sendFrom(size_t position);
   void sent();
 
-  kj::Own<kj::AsyncIoStream> inner_;
+  const kj::AutoCloseFd socket_;
+  kj::UnixEventPort::FdObserver observer_;
   LoopTurns& turns_;
   ReadBudget& budget_;
   bool budgeted_ = false;
+  bool ended_ = false;  // nothing more will come
   kj::Array<kj::byte> in_;
   size_t inBegin_ = 0;
   size_t inEnd_ = 0;

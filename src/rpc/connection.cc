@@ -19,7 +19,7 @@ capnp::ReaderOptions readerOptions() {
 }
 
 // What an answer to an operation costs in terms of ReadBudget: more than its few bytes.
-constexpr size_t kAnswerCostBytes = 8 << 10;
+constexpr size_t kAnswerCostBytes = 1 << 10;
 
 // An answer that cannot be read is told from other errors.
 std::unique_ptr<OperationOutcome> readOutcome(schema::WorkerOutcomeMsg::Reader from) {
@@ -90,12 +90,13 @@ class Connection::Messages final : public capnp::MessageStream {
   std::string error_;
 };
 
-Connection::Connection(Services& services, kj::Own<kj::AsyncIoStream> stream, std::string peer)
+Connection::Connection(Services& services, kj::UnixEventPort& port, kj::AutoCloseFd socket,
+                       std::string peer)
     : services_(services),
       handle_(std::make_shared<ConnectionHandle>(ConnectionHandle{this})),
       peer_(std::move(peer)),
       ended_(nullptr),
-      stream_(kj::mv(stream), services.turns, services.budget),
+      stream_(kj::mv(socket), port, services.turns, services.budget),
       lookupTimer_(services.lookups, services.lookupWindow),
       messages_(kj::heap<Messages>(stream_, lookupTimer_)),
       network_(*messages_, capnp::rpc::twoparty::Side::SERVER, readerOptions()),

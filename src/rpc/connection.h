@@ -2,7 +2,7 @@
 #pragma once
 
 #include <capnp/rpc-twoparty.h>
-#include <kj/async-io.h>
+#include <kj/async-unix.h>
 
 #include <map>
 #include <memory>
@@ -30,8 +30,8 @@ struct ConnectionHandle {
 
 class Connection {
  public:
-  // `peer` is for logs. `services` outlive the connection.
-  Connection(Services& services, kj::Own<kj::AsyncIoStream> stream, std::string peer);
+  // `socket` must not block; `peer` is for logs. The references outlive the connection.
+  Connection(Services& services, kj::UnixEventPort& port, kj::AutoCloseFd socket, std::string peer);
   // Every session still open here ends: its worker is LOST, unless abandon() was called.
   ~Connection();
   Connection(const Connection&) = delete;

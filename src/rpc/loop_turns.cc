@@ -21,11 +21,12 @@ void LoopTurns::beginTurn() {
   const kj::TimePoint now = timer_.now();
   if (sleeps() != sleepsAtEnd_) {
     earliest_ = now;
-  } else if (reads_ < kReportedByOnePoll) {
+  } else if (reports_ < kReportedByOnePoll) {
     earliest_ = start_;
   }
+  fullTurns_ = reports_ < kReportedByOnePoll || fullTurns_ == kFullTurnsMax ? 0 : fullTurns_ + 1;
   start_ = now;
-  reads_ = 0;
+  reports_ = 0;
   // Runs when nothing else is left to do, just before the next poll: what slept from here on slept
   // in that poll.
   end_ = kj::evalLast([this]() { sleepsAtEnd_ = sleeps(); }).eagerlyEvaluate(nullptr);

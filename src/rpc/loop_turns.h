@@ -5,8 +5,8 @@
 // what this turn's poll reported was not there at an earlier one. So it arrived after the previous
 // poll, and the time of that poll is a bound on the safe side; if the loop slept in this turn's
 // poll, the bytes woke it, and the bound is the wake-up.
-// One poll reports 16 sockets at most; after a turn that read as many, others may have been ready
-// too, and the bound stays where it was.
+// One poll reports 16 sockets at most; after a turn with as many, others may have been ready too,
+// and the bound stays where it was.
 #pragma once
 
 #include <kj/async.h>
@@ -27,11 +27,14 @@ class LoopTurns {
   void observe() {
     if (timer_.now() != start_) beginTurn();
   }
-  // The same, for something read from a socket.
-  void observeRead() {
+  // The same, for a socket that the poll reported.
+  void observeReport() {
     observe();
-    ++reads_;
+    ++reports_;
   }
+  // May sockets be ready that this turn's poll had no room to report? False after many such turns
+  // in a row, so that nobody waits for ever.
+  bool moreToReport() const { return reports_ >= kReportedByOnePoll && fullTurns_ < kFullTurnsMax; }
   // When this turn's poll returned; observe() was called in it. Tells turns apart.
   kj::TimePoint start() const { return start_; }
   // A bound on the safe side, valid during this turn; observe() was called in it.
@@ -41,11 +44,13 @@ class LoopTurns {
   void beginTurn();
 
   static constexpr uint32_t kReportedByOnePoll = 16;  // of kj::UnixEventPort
+  static constexpr uint32_t kFullTurnsMax = 64;
 
   kj::Timer& timer_;
   kj::TimePoint start_;     // when the poll that began this turn returned
   kj::TimePoint earliest_;  // see above
-  uint32_t reads_ = 0;      // in this turn
+  uint32_t reports_ = 0;    // in this turn
+  uint32_t fullTurns_ = 0;  // with as many, in a row before this one
   int64_t sleepsAtEnd_ = 0;
   kj::Promise<void> end_;
 };

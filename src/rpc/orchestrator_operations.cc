@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint32_t kEventsPerQueryDefault = 100;
 // What the start of an operation costs in terms of ReadBudget: many may come at once.
-constexpr size_t kStartCostBytes = 8 << 10;
+constexpr size_t kStartCostBytes = 4 << 10;
 
 std::string stringOf(capnp::Text::Reader text) {
   return std::string(viewOf(text));

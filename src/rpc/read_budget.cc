@@ -3,24 +3,25 @@
 namespace holdfast {
 
 bool ReadBudget::hasRoom() {
+  turns_.observe();
   if (timer_.now() != turn_) {
     turn_ = timer_.now();
     spent_ = 0;
   }
-  return spent_ < kBytesPerTurn;
+  return spent_ < kBytesPerTurn && !turns_.moreToReport();
 }
 
 kj::Promise<void> ReadBudget::ready(size_t known) {
-  if (waiting_.empty() && hasRoom()) {
-    spent_ += known;
-    return kj::READY_NOW;
-  }
   auto paf = kj::newPromiseAndFulfiller<void>();
   waiting_.push_back({kj::mv(paf.fulfiller), known});
-  if (!serving_) {
-    serving_ = true;
-    service_ = serve().eagerlyEvaluate(nullptr);
-  }
+  beginToServe();
+  return kj::mv(paf.promise);
+}
+
+kj::Promise<void> ReadBudget::readyToWork() {
+  auto paf = kj::newPromiseAndFulfiller<void>();
+  work_ = kj::mv(paf.fulfiller);
+  beginToServe();
   return kj::mv(paf.promise);
 }
 
@@ -29,25 +30,42 @@ void ReadBudget::spent(size_t bytes) {
   spent_ += bytes;
 }
 
-// At least one waits no longer in each turn. Who reads is the last in it, since what that spends is
-// not known before.
+void ReadBudget::beginToServe() {
+  if (serving_) return;
+  serving_ = true;
+  service_ = kj::evalLast([this]() { return serve(); }).eagerlyEvaluate(nullptr);
+}
+
+// One after the other, each when what the one before led to is done, since what that spends is not
+// known before.
 kj::Promise<void> ReadBudget::serve() {
-  return timer_.afterDelay(1 * kj::NANOSECONDS).then([this]() -> kj::Promise<void> {
-    hasRoom();  // a new turn has begun
-    bool more = true;
-    while (!waiting_.empty() && more) {
-      // Those whose connection has ended meanwhile take no turn.
-      Waiting next = kj::mv(waiting_.front());
-      waiting_.pop_front();
-      if (!next.fulfiller->isWaiting()) continue;
-      spent_ += next.known;
-      next.fulfiller->fulfill();
-      more = next.known != 0 && hasRoom();
-    }
-    if (!waiting_.empty()) return serve();
+  while (!waiting_.empty() && !waiting_.front().fulfiller->isWaiting()) {
+    waiting_.pop_front();  // its connection has ended meanwhile
+  }
+  if (waiting_.empty() && work_.get() == nullptr) {
     serving_ = false;
     return kj::READY_NOW;
+  }
+  if (hasRoom() && release()) return kj::evalLast([this]() { return serve(); });
+  return timer_.afterDelay(1 * kj::NANOSECONDS).then([this]() {
+    return kj::evalLast([this]() { return serve(); });
   });
+}
+
+bool ReadBudget::release() {
+  if (work_.get() != nullptr && spent_ == 0 && (waiting_.empty() || !workedLast_)) {
+    workedLast_ = true;
+    spent_ = kBytesPerTurn;
+    kj::mv(work_)->fulfill();
+    return true;
+  }
+  if (waiting_.empty()) return false;
+  workedLast_ = false;
+  Waiting next = kj::mv(waiting_.front());
+  waiting_.pop_front();
+  spent_ += next.known;
+  kj::mv(next.fulfiller)->fulfill();
+  return true;
 }
 
 }  // namespace holdfast

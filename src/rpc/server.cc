@@ -17,27 +17,28 @@ constexpr int kSocketBufferBytes = 1 << 20;
 // A peer that asks without reading the answers is cut off above this.
 constexpr size_t kUnreadAnswersBytesMax = kMessageBytesMax;
 
-void atLeast(kj::AsyncIoStream& stream, int option) {
+void atLeast(int socket, int option) {
   int bytes = 0;
-  kj::uint size = sizeof(bytes);
-  stream.getsockopt(SOL_SOCKET, option, &bytes, &size);
-  if (bytes >= kSocketBufferBytes) return;
-  stream.setsockopt(SOL_SOCKET, option, &kSocketBufferBytes, sizeof(kSocketBufferBytes));
+  socklen_t size = sizeof(bytes);
+  if (getsockopt(socket, SOL_SOCKET, option, &bytes, &size) == 0 && bytes >= kSocketBufferBytes) {
+    return;
+  }
+  setsockopt(socket, SOL_SOCKET, option, &kSocketBufferBytes, sizeof(kSocketBufferBytes));
 }
 
-void prepare(kj::AsyncIoStream& stream, bool tcp) {
-  atLeast(stream, SO_SNDBUF);
-  atLeast(stream, SO_RCVBUF);
+void prepare(int socket, bool tcp) {
+  atLeast(socket, SO_SNDBUF);
+  atLeast(socket, SO_RCVBUF);
   if (tcp) {
     const int on = 1;
-    stream.setsockopt(IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   }
 }
 
-std::string peerOf(kj::AsyncIoStream& stream) {
+std::string peerOf(int socket) {
   sockaddr_storage address{};
-  kj::uint size = sizeof(address);
-  stream.getpeername(reinterpret_cast<sockaddr*>(&address), &size);
+  socklen_t size = sizeof(address);
+  if (getpeername(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "a client";
   char text[INET6_ADDRSTRLEN] = "";
   if (address.ss_family == AF_INET) {
     const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address);
@@ -55,9 +56,8 @@ std::string peerOf(kj::AsyncIoStream& stream) {
 }  // namespace
 
 Server::Server(const ServerOptions& options, ProcessFacts facts, Inputs& inputs,
-               RegistryStore& store, EventSink& events, LoopTurns& turns,
-               kj::LowLevelAsyncIoProvider& io)
-    : io_(io),
+               RegistryStore& store, EventSink& events, LoopTurns& turns, kj::UnixEventPort& port)
+    : port_(port),
       services_{.options = options,
                 .facts = std::move(facts),
                 .inputs = inputs,
@@ -68,8 +68,8 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Inputs& inputs,
                 .turns = turns,
                 .waiters = CommitWaiters(inputs.registry(), store),
                 .eventWaiters = {},
-                .crowd = TurnPacer(io.getTimer(), options.crowdIntervalUs * kj::MICROSECONDS),
-                .budget = ReadBudget(io.getTimer()),
+                .crowd = TurnPacer(port.getTimer(), options.crowdIntervalUs * kj::MICROSECONDS),
+                .budget = ReadBudget(port.getTimer(), turns),
                 .hasher = TokenHasher(options.hashing),
                 .lookups = {},
                 .lookupWindow = {}},
@@ -90,33 +90,30 @@ Result<std::vector<std::string>> Server::listen(std::string_view address) {
   std::vector<std::string> names;
   for (ListeningSocket& socket : sockets.value()) {
     names.push_back(socket.name);
-    constexpr kj::uint kFlags = kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC |
-                                kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK;
-    listeners_.push_back({io_.wrapListenSocketFd(kj::mv(socket.fd), kFlags), std::move(socket.name),
-                          std::move(socket.unixPath)});
+    listeners_.emplace_back(port_, kj::mv(socket));
     tasks_->add(acceptFrom(listeners_.back()));
   }
   return names;
 }
 
 kj::Promise<void> Server::acceptFrom(Listener& listener) {
-  return listener.receiver->accept().then(
-      [this, &listener](kj::Own<kj::AsyncIoStream>&& stream) {
-        accepted(listener, kj::mv(stream));
+  return listener.acceptor.accept().then(
+      [this, &listener](kj::AutoCloseFd&& socket) {
+        accepted(listener, kj::mv(socket));
         return services_.crowd.myTurn().then([this, &listener]() { return acceptFrom(listener); });
       },
       [this, &listener](kj::Exception&& e) {
         // Out of file descriptors, most likely: that passes.
         services_.warn("cannot accept a connection on " + listener.name + ": " +
                        e.getDescription().cStr());
-        return io_.getTimer().afterDelay(100 * kj::MILLISECONDS).then([this, &listener]() {
+        return port_.getTimer().afterDelay(100 * kj::MILLISECONDS).then([this, &listener]() {
           return acceptFrom(listener);
         });
       });
 }
 
-void Server::accepted(Listener& listener, kj::Own<kj::AsyncIoStream> stream) {
-  services_.turns.observeRead();
+void Server::accepted(Listener& listener, kj::AutoCloseFd socket) {
+  services_.turns.observeReport();
   if (connections_.size() >= services_.options.connectionsMax) {
     if (!warnedFull_) {
       services_.warn("refusing connections: " + std::to_string(connections_.size()) +
@@ -126,15 +123,10 @@ void Server::accepted(Listener& listener, kj::Own<kj::AsyncIoStream> stream) {
     return;
   }
   warnedFull_ = false;
-  std::string peer;
-  try {
-    prepare(*stream, listener.unixPath.empty());
-    peer = peerOf(*stream);
-  } catch (const kj::Exception&) {
-    return;  // it is gone already
-  }
+  prepare(socket.get(), listener.unixPath.empty());
+  std::string peer = peerOf(socket.get());
   const auto connection =
-      connections_.emplace(connections_.end(), services_, kj::mv(stream), std::move(peer));
+      connections_.emplace(connections_.end(), services_, port_, kj::mv(socket), std::move(peer));
   tasks_->add(connection->onEnd()
                   .catch_([](kj::Exception&&) {})
                   .then([this]() { return services_.crowd.myTurn(); })

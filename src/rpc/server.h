@@ -1,15 +1,17 @@
 // The Cap'n Proto server: listeners, connections, and the answers that wait for the store.
 #pragma once
 
-#include <kj/async-io.h>
+#include <kj/async-unix.h>
 
 #include <list>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "capture/inputs.h"
 #include "core/result.h"
+#include "rpc/acceptor.h"
 #include "rpc/connection.h"
 #include "rpc/listen_address.h"
 #include "rpc/services.h"
@@ -20,7 +22,7 @@ namespace holdfast {
 class Server final : private kj::TaskSet::ErrorHandler {
  public:
   Server(const ServerOptions& options, ProcessFacts facts, Inputs& inputs, RegistryStore& store,
-         EventSink& events, LoopTurns& turns, kj::LowLevelAsyncIoProvider& io);
+         EventSink& events, LoopTurns& turns, kj::UnixEventPort& port);
   // Unlinks its Unix sockets. Workers whose connections are open are LOST, unless stop() was
   // called.
   ~Server();
@@ -44,18 +46,22 @@ class Server final : private kj::TaskSet::ErrorHandler {
 
  private:
   struct Listener {
-    kj::Own<kj::ConnectionReceiver> receiver;
+    Listener(kj::UnixEventPort& port, ListeningSocket socket)
+        : acceptor(port, kj::mv(socket.fd)),
+          name(std::move(socket.name)),
+          unixPath(std::move(socket.unixPath)) {}
+    Acceptor acceptor;
     std::string name;
     std::string unixPath;
   };
   using Connections = std::list<Connection>;
 
   kj::Promise<void> acceptFrom(Listener& listener);
-  void accepted(Listener& listener, kj::Own<kj::AsyncIoStream> stream);
+  void accepted(Listener& listener, kj::AutoCloseFd socket);
   void ended(Connections::iterator connection);
   void taskFailed(kj::Exception&& exception) override;
 
-  kj::LowLevelAsyncIoProvider& io_;
+  kj::UnixEventPort& port_;
   Services services_;
   Connections connections_;
   std::list<Listener> listeners_;

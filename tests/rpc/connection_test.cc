@@ -5,7 +5,6 @@
 
 #include <random>
 
-#include "rpc/buffered_stream.h"
 #include "server_fixture.h"
 
 namespace holdfast::test {
@@ -171,127 +170,6 @@ TEST_F(ServerTest, CutsOffAPeerThatDoesNotReadItsAnswers) {
   settle();
   EXPECT_EQ(server->services().connections, 1u);
   EXPECT_TRUE(logged("does not read its answers")) << testing::PrintToString(events.texts);
-}
-
-// --- The buffered stream: bytes arrive as they were sent, however they are cut ---
-
-class BufferedStreamTest : public testing::TestWithParam<bool> {};
-INSTANTIATE_TEST_SUITE_P(Budget, BufferedStreamTest, testing::Bool());
-
-TEST_P(BufferedStreamTest, KeepsTheBytes) {
-  auto io = kj::setupAsyncIo();
-  LoopTurns turns(io.lowLevelProvider->getTimer());
-  ReadBudget budget(io.lowLevelProvider->getTimer());
-  auto pipe = io.provider->newTwoWayPipe();
-  BufferedStream left(kj::mv(pipe.ends[0]), turns, budget);
-  BufferedStream right(kj::mv(pipe.ends[1]), turns, budget);
-  if (GetParam()) right.setBudgeted();
-  std::mt19937_64 random(1);
-  std::vector<kj::byte> sent(20 << 20);
-  for (kj::byte& byte : sent) byte = static_cast<kj::byte>(random());
-
-  kj::Promise<void> writing = kj::READY_NOW;
-  size_t written = 0;
-  std::vector<kj::byte> received(sent.size());
-  size_t got = 0;
-  while (got < sent.size()) {
-    if (written < sent.size() && writing.poll(io.waitScope)) {
-      writing.wait(io.waitScope);
-      const size_t bytes = std::min<size_t>(sent.size() - written,
-                                            1 + random() % (random() % 8 == 0 ? 3 << 20 : 900));
-      writing = left.write(sent.data() + written, bytes);
-      written += bytes;
-    }
-    const size_t want = std::min<size_t>(written - got, 1 + random() % (256 << 10));
-    if (want == 0) continue;
-    const size_t bytes = right.tryRead(received.data() + got, want, want).wait(io.waitScope);
-    ASSERT_EQ(bytes, want);
-    got += bytes;
-  }
-  EXPECT_EQ(received, sent);
-  left.shutdownWrite();
-  kj::byte byte = 0;
-  EXPECT_EQ(right.tryRead(&byte, 1, 1).wait(io.waitScope), 0u);
-}
-
-// Whatever the loop was doing meanwhile, what is said of an arrival is on the safe side, and not
-// older than the poll before the one that told of it.
-TEST(BufferedStreamArrivalTest, IsNeverPutAfterTheSending) {
-  auto io = kj::setupAsyncIo();
-  LoopTurns turns(io.lowLevelProvider->getTimer());
-  ReadBudget budget(io.lowLevelProvider->getTimer());
-  auto pipe = io.provider->newTwoWayPipe();
-  BufferedStream stream(kj::mv(pipe.ends[1]), turns, budget);
-  const auto now = [] { return kj::systemPreciseMonotonicClock().now(); };
-  const auto poll = [&] { kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope); };
-  std::mt19937_64 random(1);
-  std::vector<kj::TimePoint> sent;  // when each byte had been
-  size_t read = 0;
-  std::vector<kj::byte> bytes(20'000);
-  for (int step = 0; step < 20'000; ++step) {
-    const size_t there = sent.size() - read;
-    switch (random() % 4) {
-      case 0: {
-        const size_t more = std::min<size_t>(1 + random() % 5'000, 60'000 - there);
-        pipe.ends[0]->write(bytes.data(), more).wait(io.waitScope);
-        sent.insert(sent.end(), more, now());
-        break;
-      }
-      case 1:
-        poll();
-        break;
-      default:
-        if (there == 0) break;
-        const size_t want = 1 + random() % std::min<size_t>(there, 20'000);
-        ASSERT_EQ(stream.tryRead(bytes.data(), want, want).wait(io.waitScope), want);
-        read += want;
-        ASSERT_LE(stream.lastByteNotBefore(), sent[read - 1]) << "step " << step;
-    }
-  }
-  // One that is waited for.
-  std::vector<kj::byte> rest(sent.size() - read + 1);
-  auto waiting = stream.tryRead(rest.data(), rest.size(), rest.size());
-  poll();
-  const kj::TimePoint before = now();
-  poll();
-  turns.observe();
-  poll();
-  pipe.ends[0]->write(rest.data(), 1).wait(io.waitScope);
-  waiting.wait(io.waitScope);
-  EXPECT_GE(stream.lastByteNotBefore(), before);
-}
-
-TEST(BufferedStreamEndTest, SendsWhatWasWrittenBeforeTheEnd) {
-  auto io = kj::setupAsyncIo();
-  LoopTurns turns(io.lowLevelProvider->getTimer());
-  ReadBudget budget(io.lowLevelProvider->getTimer());
-  auto pipe = io.provider->newTwoWayPipe();
-  BufferedStream left(kj::mv(pipe.ends[0]), turns, budget);
-  left.write("last words", 10).wait(io.waitScope);
-  left.shutdownWrite();
-  char text[11] = "";
-  EXPECT_EQ(pipe.ends[1]->tryRead(text, 11, 11).wait(io.waitScope), 10u);
-  EXPECT_STREQ(text, "last words");
-}
-
-TEST(BufferedStreamEndTest, FailsWhenTheOtherSideIsGone) {
-  auto io = kj::setupAsyncIo();
-  LoopTurns turns(io.lowLevelProvider->getTimer());
-  ReadBudget budget(io.lowLevelProvider->getTimer());
-  auto pipe = io.provider->newTwoWayPipe();
-  BufferedStream left(kj::mv(pipe.ends[0]), turns, budget);
-  pipe.ends[1] = nullptr;
-  bool failed = false;
-  for (int i = 0; i < 100 && !failed; ++i) {
-    auto write = left.write("x", 1);
-    kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope);
-    try {
-      write.wait(io.waitScope);
-    } catch (const kj::Exception&) {
-      failed = true;
-    }
-  }
-  EXPECT_TRUE(failed);
 }
 
 }  // namespace

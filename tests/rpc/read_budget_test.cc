@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <kj/async-io.h>
 
+#include <list>
 #include <string>
 
 namespace holdfast::test {
@@ -29,78 +30,125 @@ class TestTimer final : public kj::Timer {
   kj::Own<kj::PromiseFulfiller<void>> next_;
 };
 
-TEST(ReadBudgetTest, WhoeverSpentItWaitsForTheNextPollAndThenOneAtATime) {
-  auto io = kj::setupAsyncIo();
+class ReadBudgetTest : public testing::Test {
+ protected:
+  ~ReadBudgetTest() noexcept override = default;
+  void run() { kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope); }
+  void poll() {
+    timer.poll();
+    run();
+  }
+  // Reads so much when its turn comes, again and again.
+  void reader(char name, size_t bytes, int times = 1) {
+    if (times == 0) return;
+    tasks.push_back(budget.ready()
+                        .then([this, name, bytes, times]() {
+                          order += name;
+                          budget.spent(bytes);
+                          reader(name, bytes, times - 1);
+                        })
+                        .eagerlyEvaluate(nullptr));
+  }
+  void known(char name, size_t bytes) {
+    tasks.push_back(
+        budget.ready(bytes).then([this, name]() { order += name; }).eagerlyEvaluate(nullptr));
+  }
+  void work(int times) {
+    if (times == 0) return;
+    tasks.push_back(budget.readyToWork()
+                        .then([this, times]() {
+                          order += 'W';
+                          work(times - 1);
+                        })
+                        .eagerlyEvaluate(nullptr));
+  }
+
+  kj::AsyncIoContext io = kj::setupAsyncIo();
   TestTimer timer;
-  ReadBudget budget(timer);
+  LoopTurns turns{timer};
+  ReadBudget budget{timer, turns};
   std::string order;
-  const auto reader = [&](char name, size_t bytes) {
-    return budget.ready()
-        .then([&order, &budget, name, bytes]() {
-          order += name;
-          budget.spent(bytes);
-        })
-        .eagerlyEvaluate(nullptr);
-  };
-  const auto run = [&]() { kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope); };
-  const auto a = reader('a', 4 << 10);
-  run();
-  const auto b = reader('b', 64 << 10);
+  std::list<kj::Promise<void>> tasks;
+};
+
+TEST_F(ReadBudgetTest, WhoeverComesAfterItWasSpentWaitsForTheNextPoll) {
+  reader('a', 1 << 10);
+  reader('b', 64 << 10);
+  reader('c', 1);
+  reader('d', 1);
   run();
   EXPECT_EQ(order, "ab") << "as long as there is room nobody waits";
-  const auto c = reader('c', 1);
-  const auto d = reader('d', 1);
-  run();
-  EXPECT_EQ(order, "ab");
-  timer.poll();
-  run();
-  EXPECT_EQ(order, "abc");
-  const auto e = reader('e', 1);
-  run();
-  EXPECT_EQ(order, "abc") << "nobody overtakes those who wait";
-  timer.poll();
-  run();
-  timer.poll();
-  run();
-  EXPECT_EQ(order, "abcde");
-}
-
-TEST(ReadBudgetTest, WhoSaysWhatItSpendsWaitsForNoTurnOfItsOwn) {
-  auto io = kj::setupAsyncIo();
-  TestTimer timer;
-  ReadBudget budget(timer);
-  std::string order;
-  const auto known = [&](char name, size_t bytes) {
-    return budget.ready(bytes).then([&order, name]() { order += name; }).eagerlyEvaluate(nullptr);
-  };
-  const auto run = [&]() { kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope); };
-  const auto a = known('a', 16 << 10);
-  const auto b = known('b', 16 << 10);
-  const auto c = known('c', 16 << 10);
-  const auto d = known('d', 64 << 10);
-  const auto e = known('e', 1);
-  run();
-  EXPECT_EQ(order, "ab");
-  timer.poll();
-  run();
+  poll();
   EXPECT_EQ(order, "abcd");
-  timer.poll();
+}
+
+TEST_F(ReadBudgetTest, NobodyOvertakesThoseWhoWait) {
+  reader('a', 64 << 10, 3);
   run();
+  reader('b', 64 << 10);
+  for (int i = 0; i < 3; ++i) poll();
+  EXPECT_EQ(order, "aaba");
+}
+
+TEST_F(ReadBudgetTest, WhoSaysWhatItSpendsHasSpentItAtOnce) {
+  known('a', 4 << 10);
+  known('b', 4 << 10);
+  known('c', 4 << 10);
+  known('d', 64 << 10);
+  known('e', 1);
+  run();
+  EXPECT_EQ(order, "ab");
+  poll();
+  EXPECT_EQ(order, "abcd");
+  poll();
   EXPECT_EQ(order, "abcde");
 }
 
-TEST(ReadBudgetTest, OneThatIsGoneTakesNoTurn) {
-  auto io = kj::setupAsyncIo();
-  TestTimer timer;
-  ReadBudget budget(timer);
+TEST_F(ReadBudgetTest, WorkHasATurnOfItsOwnBetweenThoseOfReaders) {
+  reader('r', 64 << 10, 3);
+  work(3);
+  run();
+  for (int i = 0; i < 5; ++i) poll();
+  EXPECT_EQ(order, "WrWrWr");
+}
+
+TEST_F(ReadBudgetTest, WorkGoesOnWhereNobodyReads) {
+  work(3);
+  run();
+  poll();
+  EXPECT_EQ(order, "WW") << "a piece in each turn";
+  poll();
+  EXPECT_EQ(order, "WWW");
+}
+
+// One poll reports 16 sockets: who asks may be among those it had no room for.
+TEST_F(ReadBudgetTest, NobodyReadsWhileThereMayBeMoreToReport) {
+  const auto full = [this]() {
+    timer.poll();
+    for (int i = 0; i < 16; ++i) turns.observeReport();
+    run();
+  };
+  timer.poll();
+  for (int i = 0; i < 16; ++i) turns.observeReport();
+  reader('a', 1);
+  run();
+  full();
+  full();
+  EXPECT_EQ(order, "");
+  poll();
+  EXPECT_EQ(order, "a");
+  reader('b', 1);
+  for (int i = 0; i < 100 && order.size() < 2; ++i) full();
+  EXPECT_EQ(order, "ab") << "but not for ever";
+}
+
+TEST_F(ReadBudgetTest, OneThatIsGoneTakesNoTurn) {
   budget.spent(1 << 20);
   kj::Promise<void> gone = budget.ready();
-  bool mine = false;
-  const auto waits = budget.ready().then([&mine]() { mine = true; }).eagerlyEvaluate(nullptr);
+  reader('a', 1);
   gone = kj::Promise<void>(kj::READY_NOW);
-  timer.poll();
-  kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope);
-  EXPECT_TRUE(mine);
+  poll();
+  EXPECT_EQ(order, "a");
 }
 
 }  // namespace

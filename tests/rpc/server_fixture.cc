@@ -92,7 +92,7 @@ ServerTest::ServerTest(const ServerOptions& options)
   ServerOptions unpaced = options;
   unpaced.crowdIntervalUs = 0;
   server = std::make_unique<Server>(unpaced, std::move(facts), inputs, store, events, turns,
-                                    *io.lowLevelProvider);
+                                    io.unixEventPort);
   const auto names = server->listen(address);
   EXPECT_TRUE(names.ok());
 }
