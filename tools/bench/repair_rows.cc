@@ -65,6 +65,7 @@ ClientOptions holder(const DaemonProcess& daemon) {
 struct Crowd {
   std::string error;
   uint64_t p99Us = 0;
+  double perSecond = 0;
   double seconds = 0;
   uint64_t runningMax = 0;
   uint64_t residentMaxBytes = 0;
@@ -98,6 +99,8 @@ Crowd lookUpBeside(const DaemonProcess& daemon, Workers& workers, uint64_t looku
   SteadyLookups load(daemon.address(), prompt());
   // What its start costs is neither idle nor the syncs' doing.
   const bool began = load.wait(lookups / 10) && load.client().status(true).ok();
+  const uint64_t before = load.answered();
+  const Stopwatch window;
   const bool inSync =
       began && eventually([&] {
         const auto status = load.client().status();
@@ -115,6 +118,7 @@ Crowd lookUpBeside(const DaemonProcess& daemon, Workers& workers, uint64_t looku
     crowd.error = status.error().message;
   } else {
     crowd.p99Us = status.value().lookupWindowP99Us;
+    crowd.perSecond = static_cast<double>(load.answered() - before) / window.seconds();
   }
   return crowd;
 }
@@ -133,12 +137,13 @@ RunResult syncCrowd(const RunOptions& run) {
   if (!idle.error.empty()) return failed(idle.error);
   const Crowd busy = measureCrowd(workers, run.size(1'000'000, 10'000), 0);
   if (!busy.error.empty()) return failed(busy.error);
-  char note[160];
-  std::snprintf(
-      note, sizeof note,
-      "%lu us, %lu us while %u workers sync in %.1f s, at most %lu at a time, peak %.1f GiB",
-      idle.p99Us, busy.p99Us, workers, busy.seconds, busy.runningMax,
-      static_cast<double>(busy.residentMaxBytes) / (1 << 30));
+  char note[200];
+  std::snprintf(note, sizeof note,
+                "%lu us of %.0f k look-ups/s, %lu us of %.0f k/s while %u workers sync in %.1f s, "
+                "at most %lu at a time, peak %.1f GiB",
+                idle.p99Us, idle.perSecond / 1e3, busy.p99Us, busy.perSecond / 1e3, workers,
+                busy.seconds, busy.runningMax,
+                static_cast<double>(busy.residentMaxBytes) / (1 << 30));
   return {.value = static_cast<double>(busy.p99Us) / static_cast<double>(idle.p99Us),
           .note = note,
           .error = {}};

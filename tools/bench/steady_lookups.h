@@ -2,8 +2,6 @@
 #pragma once
 
 #include <sched.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -27,27 +25,19 @@ bool eventually(const Condition& condition) {
   return false;
 }
 
-// In a fleet the workers, routers and operators have machines of their own; here they share two
-// processors with the daemon. Both run `step` on a thread whose threads do as it does.
-template <typename Step, typename Yield>
-void onThread(const Step& step, const Yield& yield) {
-  std::thread([&] {
-    yield();
-    step();
-  }).join();
-}
-// Workers and operations take what everybody else leaves.
+// Runs `step` on a thread that, as all threads made by it, gets what the daemon leaves of one
+// processor: in a fleet workers, routers and operators have machines of their own.
 template <typename Step>
 void elsewhere(const Step& step) {
-  onThread(step, [] {
+  std::thread([&] {
     const sched_param none{};
     sched_setscheduler(0, SCHED_IDLE, &none);
-  });
-}
-// Look-ups, which are the load that is measured, give way to the daemon alone.
-template <typename Step>
-void besideDaemon(const Step& step) {
-  onThread(step, [] { setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 15); });
+    cpu_set_t last;
+    CPU_ZERO(&last);
+    CPU_SET(std::thread::hardware_concurrency() - 1, &last);
+    sched_setaffinity(0, sizeof last, &last);
+    step();
+  }).join();
 }
 
 // Keeps look-ups in flight until it is destroyed.
@@ -55,7 +45,7 @@ class SteadyLookups {
  public:
   SteadyLookups(const std::string& controller, const std::vector<ChunkHash>& prompt)
       : prompt_(prompt) {
-    besideDaemon([&] { thread_ = std::make_unique<ClientThread>(); });
+    elsewhere([&] { thread_ = std::make_unique<ClientThread>(); });
     client_ = std::make_unique<LookupClient>(*thread_, options(controller));
     for (uint32_t i = 0; i < kInFlight; ++i) ask();
   }
