@@ -4,7 +4,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <list>
+#include <map>
+#include <memory>
 #include <random>
 #include <set>
 #include <thread>
@@ -42,6 +47,30 @@ std::set<ChunkHash> setOf(const std::vector<ChunkHash>& keys) {
 
 bool reaches(const Client& client, ClientState state) {
   return eventually([&] { return client.state() == state; });
+}
+
+// After a restart of the controller all workers register at about the same moment.
+TEST(Client, WorkersThatRegisteredTogetherDoNotSendTheirHeartbeatsTogether) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds kInterval{1'000};
+  // It knows one worker only.
+  std::list<FakeController> controllers(16);
+  ClientThread thread;
+  std::vector<std::unique_ptr<Client>> clients;
+  for (FakeController& controller : controllers) {
+    controller.with([&](State& state) { state.heartbeatIntervalMs = kInterval.count(); });
+    clients.push_back(std::make_unique<Client>(thread, optionsFor(controller)));
+  }
+  std::map<const Client*, Clock::time_point> first;
+  ASSERT_TRUE(eventually([&] {
+    for (const auto& client : clients) {
+      if (client->counters().heartbeats != 0) first.try_emplace(client.get(), Clock::now());
+    }
+    return first.size() == clients.size();
+  }));
+  const auto byTime = [](const auto& a, const auto& b) { return a.second < b.second; };
+  const auto [earliest, latest] = std::minmax_element(first.begin(), first.end(), byTime);
+  EXPECT_GT(latest->second - earliest->second, kInterval / 4);
 }
 
 TEST(Client, ReportsReachTheController) {
