@@ -92,6 +92,8 @@ Database::Database(const StoreOptions& options)
   tables.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes);
   tables.block_size = kTableBlockBytes;
   tables_.reset(rocksdb::NewBlockBasedTableFactory(tables));
+  // Never moved: threads with a lease look up handles while more families are added behind them.
+  families_.reserve(kFamiliesMax);
 }
 
 Database::~Database() {
