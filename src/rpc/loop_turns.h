@@ -6,7 +6,8 @@
 // poll, and the time of that poll is a bound on the safe side; if the loop slept in this turn's
 // poll, the bytes woke it, and the bound is the wake-up.
 // One poll reports 16 sockets at most; after a turn with as many, others may have been ready too,
-// and the bound stays where it was.
+// and the bound stays where it was. Sockets that nobody waits at are reported without being counted
+// here: where more than a few workers send faster than they are read, the bound may be a turn late.
 #pragma once
 
 #include <kj/async.h>
