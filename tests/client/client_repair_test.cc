@@ -9,6 +9,7 @@
 #include "client/client.h"
 #include "client/report_gate.h"
 #include "fake_controller.h"
+#include "keys.h"
 
 namespace holdfast {
 namespace {
@@ -27,16 +28,6 @@ ClientOptions optionsFor(const FakeController& controller) {
   options.backoffMaxMs = 20;
   options.syncBatchKeys = 100;
   return options;
-}
-
-std::vector<ChunkHash> range(ChunkHash from, ChunkHash to) {
-  std::vector<ChunkHash> keys;
-  for (ChunkHash key = from; key < to; ++key) keys.push_back(key);
-  return keys;
-}
-
-std::set<ChunkHash> setOf(const std::vector<ChunkHash>& keys) {
-  return {keys.begin(), keys.end()};
 }
 
 // What an operator does, or a digest that differs: the worker is asked for a full sync.

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "fake_controller.h"
+#include "keys.h"
 
 namespace holdfast {
 namespace {
@@ -33,16 +34,6 @@ ClientOptions optionsFor(const FakeController& controller) {
   options.backoffMinMs = 1;
   options.backoffMaxMs = 20;
   return options;
-}
-
-std::vector<ChunkHash> range(ChunkHash from, ChunkHash to) {
-  std::vector<ChunkHash> keys;
-  for (ChunkHash key = from; key < to; ++key) keys.push_back(key);
-  return keys;
-}
-
-std::set<ChunkHash> setOf(const std::vector<ChunkHash>& keys) {
-  return {keys.begin(), keys.end()};
 }
 
 bool reaches(const Client& client, ClientState state) {

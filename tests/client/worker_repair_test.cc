@@ -7,18 +7,13 @@
 #include <set>
 
 #include "client/worker_state.h"
+#include "keys.h"
 #include "seeds.h"
 
 namespace holdfast {
 namespace {
 
 using Machine = WorkerStateMachine;
-
-std::vector<ChunkHash> range(ChunkHash from, ChunkHash to) {
-  std::vector<ChunkHash> keys;
-  for (ChunkHash key = from; key < to; ++key) keys.push_back(key);
-  return keys;
-}
 
 Machine::Options oneLocation() {
   Machine::Options options;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "keys.h"
+
 namespace holdfast {
 namespace {
 
@@ -21,12 +23,6 @@ Machine::Options oneLocation() {
   options.queueOperations = 20;
   options.ringOperations = 10;
   return options;
-}
-
-std::vector<ChunkHash> range(ChunkHash from, ChunkHash to) {
-  std::vector<ChunkHash> keys;
-  for (ChunkHash key = from; key < to; ++key) keys.push_back(key);
-  return keys;
 }
 
 void registerAt(Machine& machine, uint64_t nextSeq, DecisionKind kind = DecisionKind::kInSync) {
