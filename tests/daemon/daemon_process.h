@@ -39,6 +39,7 @@ class DaemonProcess {
   // The first TCP address of the ready line.
   std::string address() const;
   void signal(int number) const;
+  pid_t pid() const { return pid_; }
   // Waits for the end; the exit code, or minus the signal that ended it.
   int wait();
   std::string log() const;
