@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "migrations/migrations.h"
+#include "store/iterate.h"
 #include "store/keys.h"
 
 namespace holdfast {
@@ -87,7 +88,7 @@ class SegmentPacker {
   }
 
   bool hasSegments(rocksdb::ColumnFamilyHandle* family) {
-    const std::unique_ptr<rocksdb::Iterator> rows(db_.NewIterator(rocksdb::ReadOptions(), family));
+    const auto rows = iterate(db_, family, rocksdb::ReadOptions());
     rows->Seek(kSegmentsBegin);
     // What cannot be read may be one.
     return !rows->status().ok() || (rows->Valid() && rows->key().compare(kSegmentsEnd) < 0);
@@ -122,7 +123,7 @@ class SegmentPacker {
     reading.fill_cache = false;
     reading.readahead_size = kReadaheadBytes;
     reading.iterate_upper_bound = &kSegmentsEnd;
-    const std::unique_ptr<rocksdb::Iterator> rows(db_.NewIterator(reading, family));
+    const auto rows = iterate(db_, family, reading);
     rocksdb::WriteBatch batch;
     rocksdb::Status status;
     uint64_t read = 0;

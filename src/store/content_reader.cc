@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "store/iterate.h"
 #include "store/record_codec.h"
 #include "store/slices.h"
 
@@ -13,13 +14,6 @@ constexpr size_t kReadaheadBytes = size_t{2} << 20;
 
 using Kind = RecoveryRow::Kind;
 
-rocksdb::Iterator* readAhead(Database& database, FamilyIndex family) {
-  rocksdb::ReadOptions options;
-  options.fill_cache = false;
-  options.readahead_size = kReadaheadBytes;
-  return database.db()->NewIterator(options, database.handle(family));
-}
-
 JournalEntry onlyKeys(std::span<const ChunkHash> keys) {
   JournalEntry entry;
   entry.operations.keys = keys;
@@ -29,7 +23,9 @@ JournalEntry onlyKeys(std::span<const ChunkHash> keys) {
 }  // namespace
 
 ContentReader::ContentReader(Database& database, const RecoveredOwner& owner, RecoveryQueue& queue)
-    : owner_(owner), queue_(queue), rows_(readAhead(database, owner.family)) {}
+    : owner_(owner),
+      queue_(queue),
+      rows_(iterateOnce(*database.db(), database.handle(owner.family), kReadaheadBytes)) {}
 
 void ContentReader::run() {
   part_ = queue_.blank(owner_.id, 0);

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/check.h"
+#include "store/iterate.h"
 #include "store/keys.h"
 #include "store/record_codec.h"
 #include "store/slices.h"
@@ -19,7 +20,7 @@ class Rows {
     options.snapshot = source.snapshot;
     options.iterate_upper_bound = &endSlice_;
     options.fill_cache = false;
-    rows_.reset(source.db.NewIterator(options, source.family));
+    rows_ = iterate(source.db, source.family, options);
     rewind();
   }
   Rows(const Rows&) = delete;

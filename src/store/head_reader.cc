@@ -5,25 +5,16 @@
 #include <vector>
 
 #include "core/check.h"
+#include "store/iterate.h"
 #include "store/record_codec.h"
 #include "store/slices.h"
 
 namespace holdfast {
-namespace {
-
-rocksdb::Iterator* iterate(Database& database, FamilyIndex family) {
-  rocksdb::ReadOptions options;
-  options.fill_cache = false;
-  return database.db()->NewIterator(options, database.handle(family));
-}
-
-}  // namespace
-
 HeadReader::HeadReader(Database& database, RecoveredOwner& owner, rocksdb::WriteBatch& leftovers)
     : database_(database),
       owner_(owner),
       leftovers_(leftovers),
-      rows_(iterate(database, owner.family)) {}
+      rows_(iterateOnce(*database.db(), database.handle(owner.family), 0)) {}
 
 std::optional<InstanceRecord> HeadReader::instance() {
   const auto record = decodeInstance(value(instanceKey()));

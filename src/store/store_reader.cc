@@ -15,6 +15,7 @@
 #include "migrations/migrations.h"
 #include "store/database.h"
 #include "store/file_limit.h"
+#include "store/iterate.h"
 #include "store/pinned_files.h"
 
 namespace holdfast {
@@ -272,11 +273,7 @@ struct StoreReader::Rows::Parts {
 };
 
 StoreReader::Rows StoreReader::rows(size_t family, size_t readaheadBytes) const {
-  rocksdb::ReadOptions options;
-  options.fill_cache = false;
-  options.readahead_size = readaheadBytes;
-  std::unique_ptr<rocksdb::Iterator> rows(
-      parts_->db->NewIterator(options, parts_->familyHandles[family]));
+  auto rows = iterateOnce(*parts_->db, parts_->familyHandles[family], readaheadBytes);
   return Rows(std::unique_ptr<Rows::Parts>(new Rows::Parts{parts_->files, std::move(rows)}));
 }
 
