@@ -6,7 +6,7 @@ cd "$1"
 
 # A folder beside the clone, or a path of somebody's machine. (Bracketed, so that this file passes.)
 pattern='\.\./share[d]|(^|[^A-Za-z0-9_$}./-])/(wor[k]|roo[t]|hom[e])/'
-if grep -rnIE --exclude-dir=build --exclude-dir=.git --exclude-dir=.cache "$pattern" .; then
+if grep -rnIE --exclude-dir=build --exclude-dir=.git --exclude=.git --exclude-dir=.cache "$pattern" .; then
   echo "a clone elsewhere will not have these"
   exit 1
 fi
