@@ -101,7 +101,7 @@ class EventWindowsTest : public DaemonTest {
   }
 
   std::unique_ptr<DaemonProcess> daemon_;
-  std::atomic<pid_t> pid_ = -1;  // of the daemon, for the clients' thread
+  std::atomic<pid_t> pid_ = -1;      // of the daemon, for the clients' thread
   std::atomic<bool> armed_ = false;  // the next operation that begins kills it
   std::vector<std::shared_ptr<HeldEngine>> engines_;
   ClientThread thread_;

@@ -165,6 +165,9 @@ TEST_F(OrchestratorTest, StatusSumsUp) {
   hold("b", 0, {1, 2, 3, 4});
   settle();
   lookupTokens({1, 2, 3, 4});
+  auto refused = peer_->orchestrator().lookupRequest();
+  refused.initMessage().setModel("\n");
+  EXPECT_THAT(errorOf(refused.send()), HasSubstr("control character"));
   auto request = peer_->op().statusRequest();
   request.initMessage().setResetLookupWindow(true);
   const auto response = await(request.send());
@@ -180,7 +183,7 @@ TEST_F(OrchestratorTest, StatusSumsUp) {
   EXPECT_TRUE(status.getCommitted());
   EXPECT_EQ(viewOf(status.getContentDigest()), registry.contentDigest().hex());
   EXPECT_EQ(viewOf(status.getRegistryDigest()), registry.registryDigest().hex());
-  EXPECT_EQ(status.getLookups().getCount(), 1u);
+  EXPECT_EQ(status.getLookups().getCount(), 1u) << "without the one that was refused";
   EXPECT_EQ(status.getLookupWindow().getCount(), 1u);
   EXPECT_EQ(status.getConnections(), 1u);
 
