@@ -36,8 +36,6 @@ class LoopTurns {
   // May sockets be ready that this turn's poll had no room to report? False after many such turns
   // in a row, so that nobody waits for ever.
   bool moreToReport() const { return reports_ >= kReportedByOnePoll && fullTurns_ < kFullTurnsMax; }
-  // When this turn's poll returned; observe() was called in it. Tells turns apart.
-  kj::TimePoint start() const { return start_; }
   // A bound on the safe side, valid during this turn; observe() was called in it.
   kj::TimePoint earliestArrival() const { return earliest_; }
 

@@ -97,27 +97,6 @@ RunResult operationsMemory(const RunOptions& run) {
           .error = {}};
 }
 
-struct Window {
-  std::string error;
-  uint64_t p99Us = 0;  // of look-ups inside the daemon
-  double perSecond = 0;
-};
-
-// Look-ups while `meanwhile` runs, which returns what went wrong.
-template <typename Meanwhile>
-Window lookUpWhile(SteadyLookups& load, const Meanwhile& meanwhile) {
-  if (const auto begun = load.client().status(true); !begun.ok()) {
-    return {.error = begun.error().message};
-  }
-  const Stopwatch watch;
-  const uint64_t before = load.answered();
-  if (std::string error = meanwhile(); !error.empty()) return {.error = std::move(error)};
-  const double rate = static_cast<double>(load.answered() - before) / watch.seconds();
-  const auto status = load.client().status();
-  if (!status.ok()) return {.error = status.error().message};
-  return {.error = {}, .p99Us = status.value().lookupWindowP99Us, .perSecond = rate};
-}
-
 RunResult operationsLookup(const RunOptions& run) {
   DaemonProcess daemon;
   if (const std::string error = daemon.start(); !error.empty()) return failed(error);
@@ -131,9 +110,9 @@ RunResult operationsLookup(const RunOptions& run) {
     return load.wait(lookups) ? std::string() : std::string("look-ups were not answered");
   };
   if (std::string error = wait(); !error.empty()) return failed(error);
-  const Window idle = lookUpWhile(load, wait);
+  const LookupWindow idle = lookUpWhile(load, wait);
   if (!idle.error.empty()) return failed(idle.error);
-  const Window busy = lookUpWhile(load, [&] {
+  const LookupWindow busy = lookUpWhile(load, [&] {
     std::string error;
     elsewhere([&] {
       error = clearAgainAndAgain(daemon.address(), crew->instances, run.size(10'000, 100),

@@ -64,8 +64,7 @@ ClientOptions holder(const DaemonProcess& daemon) {
 
 struct Crowd {
   std::string error;
-  uint64_t p99Us = 0;
-  double perSecond = 0;
+  LookupWindow lookups{};
   double seconds = 0;
   uint64_t runningMax = 0;
   uint64_t residentMaxBytes = 0;
@@ -98,28 +97,22 @@ Crowd lookUpBeside(const DaemonProcess& daemon, Workers& workers, uint64_t looku
   first.admit(LocationHandle{0}, prompt());
   SteadyLookups load(daemon.address(), prompt());
   // What its start costs is neither idle nor the syncs' doing.
-  const bool began = load.wait(lookups / 10) && load.client().status(true).ok();
-  const uint64_t before = load.answered();
-  const Stopwatch window;
-  const bool inSync =
-      began && eventually([&] {
-        const auto status = load.client().status();
-        if (!status.ok()) return false;
-        crowd.runningMax = std::max(crowd.runningMax, status.value().fullSyncsRunning);
-        crowd.residentMaxBytes = std::max(crowd.residentMaxBytes, status.value().residentBytes);
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        return workers.synced();
-      });
-  crowd.seconds = watch.seconds();
-  if (!inSync) crowd.error = "the full syncs did not end";
-  if (workers.clients.empty()) load.wait(lookups);
-  const auto status = load.client().status();
-  if (!status.ok()) {
-    crowd.error = status.error().message;
-  } else {
-    crowd.p99Us = status.value().lookupWindowP99Us;
-    crowd.perSecond = static_cast<double>(load.answered() - before) / window.seconds();
-  }
+  if (!load.wait(lookups / 10)) return {.error = "look-ups were not answered"};
+  crowd.lookups = lookUpWhile(load, [&]() -> std::string {
+    const bool inSync = eventually([&] {
+      const auto status = load.client().status();
+      if (!status.ok()) return false;
+      crowd.runningMax = std::max(crowd.runningMax, status.value().fullSyncsRunning);
+      crowd.residentMaxBytes = std::max(crowd.residentMaxBytes, status.value().residentBytes);
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      return workers.synced();
+    });
+    crowd.seconds = watch.seconds();
+    if (!inSync) return "the full syncs did not end";
+    if (workers.clients.empty() && !load.wait(lookups)) return "look-ups were not answered";
+    return {};
+  });
+  crowd.error = crowd.lookups.error;
   return crowd;
 }
 
@@ -141,12 +134,13 @@ RunResult syncCrowd(const RunOptions& run) {
   std::snprintf(note, sizeof note,
                 "%lu us of %.0f k look-ups/s, %lu us of %.0f k/s while %u workers sync in %.1f s, "
                 "at most %lu at a time, peak %.1f GiB",
-                idle.p99Us, idle.perSecond / 1e3, busy.p99Us, busy.perSecond / 1e3, workers,
-                busy.seconds, busy.runningMax,
+                idle.lookups.p99Us, idle.lookups.perSecond / 1e3, busy.lookups.p99Us,
+                busy.lookups.perSecond / 1e3, workers, busy.seconds, busy.runningMax,
                 static_cast<double>(busy.residentMaxBytes) / (1 << 30));
-  return {.value = static_cast<double>(busy.p99Us) / static_cast<double>(idle.p99Us),
-          .note = note,
-          .error = {}};
+  return {
+      .value = static_cast<double>(busy.lookups.p99Us) / static_cast<double>(idle.lookups.p99Us),
+      .note = note,
+      .error = {}};
 }
 
 }  // namespace

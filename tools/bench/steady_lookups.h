@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/bench.h"
 #include "client/lookup_client.h"
 
 namespace holdfast::bench {
@@ -89,5 +90,27 @@ class SteadyLookups {
   std::unique_ptr<ClientThread> thread_;
   std::unique_ptr<LookupClient> client_;
 };
+
+// What became of look-ups in some time.
+struct LookupWindow {
+  std::string error;
+  uint64_t p99Us = 0;  // inside the daemon
+  double perSecond = 0;
+};
+
+// Of those while `meanwhile` runs, which returns what went wrong.
+template <typename Meanwhile>
+LookupWindow lookUpWhile(SteadyLookups& load, const Meanwhile& meanwhile) {
+  if (const auto begun = load.client().status(true); !begun.ok()) {
+    return {.error = begun.error().message};
+  }
+  const Stopwatch watch;
+  const uint64_t before = load.answered();
+  if (std::string error = meanwhile(); !error.empty()) return {.error = std::move(error)};
+  const double rate = static_cast<double>(load.answered() - before) / watch.seconds();
+  const auto status = load.client().status();
+  if (!status.ok()) return {.error = status.error().message};
+  return {.error = {}, .p99Us = status.value().lookupWindowP99Us, .perSecond = rate};
+}
 
 }  // namespace holdfast::bench
