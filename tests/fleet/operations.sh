@@ -96,7 +96,7 @@ perRank=$((each / 2))
 [[ $perRank -gt 0 ]] || fail "the fleet holds nothing"
 
 run 0 health fleet-0
-expect "$work/out" status done
+expect "$work/out" status "done"
 
 run 0 compress fleet-0 LocalCPUBackend cachegen
 expect "$work/out" numTokens $((perRank * 256))
@@ -160,7 +160,7 @@ kill -9 $daemonPid
 wait $daemonPid 2>/dev/null
 startDaemon 2
 run 0 check-finish nightly
-expect "$work/out" status done
+expect "$work/out" status "done"
 expect "$work/out" numTokens $((perRank * 256))
 awaitHeld fleet-0 LocalDiskBackend 0
 for location in LocalCPUBackend LocalDiskBackend; do
