@@ -56,7 +56,9 @@ bool ReadBudget::release() {
   if (work_.get() != nullptr && spent_ == 0 && (waiting_.empty() || !workedLast_)) {
     workedLast_ = true;
     spent_ = kBytesPerTurn;
-    kj::mv(work_)->fulfill();
+    // Taken out: kj::mv(work_)->fulfill() would leave it where it is, and serve() would never end.
+    kj::Own<kj::PromiseFulfiller<void>> work = kj::mv(work_);
+    work->fulfill();
     return true;
   }
   if (waiting_.empty()) return false;
@@ -64,7 +66,7 @@ bool ReadBudget::release() {
   Waiting next = kj::mv(waiting_.front());
   waiting_.pop_front();
   spent_ += next.known;
-  kj::mv(next.fulfiller)->fulfill();
+  next.fulfiller->fulfill();
   return true;
 }
 

@@ -22,8 +22,11 @@ class TestTimer final : public kj::Timer {
   // The loop polls its sockets.
   void poll() {
     time_ += 1 * kj::MILLISECONDS;
-    if (next_) kj::mv(next_)->fulfill();
+    kj::Own<kj::PromiseFulfiller<void>> next = kj::mv(next_);
+    if (next.get() != nullptr) next->fulfill();
   }
+  // Somebody wants the loop to poll at once rather than when something happens.
+  bool asked() const { return next_.get() != nullptr; }
 
  private:
   kj::TimePoint time_ = kj::origin<kj::TimePoint>();
@@ -140,6 +143,17 @@ TEST_F(ReadBudgetTest, NobodyReadsWhileThereMayBeMoreToReport) {
   reader('b', 1);
   for (int i = 0; i < 100 && order.size() < 2; ++i) full();
   EXPECT_EQ(order, "ab") << "but not for ever";
+}
+
+// A loop that nobody waits for sleeps until something happens.
+TEST_F(ReadBudgetTest, AsksForNoFurtherTurnWhenNobodyWaits) {
+  work(2);
+  reader('r', 64 << 10, 2);
+  run();
+  EXPECT_TRUE(timer.asked());
+  for (int i = 0; i < 5; ++i) poll();
+  EXPECT_EQ(order, "WrWr");
+  EXPECT_FALSE(timer.asked());
 }
 
 TEST_F(ReadBudgetTest, OneThatIsGoneTakesNoTurn) {
