@@ -2,22 +2,30 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 namespace holdfast {
-
-Acceptor::Acceptor(kj::UnixEventPort& port, kj::AutoCloseFd listening)
+Acceptor::Acceptor(kj::UnixEventPort& port, LoopTurns& turns, kj::AutoCloseFd listening)
     : listening_(kj::mv(listening)),
-      observer_(port, listening_.get(), kj::UnixEventPort::FdObserver::OBSERVE_READ) {}
+      observer_(port, listening_.get(), kj::UnixEventPort::FdObserver::OBSERVE_READ),
+      turns_(turns),
+      emptyAt_(kj::systemPreciseMonotonicClock().now()) {}
 
-kj::Promise<kj::AutoCloseFd> Acceptor::accept() {
+kj::Promise<AcceptedSocket> Acceptor::accept() {
   for (;;) {
+    const kj::TimePoint asked = kj::systemPreciseMonotonicClock().now();
     const int fd = ::accept4(listening_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) return kj::AutoCloseFd(fd);
+    if (fd >= 0) return AcceptedSocket{kj::AutoCloseFd(fd), emptyAt_};
     switch (errno) {
       case EAGAIN:
-        return observer_.whenBecomesReadable().then([this]() { return accept(); });
+        emptyAt_ = asked;
+        return observer_.whenBecomesReadable().then([this]() {
+          turns_.observeReport();
+          emptyAt_ = std::max(emptyAt_, turns_.earliestArrival());
+          return accept();
+        });
       case EMFILE:
       case ENFILE:
       case ENOBUFS:

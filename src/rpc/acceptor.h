@@ -3,21 +3,32 @@
 
 #include <kj/async-unix.h>
 #include <kj/io.h>
+#include <kj/time.h>
+
+#include "rpc/loop_turns.h"
 
 namespace holdfast {
 
+struct AcceptedSocket {
+  kj::AutoCloseFd fd;
+  // The other side connected, and began to send, after this: nobody was waiting then.
+  kj::TimePoint notBefore;
+};
+
 class Acceptor {
  public:
-  // `listening` must not block. `port` outlives the acceptor.
-  Acceptor(kj::UnixEventPort& port, kj::AutoCloseFd listening);
+  // `listening` must not block, and listens since a moment ago. The rest outlives the acceptor.
+  Acceptor(kj::UnixEventPort& port, LoopTurns& turns, kj::AutoCloseFd listening);
 
   // The next one; one call at a time. Fails where the process or the machine is out of something,
   // and may be called again then.
-  kj::Promise<kj::AutoCloseFd> accept();
+  kj::Promise<AcceptedSocket> accept();
 
  private:
   const kj::AutoCloseFd listening_;
   kj::UnixEventPort::FdObserver observer_;
+  LoopTurns& turns_;
+  kj::TimePoint emptyAt_;  // nobody was waiting
 };
 
 }  // namespace holdfast

@@ -11,14 +11,17 @@
 
 namespace holdfast {
 
-// Positions count a stream's bytes from its begin.
+// Positions are byte offsets from the start of the stream.
 class Arrivals {
  public:
+  // No byte arrived before `begin`: a lower bound on when the other side connected.
+  explicit Arrivals(kj::TimePoint begin) : past_(begin) {}
+
   // At `time` the bytes before `position` and no others had arrived. Neither may be less than in
   // the call before, or nothing is noted.
   void found(uint64_t position, kj::TimePoint time);
-  // A bound on the safe side of the arrival of the byte at `position`: the origin of time if
-  // nothing is known. Positions do not fall from call to call.
+  // A lower bound on the arrival of the byte at `position`: `begin` if nothing else is known.
+  // Positions do not fall from call to call.
   kj::TimePoint notBefore(uint64_t position);
 
  private:
@@ -35,7 +38,7 @@ class Arrivals {
   std::array<Finding, kFindingsMax> findings_;
   size_t first_ = 0;
   size_t size_ = 0;
-  kj::TimePoint past_ = kj::origin<kj::TimePoint>();  // of the finding that was last in force
+  kj::TimePoint past_;  // of the finding that was last in force
 };
 
 }  // namespace holdfast

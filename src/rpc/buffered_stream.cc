@@ -24,13 +24,14 @@ kj::Exception lost(const char* call) {
 
 }  // namespace
 
-BufferedStream::BufferedStream(kj::AutoCloseFd socket, kj::UnixEventPort& port, LoopTurns& turns,
-                               ReadBudget& budget)
+BufferedStream::BufferedStream(kj::AutoCloseFd socket, kj::TimePoint notBefore,
+                               kj::UnixEventPort& port, LoopTurns& turns, ReadBudget& budget)
     : socket_(kj::mv(socket)),
       observer_(port, socket_.get(), kj::UnixEventPort::FdObserver::OBSERVE_READ_WRITE),
       turns_(turns),
       budget_(budget),
       in_(kj::heapArray<kj::byte>(kReadBytes)),
+      arrivals_(notBefore),
       lastLook_(now()),
       armed_(kj::READY_NOW),
       send_(kj::READY_NOW) {}

@@ -24,9 +24,10 @@ namespace holdfast {
 
 class BufferedStream final : public kj::AsyncIoStream {
  public:
-  // `socket` must not block. The rest outlives the stream.
-  BufferedStream(kj::AutoCloseFd socket, kj::UnixEventPort& port, LoopTurns& turns,
-                 ReadBudget& budget);
+  // `socket` must not block, and nothing came from it before `notBefore`. The rest outlives the
+  // stream.
+  BufferedStream(kj::AutoCloseFd socket, kj::TimePoint notBefore, kj::UnixEventPort& port,
+                 LoopTurns& turns, ReadBudget& budget);
 
   // From now on reading goes by the budget that workers share.
   void setBudgeted() { budgeted_ = true; }

@@ -90,13 +90,13 @@ class Connection::Messages final : public capnp::MessageStream {
   std::string error_;
 };
 
-Connection::Connection(Services& services, kj::UnixEventPort& port, kj::AutoCloseFd socket,
+Connection::Connection(Services& services, kj::UnixEventPort& port, AcceptedSocket socket,
                        std::string peer)
     : services_(services),
       handle_(std::make_shared<ConnectionHandle>(ConnectionHandle{this})),
       peer_(std::move(peer)),
       ended_(nullptr),
-      stream_(kj::mv(socket), port, services.turns, services.budget),
+      stream_(kj::mv(socket.fd), socket.notBefore, port, services.turns, services.budget),
       lookupTimer_(services.lookups, services.lookupWindow),
       messages_(kj::heap<Messages>(stream_, lookupTimer_)),
       network_(*messages_, capnp::rpc::twoparty::Side::SERVER, readerOptions()),

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/messages.h"
+#include "rpc/acceptor.h"
 #include "rpc/buffered_stream.h"
 #include "rpc/lookup_timer.h"
 #include "rpc/services.h"
@@ -30,8 +31,8 @@ struct ConnectionHandle {
 
 class Connection {
  public:
-  // `socket` must not block; `peer` is for logs. The references outlive the connection.
-  Connection(Services& services, kj::UnixEventPort& port, kj::AutoCloseFd socket, std::string peer);
+  // `peer` is for logs. The references outlive the connection.
+  Connection(Services& services, kj::UnixEventPort& port, AcceptedSocket socket, std::string peer);
   // Every session still open here ends: its worker is LOST, unless abandon() was called.
   ~Connection();
   Connection(const Connection&) = delete;

@@ -90,7 +90,7 @@ Result<std::vector<std::string>> Server::listen(std::string_view address) {
   std::vector<std::string> names;
   for (ListeningSocket& socket : sockets.value()) {
     names.push_back(socket.name);
-    listeners_.emplace_back(port_, kj::mv(socket));
+    listeners_.emplace_back(port_, services_.turns, kj::mv(socket));
     tasks_->add(acceptFrom(listeners_.back()));
   }
   return names;
@@ -98,7 +98,7 @@ Result<std::vector<std::string>> Server::listen(std::string_view address) {
 
 kj::Promise<void> Server::acceptFrom(Listener& listener) {
   return listener.acceptor.accept().then(
-      [this, &listener](kj::AutoCloseFd&& socket) {
+      [this, &listener](AcceptedSocket&& socket) {
         accepted(listener, kj::mv(socket));
         return services_.crowd.myTurn().then([this, &listener]() { return acceptFrom(listener); });
       },
@@ -112,8 +112,7 @@ kj::Promise<void> Server::acceptFrom(Listener& listener) {
       });
 }
 
-void Server::accepted(Listener& listener, kj::AutoCloseFd socket) {
-  services_.turns.observeReport();
+void Server::accepted(Listener& listener, AcceptedSocket socket) {
   if (connections_.size() >= services_.options.connectionsMax) {
     if (!warnedFull_) {
       services_.warn("refusing connections: " + std::to_string(connections_.size()) +
@@ -123,8 +122,8 @@ void Server::accepted(Listener& listener, kj::AutoCloseFd socket) {
     return;
   }
   warnedFull_ = false;
-  prepare(socket.get(), listener.unixPath.empty());
-  std::string peer = peerOf(socket.get());
+  prepare(socket.fd.get(), listener.unixPath.empty());
+  std::string peer = peerOf(socket.fd.get());
   const auto connection =
       connections_.emplace(connections_.end(), services_, port_, kj::mv(socket), std::move(peer));
   tasks_->add(connection->onEnd()

@@ -46,8 +46,8 @@ class Server final : private kj::TaskSet::ErrorHandler {
 
  private:
   struct Listener {
-    Listener(kj::UnixEventPort& port, ListeningSocket socket)
-        : acceptor(port, kj::mv(socket.fd)),
+    Listener(kj::UnixEventPort& port, LoopTurns& turns, ListeningSocket socket)
+        : acceptor(port, turns, kj::mv(socket.fd)),
           name(std::move(socket.name)),
           unixPath(std::move(socket.unixPath)) {}
     Acceptor acceptor;
@@ -57,7 +57,7 @@ class Server final : private kj::TaskSet::ErrorHandler {
   using Connections = std::list<Connection>;
 
   kj::Promise<void> acceptFrom(Listener& listener);
-  void accepted(Listener& listener, kj::AutoCloseFd socket);
+  void accepted(Listener& listener, AcceptedSocket socket);
   void ended(Connections::iterator connection);
   void taskFailed(kj::Exception&& exception) override;
 

@@ -14,17 +14,17 @@ kj::TimePoint at(int64_t us) {
   return kj::origin<kj::TimePoint>() + us * kj::MICROSECONDS;
 }
 
-TEST(ArrivalsTest, KnowsNothingBeforeSomethingWasFound) {
-  Arrivals arrivals;
-  EXPECT_EQ(arrivals.notBefore(0), at(0));
+TEST(ArrivalsTest, KnowsTheBeginBeforeSomethingWasFound) {
+  Arrivals arrivals(at(2));
+  EXPECT_EQ(arrivals.notBefore(0), at(2));
   arrivals.found(10, at(5));
-  EXPECT_EQ(arrivals.notBefore(9), at(0));
+  EXPECT_EQ(arrivals.notBefore(9), at(2));
   EXPECT_EQ(arrivals.notBefore(10), at(5));
   EXPECT_EQ(arrivals.notBefore(500), at(5));
 }
 
 TEST(ArrivalsTest, ALaterLookAtTheSameBytesCounts) {
-  Arrivals arrivals;
+  Arrivals arrivals(at(0));
   arrivals.found(10, at(5));
   arrivals.found(10, at(8));
   arrivals.found(9, at(9));
@@ -36,7 +36,7 @@ TEST(ArrivalsTest, ALaterLookAtTheSameBytesCounts) {
 TEST(ArrivalsTest, BoundsEveryArrivalFromBelow) {
   for (uint32_t seed = 1; seed <= 60; ++seed) {
     std::mt19937_64 random(seed);
-    Arrivals arrivals;
+    Arrivals arrivals(at(0));
     std::vector<int64_t> came;  // when each byte did
     std::vector<std::pair<uint64_t, int64_t>> looks;
     const bool many = seed % 2 == 0;

@@ -20,11 +20,15 @@ struct Streams {
     HOLDFAST_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0,
                    "no sockets");
     leftSocket = ends[0];
-    left = kj::heap<BufferedStream>(kj::AutoCloseFd(ends[0]), io.unixEventPort, turns, budget);
-    right = kj::heap<BufferedStream>(kj::AutoCloseFd(ends[1]), io.unixEventPort, turns, budget);
+    const auto stream = [this](int end) {
+      return kj::heap<BufferedStream>(kj::AutoCloseFd(end), start, io.unixEventPort, turns, budget);
+    };
+    left = stream(ends[0]);
+    right = stream(ends[1]);
   }
   void poll() { kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope); }
 
+  const kj::TimePoint start = kj::systemPreciseMonotonicClock().now();
   kj::AsyncIoContext io = kj::setupAsyncIo();
   LoopTurns turns{io.unixEventPort.getTimer()};
   ReadBudget budget{io.unixEventPort.getTimer(), turns};
@@ -109,6 +113,15 @@ TEST(BufferedStreamArrivalTest, IsNeverPutAfterTheSending) {
   EXPECT_LE(streams.right->lastByteNotBefore(), now());
 }
 
+// What is there at the first read has never been waited for; it came after the connection.
+TEST(BufferedStreamArrivalTest, OfTheFirstBytesIsNotPutBeforeTheConnection) {
+  Streams streams;
+  kj::byte bytes[8] = {};
+  ASSERT_EQ(::send(streams.leftSocket, bytes, sizeof bytes, 0), ssize_t(sizeof bytes));
+  ASSERT_EQ(streams.right->tryRead(bytes, 8, 8).wait(streams.io.waitScope), 8u);
+  EXPECT_GE(streams.right->lastByteNotBefore(), streams.start);
+}
+
 // A crowd of workers that all have something to say does not keep one who asks waiting.
 TEST(BufferedStreamBudgetTest, WhoAsksOvertakesACrowdOfWorkers) {
   auto io = kj::setupAsyncIo();
@@ -126,8 +139,9 @@ TEST(BufferedStreamBudgetTest, WhoAsksOvertakesACrowdOfWorkers) {
     int ends[2];
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     peers.emplace_back(ends[0]);
-    streams.push_back(
-        kj::heap<BufferedStream>(kj::AutoCloseFd(ends[1]), io.unixEventPort, turns, budget));
+    streams.push_back(kj::heap<BufferedStream>(kj::AutoCloseFd(ends[1]),
+                                               kj::systemPreciseMonotonicClock().now(),
+                                               io.unixEventPort, turns, budget));
     const bool worker = i < kWorkers;
     if (worker) streams.back()->setBudgeted();
     buffers.push_back(kj::heapArray<kj::byte>(kMessage));

@@ -13,6 +13,47 @@ namespace {
 using testing::ElementsAre;
 using testing::Pair;
 
+using Bytes = std::vector<uint8_t>;
+
+void append(Bytes& to, capnp::MallocMessageBuilder& message) {
+  const auto words = capnp::messageToFlatArray(message);
+  const auto bytes = words.asBytes();
+  to.insert(to.end(), bytes.begin(), bytes.end());
+}
+
+// Questions 0 and 1 of a connection: bootstrap and authenticate.
+Bytes greeting() {
+  Bytes bytes;
+  capnp::MallocMessageBuilder bootstrap;
+  bootstrap.initRoot<capnp::rpc::Message>().initBootstrap().setQuestionId(0);
+  append(bytes, bootstrap);
+  capnp::MallocMessageBuilder authenticate;
+  auto call = authenticate.initRoot<capnp::rpc::Message>().initCall();
+  call.setQuestionId(1);
+  call.initTarget().initPromisedAnswer().setQuestionId(0);
+  call.setInterfaceId(capnp::typeId<schema::Bootstrap>());
+  call.setMethodId(0);
+  call.initParams().getContent().initAs<schema::Bootstrap::AuthenticateParams>();
+  append(bytes, authenticate);
+  return bytes;
+}
+
+// A call to the orchestrator that question 1 answers with.
+capnp::rpc::Call::Builder callToOrchestrator(capnp::MallocMessageBuilder& message,
+                                             uint32_t question, uint16_t method) {
+  auto call = message.initRoot<capnp::rpc::Message>().initCall();
+  call.setQuestionId(question);
+  auto target = call.initTarget().initPromisedAnswer();
+  target.setQuestionId(1);
+  target.initTransform(1)[0].setGetPointerField(1);
+  call.setInterfaceId(capnp::typeId<schema::Orchestrator>());
+  call.setMethodId(method);
+  return call;
+}
+
+constexpr uint16_t kLookupMethod = 0;
+constexpr uint16_t kQueryWorkersMethod = 2;
+
 class ConnectionTest : public ServerTest {
  protected:
   void send(kj::AsyncIoStream& stream, const std::vector<uint8_t>& bytes) {
@@ -108,6 +149,22 @@ TEST_F(ConnectionTest, CutInTheMiddleOfAMessageIsHarmless) {
   EXPECT_EQ(registry.tree().findWorker("llama", 0)->record.state, WorkerState::kActive);
 }
 
+// A program that asks once sends all of it together, before the server has read anything.
+TEST_F(ConnectionTest, TimesALookupThatComesWithTheFirstBytes) {
+  const auto begun = std::chrono::steady_clock::now();
+  Bytes bytes = greeting();
+  capnp::MallocMessageBuilder lookup;
+  auto params = callToOrchestrator(lookup, 2, kLookupMethod).initParams().getContent();
+  params.initAs<schema::Orchestrator::LookupParams>().initMessage().initHashes(1);
+  append(bytes, lookup);
+  auto stream = connectRaw();
+  send(*stream, bytes);
+  const auto took = std::chrono::steady_clock::now() - begun;
+  const LatencyHistogram& lookups = server->services().lookups;
+  ASSERT_EQ(lookups.count(), 1u);
+  EXPECT_LE(std::chrono::nanoseconds(lookups.maxNs()), took);
+}
+
 class LimitedConnectionsTest : public ServerTest {
  protected:
   LimitedConnectionsTest() : ServerTest(ServerOptions{.hashing = {}, .connectionsMax = 2}) {}
@@ -138,32 +195,17 @@ TEST_F(ServerTest, CutsOffAPeerThatDoesNotReadItsAnswers) {
     large.peerUrl = std::string(1024, 'u');
     sessions.push_back(registerWorker(*peer, large));
   }
-  const auto sendMessage = [&](capnp::MallocMessageBuilder& message) {
-    const auto words = capnp::messageToFlatArray(message);
-    deaf->write(words.begin(), words.asBytes().size()).wait(io.waitScope);
+  const auto sendBytes = [&](const Bytes& bytes) {
+    deaf->write(bytes.data(), bytes.size()).wait(io.waitScope);
   };
-  capnp::MallocMessageBuilder bootstrap;
-  bootstrap.initRoot<capnp::rpc::Message>().initBootstrap().setQuestionId(0);
-  sendMessage(bootstrap);
-  capnp::MallocMessageBuilder authenticate;
-  auto first = authenticate.initRoot<capnp::rpc::Message>().initCall();
-  first.setQuestionId(1);
-  first.initTarget().initPromisedAnswer().setQuestionId(0);
-  first.setInterfaceId(capnp::typeId<schema::Bootstrap>());
-  first.setMethodId(0);
-  first.initParams().getContent().initAs<schema::Bootstrap::AuthenticateParams>();
-  sendMessage(authenticate);
+  sendBytes(greeting());
   for (uint32_t i = 0; i < 2'000 && server->services().connections == 2; ++i) {
     capnp::MallocMessageBuilder query;
-    auto call = query.initRoot<capnp::rpc::Message>().initCall();
-    call.setQuestionId(2 + i);
-    auto target = call.initTarget().initPromisedAnswer();
-    target.setQuestionId(1);
-    target.initTransform(1)[0].setGetPointerField(1);  // orchestrator
-    call.setInterfaceId(capnp::typeId<schema::Orchestrator>());
-    call.setMethodId(2);
+    auto call = callToOrchestrator(query, 2 + i, kQueryWorkersMethod);
     call.initParams().getContent().initAs<schema::Orchestrator::QueryWorkersParams>().initMessage();
-    sendMessage(query);
+    Bytes bytes;
+    append(bytes, query);
+    sendBytes(bytes);
     kj::Promise<void>(kj::NEVER_DONE).poll(io.waitScope);
     server->checkConnections();
   }
