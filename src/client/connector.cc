@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "client/rpc_error.h"
 #include "core/limits.h"
 
 namespace holdfast {
@@ -76,18 +75,20 @@ void Connector::start() {
 
 void Connector::attempt() {
   failing_ = false;
+  step_ = ConnectionStep::kResolving;
   attempt_ = loop_.timer()
                  .timeoutAfter(options_.callTimeoutMs * kj::MILLISECONDS,
                                kj::evalNow([this] { return connect(); }))
                  .then([this] { backoffMs_ = 0; },
-                       [this](kj::Exception&& exception) { fail(toError(exception)); })
+                       [this](kj::Exception&& exception) { fail(explain(exception)); })
                  .eagerlyEvaluate(nullptr);
 }
 
 kj::Promise<void> Connector::connect() {
   return loop_.network()
       .parseAddress(options_.controller)
-      .then([](kj::Own<kj::NetworkAddress> address) {
+      .then([this](kj::Own<kj::NetworkAddress> address) {
+        step_ = ConnectionStep::kConnecting;
         // The address is kept for as long as connecting takes.
         return address->connect().attach(kj::mv(address));
       })
@@ -95,18 +96,23 @@ kj::Promise<void> Connector::connect() {
 }
 
 kj::Promise<void> Connector::authenticate(kj::Own<kj::AsyncIoStream> stream) {
+  step_ = ConnectionStep::kGreeting;
   tune(*stream, !options_.controller.starts_with("unix:"));
   connection_ = std::make_unique<Connection>(kj::mv(stream));
   connection_->disconnected =
       connection_->network.onDisconnect()
           .then([this] {
-            fail({ErrorCode::kUnavailable, "the controller closed the connection"});
+            // Before its first answer that fails as well, and knows more.
+            if (step_ != ConnectionStep::kTalking) return;
+            fail({ErrorCode::kUnavailable,
+                  "the controller at " + options_.controller + " closed the connection"});
           })
-          .eagerlyEvaluate([this](kj::Exception&& exception) { fail(toError(exception)); });
+          .eagerlyEvaluate([this](kj::Exception&& exception) { fail(explain(exception)); });
   auto request = connection_->bootstrap().authenticateRequest();
   request.setToken({options_.token.data(), options_.token.size()});
   return request.send().then(
       [this](capnp::Response<schema::Bootstrap::AuthenticateResults> grants) {
+        step_ = ConnectionStep::kTalking;
         return user_.establish(grants);
       });
 }

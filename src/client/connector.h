@@ -11,6 +11,7 @@
 #include <string>
 
 #include "client/event_loop.h"
+#include "client/rpc_error.h"
 #include "core/result.h"
 #include "schema/controller.capnp.h"
 
@@ -54,6 +55,10 @@ class Connector {
   void stop(const Error& error);
   void limitBackoff(uint32_t ms) { backoffLimitMs_ = ms; }
   bool stopped() const { return stopped_; }
+  // What an exception of the connection, or of a call on it, means.
+  Error explain(const kj::Exception& exception) const {
+    return toError(exception, options_.controller, step_);
+  }
 
  private:
   struct Connection;
@@ -71,6 +76,7 @@ class Connector {
   uint32_t backoffMs_ = 0;  // of the next wait, before jitter; 0: the minimum
   uint32_t backoffLimitMs_ = ~uint32_t{0};
   std::mt19937_64 random_{std::random_device{}()};
+  ConnectionStep step_ = ConnectionStep::kResolving;  // of the present attempt or connection
   bool failing_ = false;
   bool stopped_ = false;
   std::unique_ptr<Connection> connection_;

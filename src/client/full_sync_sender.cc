@@ -86,7 +86,7 @@ void FullSyncSender::answered(const std::string& location, uint64_t syncId,
 }
 
 void FullSyncSender::taskFailed(kj::Exception&& exception) {
-  user_.sessionFailed(toError(exception));
+  user_.sessionFailed(toError(exception, shared_.options.controller));
 }
 
 }  // namespace holdfast

@@ -9,7 +9,6 @@
 #include "client/event_loop.h"
 #include "client/one_answer.h"
 #include "client/read_answers.h"
-#include "client/rpc_error.h"
 #include "client/wire.h"
 #include "core/check.h"
 #include "core/limits.h"
@@ -118,7 +117,7 @@ void LookupClient::Caller::make(uint64_t id) {
                              [this, id](kj::Exception&& exception) {
                                // It waits for the next connection.
                                if (exception.getType() != kj::Exception::Type::DISCONNECTED) {
-                                 ended(id, toError(exception));
+                                 ended(id, connector_.explain(exception));
                                }
                              }));
 }

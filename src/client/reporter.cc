@@ -5,7 +5,6 @@
 
 #include "client/report_gate.h"
 #include "client/reporter_live.h"
-#include "client/rpc_error.h"
 #include "client/wire.h"
 
 namespace holdfast {
@@ -57,9 +56,9 @@ kj::Promise<void> Reporter::establish(Connector::Grants grants) {
     }
     // KJ keeps a reference to a handler that is not a temporary, so each gets its own.
     live_->pump = pump().eagerlyEvaluate(
-        [this](kj::Exception&& exception) { sessionFailed(toError(exception)); });
+        [this](kj::Exception&& exception) { sessionFailed(connector_.explain(exception)); });
     live_->beat = beat().eagerlyEvaluate(
-        [this](kj::Exception&& exception) { sessionFailed(toError(exception)); });
+        [this](kj::Exception&& exception) { sessionFailed(connector_.explain(exception)); });
   });
 }
 
@@ -102,7 +101,7 @@ void Reporter::registrationAnswered(const schema::WorkerGateway::RegisterResults
     wrong = shared_.machine.registered(attempt, readDecisions(answer.getDecisions()));
     isPaused = shared_.machine.paused();
   }
-  if (!wrong.empty()) kj::throwFatalException(failure(wrong));
+  if (!wrong.empty()) kj::throwFatalException(failure("unavailable: " + wrong));
   if (!isPaused) setState(ClientState::kRegistered, "");
 }
 
@@ -166,7 +165,7 @@ kj::Promise<void> Reporter::pump() {
   if (wantsRegistration) {
     return registerNow().then([this] { return pump(); },
                               [this](kj::Exception&& exception) -> kj::Promise<void> {
-                                connector_.fail(toError(exception));
+                                connector_.fail(connector_.explain(exception));
                                 return kj::NEVER_DONE;
                               });
   }
@@ -256,7 +255,7 @@ kj::Promise<void> Reporter::sendHeartbeat() {
                     }))
       .catch_([this, registration](kj::Exception&& exception) {
         // Our own newer registration closes the session of the older one.
-        if (registration == live_->registrations) sessionFailed(toError(exception));
+        if (registration == live_->registrations) sessionFailed(connector_.explain(exception));
       });
 }
 

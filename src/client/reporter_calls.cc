@@ -5,7 +5,6 @@
 
 #include "client/one_answer.h"
 #include "client/reporter_live.h"
-#include "client/rpc_error.h"
 #include "client/wire.h"
 
 namespace holdfast {
@@ -216,7 +215,9 @@ void Reporter::p2pLookup(const std::vector<ChunkHash>& hashes,
                           }
                           answer->give(std::move(peers));
                         }))
-          .catch_([answer](kj::Exception&& exception) { answer->give(toError(exception)); }));
+          .catch_([this, answer](kj::Exception&& exception) {
+            answer->give(connector_.explain(exception));
+          }));
 }
 
 }  // namespace holdfast

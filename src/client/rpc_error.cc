@@ -1,19 +1,114 @@
 #include "client/rpc_error.h"
 
-#include <string_view>
+#include <cctype>
+#include <optional>
+#include <string>
+#include <utility>
 
 namespace holdfast {
+namespace {
 
-Error toError(const kj::Exception& exception) {
-  // Each hop of an exception through Cap'n Proto puts this in front.
-  constexpr std::string_view kHop = "remote exception: ";
+// Each hop of an exception through Cap'n Proto puts this in front.
+constexpr std::string_view kHop = "remote exception: ";
+
+std::optional<ErrorCode> codeOf(std::string_view text) {
+  if (text.starts_with("superseded:")) return ErrorCode::kSuperseded;
+  if (text.starts_with("refused:")) return ErrorCode::kRefused;
+  if (text.starts_with("invalid:")) return ErrorCode::kInvalid;
+  if (text.starts_with("unavailable:")) return ErrorCode::kUnavailable;
+  return std::nullopt;
+}
+
+std::string lowerFirst(std::string_view text) {
+  std::string lower(text);
+  if (!lower.empty()) lower[0] = static_cast<char>(std::tolower(static_cast<uint8_t>(lower[0])));
+  return lower;
+}
+
+// KJ words a failed call of the system as "connect(): Connection refused"; what the system says is
+// the end of it. Empty if it is something else.
+std::string systemReason(std::string_view text) {
+  constexpr std::string_view kCallEnd = "): ";
+  const size_t call = text.find('(');
+  const size_t end = text.find(kCallEnd, call);
+  if (call == std::string_view::npos || end == std::string_view::npos) return {};
+  for (const char c : text.substr(0, call)) {
+    if (std::isalnum(static_cast<uint8_t>(c)) == 0 && c != ':' && c != '_') return {};
+  }
+  text = text.substr(end + kCallEnd.size());
+  return lowerFirst(text.substr(0, text.find(';')));
+}
+
+// "DNS lookup failed.; params.host = ...; gai_strerror(status) = Name or service not known"
+std::string resolverReason(std::string_view text) {
+  constexpr std::string_view kStatus = "gai_strerror(status) = ";
+  const size_t at = text.find(kStatus);
+  if (at == std::string_view::npos) return {};
+  text = text.substr(at + kStatus.size());
+  return lowerFirst(text.substr(0, text.find(';')));
+}
+
+std::string cannotReach(std::string_view controller, const std::string& why) {
+  return "cannot reach the controller at " + std::string(controller) + ": " + why;
+}
+
+std::string whatHappened(const kj::Exception& exception, std::string_view text,
+                         std::string_view controller, ConnectionStep step) {
+  const auto at = std::string(controller);
+  const bool timedOut = exception.getType() == kj::Exception::Type::OVERLOADED;
+  const std::string reason = systemReason(text);
+  switch (step) {
+    case ConnectionStep::kResolving: {
+      if (timedOut) return cannotReach(at, "its name was not resolved in time");
+      const std::string resolver = resolverReason(text);
+      return cannotReach(at, resolver.empty() ? "this is no address, use HOST:PORT or unix:PATH"
+                                              : "its name cannot be resolved: " + resolver);
+    }
+    case ConnectionStep::kConnecting:
+      if (timedOut) return cannotReach(at, "nothing answers there");
+      if (reason == "connection refused" || reason == "no such file or directory") {
+        return cannotReach(at, reason + "; is holdfastd running there?");
+      }
+      return cannotReach(at, reason.empty() ? "connecting failed" : reason);
+    case ConnectionStep::kGreeting:
+      if (timedOut) {
+        return "the controller at " + at +
+               " accepts connections but does not answer: it is stopped or overloaded, or another "
+               "program listens there";
+      }
+      if (!reason.empty() || text.starts_with("Peer disconnected")) {
+        return cannotReach(at, "the connection was closed before an answer came");
+      }
+      return "what listens at " + at + " is no controller: it does not speak its protocol";
+    case ConnectionStep::kTalking:
+      break;
+  }
+  if (timedOut) return "the controller at " + at + " did not answer in time";
+  if (exception.getType() == kj::Exception::Type::DISCONNECTED) {
+    return "the connection to the controller at " + at + " was lost" +
+           (reason.empty() ? "" : ": " + reason);
+  }
+  return "the connection to the controller at " + at + " failed, it will be made anew";
+}
+
+}  // namespace
+
+Error toError(const kj::Exception& exception, std::string_view controller, ConnectionStep step) {
   std::string_view text(exception.getDescription().begin(), exception.getDescription().size());
-  while (text.starts_with(kHop)) text.remove_prefix(kHop.size());
-  ErrorCode code = ErrorCode::kUnavailable;
-  if (text.starts_with("superseded:")) code = ErrorCode::kSuperseded;
-  if (text.starts_with("refused:")) code = ErrorCode::kRefused;
-  if (text.starts_with("invalid:")) code = ErrorCode::kInvalid;
-  return {code, std::string(text)};
+  bool remote = false;
+  while (text.starts_with(kHop)) {
+    text.remove_prefix(kHop.size());
+    remote = true;
+  }
+  if (const auto code = codeOf(text)) return {*code, std::string(text)};
+  if (!remote) return {ErrorCode::kUnavailable, whatHappened(exception, text, controller, step)};
+  if (exception.getType() == kj::Exception::Type::UNIMPLEMENTED) {
+    return {ErrorCode::kUnavailable, "what listens at " + std::string(controller) +
+                                         " does not know this call: it is a controller of an older "
+                                         "version, or something else"};
+  }
+  return {ErrorCode::kUnavailable,
+          "the controller at " + std::string(controller) + " failed: " + std::string(text)};
 }
 
 kj::Exception failure(std::string_view description) {

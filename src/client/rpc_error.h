@@ -1,19 +1,32 @@
-// What an exception of an RPC means.
+// What an exception of a connection or a call means, said for people: no words of KJ, Cap'n Proto
+// or the resolver. Also for tools that have a connection of their own.
 #pragma once
 
 #include <kj/exception.h>
 
+#include <cstdint>
 #include <string_view>
 
 #include "core/result.h"
 
 namespace holdfast {
 
-// Descriptions that the controller sends begin with "superseded:", "refused:", "invalid:" or
-// "unavailable:". Whatever else went wrong, the network above all, is kUnavailable.
-Error toError(const kj::Exception& exception);
+// How far a connection had come when something went wrong with it.
+enum class ConnectionStep : uint8_t {
+  kResolving,   // the address is being looked up
+  kConnecting,  // the system connects
+  kGreeting,    // connected; nothing shows yet that the other end speaks the protocol
+  kTalking,     // it has answered
+};
 
-// The other way, for errors found on this side: toError() gives the description back.
+// `controller` is the address, which the message names. What the controller says itself begins with
+// "superseded:", "refused:", "invalid:" or "unavailable:" and is passed on as it is. Whatever else
+// went wrong, the network above all, is kUnavailable: one sentence without a full stop.
+Error toError(const kj::Exception& exception, std::string_view controller,
+              ConnectionStep step = ConnectionStep::kTalking);
+
+// The other way, for errors found on this side: with one of those words in front, toError() gives
+// the description back.
 kj::Exception failure(std::string_view description);
 
 }  // namespace holdfast

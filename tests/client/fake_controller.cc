@@ -471,7 +471,7 @@ std::optional<std::pair<bool, uint64_t>> FakeController::askReplay(const std::st
         [done](auto&& results) {
           done(std::pair(results.getAccepted(), results.getReplayableFrom()));
         },
-        [done](kj::Exception&& exception) { done(toError(exception)); }));
+        [done](kj::Exception&& exception) { done(toError(exception, "the fake")); }));
   });
   const auto result = answer.wait();
   if (!result.ok()) return std::nullopt;

@@ -1,0 +1,55 @@
+#include "client/controller_address.h"
+
+#include <sys/un.h>
+
+#include <charconv>
+#include <cstdint>
+
+#include "core/ids.h"
+
+namespace holdfast {
+namespace {
+
+constexpr std::string_view kUnixPrefix = "unix:";
+constexpr std::string_view kForms =
+    "use HOST:PORT (127.0.0.1:7440), [V6]:PORT ([::1]:7440) or unix:PATH";
+
+bool isPort(std::string_view text) {
+  uint32_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= 65'535;
+}
+
+bool isHost(std::string_view host) {
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+    return host.find(':') != std::string_view::npos &&
+           host.find_first_of("[]/*\\\" ") == std::string_view::npos;
+  }
+  return !host.empty() && host.find_first_of(":[]/*\\\" ") == std::string_view::npos;
+}
+
+}  // namespace
+
+std::optional<std::string> invalidControllerAddress(std::string_view address) {
+  const std::string named = "the address of the controller, " + quotedForPeople(address) + ", ";
+  if (address.empty()) return "the address of the controller is empty: " + std::string(kForms);
+  if (const auto wrong = invalidText("the address of the controller", address, 1'024)) return wrong;
+  if (address.starts_with(kUnixPrefix)) {
+    const size_t bytes = address.size() - kUnixPrefix.size();
+    if (bytes > 0 && bytes < sizeof(sockaddr_un::sun_path)) return std::nullopt;
+    return named + "has a path of " + std::to_string(bytes) + " bytes, 1 to " +
+           std::to_string(sizeof(sockaddr_un::sun_path) - 1) + " are allowed";
+  }
+  const size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos || address.back() == ']') {
+    return named + "has no port: " + std::string(kForms);
+  }
+  if (!isHost(address.substr(0, colon))) return named + "names no host: " + std::string(kForms);
+  if (!isPort(address.substr(colon + 1))) {
+    return named + "has no port from 1 to 65535 at its end: " + std::string(kForms);
+  }
+  return std::nullopt;
+}
+
+}  // namespace holdfast
