@@ -2,6 +2,7 @@
 
 #include <span>
 
+#include "core/ids.h"
 #include "core/limits.h"
 
 namespace holdfast {
@@ -116,7 +117,7 @@ void writeOutcome(const OperationOutcome& outcome, schema::WorkerOutcomeMsg::Bui
   to.setStatus(static_cast<schema::WorkerOutcomeMsg::Status>(outcome.status));
   to.setNumTokens(outcome.numTokens);
   to.setErrorCode(outcome.errorCode);
-  to.setError(toText(std::string_view(outcome.error).substr(0, kOutcomeErrorBytesMax)));
+  to.setError(toText(oneLineForPeople(outcome.error, kOutcomeErrorBytesMax)));
 }
 
 FullSyncStartOutcome readFullSyncStart(schema::FullSyncStartRetMsg::Reader from) {

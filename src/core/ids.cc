@@ -62,6 +62,27 @@ std::string quotedForPeople(std::string_view text) {
   return out;
 }
 
+std::string oneLineForPeople(std::string_view text, size_t bytesMax) {
+  static constexpr std::string_view kCut = "...";
+  std::string out;
+  size_t kept = 0;  // bytes of `out` that leave room for kCut
+  for (size_t at = 0; at < text.size();) {
+    const Decoded d = decode(text.substr(at));
+    const size_t bytes = d.bytes == 0 ? 1 : d.bytes;
+    if (d.bytes != 0 && !isControl(d.codePoint)) {
+      out += text.substr(at, bytes);
+    } else if (text[at] == '\n') {
+      out += "\\n";
+    } else {
+      for (size_t i = 0; i < bytes; ++i) out += "\\x" + hexByte(text[at + i]);
+    }
+    at += bytes;
+    if (out.size() > bytesMax) return out.substr(0, kept) + std::string(kCut);
+    if (out.size() + kCut.size() <= bytesMax) kept = out.size();
+  }
+  return out;
+}
+
 std::optional<std::string> invalidText(std::string_view what, std::string_view text,
                                        size_t bytesMax) {
   const auto name = std::string(what);

@@ -21,4 +21,9 @@ std::optional<std::string> invalidText(std::string_view what, std::string_view t
 // after 64 bytes: for error messages about texts that may be invalid.
 std::string quotedForPeople(std::string_view text);
 
+// A text that somebody else wrote, as one line of at most `bytesMax` bytes (3 or more):
+// invalidText() takes it. Line breaks become \n, whatever else a terminal or a log cannot take
+// \xNN; a longer one is cut between characters and ends with "...".
+std::string oneLineForPeople(std::string_view text, size_t bytesMax);
+
 }  // namespace holdfast

@@ -20,13 +20,6 @@ std::string describeInstance(std::string_view instance) {
   return "instance " + quotedForPeople(instance);
 }
 
-// Workers are not trusted with what people read.
-std::string readable(std::string error) {
-  if (error.size() > kOutcomeErrorBytesMax) error.resize(kOutcomeErrorBytesMax);
-  if (invalidText("error", error, kOutcomeErrorBytesMax)) return quotedForPeople(error);
-  return error;
-}
-
 int32_t healthOf(RankStatus status, int32_t answered) {
   switch (status) {
     case RankStatus::kDone:
@@ -343,7 +336,8 @@ void Executor::answered(SessionId session, uint64_t number, const OperationOutco
       return;
     }
     case OperationOutcome::Status::kNeverRun:
-      return finishRank(*event, *rank, RankStatus::kNeverRun, readable(outcome.error));
+      return finishRank(*event, *rank, RankStatus::kNeverRun,
+                        oneLineForPeople(outcome.error, kOutcomeErrorBytesMax));
     case OperationOutcome::Status::kDone:
       if (event->record.kind == OperationKind::kPin && outcome.numTokens != 0) {
         const bool isNext = pinned_.empty();
@@ -357,7 +351,8 @@ void Executor::answered(SessionId session, uint64_t number, const OperationOutco
       return finishRank(*event, *rank, RankStatus::kDone, {});
     case OperationOutcome::Status::kFailed:
       rank->errorCode = outcome.errorCode;
-      return finishRank(*event, *rank, RankStatus::kFailed, readable(outcome.error));
+      return finishRank(*event, *rank, RankStatus::kFailed,
+                        oneLineForPeople(outcome.error, kOutcomeErrorBytesMax));
   }
 }
 

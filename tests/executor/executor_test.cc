@@ -303,13 +303,21 @@ TEST_F(ExecutorTest, AnswersFromElsewhereAreIgnored) {
 }
 
 TEST_F(ExecutorTest, WhatAWorkerSaysIsMadeReadable) {
-  registerInstance("a", 2);
+  registerInstance("a", 4);
   start(request(OperationKind::kClear));
   controller->commit();
   answer(0, failed("\x1b[31mred\n"));
   answer(1, failed(std::string(5'000, 'x')));
-  EXPECT_EQ(event().ranks[0].error, R"("\x1b[31mred\x0a")");
-  EXPECT_EQ(event().ranks[1].error.size(), kOutcomeErrorBytesMax);
+  // What an exception of Python looks like: all of it is kept, over several lines or not.
+  const std::string frame = "  File \"/opt/engine/cache.py\", line 311, in clear";
+  answer(2, failed("Traceback (most recent call last):\n" + frame + "\nRuntimeError: CUDA error"));
+  // The limit falls into a character, which is not torn.
+  answer(3, failed(std::string(kOutcomeErrorBytesMax - 1, 'x') + "\u00fc\xff"));
+  EXPECT_EQ(event().ranks[0].error, R"(\x1b[31mred\n)");
+  EXPECT_EQ(event().ranks[1].error, std::string(kOutcomeErrorBytesMax - 3, 'x') + "...");
+  EXPECT_EQ(event().ranks[2].error,
+            R"(Traceback (most recent call last):\n)" + frame + R"(\nRuntimeError: CUDA error)");
+  EXPECT_EQ(event().ranks[3].error, event().ranks[1].error);
 }
 
 TEST_F(ExecutorTest, FinishedEventsAreForgottenByAgeAndNumber) {
