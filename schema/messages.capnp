@@ -495,10 +495,17 @@ struct StatusRetMsg {
   eventsUnfinished @36 :UInt64;  # of cache operations
   eventsFinished @37 :UInt64;    # of those kept
   pins @38 :UInt64;              # (worker, location, chunk) that are pinned
+  limits @39 :List(Limit);       # what the fleet may fill up
 
   struct Counter {
     name @0 :Text;
     value @1 :UInt64;
+  }
+
+  struct Limit {
+    name @0 :Text;               # "workers"
+    used @1 :UInt64;
+    max @2 :UInt64;
   }
 }
 

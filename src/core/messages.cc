@@ -86,6 +86,7 @@ std::vector<std::pair<std::string, uint64_t>> named(const Counters& c) {
       {"heartbeats", c.heartbeats},
       {"workersLost", c.workersLost},
       {"workersExpired", c.workersExpired},
+      {"workersMadeRoom", c.workersMadeRoom},
       {"reports", c.reports},
       {"operations", c.operations},
       {"reportsRetransmitted", c.reportsRetransmitted},

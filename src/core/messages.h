@@ -237,6 +237,7 @@ struct Counters {
   uint64_t heartbeats = 0;
   uint64_t workersLost = 0;
   uint64_t workersExpired = 0;
+  uint64_t workersMadeRoom = 0;  // LOST, forgotten for another one
   uint64_t reports = 0;
   uint64_t operations = 0;  // applied
   uint64_t reportsRetransmitted = 0;

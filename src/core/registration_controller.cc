@@ -53,6 +53,12 @@ Error noSuchWorker(std::string_view instance, uint32_t worker) {
                                    "; holdfast-ctl workers shows those that there are"};
 }
 
+uint64_t chunksOf(const Worker& worker) {
+  uint64_t chunks = 0;
+  for (const auto& location : worker.locations) chunks += location->count;
+  return chunks;
+}
+
 std::string describe(const HeldState& state) {
   char digest[2 * 16 + 1];
   std::snprintf(digest, sizeof digest, "%016lx%016lx", state.digest.a, state.digest.b);
@@ -80,10 +86,12 @@ void RegistrationController::endSession(Worker& worker) {
 std::optional<Error> RegistrationController::notAcceptable(const Registration& registration,
                                                            const Worker* worker) const {
   if (worker == nullptr) {
-    if (tree_.workers() < options_.workersMax) return std::nullopt;
-    return Error{ErrorCode::kRefused,
+    // A LOST one makes room.
+    if (tree_.workers() < options_.workersMax || tree_.workersLost() > 0) return std::nullopt;
+    return Error{ErrorCode::kUnavailable,
                  "this controller takes " + std::to_string(options_.workersMax) +
-                     " workers and has as many; raise --workers-max or deregister some"};
+                     " workers and has as many, none of them LOST; try again later, raise "
+                     "--workers-max, or deregister some"};
   }
   if (registration.run == worker->record.run) {
     if (registration.attempt > worker->record.attempt) return std::nullopt;
@@ -98,6 +106,32 @@ std::optional<Error> RegistrationController::notAcceptable(const Registration& r
                  describe(*worker) + ": another process took this worker over and is active"};
   }
   return std::nullopt;
+}
+
+// LOST ones make room for a worker more: first those that hold nothing, then the longest LOST.
+void RegistrationController::makeRoom(StoreBatch& batch) {
+  if (tree_.workers() < options_.workersMax) return;
+  using Rank = std::pair<bool, uint64_t>;  // holds content, LOST since
+  Worker* least = nullptr;
+  Rank leastRank;
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      if (worker->record.state != WorkerState::kLost) continue;
+      const Rank rank{chunksOf(*worker) != 0, worker->lastHeardMs};
+      if (least != nullptr && rank >= leastRank) continue;
+      least = worker.get();
+      leastRank = rank;
+    }
+  }
+  HOLDFAST_CHECK(least != nullptr, "nobody is LOST");
+  ++tree_.counters().workersMadeRoom;
+  const uint64_t chunks = chunksOf(*least);
+  events_.event(
+      chunks == 0 ? EventSink::Level::kInfo : EventSink::Level::kWarning,
+      describe(*least) + ", LOST and holding " + std::to_string(chunks) +
+          " chunks, is forgotten to make room for another worker: this controller takes " +
+          std::to_string(options_.workersMax) + "; raise --workers-max to keep it");
+  forget(*least, batch);
 }
 
 void RegistrationController::supersede(Worker& worker) {
@@ -126,6 +160,7 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
 
   ++tree_.counters().registrations;
   StoreBatch batch;
+  if (worker == nullptr) makeRoom(batch);
   Instance* instance = tree_.findInstance(registration.instance);
   const bool newInstance = instance == nullptr;
   if (newInstance) {
@@ -182,7 +217,7 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
   record.worldSize = registration.worldSize;
   record.run = registration.run;
   record.attempt = registration.attempt;
-  record.state = WorkerState::kActive;
+  tree_.setState(worker, WorkerState::kActive);
   worker.heard(clock_);
   record.registeredWallMs = record.lastSeenWallMs = worker.lastSeenWallMs;
   batch.steps.emplace_back(PutWorker{worker.owner, record});
@@ -470,14 +505,18 @@ void RegistrationController::resume(Worker& worker) {
   worker.link->resume();
 }
 
-Ticket RegistrationController::forget(Worker& worker) {
-  StoreBatch batch;
+void RegistrationController::forget(Worker& worker, StoreBatch& batch) {
   batch.steps.emplace_back(Release{worker.owner});
   if (worker.instance->workers.size() == 1) {
     batch.steps.emplace_back(Release{worker.instance->owner});
   }
   endSession(worker);
   tree_.removeWorker(worker);
+}
+
+Ticket RegistrationController::forget(Worker& worker) {
+  StoreBatch batch;
+  forget(worker, batch);
   return commit(std::move(batch), {});
 }
 
@@ -520,7 +559,7 @@ void RegistrationController::markLost(Worker& worker, const std::string& why) {
   ++tree_.counters().workersLost;
   events_.event(EventSink::Level::kWarning, describe(worker) + " is LOST: " + why);
   endSession(worker);
-  worker.record.state = WorkerState::kLost;
+  tree_.setState(worker, WorkerState::kLost);
   worker.record.lastSeenWallMs = worker.lastSeenWallMs;
   worker.lastHeardMs = clock_.steadyMs();
   tree_.refreshVisibility(worker);
@@ -584,7 +623,7 @@ void RegistrationController::restart(const std::string& why) {
       endSession(*worker);
       if (link != nullptr) link->closed(why);
       if (worker->record.state == WorkerState::kActive) {
-        worker->record.state = WorkerState::kRecovered;
+        tree_.setState(*worker, WorkerState::kRecovered);
       }
       worker->lastHeardMs = clock_.steadyMs();
       worker->lastSupersededMs = 0;

@@ -19,17 +19,18 @@ namespace holdfast {
 class RegistrationController {
  public:
   struct Options {
-    size_t workersMax = kWorkersMaxDefault;
-    uint64_t heartbeatTimeoutMs = 30'000;  // silence after which a worker is LOST
-    uint64_t lostGraceMs = 3'600'000;      // LOST for longer: state dropped
+    size_t workersMax = kWorkersMaxDefault;  // LOST ones make room for new ones
+    uint64_t heartbeatTimeoutMs = 30'000;    // silence after which a worker is LOST
+    uint64_t lostGraceMs = 3'600'000;        // LOST for longer: state dropped
   };
 
   RegistrationController(RegistryTree& tree, RegistryStore& store, Clock& clock, EventSink& events,
                          RepairController& repair, const Options& options);
 
   // The newest registration wins. `link` must stay valid until this session ended (superseded,
-  // closed, deregistered, connectionClosed or replaced by a registration of the same run). An
-  // error changes nothing.
+  // closed, deregistered, connectionClosed or replaced by a registration of the same run). Where
+  // the registry is full, one LOST worker is forgotten for a new one; kUnavailable where none is.
+  // An error changes nothing.
   Result<RegisterOutcome> registerWorker(const Registration& registration, WorkerLink& link);
 
   // Compares the statements with what we have. Errors: kSuperseded, kInvalid; they change nothing.
@@ -87,6 +88,8 @@ class RegistrationController {
   Ticket commit(StoreBatch batch, const Numbering& numbering);
   void resume(Worker& worker);
   void markLost(Worker& worker, const std::string& why);
+  void makeRoom(StoreBatch& batch);
+  void forget(Worker& worker, StoreBatch& batch);
   Ticket forget(Worker& worker);
 
   RegistryTree& tree_;

@@ -14,7 +14,9 @@ Registry::Registry(const RegistryOptions& options, Clock& clock, RegistryStore& 
       fullSyncs_(tree_, index_, store, clock, events, repair_, pins_),
       registration_(tree_, store, clock, events, repair_, options.lifeCycle),
       kv_(tree_, index_, store, clock, events, repair_, fullSyncs_, pins_,
-          options.foldFloorOperations) {}
+          options.foldFloorOperations),
+      limitWatch_(events),
+      workersMax_(options.lifeCycle.workersMax) {}
 
 RecoveryReport Registry::recover() {
   RegistryLoader loader(tree_, index_, pins_, events_, clock_.steadyMs());
@@ -37,6 +39,17 @@ void Registry::tick() {
   pins_.tick();
   tree_.retireWaiting();
   kv_.startFolds();
+  for (const LimitUse& use : limits()) limitWatch_.check(use);
+}
+
+std::vector<LimitUse> Registry::limits() const {
+  return {
+      {"workers", tree_.workers(), workersMax_,
+       "at the limit LOST ones are forgotten for new ones, and where none is LOST new ones have "
+       "to wait; raise --workers-max, or forget those that do not come back"},
+      {"pins", tree_.pins(), kPinsMax,
+       "at the limit pin operations fail; pin with a time to live, or clear what is pinned "
+       "(holdfast-ctl pins)"}};
 }
 
 bool Registry::work() {

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/full_sync_controller.h"
 #include "core/kv_controller.h"
+#include "core/limit_watch.h"
 #include "core/messages.h"
 #include "core/pins.h"
 #include "core/registration_controller.h"
@@ -71,6 +72,9 @@ class Registry : public StoreListener {
   // Whether everything that was applied is committed.
   bool committed() const { return tree_.committedTicket() >= tree_.lastTicket(); }
 
+  // Of what the fleet may fill up; each is warned of before it is reached.
+  std::vector<LimitUse> limits() const;
+
   RegistryDigest contentDigest() const;
   RegistryDigest registryDigest() const;
 
@@ -89,6 +93,8 @@ class Registry : public StoreListener {
   FullSyncController fullSyncs_;
   RegistrationController registration_;
   KvController kv_;
+  LimitWatch limitWatch_;
+  const size_t workersMax_;
   std::vector<EventRecord> recoveredEvents_;
 };
 

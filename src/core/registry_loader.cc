@@ -29,7 +29,8 @@ void RegistryLoader::worker(OwnerId owner, const WorkerRecord& record,
   if (instance == nullptr) instance = &tree_.addInstance(record.instance, kNoOwner);
   Worker& worker = tree_.addWorker(*instance, record.worker, owner);
   worker.record = record;
-  if (record.state == WorkerState::kActive) worker.record.state = WorkerState::kRecovered;
+  worker.record.state = WorkerState::kRecovered;
+  if (record.state == WorkerState::kLost) tree_.setState(worker, WorkerState::kLost);
   worker.modelSalt = tree_.salt(record.model);
   worker.lastHeardMs = nowMs_;
   worker.lastSeenWallMs = record.lastSeenWallMs;

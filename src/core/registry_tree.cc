@@ -182,6 +182,7 @@ void RegistryTree::removeWorker(Worker& worker) {
   while (!worker.locations.empty()) removeLocation(*worker.locations.back());
   Instance& instance = *worker.instance;
   --workers_;
+  if (worker.record.state == WorkerState::kLost) --workersLost_;
   instance.workers.erase(worker.record.worker);
   if (!instance.workers.empty()) {
     setWorldSize(instance, instance.record.worldSize);
@@ -191,6 +192,12 @@ void RegistryTree::removeWorker(Worker& worker) {
   freeInstanceSlots_.push_back(instance.slot);
   const std::string name = instance.record.instance;
   instances_.erase(name);
+}
+
+void RegistryTree::setState(Worker& worker, WorkerState state) {
+  if (worker.record.state == WorkerState::kLost) --workersLost_;
+  if (state == WorkerState::kLost) ++workersLost_;
+  worker.record.state = state;
 }
 
 void RegistryTree::refreshVisibility(Worker& worker) {

@@ -194,6 +194,7 @@ class RegistryTree {
   Location* byRef(LocationRef ref) const;
   const Instance* instanceBySlot(uint32_t slot) const { return instancesBySlot_[slot]; }
   size_t workers() const { return workers_; }
+  size_t workersLost() const { return workersLost_; }
 
   // Adds without writing; the caller writes the records.
   Instance& addInstance(std::string_view instance, OwnerId owner);
@@ -211,6 +212,8 @@ class RegistryTree {
   void dropBuilding(Location& location);
   void switchToBuilding(Location& location);
 
+  // The only way to change a worker's state; refreshVisibility() is to follow.
+  void setState(Worker& worker, WorkerState state);
   // Sets what look-ups may see of the worker's locations from its state and their hidden flags.
   void refreshVisibility(Worker& worker);
   void setWorldSize(Instance& instance, uint32_t worldSize);
@@ -274,6 +277,7 @@ class RegistryTree {
   std::vector<Instance*> instancesBySlot_;
   std::vector<uint32_t> freeInstanceSlots_;
   size_t workers_ = 0;
+  size_t workersLost_ = 0;
   std::unordered_map<SessionId, Worker*> sessions_;
   SessionId nextSession_ = 1;
   std::deque<SessionId> supersededSessions_;  // the newest kSupersededSessionsMax

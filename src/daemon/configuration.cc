@@ -131,7 +131,8 @@ void addOptions(CLI::App& app, Configuration& c, Texts& t) {
                           "Time as LOST after which a worker's state is dropped")
                ->capture_default_str()
                ->group(clients));
-  app.add_option("--workers-max", c.workersMax, "Workers that may register")
+  app.add_option("--workers-max", c.workersMax,
+                 "Workers that may register; LOST ones make room for new ones")
       ->check(CLI::Range(uint32_t{1}, uint32_t{1'000'000}))
       ->type_name("N")
       ->capture_default_str()

@@ -94,6 +94,13 @@ kj::Promise<void> OperatorService::status(StatusContext context) {
     list[i].setName(textOf(counters[i].first));
     list[i].setValue(counters[i].second);
   }
+  const auto limits = registry.limits();
+  auto limitList = answer.initLimits(static_cast<kj::uint>(limits.size()));
+  for (kj::uint i = 0; i < limitList.size(); ++i) {
+    limitList[i].setName(textOf(limits[i].name));
+    limitList[i].setUsed(limits[i].used);
+    limitList[i].setMax(limits[i].max);
+  }
   write(services_.lookups, answer.initLookups());
   write(services_.lookupWindow, answer.initLookupWindow());
   answer.setRecoveryMs(facts.recoveryMs);

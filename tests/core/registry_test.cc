@@ -1,4 +1,6 @@
 // What a peer or a damaged store can do to the registry, message by message.
+#include <algorithm>
+
 #include "tests/core/registry_fixture.h"
 
 namespace holdfast::test {
@@ -50,9 +52,86 @@ TEST_F(RegistryTest, RefusesBadStatements) {
   expectRegistrationRefused("attempt", bad);
 }
 
-TEST_F(RegistryTest, RefusesMoreWorkersThanItsLimit) {
+TEST_F(RegistryTest, AFullRegistryHasNewWorkersTryAgain) {
   for (uint32_t i = 0; i < 3; ++i) registered(registration("a", i));
-  expectRegistrationRefused("3 workers", registration("a", 3), ErrorCode::kRefused);
+  expectRegistrationRefused("3 workers", registration("a", 3), ErrorCode::kUnavailable);
+  // Those that are expected back after a restart keep their place as well.
+  settle();
+  restart();
+  expectRegistrationRefused("3 workers", registration("a", 3), ErrorCode::kUnavailable);
+  registered(registration("a", 1, 2));
+}
+
+TEST_F(RegistryTest, LostWorkersMakeRoomFirstTheEmptyThenTheLongestLost) {
+  std::vector<SessionId> sessions;
+  for (uint32_t i = 0; i < 3; ++i) sessions.push_back(registered(registration("old", i)));
+  ASSERT_TRUE(report(sessions[0], 1, {1, 2}).ok());
+  ASSERT_TRUE(report(sessions[1], 1, {1, 2}).ok());
+  for (const uint32_t i : {1u, 0u, 2u}) {
+    registry_->registration().connectionClosed(sessions[i]);
+    clock_.nowMs += 1000;
+  }
+  const auto known = [&](uint32_t rank) {
+    return registry_->tree().findWorker("old", rank) != nullptr;
+  };
+  registered(registration("new", 0));
+  EXPECT_TRUE(known(0) && known(1) && !known(2)) << "the empty one goes, though LOST last";
+  registered(registration("new", 1));
+  EXPECT_TRUE(known(0) && !known(1)) << "then the longest LOST";
+  EXPECT_TRUE(events_.said("LOST and holding 2 chunks"));
+  settle();
+  restart();
+  EXPECT_EQ(report_.workers, 3u);
+  EXPECT_TRUE(known(0) && !known(1) && !known(2)) << "forgotten for good";
+  registered(registration("new", 2));
+  EXPECT_FALSE(known(0));
+  EXPECT_EQ(registry_->tree().findInstance("old"), nullptr);
+  EXPECT_EQ(registry_->counters().workersMadeRoom, 1u) << "since the restart";
+  expectRegistrationRefused("none of them LOST", registration("new", 3), ErrorCode::kUnavailable);
+}
+
+TEST_F(RegistryTest, TheLastWorkerOfAnInstanceMakesRoomForAnotherRankOfIt) {
+  registered(registration("b", 0));
+  registered(registration("c", 0));
+  registry_->registration().connectionClosed(registered(registration("a", 0)));
+  ASSERT_TRUE(report(registered(registration("a", 1)), 1, {1}).ok());
+  settle();
+  restart();
+  EXPECT_EQ(report_.workers, 3u);
+  EXPECT_EQ(registry_->tree().findWorker("a", 0), nullptr);
+  EXPECT_EQ(registry_->tree().findWorker("a", 1)->locations[0]->count, 1u);
+}
+
+TEST_F(RegistryTest, ALimitIsSaidBeforeItIsReachedOnceUntilItIsFarAgain) {
+  options_.lifeCycle.workersMax = 10;
+  open({});
+  std::vector<SessionId> sessions;
+  const auto warnings = [&] {
+    return std::count_if(events_.texts.begin(), events_.texts.end(), [](const std::string& text) {
+      return text.find("of at most 10") != std::string::npos;
+    });
+  };
+  const auto fillTo = [&](size_t count) {
+    while (sessions.size() < count) {
+      const auto rank = static_cast<uint32_t>(sessions.size());
+      sessions.push_back(registered(registration("a", rank)));
+    }
+    for (; sessions.size() > count; sessions.pop_back()) {
+      ASSERT_TRUE(registry_->registration().deregister(sessions.back()).ok());
+    }
+    registry_->tick();
+  };
+  fillTo(8);
+  EXPECT_EQ(warnings(), 0);
+  fillTo(9);
+  EXPECT_EQ(warnings(), 1);
+  EXPECT_TRUE(events_.said("workers: 9 of at most 10"));
+  fillTo(8);
+  fillTo(10);
+  EXPECT_EQ(warnings(), 1) << "near all the time";
+  fillTo(7);
+  fillTo(9);
+  EXPECT_EQ(warnings(), 2);
 }
 
 TEST_F(RegistryTest, RefusesBadReports) {

@@ -55,6 +55,14 @@ void writeStatus(JsonWriter& json, schema::StatusRetMsg::Reader s) {
     json.number(viewOf(counter.getName()), counter.getValue());
   }
   json.endObject();
+  json.beginObject("limits");
+  for (const auto limit : s.getLimits()) {
+    json.beginObject(viewOf(limit.getName()));
+    json.number("used", limit.getUsed());
+    json.number("max", limit.getMax());
+    json.endObject();
+  }
+  json.endObject();
   writeLatency(json, "lookups", s.getLookups());
   writeLatency(json, "lookupWindow", s.getLookupWindow());
   json.number("recoveryMs", s.getRecoveryMs());
@@ -117,6 +125,12 @@ void printStatus(std::ostream& out, schema::StatusRetMsg::Reader s) {
   line("chunks",
        grouped(s.getChunks()) + " distinct, " + grouped(s.getMemberships()) + " memberships");
   if (s.getPins() != 0) line("pins", grouped(s.getPins()) + " memberships are pinned");
+  std::string limits;
+  for (const auto limit : s.getLimits()) {
+    limits += (limits.empty() ? "" : ", ") + stringOf(limit.getName()) + " " +
+              grouped(limit.getUsed()) + " of " + grouped(limit.getMax());
+  }
+  if (!limits.empty()) line("limits", limits);
   line("memory", bytesText(s.getResidentBytes()) + " resident, " + bytesText(s.getIndexBytes()) +
                      " of it the index");
   line("look-ups", latencyText(s.getLookups()));
