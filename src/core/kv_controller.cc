@@ -352,7 +352,7 @@ Result<std::span<const LookupMatch>> KvController::lookup(std::string_view model
     LookupMatch& to = lookupMatches_[i];
     const Instance& instance = *tree_.instanceBySlot(from.instance);
     to.instance = instance.record.instance;
-    to.location = tree_.locationName(from.location);
+    to.location = tree_.locationNames().name(from.location);
     to.chunks = from.chunks;
     to.allRanksChunks = from.allRanks;
     to.unconfirmed = from.unconfirmed;
@@ -361,7 +361,7 @@ Result<std::span<const LookupMatch>> KvController::lookup(std::string_view model
                  : 0;
     to.hits.clear();
     for (const LocationHits& hit : from.hits) {
-      to.hits.emplace_back(tree_.locationName(hit.location), hit.chunks);
+      to.hits.emplace_back(tree_.locationNames().name(hit.location), hit.chunks);
     }
   }
   return std::span<const LookupMatch>(lookupMatches_);
@@ -380,8 +380,8 @@ Result<std::span<const PeerMatch>> KvController::batchedP2pLookup(
     const Instance& instance = *tree_.instanceBySlot(match.instance);
     const WorkerRecord& peer = instance.workers.at(match.rank)->record;
     if (peer.peerUrl.empty()) continue;
-    peerMatches_.push_back(
-        {instance.record.instance, tree_.locationName(match.location), match.chunks, peer.peerUrl});
+    peerMatches_.push_back({instance.record.instance, tree_.locationNames().name(match.location),
+                            match.chunks, peer.peerUrl});
   }
   return std::span<const PeerMatch>(peerMatches_);
 }

@@ -43,8 +43,8 @@ inline constexpr size_t kConnectionsMaxDefault = 20000;
 inline constexpr size_t kStoreQueueBytesMax = size_t{64} << 20;
 // Captured and not yet written.
 inline constexpr size_t kCaptureQueueBytesMax = size_t{64} << 20;
-// Distinct location names and instances that the index can tell apart.
-inline constexpr size_t kLocationNamesMax = 4096;
+// Distinct names of the locations that there are; the index has 16 bits for one.
+inline constexpr size_t kLocationNamesMax = 65536;
 // Sessions remembered as superseded, of all workers, newest kept.
 inline constexpr size_t kSupersededSessionsMax = 4096;
 // Superseded runs remembered for a worker, newest kept.

@@ -4,8 +4,25 @@
 
 namespace holdfast {
 
-LocationPins::LocationPins(uint64_t& all) : all_(all) {
+LocationPins::LocationPins(PinTotals& all, uint64_t serial) : all_(all), serial_(serial) {
   chains_.append();
+}
+
+LocationPins::~LocationPins() {
+  all_.pins -= size_;
+  endReached();
+}
+
+void LocationPins::expectEnd(uint64_t endMs) {
+  if (endMs_ != 0 && endMs_ <= endMs) return;
+  endReached();
+  endMs_ = endMs;
+  all_.ends.emplace(endMs_, serial_);
+}
+
+void LocationPins::endReached() {
+  if (endMs_ != 0) all_.ends.erase({endMs_, serial_});
+  endMs_ = 0;
 }
 
 const uint32_t& LocationPins::chainOf(ChunkHash chunk) const {
@@ -93,7 +110,7 @@ void LocationPins::pin(const PinRecord& record, std::span<const ChunkHash> chunk
     pins_[at - 1] = {chunk, chain, group};
     chain = at;
     ++size_;
-    ++all_;
+    ++all_.pins;
     growChains();
   }
 }
@@ -110,7 +127,7 @@ bool LocationPins::drop(ChunkHash chunk) {
   pin.next = freePins_;
   freePins_ = at;
   --size_;
-  --all_;
+  --all_.pins;
   return true;
 }
 

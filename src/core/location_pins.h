@@ -5,7 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <span>
+#include <utility>
 
 #include "core/paged_array.h"
 #include "core/records.h"
@@ -13,11 +15,20 @@
 
 namespace holdfast {
 
+// (when a pin of the location ends, serial of the location): at most one of each location.
+using PinEnds = std::set<std::pair<uint64_t, uint64_t>>;
+
+// Of all locations together.
+struct PinTotals {
+  uint64_t pins = 0;
+  PinEnds ends;
+};
+
 class LocationPins {
  public:
-  // `all` counts the pins of all locations and outlives this.
-  explicit LocationPins(uint64_t& all);
-  ~LocationPins() { all_ -= size_; }
+  // `all` outlives this.
+  LocationPins(PinTotals& all, uint64_t serial);
+  ~LocationPins();
   LocationPins(const LocationPins&) = delete;
   LocationPins& operator=(const LocationPins&) = delete;
 
@@ -29,6 +40,11 @@ class LocationPins {
   void pin(const PinRecord& record, std::span<const ChunkHash> chunks);
   // Whether it was pinned.
   bool drop(ChunkHash chunk);
+
+  // A pin ends then: of several ends the first one is kept in PinTotals::ends.
+  void expectEnd(uint64_t endMs);
+  // It is dealt with.
+  void endReached();
 
   // Chunks with the same record.
   struct Group {
@@ -59,6 +75,7 @@ class LocationPins {
     bool queued = false;
     bool checksHeld = false;  // what is pinned may not be held; until then pins are not looked up
     size_t next = 0;          // place
+    uint64_t nextEndMs = 0;   // of what stays pinned in the places before that; 0: nothing ends
   };
   Sweep sweep;
 
@@ -76,7 +93,9 @@ class LocationPins {
   uint32_t takeGroup(const PinRecord& record);
   void leaveGroup(uint32_t index);
 
-  uint64_t& all_;
+  PinTotals& all_;
+  const uint64_t serial_;
+  uint64_t endMs_ = 0;  // in all_.ends; 0: not there
   size_t size_ = 0;
   PagedArray<Pin, 64> pins_;
   uint32_t freePins_ = 0;            // index + 1 of the first

@@ -75,8 +75,9 @@ void Pins::record(Location& location, const PinRecord& record, std::span<const C
     return std::binary_search(absent.begin(), absent.end(), chunk);
   });
   if (held.empty()) return;
-  tree_.pinsOf(location).pin(record, held);
-  expectEnd(location, record);
+  LocationPins& pins = tree_.pinsOf(location);
+  pins.pin(record, held);
+  if (record.expiresWallMs != 0) pins.expectEnd(record.expiresWallMs);
   write(location, PutPins{location.worker->owner, location.record.id, record, std::move(held)});
 }
 
@@ -88,7 +89,7 @@ void Pins::recovered(Location& location, const PinRecord& record, std::span<cons
     LocationPins& pins = tree_.pinsOf(location);
     pins.pin(record, chunks);
     for (const ChunkHash chunk : absent) pins.drop(chunk);
-    expectEnd(location, record);
+    if (record.expiresWallMs != 0) pins.expectEnd(record.expiresWallMs);
   }
   if (absent.empty()) return;
   batch.steps.emplace_back(DropPins{location.worker->owner, location.record.id, std::move(absent)});
@@ -96,7 +97,6 @@ void Pins::recovered(Location& location, const PinRecord& record, std::span<cons
 
 void Pins::restart() {
   sweeps_.clear();
-  ends_.clear();
   StoreBatch batch;
   for (const auto& [name, instance] : tree_.instances()) {
     for (const auto& [id, worker] : instance->workers) {
@@ -156,26 +156,22 @@ uint32_t Pins::pinnedPrefix(const Worker& worker, std::span<const ChunkHash> chu
   return static_cast<uint32_t>(end - chunks.begin());
 }
 
-void Pins::expectEnd(const Location& location, const PinRecord& record) {
-  if (record.expiresWallMs != 0) ends_.emplace(record.expiresWallMs, location.serial);
-}
-
 void Pins::tick() {
   if (!store_.health().writable) return;
   const uint64_t now = clock_.wallMs();
   for (size_t n = 0; n < kExpiriesPerTick; ++n) {
-    const auto next = ends_.begin();
-    if (next == ends_.end() || next->first > now) break;
-    if (Location* location = tree_.byRef({next->second}); location != nullptr && location->pins) {
-      queueSweep(*location);
-    }
-    ends_.erase(next);
+    const PinEnds& ends = tree_.pinEnds();
+    if (ends.empty() || ends.begin()->first > now) break;
+    Location* const location = tree_.byRef({ends.begin()->second});
+    location->pins->endReached();
+    queueSweep(*location);
   }
 }
 
 void Pins::queueSweep(Location& location) {
   LocationPins::Sweep& sweep = location.pins->sweep;
   sweep.next = 0;
+  sweep.nextEndMs = 0;
   if (!std::exchange(sweep.queued, true)) sweeps_.push_back({location.serial});
 }
 
@@ -196,7 +192,12 @@ bool Pins::sweep(Location& location) {
   std::vector<ChunkHash> over;
   std::vector<ChunkHash> rest;
   pins.forPlaces(state.next, to, [&](ChunkHash chunk, uint32_t group) {
-    (pins.group(group).record.expired(now) ? over : rest).push_back(chunk);
+    const PinRecord& record = pins.group(group).record;
+    const uint64_t end = record.expiresWallMs;
+    const bool isOver = record.expired(now);
+    (isOver ? over : rest).push_back(chunk);
+    if (end == 0 || isOver) return;
+    state.nextEndMs = state.nextEndMs == 0 ? end : std::min(state.nextEndMs, end);
   });
   if (state.checksHeld) {
     keepAbsent(location, rest);
@@ -205,7 +206,10 @@ bool Pins::sweep(Location& location) {
   for (const ChunkHash chunk : over) pins.drop(chunk);
   const bool more = to < pins.places();
   state.next = to;
-  if (!more) state = {};
+  if (!more) {
+    if (state.nextEndMs != 0) pins.expectEnd(state.nextEndMs);
+    state = {};
+  }
   drop(location, std::move(over));
   return more && location.pins != nullptr;
 }

@@ -16,9 +16,7 @@
 
 #include <cstdint>
 #include <deque>
-#include <set>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "core/chunk_index.h"
@@ -63,7 +61,6 @@ class Pins {
   static constexpr size_t kExpiriesPerTick = 1024;
 
  private:
-  void expectEnd(const Location& location, const PinRecord& record);
   void queueSweep(Location& location);
   // Whether places are left.
   bool sweep(Location& location);
@@ -76,7 +73,6 @@ class Pins {
   const ChunkIndex& index_;
   RegistryStore& store_;
   Clock& clock_;
-  std::set<std::pair<uint64_t, uint64_t>> ends_;  // wall clock, serial of the location
   std::deque<LocationRef> sweeps_;
   std::vector<SetId> sets_;  // scratch
 };

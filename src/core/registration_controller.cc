@@ -53,6 +53,11 @@ Error noSuchWorker(std::string_view instance, uint32_t worker) {
                                    "; holdfast-ctl workers shows those that there are"};
 }
 
+std::string describe(const Registration& registration) {
+  return "instance " + quotedForPeople(registration.instance) + " worker " +
+         std::to_string(registration.worker);
+}
+
 uint64_t chunksOf(const Worker& worker) {
   uint64_t chunks = 0;
   for (const auto& location : worker.locations) chunks += location->count;
@@ -85,6 +90,18 @@ void RegistrationController::endSession(Worker& worker) {
 
 std::optional<Error> RegistrationController::notAcceptable(const Registration& registration,
                                                            const Worker* worker) const {
+  const LocationNames& names = tree_.locationNames();
+  const auto newNames = static_cast<size_t>(
+      std::count_if(registration.locations.begin(), registration.locations.end(),
+                    [&](const LocationStatement& one) { return !names.knows(one.location); }));
+  if (names.size() + newNames > kLocationNamesMax) {
+    return Error{ErrorCode::kUnavailable,
+                 describe(registration) + ": " + std::to_string(newNames) +
+                     " of its location names are new, and " + std::to_string(names.size()) +
+                     " of at most " + std::to_string(kLocationNamesMax) +
+                     " are in use; try again later, name the locations of all workers alike, or "
+                     "forget workers that do not come back"};
+  }
   if (worker == nullptr) {
     // A LOST one makes room.
     if (tree_.workers() < options_.workersMax || tree_.workersLost() > 0) return std::nullopt;
@@ -266,15 +283,7 @@ LocationDecision RegistrationController::decide(Worker& worker, const LocationSt
   }
   if (location == nullptr) {
     location = tree_.addLocation(worker, statement.location, nullptr);
-    if (location == nullptr) {
-      answer.kind = DecisionKind::kDiverged;
-      answer.reason = Reason::kRefused;
-      events_.event(EventSink::Level::kWarning,
-                    describe(worker) + ": location '" + statement.location +
-                        "' is not taken: there are " + std::to_string(kLocationNamesMax) +
-                        " distinct location names already");
-      return answer;
-    }
+    HOLDFAST_CHECK(location != nullptr, "names were counted before");
   }
   if (atRegistration || decision.reason != location->reason ||
       decision.action != ResumeAction::kInSync) {

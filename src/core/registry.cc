@@ -47,6 +47,9 @@ std::vector<LimitUse> Registry::limits() const {
       {"workers", tree_.workers(), workersMax_,
        "at the limit LOST ones are forgotten for new ones, and where none is LOST new ones have "
        "to wait; raise --workers-max, or forget those that do not come back"},
+      {"location names", tree_.locationNames().size(), kLocationNamesMax,
+       "at the limit workers with other names have to wait; name the locations of all workers "
+       "alike"},
       {"pins", tree_.pins(), kPinsMax,
        "at the limit pin operations fail; pin with a time to live, or clear what is pinned "
        "(holdfast-ctl pins)"}};

@@ -39,7 +39,8 @@ void RegistryLoader::worker(OwnerId owner, const WorkerRecord& record,
   for (const LocationRecord& stored : locations) {
     Location* location = tree_.addLocation(worker, stored.name, &stored);
     if (location == nullptr) {
-      family.damage = "more distinct location names than " + std::to_string(kLocationNamesMax);
+      family.damage =
+          "more distinct location names in use than " + std::to_string(kLocationNamesMax);
       return;
     }
     Loading loading;

@@ -90,17 +90,12 @@ Worker& RegistryTree::addWorker(Instance& instance, uint32_t worker, OwnerId own
 
 Location* RegistryTree::addLocation(Worker& worker, std::string_view name,
                                     const LocationRecord* stored) {
-  auto id = locationIds_.find(name);
-  if (id == locationIds_.end()) {
-    if (locationNames_.size() == kLocationNamesMax) return nullptr;
-    const auto next = static_cast<uint16_t>(locationNames_.size());
-    locationNames_.emplace_back(name);
-    id = locationIds_.emplace(std::string(name), next).first;
-  }
+  const auto nameId = locationNames_.take(name);
+  if (!nameId) return nullptr;
   auto added = std::make_unique<Location>(heldBudget_);
   added->worker = &worker;
   added->serial = nextSerial_++;
-  added->nameId = id->second;
+  added->nameId = *nameId;
   if (stored != nullptr) {
     added->record = *stored;
   } else {
@@ -134,6 +129,7 @@ void RegistryTree::removeLocation(Location& location) {
   dropBuilding(location);
   discardHolder(location.holder);
   memberships_ -= location.count;
+  locationNames_.drop(location.nameId);
   locationsBySerial_.erase(location.serial);
   auto& all = location.worker->locations;
   all.erase(std::find_if(all.begin(), all.end(),

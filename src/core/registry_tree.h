@@ -16,6 +16,7 @@
 #include "core/clock.h"
 #include "core/held_reports.h"
 #include "core/limits.h"
+#include "core/location_names.h"
 #include "core/location_pins.h"
 #include "core/messages.h"
 #include "core/prefix_match.h"
@@ -199,7 +200,7 @@ class RegistryTree {
   // Adds without writing; the caller writes the records.
   Instance& addInstance(std::string_view instance, OwnerId owner);
   Worker& addWorker(Instance& instance, uint32_t worker, OwnerId owner);
-  // A holder, the smallest free location id; nullptr above kLocationNamesMax distinct names.
+  // A holder, the smallest free location id; nullptr above kLocationNamesMax distinct names in use.
   Location* addLocation(Worker& worker, std::string_view name, const LocationRecord* stored);
 
   // Removal: the holder leaves look-ups at once and is retired as soon as the index takes it.
@@ -245,15 +246,18 @@ class RegistryTree {
   void changeMemberships(int64_t by) { memberships_ += static_cast<uint64_t>(by); }
 
   // Of all locations.
-  uint64_t pins() const { return pins_; }
+  uint64_t pins() const { return pinTotals_.pins; }
+  const PinEnds& pinEnds() const { return pinTotals_.ends; }
   // Made where there are none yet: the caller pins something.
   LocationPins& pinsOf(Location& location) {
-    if (location.pins == nullptr) location.pins = std::make_unique<LocationPins>(pins_);
+    if (location.pins == nullptr) {
+      location.pins = std::make_unique<LocationPins>(pinTotals_, location.serial);
+    }
     return *location.pins;
   }
 
   const HolderDirectory& directory() const { return directory_; }
-  std::string_view locationName(uint16_t nameId) const { return locationNames_[nameId]; }
+  const LocationNames& locationNames() const { return locationNames_; }
   const std::string& defaultModel() const { return defaultModel_; }
   uint64_t salt(std::string_view model) const;
 
@@ -272,7 +276,7 @@ class RegistryTree {
   const std::string defaultModel_;
   // These two outlive the locations.
   HeldBudget heldBudget_;
-  uint64_t pins_ = 0;
+  PinTotals pinTotals_;
   std::map<std::string, std::unique_ptr<Instance>, std::less<>> instances_;
   std::vector<Instance*> instancesBySlot_;
   std::vector<uint32_t> freeInstanceSlots_;
@@ -283,8 +287,7 @@ class RegistryTree {
   std::deque<SessionId> supersededSessions_;  // the newest kSupersededSessionsMax
   std::unordered_map<uint64_t, Location*> locationsBySerial_;
   uint64_t nextSerial_ = 1;
-  std::vector<std::string> locationNames_;
-  std::map<std::string, uint16_t, std::less<>> locationIds_;
+  LocationNames locationNames_;
   HolderDirectory directory_;
   std::deque<HolderId> waitingRetirements_;
   SessionObserver* observer_ = nullptr;

@@ -42,9 +42,10 @@ void compare(const LocationPins& pins, const std::map<ChunkHash, PinRecord>& mod
 
 TEST(LocationPins, EqualAPlainMap) {
   forRandomSequences(2'000, [](Random& random) {
-    uint64_t all = 7;
+    PinTotals all;
+    all.pins = 7;
     {
-      LocationPins pins(all);
+      LocationPins pins(all, 1);
       std::map<ChunkHash, PinRecord> model;
       const uint64_t universe = 4 + below(random, 200);
       for (uint64_t n = below(random, 60); n > 0; --n) {
@@ -62,10 +63,10 @@ TEST(LocationPins, EqualAPlainMap) {
           ASSERT_EQ(pins.drop(chunk), model.erase(chunk) == 1);
         }
         compare(pins, model, universe);
-        ASSERT_EQ(all, 7 + model.size());
+        ASSERT_EQ(all.pins, 7 + model.size());
       }
     }
-    ASSERT_EQ(all, 7u) << "what is destroyed is not counted any more";
+    ASSERT_EQ(all.pins, 7u) << "what is destroyed is not counted any more";
   });
 }
 

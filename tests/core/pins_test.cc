@@ -145,6 +145,25 @@ TEST_F(PinsTest, EndInTime) {
   EXPECT_THAT(pinned(), ElementsAre(3));
 }
 
+TEST_F(PinsTest, PinnedAgainAndAgainTheyLeaveNothingBehind) {
+  holding({1, 2});
+  for (uint64_t n = 0; n < 1000; ++n) pin({1}, clock_.nowMs + 1'000'000 - n, "renewed");
+  pin({2}, clock_.nowMs + 2'000'000, "later");
+  EXPECT_EQ(registry_->tree().pinEnds().size(), 1u) << "one for a location";
+  clock_.nowMs += 1'000'000;
+  registry_->tick();
+  work();
+  EXPECT_THAT(pinned(), ElementsAre(2));
+  EXPECT_EQ(registry_->tree().pinEnds().size(), 1u) << "the one that is left still ends";
+  clock_.nowMs += 1'000'000;
+  registry_->tick();
+  work();
+  EXPECT_THAT(pinned(), IsEmpty());
+  pin({1}, clock_.nowMs + 1'000);
+  ASSERT_TRUE(registry_->registration().forget("a", 0).ok());
+  EXPECT_TRUE(registry_->tree().pinEnds().empty());
+}
+
 TEST_F(PinsTest, EndWithAnotherProcessButNotWithAnotherConnection) {
   holding({1, 2});
   pin({1, 2});

@@ -102,6 +102,54 @@ TEST_F(RegistryTest, TheLastWorkerOfAnInstanceMakesRoomForAnotherRankOfIt) {
   EXPECT_EQ(registry_->tree().findWorker("a", 1)->locations[0]->count, 1u);
 }
 
+// Pods come and go, each with location names of its own.
+TEST_F(RegistryTest, LocationNamesAreGivenBackWithTheLastLocationThatHasThem) {
+  const auto pod = [](uint64_t n) {
+    Registration message = registration("pod", static_cast<uint32_t>(n % 2), n + 1);
+    message.locations.clear();
+    for (uint64_t i = 0; i < kLocationsPerWorkerMax - 1; ++i) {
+      const std::string name = "disk-" + std::to_string(n) + "-" + std::to_string(i);
+      message.locations.push_back({name, n + 1, true, 0, 0, {}, 1});
+    }
+    message.locations.push_back({"gpu", n + 1, true, 0, 0, {}, 1});
+    return message;
+  };
+  for (uint64_t n = 0; n * kLocationsPerWorkerMax < 2 * kLocationNamesMax; ++n) {
+    const SessionId session = registered(pod(n));
+    ASSERT_EQ(report(session, 1, {n}, n + 1, "gpu").value(), ReportOutcome::kApplied);
+    const auto found = registry_->kv().lookup("", {&n, 1});
+    ASSERT_EQ(found.value().size(), 1u);
+    ASSERT_EQ(found.value()[0].location, "gpu");
+    settle();
+    registry_->work();
+  }
+  EXPECT_EQ(registry_->tree().locationNames().size(), 2 * (kLocationsPerWorkerMax - 1) + 1);
+}
+
+TEST_F(RegistryTest, MoreLocationNamesThanThereAreNumbersForHaveToWait) {
+  options_.lifeCycle.workersMax = 2 * kLocationNamesMax / kLocationsPerWorkerMax;
+  open({});
+  const auto named = [](uint32_t rank, const std::string& prefix) {
+    Registration message = registration("a", rank, rank + 1);
+    message.locations.clear();
+    for (size_t i = 0; i < kLocationsPerWorkerMax; ++i) {
+      message.locations.push_back({prefix + std::to_string(i), 11, true, 0, 0, {}, 1});
+    }
+    return message;
+  };
+  const auto full = static_cast<uint32_t>(kLocationNamesMax / kLocationsPerWorkerMax);
+  std::vector<SessionId> sessions;
+  for (uint32_t rank = 0; rank < full; ++rank) {
+    sessions.push_back(registered(named(rank, std::to_string(rank) + "/")));
+  }
+  registry_->tick();
+  EXPECT_TRUE(events_.said("location names: 65536 of at most 65536"));
+  expectRegistrationRefused("location names", named(full, "x"), ErrorCode::kUnavailable);
+  registered(named(full, "7/"));
+  ASSERT_TRUE(registry_->registration().deregister(sessions[0]).ok());
+  registered(named(full + 1, "x"));
+}
+
 TEST_F(RegistryTest, ALimitIsSaidBeforeItIsReachedOnceUntilItIsFarAgain) {
   options_.lifeCycle.workersMax = 10;
   open({});

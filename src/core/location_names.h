@@ -1,0 +1,39 @@
+// Location names as small numbers. A name is known while some location has it; then its number is
+// another name's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace holdfast {
+
+class LocationNames {
+ public:
+  // For one location more; empty where kLocationNamesMax distinct names are in use.
+  std::optional<uint16_t> take(std::string_view name);
+  // One location less has the name with this number.
+  void drop(uint16_t id);
+
+  bool knows(std::string_view name) const { return ids_.contains(name); }
+  // Distinct names in use.
+  size_t size() const { return ids_.size(); }
+  // Of a number in use; valid as long as it is.
+  std::string_view name(uint16_t id) const { return names_[id].text; }
+
+ private:
+  struct Name {
+    std::string text;
+    uint32_t locations = 0;
+  };
+
+  std::vector<Name> names_;
+  std::vector<uint16_t> free_;
+  std::map<std::string, uint16_t, std::less<>> ids_;
+};
+
+}  // namespace holdfast
