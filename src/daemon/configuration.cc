@@ -26,7 +26,10 @@ fleet for anything again.)";
 
 constexpr const char* kFooter = R"(Examples:
   holdfastd --data-dir /var/lib/holdfast
-      the store in that directory (created if missing), clients at 127.0.0.1:7440
+      the store in that directory, or a new one if it is empty, clients at 127.0.0.1:7440
+  holdfastd --data-dir /mnt/disk1/holdfast --create
+      the first time, on a disk of its own: a directory below the mount point, so that later starts
+      without --create refuse as long as the disk is not mounted
   holdfastd --data-dir /var/lib/holdfast --listen unix:/run/holdfast.sock --listen '[::1]:7440'
       a Unix socket and IPv6 loopback instead
   holdfastd --config /etc/holdfast.toml
@@ -50,7 +53,8 @@ addresses and Unix sockets are accepted.
 Exit codes:
   0  ended by SIGTERM or SIGINT, everything written
   2  the command line, environment or configuration file is wrong
-  3  the data directory cannot be opened (in use, not writable, damaged, of a newer version)
+  3  the data directory cannot be opened (missing, of something else, in use, not writable,
+     damaged, of a newer version)
   4  an address cannot be listened on
   5  the disk lost what had been confirmed, or what was queued at the end could not be written
   6  the log that --capture asks for cannot be begun)";
@@ -91,6 +95,11 @@ void addOptions(CLI::App& app, Configuration& c, Texts& t) {
   app.add_option("--data-dir", c.dataDir, "Directory of the store; one controller each. Required")
       ->type_name("DIR")
       ->required()
+      ->group(store);
+  app.add_flag("--create", c.create,
+               "Make that directory if there is none. Without it there must be one, so that no "
+               "start takes a disk that is not mounted for a new store; an empty directory gets a "
+               "new store in any case")
       ->group(store);
   app.add_option("--wal-sync", t.walSync,
                  "When the log reaches the disk: 'interval', 'always' (before a report counts as "

@@ -28,6 +28,7 @@ enum class LogFormat { kText, kJson };
 
 struct Configuration {
   std::string dataDir;
+  bool create = false;
   std::vector<std::string> listen = {"127.0.0.1:7440"};
 
   HashSettings hashing;

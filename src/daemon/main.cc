@@ -99,6 +99,7 @@ void logFromStore(LogLevel level, const std::string& text) {
 StoreOptions storeOptions(const Configuration& configuration, Wakeup& wakeup) {
   StoreOptions options;
   options.dataDir = configuration.dataDir;
+  options.create = configuration.create;
   options.walSync = configuration.walSync;
   options.syncInterval = std::chrono::milliseconds(configuration.walSyncIntervalMs);
   options.syncedWriteInterval = kSyncedWriteInterval;

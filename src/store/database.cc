@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "core/check.h"
+#include "store/directory_guard.h"
 #include "store/file_limit.h"
 #include "store/give_way.h"
 #include "store/keys.h"
@@ -46,10 +47,6 @@ class ForwardingLogger : public rocksdb::Logger {
  private:
   const StoreOptions& options_;
 };
-
-std::string lockPath(const StoreOptions& options) {
-  return options.dataDir + "/LOCK";
-}
 
 // What a damaged or missing table file makes of an open.
 bool speaksOfDamage(const rocksdb::Status& status) {
@@ -84,7 +81,8 @@ class Database::Listener : public rocksdb::EventListener {
 
 Database::Database(const StoreOptions& options)
     : options_(options),
-      gate_(options.fileSystem, options.dataDir),
+      directory_(options),
+      gate_(std::make_shared<DirectoryGuard>(options.fileSystem, directory_), options.dataDir),
       listener_(std::make_shared<Listener>()),
       logger_(std::make_shared<ForwardingLogger>(options)),
       writeBuffers_(std::make_shared<rocksdb::WriteBufferManager>(options.writeBufferBytes)) {
@@ -132,43 +130,6 @@ rocksdb::ColumnFamilyOptions Database::familyOptions(const std::string& name) co
   family.target_file_size_base = kTableFileBytes;
   family.disable_auto_compactions = migrating_ || uncompacted_.contains(name);
   return family;
-}
-
-std::string Database::prepareDirectory() {
-  const std::string& dir = options_.dataDir;
-  std::error_code error;
-  std::filesystem::create_directories(dir, error);
-  if (error) {
-    return "cannot create the data directory " + dir + ": " + error.message() +
-           "; check the path and its permissions";
-  }
-  rocksdb::FileLock* lock = nullptr;
-  const rocksdb::Status locked = gate_.LockFile(lockPath(options_), &lock);
-  if (!locked.ok()) {
-    const std::string what = locked.ToString();
-    const bool taken = what.find("While lock file") != std::string::npos ||
-                       what.find("lock hold by current process") != std::string::npos;
-    if (taken) {
-      return "the data directory " + dir + " is in use by another process, which holds the lock " +
-             lockPath(options_) + "; stop that process or choose another directory";
-    }
-    return "cannot write to the data directory " + dir + ": " + what +
-           "; check its owner, its permissions and the space on the disk";
-  }
-  gate_.UnlockFile(lock);
-  if (gate_.FileExists(dir + "/CURRENT").ok()) return "";
-  // RocksDB would start a new store over the remains of another.
-  std::vector<std::string> files;
-  gate_.GetChildren(dir, &files);
-  for (const std::string& file : files) {
-    if (file.ends_with(".sst") || file.ends_with(".log")) {
-      return "the data directory " + dir + " holds data (" + file +
-             ") but no file CURRENT, so it is not a whole store; restore it or choose another "
-             "directory";
-    }
-  }
-  created_ = true;
-  return "";
 }
 
 rocksdb::Status Database::openFiles(bool mayCreate) {
@@ -241,7 +202,8 @@ void Database::closeFiles() {
 
 std::string Database::open() {
   raiseFileLimit();
-  if (std::string error = prepareDirectory(); !error.empty()) return error;
+  if (std::string error = directory_.open(gate_); !error.empty()) return error;
+  created_ = !directory_.holdsStore();
   rocksdb::Status status = openFiles(created_);
   if (!status.ok() && speaksOfDamage(status)) {
     log(LogLevel::kWarning, "the store in " + options_.dataDir + " is damaged (" +
@@ -278,6 +240,7 @@ std::string Database::open() {
       return "cannot create families in " + options_.dataDir + ": " + status.ToString();
     }
   }
+  if (uint64_t log = 0; currentLog(&log).ok()) directory_.removeRemains(gate_, log);
   return "";
 }
 
@@ -391,18 +354,20 @@ void Database::quarantine(FamilyIndex family) {
 }
 
 rocksdb::Status Database::probe() {
-  const std::string file = options_.dataDir + "/probe.tmp";
+  if (rocksdb::Status reached = directory_.check(); !reached.ok()) return reached;
+  const std::string file = options_.dataDir + "/" + kProbeFile;
   const rocksdb::Status status =
       rocksdb::WriteStringToFile(&gate_, std::string(kProbeBytes, '.'), file, true);
   gate_.DeleteFile(file);
   return status;
 }
 
-uint64_t Database::currentLog() const {
+rocksdb::Status Database::currentLog(uint64_t* number) const {
+  if (rocksdb::Status reached = directory_.check(); !reached.ok()) return reached;
   std::unique_ptr<rocksdb::LogFile> log;
-  const rocksdb::Status status = db_->GetCurrentWalFile(&log);
-  HOLDFAST_CHECK(status.ok(), "%s", status.ToString().c_str());
-  return log->LogNumber();
+  rocksdb::Status status = db_->GetCurrentWalFile(&log);
+  if (status.ok()) *number = log->LogNumber();
+  return status;
 }
 
 std::string Database::logPath(uint64_t number) const {
@@ -420,7 +385,8 @@ rocksdb::Status Database::syncDirectory() {
 }
 
 rocksdb::Status Database::reopen() {
-  close();
+  dropLeases();
+  closeFiles();
   for (const std::string& name : listener_->take()) {
     log(LogLevel::kError, "family " + name + " is damaged and kept from compaction from now on");
     uncompacted_.insert(name);
@@ -431,6 +397,7 @@ rocksdb::Status Database::reopen() {
 void Database::close() {
   dropLeases();
   closeFiles();
+  directory_.close();
 }
 
 void Database::dropLeases() {

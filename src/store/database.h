@@ -18,6 +18,7 @@
 
 #include "core/result.h"
 #include "store/compaction_gate.h"
+#include "store/data_directory.h"
 #include "store/record_codec.h"
 #include "store/rocks_store.h"
 
@@ -73,8 +74,10 @@ class Database {
 
   // Whether the disk takes data: writes, syncs and deletes a file of kProbeBytes.
   rocksdb::Status probe();
+  // Whether the directory is still the one that was opened. Any thread.
+  rocksdb::Status checkDirectory() const { return directory_.check(); }
   // The write-ahead log, for who syncs it under a lease.
-  uint64_t currentLog() const;
+  rocksdb::Status currentLog(uint64_t* number) const;
   std::string logPath(uint64_t number) const;
   rocksdb::Status syncDirectory();
   rocksdb::FileSystem& files() const { return *gate_.GetFileSystem(); }
@@ -109,7 +112,6 @@ class Database {
 
   rocksdb::DBOptions dbOptions() const;
   rocksdb::ColumnFamilyOptions familyOptions(const std::string& name) const;
-  std::string prepareDirectory();
   rocksdb::Status openFiles(bool mayCreate);
   std::string checkFormat();
   std::string migrate();
@@ -121,6 +123,7 @@ class Database {
   void log(LogLevel level, const std::string& message) const;
 
   const StoreOptions& options_;
+  DataDirectory directory_;
   CompactionGate gate_;
   std::shared_ptr<Listener> listener_;
   std::shared_ptr<rocksdb::Logger> logger_;

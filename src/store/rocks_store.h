@@ -51,6 +51,8 @@ struct MigrationProgress {
 
 struct StoreOptions {
   std::string dataDir;
+  // Makes the directory where there is none. A store is made in an empty directory in any case.
+  bool create = false;
   // Where a store of an older format is copied to before it is brought to this program's: a new
   // directory on the same disk. Empty: it is not copied.
   std::string checkpointBeforeMigration;
@@ -115,8 +117,8 @@ struct StoreStatistics {
 
 class RocksStore : public RegistryStore {
  public:
-  // Opens the store in options.dataDir, creating directory and store where there is none. The
-  // error says what is wrong, where, and what to do.
+  // Opens the store in options.dataDir, or makes one there if the directory is empty. The error
+  // says what is wrong, where, and what to do.
   static Result<std::unique_ptr<RocksStore>> open(StoreOptions options);
 
   // close(), unless that was called.

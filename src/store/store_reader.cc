@@ -1,11 +1,9 @@
 #include "store/store_reader.h"
 
-#include <fcntl.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/table.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -13,6 +11,7 @@
 #include <utility>
 
 #include "migrations/migrations.h"
+#include "store/data_directory.h"
 #include "store/database.h"
 #include "store/file_limit.h"
 #include "store/iterate.h"
@@ -31,18 +30,6 @@ class Silent : public rocksdb::Logger {
   using Logger::Logv;
   void Logv(const char*, va_list) override {}
 };
-
-// A file lock of another process on the store, as RocksDB takes it.
-bool lockedByAnother(const std::string& dataDir) {
-  const int file = ::open((dataDir + "/LOCK").c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return false;
-  struct flock lock = {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  const bool asked = fcntl(file, F_GETLK, &lock) == 0;
-  ::close(file);
-  return asked && lock.l_type != F_UNLCK;
-}
 
 // What a damaged or missing table file makes of an open.
 bool speaksOfDamage(const rocksdb::Status& status) {
@@ -187,7 +174,7 @@ Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& dataDi
   for (int attempt = 1;; ++attempt) {
     auto parts = std::make_unique<Parts>();
     parts->dataDir = dataDir;
-    parts->besideWriter = lockedByAnother(dataDir);
+    parts->besideWriter = DataDirectory::inUse(dataDir);
     if (const std::string problem = parts->files.pin(dataDir); !problem.empty()) {
       return cannotOpen(dataDir, problem);
     }

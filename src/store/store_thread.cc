@@ -465,10 +465,10 @@ bool StoreThread::pause(std::chrono::milliseconds time) {
 bool StoreThread::standStill(rocksdb::Status status) {
   for (;;) {
     const bool full = status.IsNoSpace();
-    const std::string reason = "cannot write to the store in " + options_.dataDir + ": " +
-                               status.ToString() +
-                               (full ? "; free space on that disk" : "; check the disk") +
-                               ". Writes wait and go on by themselves";
+    const std::string reason =
+        "cannot write to the store in " + options_.dataDir + ": " + status.ToString() +
+        (full ? "; free space on that disk" : "; check the disk, its mount and its permissions") +
+        ". Writes wait and go on by themselves";
     if (failures_ == 0) log(LogLevel::kError, reason);
     completions_.health({false, reason});
     completions_.post();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "migrations/migrations.h"
+#include "store/data_directory.h"
 #include "store/database.h"
 #include "store/file_limit.h"
 #include "store/slices.h"
@@ -43,7 +44,14 @@ rocksdb::WriteOptions unlogged() {
 }  // namespace
 
 struct StoreWriter::Parts {
-  std::string dataDir;
+  explicit Parts(const std::string& path) : dataDir(path) {
+    storeOptions.dataDir = path;
+    storeOptions.create = true;
+  }
+
+  const std::string dataDir;
+  StoreOptions storeOptions;
+  DataDirectory directory{storeOptions};
   FormatRecord format;
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families;
@@ -79,11 +87,9 @@ Result<std::unique_ptr<StoreWriter>> StoreWriter::create(const std::string& data
     return Error{ErrorCode::kRefused,
                  dataDir + " exists and is not empty; name a directory that is new"};
   }
-  fs::create_directories(dataDir, error);
-  if (error) {
-    return Error{ErrorCode::kUnavailable, "cannot create the directory " + dataDir + ": " +
-                                              error.message() +
-                                              "; check the path and its permissions"};
+  auto parts = std::make_unique<Parts>(dataDir);
+  if (std::string problem = parts->directory.open(*rocksdb::Env::Default()); !problem.empty()) {
+    return Error{ErrorCode::kUnavailable, std::move(problem)};
   }
   raiseFileLimit();
   rocksdb::Options options;
@@ -95,8 +101,6 @@ Result<std::unique_ptr<StoreWriter>> StoreWriter::create(const std::string& data
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.info_log_level = rocksdb::InfoLogLevel::ERROR_LEVEL;
-  auto parts = std::make_unique<Parts>();
-  parts->dataDir = dataDir;
   parts->format = format;
   parts->format.version = newestFormat();
   rocksdb::DB* opened = nullptr;

@@ -9,6 +9,8 @@ namespace holdfast {
 namespace {
 
 constexpr std::chrono::seconds kMeasureInterval{5};
+// Between looks at the directory where nothing is synced in intervals.
+constexpr std::chrono::seconds kLookInterval{1};
 
 int64_t nowMs() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -28,7 +30,7 @@ WalSyncer::~WalSyncer() {
 
 void WalSyncer::start() {
   measure();
-  log_ = database_.currentLog();
+  if (uint64_t log = 0; database_.currentLog(&log).ok()) log_ = log;
   thread_ = std::thread([this] { run(); });
 }
 
@@ -44,6 +46,8 @@ rocksdb::Status WalSyncer::stop() {
 }
 
 void WalSyncer::committed(bool synced) {
+  // Only once: there was none yet, since the disk was full at the start.
+  if (uint64_t log = 0; log_ == 0 && database_.currentLog(&log).ok()) log_ = log;
   const std::lock_guard lock(ageMutex_);
   int64_t& since = syncing_ ? missedSinceMs_ : unsyncedSinceMs_;
   if (synced) {
@@ -65,14 +69,13 @@ void WalSyncer::run() {
   giveWay(kNiceOfWrites);
   const auto interval = options_.walSync == WalSync::kInterval
                             ? std::max(options_.syncInterval, std::chrono::milliseconds(1))
-                            : std::chrono::milliseconds(kMeasureInterval);
+                            : std::chrono::milliseconds(kLookInterval);
   std::unique_lock lock(mutex_);
   while (!stopWanted_.wait_for(lock, interval, [this] { return stopping_; })) {
     lock.unlock();
-    if (options_.walSync == WalSync::kInterval) {
-      const rocksdb::Status status = sync();
-      if (!status.ok()) failed_(status);
-    }
+    rocksdb::Status status = database_.checkDirectory();
+    if (status.ok() && options_.walSync == WalSync::kInterval) status = sync();
+    if (!status.ok()) failed_(status);
     if (Clock::now() >= nextMeasure_) {
       measure();
       if (const auto lease = database_.lease()) database_.resumeCompactions();
@@ -100,7 +103,9 @@ rocksdb::Status WalSyncer::sync() {
 }
 
 rocksdb::Status WalSyncer::syncLogs() {
-  const uint64_t newest = database_.currentLog();
+  uint64_t newest = 0;
+  const rocksdb::Status known = database_.currentLog(&newest);
+  if (!known.ok()) return known;
   rocksdb::FileSystem& files = database_.files();
   const rocksdb::IOOptions io;
   bool newFile = false;

@@ -1,5 +1,6 @@
 // Brings the write-ahead log to stable storage in intervals, beside the store thread, so that
-// ingest does not wait for the disk. Also looks after the size of the directory.
+// ingest does not wait for the disk. Also looks after the directory: its size, and whether it is
+// still there, since what is written to deleted files fails nowhere.
 //
 // It syncs the log's files itself: DB::SyncWAL() beside a write that has just failed runs into an
 // assertion of RocksDB, as Debian builds it.
@@ -23,7 +24,7 @@ namespace holdfast {
 
 class WalSyncer {
  public:
-  // `failed` is called on this thread.
+  // `failed` is called on this thread, again and again while it lasts.
   WalSyncer(const StoreOptions& options, Database& database,
             std::function<void(const rocksdb::Status&)> failed);
   ~WalSyncer();
@@ -58,8 +59,9 @@ class WalSyncer {
   bool syncing_ = false;
   std::atomic<uint64_t> bytesOnDisk_{0};
   Clock::time_point nextMeasure_;
-  // The newest log that was synced, kept open so that no error of writing it back is missed.
-  uint64_t log_ = 0;
+  // The newest log that was synced, kept open so that no error of writing it back is missed. Before
+  // that the one of the first write; 0: nothing was written yet.
+  std::atomic<uint64_t> log_{0};
   std::unique_ptr<rocksdb::FSRandomRWFile> file_;
   std::mutex mutex_;
   std::condition_variable stopWanted_;

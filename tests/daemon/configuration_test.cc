@@ -29,7 +29,7 @@ class ConfigurationTest : public DaemonTest {
 TEST_F(ConfigurationTest, HelpTeachesAndVersionIsKnown) {
   const CommandResult help = runCommand(std::string(HOLDFASTD) + " --help");
   EXPECT_EQ(help.exitCode, 0);
-  for (const char* part : {"Examples:", "--data-dir", "--listen", "HOLDFAST_LISTEN",
+  for (const char* part : {"Examples:", "--data-dir", "--create", "--listen", "HOLDFAST_LISTEN",
                            "Exit codes:", "holdfast-ctl status"}) {
     EXPECT_THAT(help.output, HasSubstr(part));
   }
@@ -67,7 +67,7 @@ TEST_F(ConfigurationTest, RefusesWhatItDoesNotUnderstand) {
     EXPECT_THAT(lastLog(), HasSubstr(one.says));
     EXPECT_THAT(lastLog(), HasSubstr("holdfastd --help"));
   }
-  EXPECT_FALSE(std::filesystem::exists(data));
+  EXPECT_TRUE(std::filesystem::is_empty(data));
 }
 
 TEST_F(ConfigurationTest, ReadsAFile) {

@@ -140,6 +140,7 @@ DaemonTest::DaemonTest() {
   std::filesystem::permissions(
       directory, std::filesystem::perms::others_exec | std::filesystem::perms::others_read,
       std::filesystem::perm_options::add);
+  std::filesystem::create_directory(dataDir());
 }
 
 DaemonTest::~DaemonTest() {

@@ -63,7 +63,7 @@ CommandResult ctl(const std::string& controller, const std::string& arguments);
 uint64_t statusNumber(const std::string& controller, const std::string& key);
 std::string statusText(const std::string& controller, const std::string& key);
 
-// A directory for the daemon's data, its log and its socket.
+// A directory with an empty one for the daemon's data, its log and its socket.
 class DaemonTest : public testing::Test {
  protected:
   DaemonTest();

@@ -33,7 +33,8 @@ class FullDiskTest : public DaemonTest {
   }
 
   DaemonStart onDisk() const {
-    return {.arguments = {"--data-dir", (disk_ / "data").string(), "--listen", "127.0.0.1:0"},
+    return {.arguments = {"--data-dir", (disk_ / "data").string(), "--listen", "127.0.0.1:0",
+                          "--create"},
             .environment = {}};
   }
   // Takes all the room but this.

@@ -18,9 +18,11 @@ namespace {
 
 using testing::AnyOf;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr int kStore = 3;
 constexpr int kListen = 4;
+constexpr int kFatal = 5;
 
 class StartTest : public DaemonTest {
  protected:
@@ -69,7 +71,6 @@ class StartTest : public DaemonTest {
 };
 
 TEST_F(StartTest, RefusesADirectoryThatIsNotWritable) {
-  std::filesystem::create_directory(dataDir());
   std::filesystem::permissions(
       dataDir(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec |
                      std::filesystem::perms::others_read | std::filesystem::perms::others_exec);
@@ -81,6 +82,7 @@ TEST_F(StartTest, RefusesADirectoryThatIsNotWritable) {
 }
 
 TEST_F(StartTest, RefusesADirectoryThatIsAFile) {
+  std::filesystem::remove(dataDir());
   std::ofstream(dataDir()) << "something";
   EXPECT_EQ(exitCodeOf(onDataDir()), kStore);
   EXPECT_THAT(lastLog(), HasSubstr(dataDir()));
@@ -91,6 +93,68 @@ TEST_F(StartTest, RefusesASecondDaemonOnTheDirectory) {
   EXPECT_EQ(exitCodeOf(onDataDir()), kStore);
   EXPECT_THAT(lastLog(), HasSubstr("LOCK"));
   EXPECT_EQ(ctl(first->address(), "status").exitCode, 0);
+}
+
+TEST_F(StartTest, RefusesASecondDaemonEvenIfTheLockFileIsDeleted) {
+  const auto first = start(onDataDir());
+  fill(first->address());
+  std::filesystem::remove(dataDir() + "/LOCK");
+  EXPECT_EQ(exitCodeOf(onDataDir()), kStore);
+  EXPECT_THAT(lastLog(), HasSubstr("in use by another process"));
+  // What reads beside a controller still knows that there is one.
+  const std::string inspect = std::string(HOLDFAST_INSPECT) + " ";
+  EXPECT_THAT(runCommand(inspect + "migrate --dry-run --json " + dataDir()).output,
+              HasSubstr("\"inUse\": true"));
+  EXPECT_NE(runCommand(inspect + "import " + dataDir() + " </dev/null").exitCode, 0);
+  // And when it is killed, nothing is in the way of the next.
+  first->signal(SIGKILL);
+  first->wait();
+  EXPECT_EQ(statusNumber(start(onDataDir())->address(), "memberships"), 100'000u);
+}
+
+TEST_F(StartTest, MakesNoStoreWhereOneWasExpected) {
+  std::filesystem::remove(dataDir());
+  EXPECT_EQ(exitCodeOf(onDataDir()), kStore);
+  EXPECT_THAT(lastLog(), HasSubstr("there is no data directory " + dataDir()));
+  EXPECT_THAT(lastLog(), HasSubstr("--create"));
+  EXPECT_FALSE(std::filesystem::exists(dataDir()));
+
+  std::filesystem::create_directory(dataDir());
+  std::ofstream(dataDir() + "/notes.txt") << "of something else";
+  for (const std::vector<std::string>& more : {std::vector<std::string>(), {"--create"}}) {
+    EXPECT_EQ(exitCodeOf(onDataDir(more)), kStore);
+    EXPECT_THAT(lastLog(), HasSubstr("notes.txt"));
+  }
+  // Nothing was left there.
+  std::filesystem::remove(dataDir() + "/notes.txt");
+  EXPECT_TRUE(std::filesystem::is_empty(dataDir()));
+}
+
+TEST_F(StartTest, MakesAStoreWhereItIsAskedTo) {
+  std::filesystem::create_directory(dataDir() + "/lost+found");  // the root of a disk
+  EXPECT_THAT(start(onDataDir())->log(), HasSubstr("created a new store"));
+  std::filesystem::remove_all(dataDir());
+  EXPECT_THAT(start(onDataDir({"--create"}))->log(), HasSubstr("created a new store"));
+  EXPECT_THAT(start(onDataDir({"--create"}))->log(), Not(HasSubstr("created a new store")));
+}
+
+TEST_F(StartTest, StandsStillWhenTheDirectoryIsRemoved) {
+  const auto daemon = start(onDataDir());
+  const std::string address = daemon->address();
+  fill(address);
+  std::filesystem::remove_all(dataDir());
+  ASSERT_TRUE(eventually([&]() { return statusText(address, "storeWritable") == "false"; }));
+  EXPECT_THAT(statusText(address, "storeReason"), HasSubstr("the data directory"));
+  // It answers from memory, and refuses what needs the directory.
+  EXPECT_EQ(statusNumber(address, "memberships"), 100'000u);
+  EXPECT_EQ(ctl(address, "lookup --hashes 1").exitCode, 0);
+  const CommandResult backup = ctl(address, "backup " + (directory / "backup").string());
+  EXPECT_NE(backup.exitCode, 0);
+  EXPECT_THAT(backup.output, HasSubstr(dataDir()));
+  EXPECT_NE(ctl(address, "capture on " + (directory / "capture").string()).exitCode, 0);
+  daemon->signal(SIGTERM);
+  EXPECT_EQ(daemon->wait(), kFatal) << daemon->log();
+  EXPECT_FALSE(std::filesystem::exists(dataDir()));
 }
 
 TEST_F(StartTest, RefusesANewerFormat) {
@@ -179,7 +243,7 @@ TEST_F(StartTest, LeavesTheSocketOfALivingDaemonAlone) {
   const std::string socket = "unix:" + (directory / "s").string();
   const auto first = start(onDataDir({"--listen", socket}));
   const DaemonStart second{
-      .arguments = {"--data-dir", (directory / "other").string(), "--listen", socket},
+      .arguments = {"--data-dir", (directory / "other").string(), "--create", "--listen", socket},
       .environment = {}};
   EXPECT_EQ(exitCodeOf(second), kListen);
   EXPECT_THAT(lastLog(), HasSubstr("another process listens there"));

@@ -19,7 +19,7 @@ fail() {
   exit 1
 }
 startDaemon() {
-  "$daemon" --data-dir "$work/${1:-data}" --heartbeat-interval 500ms --listen "$address" >>"$work/daemon.log" 2>&1 &
+  "$daemon" --data-dir "$work/${1:-data}" --create --heartbeat-interval 500ms --listen "$address" >>"$work/daemon.log" 2>&1 &
   daemonPid=$!
 }
 # Waits up to a minute for a line of a file.

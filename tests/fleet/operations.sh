@@ -23,7 +23,7 @@ fail() {
   exit 1
 }
 startDaemon() {
-  "$daemon" --data-dir "$work/data" --heartbeat-interval 500ms --listen "$address" >>"$work/daemon.log" 2>&1 &
+  "$daemon" --data-dir "$work/data" --create --heartbeat-interval 500ms --listen "$address" >>"$work/daemon.log" 2>&1 &
   daemonPid=$!
   for ((i = 0; i < 600; ++i)); do
     [[ $(grep -c 'ready on' "$work/daemon.log") -ge $1 ]] && return

@@ -61,6 +61,7 @@ StoreGrower::StoreGrower(const std::string& dataDir, uint64_t seed)
     : random_(seed), world_(std::make_unique<World>()) {
   StoreOptions options;
   options.dataDir = dataDir;
+  options.create = true;
   options.familiesFree = 12;
   options.walBytesMax = size_t{1} << 20;  // RocksDB allocates as much ahead
   options.createdBy = "store grower \"1\"";

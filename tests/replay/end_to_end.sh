@@ -22,7 +22,7 @@ fail() {
 startDaemon() {
   local data=$work/$1 log=$work/$2
   shift 2
-  "$daemon" --data-dir "$data" --heartbeat-interval 500ms --fold-floor 2000 --listen "$address" "$@" \
+  "$daemon" --data-dir "$data" --create --heartbeat-interval 500ms --fold-floor 2000 --listen "$address" "$@" \
     >>"$log" 2>&1 &
   daemonPid=$!
   for ((i = 0; i < 600; ++i)); do

@@ -23,6 +23,7 @@ void settle(CapturedCore& core, RegistryStore& store) {
 TEST_F(BugTest, ASegmentThatAFoldDropsIsMissingInAReplayToo) {
   StoreOptions options;
   options.dataDir = directory + "/data";
+  options.create = true;
   auto store = RocksStore::open(options);
   ASSERT_TRUE(store.ok());
   CoreOptions core;

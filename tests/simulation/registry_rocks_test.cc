@@ -63,6 +63,7 @@ class RocksStoreUnderTest : public StoreUnderTest {
     directory_ = scratch_.path() / std::to_string(generation_);
     StoreOptions options;
     options.dataDir = directory_.string();
+    options.create = true;
     options.familiesFree = 4;
     auto opened = RocksStore::open(std::move(options));
     ASSERT_TRUE(opened.ok()) << opened.error().message;

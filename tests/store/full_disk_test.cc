@@ -2,6 +2,8 @@
 // what is the matter.
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
 #include "faulty_file_system.h"
 #include "store_fixture.h"
 
@@ -135,6 +137,67 @@ TEST_P(FailingDiskTest, CloseGivesUpAndSaysSo) {
 INSTANTIATE_TEST_SUITE_P(Disk, FailingDiskTest, testing::Values(State::kFull, State::kBroken),
                          [](const auto& test) {
                            return test.param == State::kFull ? "Full" : "Broken";
+                         });
+
+// As when a disk is unmounted, or somebody removes the directory.
+class LostDirectoryTest : public StoreFixture, public testing::WithParamInterface<WalSync> {
+ protected:
+  StoreOptions withSync() const {
+    StoreOptions options = this->options();
+    options.walSync = GetParam();
+    options.syncInterval = std::chrono::milliseconds(1);
+    return options;
+  }
+  void takeAway() { std::filesystem::rename(dir_ + "/data", dir_ + "/away"); }
+  void bringBack() { std::filesystem::rename(dir_ + "/away", dir_ + "/data"); }
+  bool waitWritable(RocksStore& store, bool writable) {
+    return events_->wait(store, [&] {
+      return !events_->healths.empty() && events_->healths.back().writable == writable;
+    });
+  }
+};
+
+TEST_P(LostDirectoryTest, IsNoticedAndWritesGoOnWhenItIsBack) {
+  auto store = open(withSync());
+  const OwnerId owner = addWorker(*store, "a", 0);
+  StoredLocation content;
+  ASSERT_TRUE(committed(*store, admit(*store, owner, content, numbers(0, 100))));
+  takeAway();
+  // Without a write that could fail.
+  ASSERT_TRUE(waitWritable(*store, false));
+  EXPECT_THAT(store->health().reason, testing::HasSubstr("the data directory cannot be reached"));
+  const Ticket last = admit(*store, owner, content, numbers(1000, 100));
+  bringBack();
+  ASSERT_TRUE(committed(*store, last));
+  ASSERT_TRUE(waitWritable(*store, true));
+  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(events_->fatalError(), "");
+  open();
+  EXPECT_THAT(sink_->faults, testing::IsEmpty());
+  EXPECT_EQ(sink_->content().workers.at({"a", 0}).locations.at(0).keys, content.keys);
+}
+
+TEST_P(LostDirectoryTest, NothingIsWrittenIntoAnotherOneInItsPlace) {
+  auto store = open(withSync());
+  const OwnerId owner = addWorker(*store, "a", 0);
+  StoredLocation content;
+  ASSERT_TRUE(committed(*store, admit(*store, owner, content, numbers(0, 100))));
+  takeAway();
+  std::filesystem::create_directory(dir_ + "/data");
+  ASSERT_TRUE(waitWritable(*store, false));
+  EXPECT_THAT(store->health().reason, testing::HasSubstr("is not the one that was opened"));
+  admit(*store, owner, content, numbers(1000, 100));
+  EXPECT_THAT(store->close(), testing::HasSubstr("is not the one that was opened"));
+  EXPECT_TRUE(std::filesystem::is_empty(dir_ + "/data"));
+  EXPECT_EQ(events_->fatalError(), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Disk, LostDirectoryTest,
+                         testing::Values(WalSync::kInterval, WalSync::kAlways, WalSync::kNever),
+                         [](const auto& test) {
+                           return test.param == WalSync::kInterval ? "Interval"
+                                  : test.param == WalSync::kAlways ? "Always"
+                                                                   : "Never";
                          });
 
 using FailingSyncTest = FailingDiskTest;

@@ -23,6 +23,7 @@ class CommitCounter : public StoreListener {
 int holdStore(const char* dataDir) {
   StoreOptions options;
   options.dataDir = dataDir;
+  options.create = true;
   options.familiesFree = 2;
   auto opened = RocksStore::open(std::move(options));
   if (!opened.ok()) {

@@ -41,6 +41,7 @@ bool StoreDriver::open(uint64_t atLeast) {
   events_ = std::make_unique<StoreEvents>();
   StoreOptions options;
   options.dataDir = dataDir_;
+  options.create = true;
   options.fileSystem = files_;
   options.familiesFree = 2;
   options.writeBufferBytes = size_t{64} << 10;

@@ -68,6 +68,7 @@ StoreFixture::~StoreFixture() {
 StoreOptions StoreFixture::options() const {
   StoreOptions options;
   options.dataDir = dir_ + "/data";
+  options.create = true;
   options.familiesFree = 4;
   options.retryInterval = std::chrono::milliseconds(10);
   options.closeTimeMax = std::chrono::milliseconds(0);

@@ -62,6 +62,7 @@ class Controller {
     faulter_.wait();
     StoreOptions options;
     options.dataDir = dataDir;
+    options.create = true;
     auto opened = RocksStore::open(std::move(options));
     if (!opened.ok()) {
       error_ = opened.error().message;

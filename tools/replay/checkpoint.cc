@@ -30,6 +30,7 @@ std::error_code copyStore(const fs::path& from, const fs::path& to) {
 Result<std::unique_ptr<RocksStore>> openStore(const std::string& dataDir) {
   StoreOptions options;
   options.dataDir = dataDir;
+  options.create = true;
   options.createdBy = "holdfast-replay " HOLDFAST_VERSION;
   return RocksStore::open(std::move(options));
 }
