@@ -214,9 +214,20 @@ struct LookupMsg {
   withPins @4 :Bool;             # say how much of each prefix is pinned
 }
 
+enum LookupMiss {
+  # Why a look-up found nobody.
+  none @0;          # somebody was found
+  noChunk @1;       # it asks for no chunk: no hashes, or fewer tokens than a chunk
+  unknownModel @2;  # no worker of this model is registered
+  notHeld @3;       # nobody holds the first chunk
+  hidden @4;        # whoever holds the first chunk is not named: LOST, drained, or diverged
+}
+
 struct LookupRetMsg {
   eventId @0 :Text;
   layoutInfo @1 :List(Layout);   # every instance with at least the first chunk, best first
+  miss @2 :LookupMiss;           # why layoutInfo is empty
+  message @3 :Text;              # the same for people, with names and numbers; empty with none
 
   struct Layout {
     instanceId @0 :Text;
