@@ -36,15 +36,15 @@ bool Environment::InputStore::hasRoom(size_t bytes) const {
 }
 
 Ticket Environment::InputStore::append(const ReportRecord& report) {
-  return environment_.answers_.lastTicket = environment_.outsideStore_.append(report);
+  return environment_.outsideStore_.append(report);
 }
 
 Ticket Environment::InputStore::append(const BatchRecord& batch) {
-  return environment_.answers_.lastTicket = environment_.outsideStore_.append(batch);
+  return environment_.outsideStore_.append(batch);
 }
 
 Ticket Environment::InputStore::write(StoreBatch batch) {
-  return environment_.answers_.lastTicket = environment_.outsideStore_.write(std::move(batch));
+  return environment_.outsideStore_.write(std::move(batch));
 }
 
 void Environment::InputStore::fold(const FoldRequest& request) {

@@ -19,7 +19,6 @@ class Environment {
   struct Answers {
     uint64_t steadyMs = 0;
     uint64_t wallMs = 0;
-    Ticket lastTicket = 0;
     bool noRoom = false;
     std::vector<uint64_t> drawn;
   };

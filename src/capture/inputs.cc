@@ -31,12 +31,12 @@ Inputs::~Inputs() = default;
 template <typename Fill>
 void Inputs::record(SessionId session, Fill fill) {
   if (recorder_ == nullptr) return;
-  if (!recorder_->add(environment_.answers(), session, fill)) giveUp();
+  if (!recorder_->add(environment_.answers(), registry_.ledger().queued(), session, fill)) giveUp();
 }
 
 void Inputs::giveUp() {
   const std::string why = recorder_->log().failure();
-  recorder_->close(environment_.answers(), [&](Entry entry) {
+  recorder_->close(environment_.answers(), registry_.ledger().queued(), [&](Entry entry) {
     auto end = entry.initEnd();
     end.setReason(schema::CaptureEnd::Reason::GAVE_UP);
     end.setText(textOf(why));
@@ -54,7 +54,7 @@ void Inputs::capture(std::unique_ptr<LogWriter> log, const Capture& capture) {
     start.setRedacted(capture.redact);
     start.setClusterId(textOf(capture.clusterId));
     start.setCheckpoint(textOf(capture.checkpoint));
-    start.setFirstTicket(environment_.answers().lastTicket + 1);
+    start.setFirstTicket(registry_.ledger().queued() + 1);
     writeState(registry_, start);
   });
   environment_.holdTime(false);
@@ -80,7 +80,7 @@ void Inputs::endCapture(CaptureEnd why) {
   if (recorder_ == nullptr) return;
   recorder_->flush();
   if (!recorder_->log().failure().empty()) return giveUp();
-  recorder_->close(environment_.answers(), [&](Entry entry) {
+  recorder_->close(environment_.answers(), registry_.ledger().queued(), [&](Entry entry) {
     auto end = entry.initEnd();
     end.setReason(why == CaptureEnd::kProcessEnded ? schema::CaptureEnd::Reason::PROCESS_ENDED
                                                    : schema::CaptureEnd::Reason::SWITCHED_OFF);
@@ -277,7 +277,7 @@ bool Inputs::work() {
 
 void Inputs::storePolled() {
   environment_.begin();
-  executor_.committed(registry_.tree().committedTicket());
+  executor_.storePolled();
   record(kNoSession, [](Entry entry) { entry.setStorePolled(); });
 }
 

@@ -97,8 +97,8 @@ std::optional<std::string> Player::begin(schema::CaptureStart::Reader start) {
   core.registry.index.faulter = options_.faulter;
   registry_ = std::make_unique<Registry>(core.registry, clock_, store_, events_);
   registry_->recover();
-  executor_ = std::make_unique<Executor>(registry_->tree(), registry_->pins(), store_, clock_,
-                                         core.executor, [this]() { return draw(); });
+  executor_ = std::make_unique<Executor>(registry_->tree(), registry_->pins(), registry_->ledger(),
+                                         clock_, core.executor, [this]() { return draw(); });
   executor_->recover(registry_->takeRecoveredEvents());
   registry_->observeSessions(executor_.get());
   if (options_.into == nullptr) store_.setLastTicket(start.getFirstTicket() - 1);
@@ -292,7 +292,7 @@ std::optional<std::string> Player::takeOther(Entry entry) {
       return std::nullopt;
     }
     case schema::CaptureEntry::STORE_POLLED:
-      executor_->committed(registry_->tree().committedTicket());
+      executor_->storePolled();
       return std::nullopt;
     default:
       return "an entry of an unknown kind: the log is of a newer version";

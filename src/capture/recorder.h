@@ -27,10 +27,10 @@ class Recorder {
 
   // `fill` sets what the entry is about. False: the log has ended before it.
   template <typename Fill>
-  bool add(const Environment::Answers& answers, SessionId session, Fill fill) {
+  bool add(const Environment::Answers& answers, Ticket queued, SessionId session, Fill fill) {
     capnp::MallocMessageBuilder message(scratch_);
     auto entry = message.initRoot<schema::CaptureEntry>();
-    write(answers, entry);
+    write(answers, queued, entry);
     entry.setSession(session);
     fill(entry);
     return log_->append(message);
@@ -38,10 +38,10 @@ class Recorder {
   void flush() { log_->flush(); }
   // Ends the log with this entry.
   template <typename Fill>
-  void close(const Environment::Answers& answers, Fill fill) {
+  void close(const Environment::Answers& answers, Ticket queued, Fill fill) {
     capnp::MallocMessageBuilder message;
     auto entry = message.initRoot<schema::CaptureEntry>();
-    write(answers, entry);
+    write(answers, queued, entry);
     fill(entry);
     log_->close(&message);
   }
@@ -50,10 +50,11 @@ class Recorder {
   // Most entries fit; it is handed back zeroed.
   static constexpr size_t kScratchWords = 8192;
 
-  static void write(const Environment::Answers& answers, schema::CaptureEntry::Builder to) {
+  static void write(const Environment::Answers& answers, Ticket queued,
+                    schema::CaptureEntry::Builder to) {
     to.setSteadyMs(answers.steadyMs);
     to.setWallMs(answers.wallMs);
-    to.setLastTicket(answers.lastTicket);
+    to.setLastTicket(queued);
     to.setNoRoom(answers.noRoom);
     if (!answers.drawn.empty()) {
       to.setDrawn(kj::arrayPtr(answers.drawn.data(), answers.drawn.size()));

@@ -104,13 +104,12 @@ Result<FullSyncStartOutcome> FullSyncController::start(Worker& worker, const Ful
   const bool goesOn = names(location->record, m.incarnation, m.syncId);
   if (goesOn) {
     ++tree_.counters().fullSyncsResumed;
-    outcome.ticket = tree_.lastTicket();
+    outcome.ticket = tree_.ledger().queued();
   } else {
     StoreBatch batch;
     batch.synced = true;
     begin(*location, m, batch);
     outcome.ticket = store_.write(std::move(batch));
-    tree_.wrote(outcome.ticket);
   }
   repair_.started(*location);
   location->building->startedMs = clock_.steadyMs();
@@ -155,8 +154,8 @@ Result<bool> FullSyncController::batch(Worker& worker, const FullSyncBatch& m) {
   building.addBatch(m.number, m.keys.size(),
                     index_.apply(building.holder, worker.modelSalt, {m.keys, {}}));
   tree_.counters().resyncedKeys += m.keys.size();
-  tree_.wrote(store_.append(
-      BatchRecord{worker.owner, location->record.id, part.generation, m.number, m.keys}));
+  store_.append(
+      BatchRecord{worker.owner, location->record.id, part.generation, m.number, m.keys});
   repair_.active(*location);
   if (building.whole()) queueTurn(*location);
   return true;
@@ -190,7 +189,7 @@ FullSyncStatus FullSyncController::status(Worker& worker, std::string_view name,
   } else if (location != nullptr && location->completedSync.syncId == syncId &&
              location->completedSync.incarnation == incarnation) {
     status.known = true;
-    status.complete = location->completedSync.ticket <= tree_.committedTicket();
+    status.complete = tree_.ledger().isCommitted(location->completedSync.ticket);
   }
   status.globalProgress = repair_.globalProgress();
   status.canExitFreeze = repair_.canExitFreeze();
@@ -231,7 +230,7 @@ bool FullSyncController::take(Location& location, const Operations& operations) 
   if (!building.pending.hold(firstSeq, operations)) return false;
   // What only the building part hears of is evicted all the same.
   if (location.pins != nullptr) pins_.applying(location, operations);
-  tree_.wrote(store_.append(ReportRecord{.owner = location.worker->owner,
+  store_.append(ReportRecord{.owner = location.worker->owner,
                                          .location = location.record.id,
                                          .generation = location.record.building->generation,
                                          .stream = 0,
@@ -239,7 +238,7 @@ bool FullSyncController::take(Location& location, const Operations& operations) 
                                          .operations = operations,
                                          .countAfter = 0,
                                          .digestAfter = {},
-                                         .counted = false}));
+                                         .counted = false});
   building.lastSeq = firstSeq + operations.size() - 1;
   repair_.advanced(building.gap, building.lastSeq);
   return true;

@@ -311,7 +311,7 @@ void KvController::onFolded(const FoldResult& result) {
       StoreBatch batch;
       batch.steps.emplace_back(DropFold{location->worker->owner, location->record.id,
                                         fold.live.generation, fold.live.fold + 1});
-      tree_.wrote(store_.write(std::move(batch)));
+      store_.write(std::move(batch));
     }
   } else {
     commitFold(*location, result);
@@ -333,7 +333,7 @@ void KvController::commitFold(Location& location, const FoldResult& result) {
   batch.steps.emplace_back(PutLocation{owner, location.record});
   batch.steps.emplace_back(DropJournal{owner, id, live.generation, live.stream, live.baseSeq});
   batch.steps.emplace_back(DropFold{owner, id, live.generation, oldFold});
-  tree_.wrote(store_.write(std::move(batch)));
+  store_.write(std::move(batch));
   location.journalOperations = location.lastSeq - live.baseSeq;
 }
 

@@ -43,7 +43,7 @@ void dropPins(Location& location, StoreBatch& batch) {
 void Pins::write(Location& location, StoreStep step) {
   StoreBatch batch;
   batch.steps.push_back(std::move(step));
-  tree_.wrote(store_.write(std::move(batch)));
+  store_.write(std::move(batch));
   if (location.pins->size() == 0) location.pins.reset();
 }
 
@@ -108,7 +108,7 @@ void Pins::restart() {
       }
     }
   }
-  if (!batch.steps.empty()) tree_.wrote(store_.write(std::move(batch)));
+  if (!batch.steps.empty()) store_.write(std::move(batch));
 }
 
 void Pins::applying(Location& location, const Operations& operations) {

@@ -255,9 +255,8 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
 }
 
 Ticket RegistrationController::commit(StoreBatch batch, const Numbering& numbering) {
-  if (batch.steps.empty()) return tree_.lastTicket();
+  if (batch.steps.empty()) return tree_.ledger().queued();
   const Ticket ticket = store_.write(std::move(batch));
-  tree_.wrote(ticket);
   for (const auto& [location, seq] : numbering) tree_.restartNumbering(*location, seq, ticket);
   return ticket;
 }
@@ -552,7 +551,7 @@ Result<Ticket> RegistrationController::drain(std::string_view name, bool drained
     return Error{ErrorCode::kInvalid, "there is no instance " + quotedForPeople(name) +
                                           "; holdfast-ctl instances shows those that there are"};
   }
-  if (instance->record.drained == drained) return tree_.lastTicket();
+  if (instance->record.drained == drained) return tree_.ledger().queued();
   events_.event(EventSink::Level::kInfo,
                 "instance " + quotedForPeople(name) +
                     (drained ? " is drained: look-ups do not name it" : " is in look-ups again"));

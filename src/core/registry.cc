@@ -5,23 +5,23 @@ namespace holdfast {
 Registry::Registry(const RegistryOptions& options, Clock& clock, RegistryStore& store,
                    EventSink& events)
     : clock_(clock),
-      store_(store),
+      ledger_(store),
       events_(events),
       index_(options.index),
-      tree_(index_, options.defaultModel),
-      repair_(tree_, store, clock, events, options.repair),
-      pins_(tree_, index_, store, clock),
-      fullSyncs_(tree_, index_, store, clock, events, repair_, pins_),
-      registration_(tree_, store, clock, events, repair_, options.lifeCycle),
-      kv_(tree_, index_, store, clock, events, repair_, fullSyncs_, pins_,
+      tree_(index_, ledger_, options.defaultModel),
+      repair_(tree_, ledger_, clock, events, options.repair),
+      pins_(tree_, index_, ledger_, clock),
+      fullSyncs_(tree_, index_, ledger_, clock, events, repair_, pins_),
+      registration_(tree_, ledger_, clock, events, repair_, options.lifeCycle),
+      kv_(tree_, index_, ledger_, clock, events, repair_, fullSyncs_, pins_,
           options.foldFloorOperations),
       limitWatch_(events),
       workersMax_(options.lifeCycle.workersMax) {}
 
 RecoveryReport Registry::recover() {
   RegistryLoader loader(tree_, index_, pins_, events_, clock_.steadyMs());
-  store_.recover(loader);
-  const RecoveryReport report = loader.complete(store_);
+  ledger_.recover(loader);
+  const RecoveryReport report = loader.complete(ledger_);
   recoveredEvents_ = loader.takeEvents();
   for (const auto& [name, instance] : tree_.instances()) {
     for (const auto& [id, worker] : instance->workers) {
@@ -73,7 +73,7 @@ void Registry::restart(const std::string& why) {
 }
 
 void Registry::onCommitted(Ticket upTo) {
-  tree_.committed(upTo);
+  ledger_.onCommitted(upTo);
 }
 
 void Registry::onFolded(const FoldResult& result) {

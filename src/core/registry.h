@@ -20,6 +20,7 @@
 #include "core/registry_store.h"
 #include "core/registry_tree.h"
 #include "core/repair_controller.h"
+#include "core/ticket_ledger.h"
 
 namespace holdfast {
 
@@ -51,6 +52,9 @@ class Registry : public StoreListener {
   // Of the steady clock that time-outs go by.
   uint64_t nowMs() const { return clock_.steadyMs(); }
   const RegistryTree& tree() const { return tree_; }
+  // The store, as everything that changes the registry or its events writes to it.
+  TicketLedger& ledger() { return ledger_; }
+  const TicketLedger& ledger() const { return ledger_; }
   const Counters& counters() const { return tree_.counters(); }
   const ChunkIndex& index() const { return index_; }
 
@@ -69,9 +73,6 @@ class Registry : public StoreListener {
   void holdFolds(bool hold) { kv_.holdFolds(hold); }
   size_t foldsRunning() const { return kv_.foldsRunning(); }
 
-  // Whether everything that was applied is committed.
-  bool committed() const { return tree_.committedTicket() >= tree_.lastTicket(); }
-
   // Of what the fleet may fill up; each is warned of before it is reached.
   std::vector<LimitUse> limits() const;
 
@@ -84,7 +85,7 @@ class Registry : public StoreListener {
 
  private:
   Clock& clock_;
-  RegistryStore& store_;
+  TicketLedger ledger_;
   EventSink& events_;
   ChunkIndex index_;
   RegistryTree tree_;

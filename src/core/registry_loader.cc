@@ -246,8 +246,8 @@ RecoveryReport RegistryLoader::complete(RegistryStore& store) {
   }
   // What these full syncs brought cannot be held until their batches are there.
   for (Location* location : abandoned_) abandonBuilding(tree_, *location, batch);
-  if (!batch.steps.empty()) tree_.wrote(store.write(std::move(batch)));
-  if (!pinsDropped_.steps.empty()) tree_.wrote(store.write(std::move(pinsDropped_)));
+  if (!batch.steps.empty()) store.write(std::move(batch));
+  if (!pinsDropped_.steps.empty()) store.write(std::move(pinsDropped_));
   report_.instances = tree_.instances().size();
   report_.chunks = tree_.memberships();
   return report_;

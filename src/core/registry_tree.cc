@@ -28,8 +28,8 @@ std::string namesOfLocations(const Worker& worker) {
   return names;
 }
 
-RegistryTree::RegistryTree(ChunkIndex& index, std::string defaultModel)
-    : index_(index), defaultModel_(std::move(defaultModel)) {}
+RegistryTree::RegistryTree(ChunkIndex& index, const TicketLedger& ledger, std::string defaultModel)
+    : index_(index), ledger_(ledger), defaultModel_(std::move(defaultModel)) {}
 
 uint64_t RegistryTree::salt(std::string_view model) const {
   if (model.empty()) model = defaultModel_;
@@ -251,9 +251,9 @@ Error RegistryTree::sessionNotInForce(SessionId session) const {
 }
 
 void RegistryTree::confirm(Location& location) const {
-  if (location.pendingTicket == 0 || location.pendingTicket > committedTicket_) return;
+  if (location.pendingTicket == 0 || !ledger_.isCommitted(location.pendingTicket)) return;
   location.committedSeq = location.pendingSeq;
-  if (location.lastTicket <= committedTicket_) {
+  if (ledger_.isCommitted(location.lastTicket)) {
     location.committedSeq = location.lastSeq;
     location.pendingTicket = 0;
   } else {
@@ -270,7 +270,6 @@ void RegistryTree::wrote(Location& location, uint64_t lastSeq, Ticket ticket) {
     location.pendingTicket = ticket;
     location.pendingSeq = lastSeq;
   }
-  lastTicket_ = ticket;
 }
 
 void RegistryTree::restartNumbering(Location& location, uint64_t seq, Ticket ticket) {
@@ -278,7 +277,6 @@ void RegistryTree::restartNumbering(Location& location, uint64_t seq, Ticket tic
   location.committedSeq = 0;
   location.lastTicket = location.pendingTicket = ticket;
   location.pendingSeq = seq;
-  lastTicket_ = ticket;
 }
 
 uint64_t RegistryTree::committedSeq(Location& location) const {

@@ -23,6 +23,7 @@
 #include "core/records.h"
 #include "core/registry_store.h"
 #include "core/result.h"
+#include "core/ticket_ledger.h"
 
 namespace holdfast {
 
@@ -182,7 +183,8 @@ struct Instance {
 
 class RegistryTree {
  public:
-  RegistryTree(ChunkIndex& index, std::string defaultModel);
+  // Keeps both references.
+  RegistryTree(ChunkIndex& index, const TicketLedger& ledger, std::string defaultModel);
 
   const std::map<std::string, std::unique_ptr<Instance>, std::less<>>& instances() const {
     return instances_;
@@ -231,14 +233,11 @@ class RegistryTree {
   // Retires holders that waited for a sweep; see ChunkIndex::retire.
   void retireWaiting();
 
-  // A write up to `lastSeq` of the location, or any other write, was queued under this ticket.
+  const TicketLedger& ledger() const { return ledger_; }
+  // A write up to `lastSeq` of the location was queued under this ticket.
   void wrote(Location& location, uint64_t lastSeq, Ticket ticket);
-  void wrote(Ticket ticket) { lastTicket_ = ticket; }
   // The location's numbering begins anew at `seq`, which the write with this ticket records.
   void restartNumbering(Location& location, uint64_t seq, Ticket ticket);
-  Ticket lastTicket() const { return lastTicket_; }
-  Ticket committedTicket() const { return committedTicket_; }
-  void committed(Ticket upTo) { committedTicket_ = upTo; }
   // Last seq of the live part whose report is committed.
   uint64_t committedSeq(Location& location) const;
 
@@ -273,6 +272,7 @@ class RegistryTree {
   void confirm(Location& location) const;
 
   ChunkIndex& index_;
+  const TicketLedger& ledger_;
   const std::string defaultModel_;
   // These two outlive the locations.
   HeldBudget heldBudget_;
@@ -292,8 +292,6 @@ class RegistryTree {
   std::deque<HolderId> waitingRetirements_;
   SessionObserver* observer_ = nullptr;
   uint64_t memberships_ = 0;
-  Ticket lastTicket_ = 0;
-  Ticket committedTicket_ = 0;
   Counters counters_;
 };
 

@@ -146,7 +146,7 @@ void RepairController::started(Location& location) {
 void RepairController::fail(Location& location, const std::string& why) {
   StoreBatch batch;
   abandonBuilding(tree_, location, batch);
-  if (!batch.steps.empty()) tree_.wrote(store_.write(std::move(batch)));
+  if (!batch.steps.empty()) store_.write(std::move(batch));
   failed(location, why);
 }
 
@@ -168,7 +168,7 @@ bool RepairController::askable(uint64_t serial) const {
   const Location* location = tree_.byRef({serial});
   const Worker& worker = *location->worker;
   return worker.session != kNoSession && worker.flow == Flow::kOpen &&
-         worker.registrationTicket <= tree_.committedTicket();
+         tree_.ledger().isCommitted(worker.registrationTicket);
 }
 
 void RepairController::askNext() {

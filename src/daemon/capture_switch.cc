@@ -97,7 +97,7 @@ std::string CaptureSwitch::beginNow(const LogOptions& options, bool redact) {
   if (!log.ok()) kj::throwFatalException(wireError(log.error()));
   inputs_.restart("a capture begins; register again");
   // The queue is bounded, and nothing is added to it meanwhile.
-  while (!inputs_.registry().committed()) {
+  while (!inputs_.registry().ledger().allCommitted()) {
     store_.poll(inputs_);
     if (const StoreHealth health = store_.health(); !health.writable) {
       kj::throwFatalException(wireError({ErrorCode::kUnavailable, health.reason}));

@@ -192,7 +192,7 @@ ExitCode run(const Configuration& configuration) {
   const CoreOptions coreOptions{registryOptions(configuration, faultAhead), configuration.executor};
   Registry registry(coreOptions.registry, environment.clock(), environment.store(), events);
   const RecoveryReport recovered = registry.recover();
-  Executor executor(registry.tree(), registry.pins(), environment.store(), environment.clock(),
+  Executor executor(registry.tree(), registry.pins(), registry.ledger(), environment.clock(),
                     coreOptions.executor, [&environment]() { return environment.random(); });
   executor.recover(registry.takeRecoveredEvents());
   registry.observeSessions(&executor);

@@ -40,7 +40,7 @@ bool leavesEvent(OperationKind kind) {
 
 }  // namespace
 
-Executor::Executor(const RegistryTree& tree, Pins& pins, RegistryStore& store, Clock& clock,
+Executor::Executor(const RegistryTree& tree, Pins& pins, TicketLedger& store, Clock& clock,
                    const Options& options, std::function<uint64_t()> random)
     : tree_(tree),
       pins_(pins),
@@ -414,7 +414,7 @@ void Executor::finishRank(Event& event, RankRecord& rank, RankStatus status, std
   if (--event.openRanks == 0) return finish(event);
   if (!leavesEvent(event.record.kind)) return;
   // At most one write of an event waits for the disk, however many ranks answer meanwhile.
-  if (event.ticket <= committed_) {
+  if (store_.isCommitted(event.ticket)) {
     write(event, false);
   } else {
     event.stale = true;
@@ -448,11 +448,6 @@ void Executor::write(Event& event, bool synced) {
   event.ticket = store_.write(std::move(batch));
   event.stale = false;
   writes_.emplace_back(event.ticket, event.serial);
-}
-
-void Executor::committed(Ticket upTo) {
-  committed_ = upTo;
-  advance();
 }
 
 bool Executor::takeCommitted() {
@@ -539,7 +534,7 @@ bool Executor::advance() {
   size_t messages = 0;
   size_t keys = 0;
   while (messages < kMessagesPerTurn && keys < kKeysPerTurn) {
-    if (!writes_.empty() && writes_.front().first <= committed_) {
+    if (!writes_.empty() && store_.isCommitted(writes_.front().first)) {
       if (!takeCommitted()) continue;
     } else if (!checks_.empty()) {
       const RankOf next = checks_.front();

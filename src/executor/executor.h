@@ -27,6 +27,7 @@
 #include "core/registry_store.h"
 #include "core/registry_tree.h"
 #include "core/result.h"
+#include "core/ticket_ledger.h"
 #include "executor/event_log.h"
 #include "executor/operation_request.h"
 
@@ -44,7 +45,7 @@ class Executor final : public SessionObserver {
   };
 
   // Keeps all references. `random` gives 64 random bits.
-  Executor(const RegistryTree& tree, Pins& pins, RegistryStore& store, Clock& clock,
+  Executor(const RegistryTree& tree, Pins& pins, TicketLedger& store, Clock& clock,
            const Options& options, std::function<uint64_t()> random);
 
   // What the store remembered; after the registry's recovery and before any other input. What was
@@ -62,9 +63,9 @@ class Executor final : public SessionObserver {
 
   // What a worker answered to WorkerLink::operate. Of a session that is over: ignored.
   void answered(SessionId session, uint64_t number, const OperationOutcome& outcome);
-  // The store has committed everything up to this. What follows for more than a few events is left
-  // to work().
-  void committed(Ticket upTo);
+  // The store was polled: events may go on. What follows for more than a few of them is left to
+  // work().
+  void storePolled() { advance(); }
   // Time-outs, retention. Every 100 ms or so.
   void tick();
   // One bounded piece of what is to be sent to workers, recorded as pinned, or forgotten. False
@@ -126,7 +127,7 @@ class Executor final : public SessionObserver {
 
   const RegistryTree& tree_;
   Pins& pins_;
-  RegistryStore& store_;
+  TicketLedger& store_;
   Clock& clock_;
   const Options options_;
   const std::function<uint64_t()> random_;
@@ -135,10 +136,9 @@ class Executor final : public SessionObserver {
   EventLog log_;
   std::map<WorkerKey, std::set<uint64_t>> openByWorker_;  // serials of events
   size_t keysWaiting_ = 0;                                // in `chunks` and `toPin` of all events
-  Ticket committed_ = 0;
-  std::deque<std::pair<Ticket, uint64_t>> writes_;  // not committed: ticket, serial
-  std::deque<RankOf> sending_;                      // the event's ranks from this one on
-  std::deque<RankOf> checks_;                       // to be asked what became of it
+  std::deque<std::pair<Ticket, uint64_t>> writes_;        // not committed: ticket, serial
+  std::deque<RankOf> sending_;                            // the event's ranks from this one on
+  std::deque<RankOf> checks_;                             // to be asked what became of it
   std::deque<Pinned> pinned_;
   std::deque<uint64_t> settledHealth_;  // serials: they leave no event
 };

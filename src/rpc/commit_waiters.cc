@@ -8,9 +8,9 @@
 namespace holdfast {
 
 kj::Promise<void> CommitWaiters::committed(Ticket ticket) {
-  if (ticket <= registry_.tree().committedTicket()) return kj::READY_NOW;
+  if (ledger_.isCommitted(ticket)) return kj::READY_NOW;
   auto paf = kj::newPromiseAndFulfiller<void>();
-  forCommit_.push_back({ticket, kj::mv(paf.fulfiller)});
+  forCommit_.emplace(ticket, kj::mv(paf.fulfiller));
   return kj::mv(paf.promise);
 }
 
@@ -26,15 +26,15 @@ kj::Promise<void> CommitWaiters::room() {
 }
 
 void CommitWaiters::polled() {
-  while (!forCommit_.empty() && forCommit_.front().ticket <= registry_.tree().committedTicket()) {
-    forCommit_.front().fulfiller->fulfill();
-    forCommit_.pop_front();
+  while (!forCommit_.empty() && ledger_.isCommitted(forCommit_.begin()->first)) {
+    forCommit_.begin()->second->fulfill();
+    forCommit_.erase(forCommit_.begin());
   }
   if (!forCommit_.empty()) {
     const StoreHealth health = store_.health();
     if (!health.writable) {
       const kj::Exception error = wireError({ErrorCode::kUnavailable, health.reason});
-      for (auto& waiting : forCommit_) waiting.fulfiller->reject(kj::cp(error));
+      for (auto& waiting : forCommit_) waiting.second->reject(kj::cp(error));
       forCommit_.clear();
     }
   }

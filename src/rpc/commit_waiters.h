@@ -3,22 +3,21 @@
 
 #include <kj/async.h>
 
-#include <deque>
+#include <map>
 #include <string>
 #include <vector>
 
-#include "core/registry.h"
+#include "core/ticket_ledger.h"
 
 namespace holdfast {
 
 class CommitWaiters {
  public:
   // Both outlive the waiters.
-  CommitWaiters(const Registry& registry, const RegistryStore& store)
-      : registry_(registry), store_(store) {}
+  CommitWaiters(const TicketLedger& ledger, const RegistryStore& store)
+      : ledger_(ledger), store_(store) {}
 
-  // Fails with "unavailable:" if the store cannot write meanwhile. Tickets ascend from call to
-  // call; 0 is committed.
+  // Fails with "unavailable:" if the store cannot write meanwhile. Ticket 0 is committed.
   kj::Promise<void> committed(Ticket ticket);
 
   // Back-pressure of reports: at once while the store's queue is at most half full. Never waits
@@ -29,15 +28,11 @@ class CommitWaiters {
   void polled();
 
  private:
-  struct Waiting {
-    Ticket ticket = 0;
-    kj::Own<kj::PromiseFulfiller<void>> fulfiller;
-  };
   bool mustWait() const;
 
-  const Registry& registry_;
+  const TicketLedger& ledger_;
   const RegistryStore& store_;
-  std::deque<Waiting> forCommit_;                             // by ticket
+  std::multimap<Ticket, kj::Own<kj::PromiseFulfiller<void>>> forCommit_;
   std::vector<kj::Own<kj::PromiseFulfiller<void>>> forRoom_;  // at most one a session
 };
 

@@ -87,7 +87,7 @@ kj::Promise<void> OperatorService::status(StatusContext context) {
   answer.setStoreQueueBytes(ask(facts.storeQueueBytes));
   answer.setContentDigest(textOf(registry.contentDigest().hex()));
   answer.setRegistryDigest(textOf(registry.registryDigest().hex()));
-  answer.setCommitted(registry.committed());
+  answer.setCommitted(registry.ledger().allCommitted());
   const auto counters = named(registry.counters());
   auto list = answer.initCounters(static_cast<kj::uint>(counters.size()));
   for (kj::uint i = 0; i < list.size(); ++i) {

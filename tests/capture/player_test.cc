@@ -42,7 +42,7 @@ class World {
     options_.registry.lifeCycle.lostGraceMs = 60'000;
     registry_.emplace(options_.registry, environment_.clock(), environment_.store(), events);
     registry_->recover();
-    executor_.emplace(registry_->tree(), registry_->pins(), environment_.store(),
+    executor_.emplace(registry_->tree(), registry_->pins(), registry_->ledger(),
                       environment_.clock(), options_.executor,
                       [this]() { return environment_.random(); });
     registry_->observeSessions(&*executor_);
@@ -419,8 +419,8 @@ TEST_F(PlayerTest, PromptTokensStayOutOfARedactedLog) {
     Texts events;
     Registry registry({}, environment.clock(), environment.store(), events);
     registry.recover();
-    Executor executor(registry.tree(), registry.pins(), environment.store(), environment.clock(),
-                      {}, [&]() { return environment.random(); });
+    Executor executor(registry.tree(), registry.pins(), registry.ledger(), environment.clock(), {},
+                      [&]() { return environment.random(); });
     Inputs inputs(environment, registry, executor, events);
     auto writer = LogWriter::open(options());
     const std::string folder = writer.value()->folder();

@@ -108,14 +108,14 @@ class RegistryTest : public ::testing::Test {
   void expectRefused(ErrorCode code, const std::string& part, const Call& call) {
     const std::string before = registry_->registryDigest().hex();
     const size_t workers = registry_->tree().workers();
-    const Ticket written = registry_->tree().lastTicket();
+    const Ticket written = registry_->ledger().queued();
     const auto result = call();
     ASSERT_FALSE(result.ok()) << "not refused: " << part;
     EXPECT_EQ(result.error().code, code) << result.error().message;
     EXPECT_NE(result.error().message.find(part), std::string::npos) << result.error().message;
     EXPECT_EQ(registry_->registryDigest().hex(), before);
     EXPECT_EQ(registry_->tree().workers(), workers);
-    EXPECT_EQ(registry_->tree().lastTicket(), written);
+    EXPECT_EQ(registry_->ledger().queued(), written);
   }
   void expectRegistrationRefused(const std::string& part, const Registration& message,
                                  ErrorCode code = ErrorCode::kInvalid) {

@@ -77,7 +77,7 @@ class Controller {
       : store(std::move(disk)),
         registry({}, clock, store, events),
         random(seed),
-        executor(registry.tree(), registry.pins(), store, clock, options,
+        executor(registry.tree(), registry.pins(), registry.ledger(), clock, options,
                  [this] { return random(); }) {
     registry.recover();
     executor.recover(registry.takeRecoveredEvents());
@@ -90,7 +90,7 @@ class Controller {
   void commit(size_t n = SIZE_MAX) {
     store.complete(n);
     store.poll(registry);
-    executor.committed(registry.tree().committedTicket());
+    executor.storePolled();
   }
 
   NoEvents events;

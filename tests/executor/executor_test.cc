@@ -378,5 +378,28 @@ TEST_F(ExecutorTest, ManyAnswersAreFewWrites) {
   EXPECT_EQ(rankStatus(999), RankStatus::kUnknown);
 }
 
+// What waits for the store asks one ledger, whoever wrote: forgotten events, too.
+TEST_F(ExecutorTest, NothingIsCommittedWhileEventsThatAreForgottenAreNot) {
+  options.eventsKeptMax = 1;
+  open({});
+  registerInstance("a", 1);
+  for (const char* id : {"e1", "e2"}) {
+    start(request(OperationKind::kClear, id));
+    controller->commit();
+    answer(0, done(1), id);
+    controller->commit();
+  }
+  EXPECT_TRUE(controller->registry.ledger().allCommitted());
+  controller->executor.work();
+  EXPECT_EQ(controller->executor.find("e1"), nullptr);
+  EXPECT_TRUE(controller->executor.quiet());
+  EXPECT_FALSE(controller->registry.ledger().allCommitted());
+  controller->commit();
+  EXPECT_TRUE(controller->registry.ledger().allCommitted());
+  // The same of what starts an event and what ends it.
+  start(request(OperationKind::kClear, "e3"));
+  EXPECT_FALSE(controller->registry.ledger().allCommitted());
+}
+
 }  // namespace
 }  // namespace holdfast::test

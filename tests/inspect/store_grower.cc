@@ -165,7 +165,7 @@ void StoreGrower::putEvent(const EventRecord& event) {
 // What was written is committed first, so that what is grown does not depend on how busy the
 // machine is.
 void StoreGrower::poll() {
-  while (store_->statistics().committed < registry_->tree().lastTicket()) {
+  while (store_->statistics().committed < registry_->ledger().queued()) {
     std::this_thread::yield();
   }
   store_->poll(*registry_);
@@ -179,7 +179,7 @@ void StoreGrower::settle() {
     return counters.foldsStarted != counters.foldsCommitted + counters.foldsAbandoned;
   };
   bool more = true;
-  while (more || folding() || !registry_->committed()) {
+  while (more || folding() || !registry_->ledger().allCommitted()) {
     store_->poll(*registry_);
     registry_->tick();
     more = registry_->work();

@@ -20,7 +20,7 @@ class CapturedCore final : private Clock, private EventSink, private WorkerLink 
   CapturedCore(RegistryStore& store, const std::string& directory, const CoreOptions& options = {})
       : environment_(*this, store, []() { return uint64_t{1}; }),
         registry_(options.registry, environment_.clock(), environment_.store(), *this),
-        executor_(registry_.tree(), registry_.pins(), environment_.store(), environment_.clock(),
+        executor_(registry_.tree(), registry_.pins(), registry_.ledger(), environment_.clock(),
                   options.executor, [this]() { return environment_.random(); }),
         inputs_(environment_, registry_, executor_, *this) {
     registry_.recover();

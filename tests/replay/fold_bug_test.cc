@@ -12,7 +12,7 @@ namespace {
 void settle(CapturedCore& core, RegistryStore& store) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   const Registry& registry = core.inputs().registry();
-  while (registry.counters().foldsCommitted == 0 || !registry.committed()) {
+  while (registry.counters().foldsCommitted == 0 || !registry.ledger().allCommitted()) {
     ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "no fold";
     store.poll(core.inputs());
     core.inputs().tick();

@@ -71,7 +71,7 @@ ServerTest::ServerTest(const ServerOptions& options)
       address("unix:" + (directory / "s").string()),
       environment(clock, store, [this]() { return ++drawn; }),
       registry({}, environment.clock(), environment.store(), events),
-      executor(registry.tree(), registry.pins(), environment.store(), environment.clock(), {},
+      executor(registry.tree(), registry.pins(), registry.ledger(), environment.clock(), {},
                [this]() { return environment.random(); }),
       inputs(environment, registry, executor, events),
       turns(io.lowLevelProvider->getTimer()) {

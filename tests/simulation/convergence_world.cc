@@ -457,7 +457,7 @@ void ConvergenceWorld::controllerWorks() {
   if (!faulty(30)) registry_->work();
   std::vector<Answer> later;
   for (Answer& one : std::exchange(answers_, {})) {
-    if (one.ticket <= registry_->tree().committedTicket()) {
+    if (one.ticket <= registry_->ledger().committed()) {
       one.send();
     } else {
       later.push_back(std::move(one));

@@ -54,7 +54,7 @@ void RegistryWorld::start() {
   options.index.tableBits = 2;
   registry_ = std::make_unique<Registry>(options, clock_, store_.store(), events_);
   registry_->recover();
-  lastTicket_ = registry_->tree().lastTicket();
+  lastTicket_ = registry_->ledger().queued();
   check();
 }
 
@@ -125,7 +125,7 @@ void RegistryWorld::step() {
 
 // Remembers what a crash after the newest write leads back to.
 void RegistryWorld::wrote(const Model& before) {
-  const Ticket now = registry_->tree().lastTicket();
+  const Ticket now = registry_->ledger().queued();
   // Folds write too, without changing what is held.
   const Model between = withoutPins(before, model_);
   for (Ticket t = lastTicket_ + 1; t < now; ++t) history_[t] = between;
@@ -402,7 +402,7 @@ void RegistryWorld::drainHeld(ModelLocation& ours) {
     }
     history_[++lastTicket_] = model_;
   }
-  ASSERT_EQ(lastTicket_, registry_->tree().lastTicket());
+  ASSERT_EQ(lastTicket_, registry_->ledger().queued());
 }
 
 // Time-outs drop what is held; which ones is the registry's business.
@@ -458,7 +458,7 @@ void RegistryWorld::heartbeat() {
     }
   }
   // Confirmed means in the store's log, whatever comes.
-  const auto survivor = std::prev(history_.upper_bound(registry_->tree().committedTicket()));
+  const auto survivor = std::prev(history_.upper_bound(registry_->ledger().committed()));
   const auto stored = survivor->second.find(process.id);
   for (const CommittedSeq& one : result.value().committed) {
     if (one.seq == 0) continue;
@@ -538,7 +538,7 @@ void RegistryWorld::passTime() {
   modelTick();
   forgetHeld();
   // The order in which one tick writes of several workers is its own: no crash in between.
-  const bool several = registry_->tree().lastTicket() > lastTicket_ + 1;
+  const bool several = registry_->ledger().queued() > lastTicket_ + 1;
   wrote(before);
   if (!several) return;
   tickUnwritten_ = true;

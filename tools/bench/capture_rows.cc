@@ -70,7 +70,7 @@ std::string captureIngest(const std::string& directory, uint64_t workers, uint64
   Environment environment(clock, store, []() { return uint64_t{1}; });
   Registry registry(options.registry, environment.clock(), environment.store(), silence);
   registry.recover();
-  Executor executor(registry.tree(), registry.pins(), environment.store(), environment.clock(),
+  Executor executor(registry.tree(), registry.pins(), registry.ledger(), environment.clock(),
                     options.executor, [&]() { return environment.random(); });
   Inputs inputs(environment, registry, executor, silence);
   LogOptions log;

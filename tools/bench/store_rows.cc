@@ -107,7 +107,7 @@ class Controller {
   }
 
   void waitCommitted() {
-    while (!registry_->committed()) {
+    while (!registry_->ledger().allCommitted()) {
       store_->poll(*registry_);
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
@@ -130,7 +130,7 @@ class Controller {
     });
     if (refused) done(refused->message);
   }
-  bool committed() const { return registry_->committed(); }
+  bool committed() const { return registry_->ledger().allCommitted(); }
 
   std::string close() { return store_->close(); }
 
@@ -207,7 +207,7 @@ RunResult forget(const RunOptions& options) {
   };
   timed([&] { (void)controller.registry().registration().deregister(workers[1]); });
   bool more = true;
-  while (more || !controller.registry().committed()) {
+  while (more || !controller.registry().ledger().allCommitted()) {
     timed([&] { more = controller.registry().work(); });
     timed([&] { controller.turn(); });
   }
