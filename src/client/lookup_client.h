@@ -45,7 +45,8 @@ struct InstanceLayout {
 };
 
 struct LookupAnswer {
-  std::vector<InstanceLayout> layouts;  // best first; empty: nobody holds the first chunk
+  std::vector<InstanceLayout> layouts;  // best first; empty: `message` says why
+  std::string message;                  // for people, with names and numbers
 };
 
 struct LocationView {

@@ -50,6 +50,7 @@ LookupAnswer readLookup(schema::LookupRetMsg::Reader from) {
       out.hits.emplace_back(toString(hits.getLocation()), hits.getChunks());
     }
   }
+  answer.message = toString(from.getMessage());
   return answer;
 }
 

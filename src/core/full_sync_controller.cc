@@ -154,8 +154,7 @@ Result<bool> FullSyncController::batch(Worker& worker, const FullSyncBatch& m) {
   building.addBatch(m.number, m.keys.size(),
                     index_.apply(building.holder, worker.modelSalt, {m.keys, {}}));
   tree_.counters().resyncedKeys += m.keys.size();
-  store_.append(
-      BatchRecord{worker.owner, location->record.id, part.generation, m.number, m.keys});
+  store_.append(BatchRecord{worker.owner, location->record.id, part.generation, m.number, m.keys});
   repair_.active(*location);
   if (building.whole()) queueTurn(*location);
   return true;
@@ -231,14 +230,14 @@ bool FullSyncController::take(Location& location, const Operations& operations) 
   // What only the building part hears of is evicted all the same.
   if (location.pins != nullptr) pins_.applying(location, operations);
   store_.append(ReportRecord{.owner = location.worker->owner,
-                                         .location = location.record.id,
-                                         .generation = location.record.building->generation,
-                                         .stream = 0,
-                                         .firstSeq = firstSeq,
-                                         .operations = operations,
-                                         .countAfter = 0,
-                                         .digestAfter = {},
-                                         .counted = false});
+                             .location = location.record.id,
+                             .generation = location.record.building->generation,
+                             .stream = 0,
+                             .firstSeq = firstSeq,
+                             .operations = operations,
+                             .countAfter = 0,
+                             .digestAfter = {},
+                             .counted = false});
   building.lastSeq = firstSeq + operations.size() - 1;
   repair_.advanced(building.gap, building.lastSeq);
   return true;

@@ -214,7 +214,6 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
 // The worker's record becomes what it says now; what it does not state any more is forgotten.
 void RegistrationController::takeOver(Worker& worker, const Registration& registration,
                                       StoreBatch& batch) {
-  const uint64_t salt = tree_.salt(registration.model);
   if (!worker.quarantined.empty()) {
     // Its family cannot be trusted to take writes: a fresh one, and the damaged one is abandoned.
     batch.steps.emplace_back(Release{worker.owner});
@@ -239,8 +238,8 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
   record.registeredWallMs = record.lastSeenWallMs = worker.lastSeenWallMs;
   batch.steps.emplace_back(PutWorker{worker.owner, record});
 
-  const bool otherModel = worker.modelSalt != salt;
-  worker.modelSalt = salt;
+  const bool otherModel = worker.modelSalt != tree_.salt(registration.model);
+  tree_.setModel(worker, registration.model);
   const auto stated = [&](const Location& location) {
     return std::any_of(registration.locations.begin(), registration.locations.end(),
                        [&](const auto& one) { return one.location == location.record.name; });

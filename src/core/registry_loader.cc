@@ -31,7 +31,7 @@ void RegistryLoader::worker(OwnerId owner, const WorkerRecord& record,
   worker.record = record;
   worker.record.state = WorkerState::kRecovered;
   if (record.state == WorkerState::kLost) tree_.setState(worker, WorkerState::kLost);
-  worker.modelSalt = tree_.salt(record.model);
+  tree_.setModel(worker, record.model);
   worker.lastHeardMs = nowMs_;
   worker.lastSeenWallMs = record.lastSeenWallMs;
   Family& family = families_[owner];

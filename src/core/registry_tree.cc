@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/ids.h"
 
@@ -34,6 +35,20 @@ RegistryTree::RegistryTree(ChunkIndex& index, const TicketLedger& ledger, std::s
 uint64_t RegistryTree::salt(std::string_view model) const {
   if (model.empty()) model = defaultModel_;
   return XXH3_64bits(model.data(), model.size());
+}
+
+void RegistryTree::setModel(Worker& worker, std::string_view model) {
+  leaveModel(worker);
+  worker.hasModel = true;
+  worker.modelSalt = salt(model);
+  Model& joined = models_[worker.modelSalt];
+  if (joined.workers++ == 0) joined.name = model.empty() ? defaultModel_ : std::string(model);
+}
+
+void RegistryTree::leaveModel(Worker& worker) {
+  if (!std::exchange(worker.hasModel, false)) return;
+  const auto left = models_.find(worker.modelSalt);
+  if (--left->second.workers == 0) models_.erase(left);
 }
 
 Instance* RegistryTree::findInstance(std::string_view instance) const {
@@ -175,6 +190,7 @@ void RegistryTree::switchToBuilding(Location& location) {
 void RegistryTree::removeWorker(Worker& worker) {
   closeSession(worker);
   if (observer_ != nullptr) observer_->workerForgotten(worker);
+  leaveModel(worker);
   while (!worker.locations.empty()) removeLocation(*worker.locations.back());
   Instance& instance = *worker.instance;
   --workers_;

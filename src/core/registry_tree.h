@@ -147,6 +147,7 @@ struct Worker {
   OwnerId owner = kNoOwner;
   WorkerRecord record;
   std::string quarantined;  // why its stored records could not be read; empty: they could
+  bool hasModel = false;    // counted in RegistryTree::models()
   uint64_t modelSalt = 0;
   SessionId session = kNoSession;
   WorkerLink* link = nullptr;  // with session
@@ -259,6 +260,14 @@ class RegistryTree {
   const LocationNames& locationNames() const { return locationNames_; }
   const std::string& defaultModel() const { return defaultModel_; }
   uint64_t salt(std::string_view model) const;
+  // Models of the workers that are known, by salt.
+  struct Model {
+    std::string name;
+    size_t workers = 0;
+  };
+  const std::map<uint64_t, Model>& models() const { return models_; }
+  // The worker is of this model from now on; empty: the default one.
+  void setModel(Worker& worker, std::string_view model);
 
   Counters& counters() { return counters_; }
   const Counters& counters() const { return counters_; }
@@ -270,6 +279,7 @@ class RegistryTree {
   void discardHolder(HolderId holder);
   void renewHolder(Location& location, HolderId holder);
   void confirm(Location& location) const;
+  void leaveModel(Worker& worker);
 
   ChunkIndex& index_;
   const TicketLedger& ledger_;
@@ -282,6 +292,7 @@ class RegistryTree {
   std::vector<uint32_t> freeInstanceSlots_;
   size_t workers_ = 0;
   size_t workersLost_ = 0;
+  std::map<uint64_t, Model> models_;
   std::unordered_map<SessionId, Worker*> sessions_;
   SessionId nextSession_ = 1;
   std::deque<SessionId> supersededSessions_;  // the newest kSupersededSessionsMax

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/ids.h"
+#include "core/lookup_miss.h"
 #include "rpc/convert.h"
 
 namespace holdfast {
@@ -22,7 +23,8 @@ uint64_t wordsOf(std::span<const LookupMatch> matches, capnp::Text::Reader event
   constexpr uint64_t kAnswer = 8;
   constexpr uint64_t kLayout = 9;
   constexpr uint64_t kHits = 3;
-  uint64_t words = kAnswer + eventId.size() / 8 + 1;
+  constexpr uint64_t kMiss = 32;
+  uint64_t words = kAnswer + eventId.size() / 8 + 1 + (matches.empty() ? kMiss : 0);
   for (const LookupMatch& match : matches) {
     words += kLayout + match.instance.size() / 8 + match.location.size() / 8 + 2;
     for (const auto& [location, chunks] : match.hits) words += kHits + location.size() / 8 + 1;
@@ -78,6 +80,7 @@ kj::Promise<void> OrchestratorService::lookup(LookupContext context) {
   auto answer = context.getResults(capnp::MessageSize{wordsOf(matches, message.getEventId()), 0})
                     .initAnswer();
   if (message.getEventId().size() != 0) answer.setEventId(message.getEventId());
+  if (matches.empty()) explainMiss(message, prompt.value(), answer);
   auto layouts = answer.initLayoutInfo(static_cast<kj::uint>(matches.size()));
   for (kj::uint i = 0; i < layouts.size(); ++i) {
     const LookupMatch& match = matches[i];
@@ -98,6 +101,25 @@ kj::Promise<void> OrchestratorService::lookup(LookupContext context) {
     }
   }
   return kj::READY_NOW;
+}
+
+void OrchestratorService::explainMiss(schema::LookupMsg::Reader message, const Prompt& prompt,
+                                      schema::LookupRetMsg::Builder answer) const {
+  static_assert(static_cast<int>(schema::LookupMiss::HIDDEN) ==
+                static_cast<int>(LookupMiss::kHidden));
+  ExplainedMiss why;
+  if (!prompt.hashes.empty()) {
+    why = holdfast::explainMiss(services_.registry.tree(), services_.registry.index(),
+                                viewOf(message.getModel()), prompt.hashes.front());
+  } else if (message.isTokens()) {
+    why = {LookupMiss::kNoChunk, "the prompt has " + std::to_string(message.getTokens().size()) +
+                                     " tokens, fewer than a chunk, which has " +
+                                     std::to_string(services_.options.hashing.chunkSize)};
+  } else {
+    why = {LookupMiss::kNoChunk, "the look-up names no hashes"};
+  }
+  answer.setMiss(static_cast<schema::LookupMiss>(why.miss));
+  answer.setMessage(textOf(why.text));
 }
 
 kj::Promise<void> OrchestratorService::queryInstance(QueryInstanceContext context) {

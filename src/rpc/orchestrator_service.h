@@ -42,6 +42,9 @@ class OrchestratorService final : public schema::Orchestrator::Server {
   Result<Prompt> promptOf(capnp::List<uint32_t>::Reader tokens);
   // Tokens that the first `chunks` chunks of a prompt cover; the last may be a partial one.
   uint64_t tokensOf(const Prompt& prompt, uint32_t chunks) const;
+  // Says in the answer to a look-up why nobody was found.
+  void explainMiss(schema::LookupMsg::Reader message, const Prompt& prompt,
+                   schema::LookupRetMsg::Builder answer) const;
 
   // Workers of this instance (empty: of all) with these ids (none: all), in order.
   Result<std::vector<const Worker*>> select(capnp::Text::Reader instanceId,

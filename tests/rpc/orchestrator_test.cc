@@ -75,6 +75,100 @@ TEST_F(OrchestratorTest, AnswersShortPromptsWithNothing) {
   EXPECT_EQ(lookupTokens({}).getAnswer().getLayoutInfo().size(), 0u);
 }
 
+// --- A look-up that finds nobody says why ---
+
+class MissTest : public OrchestratorTest {
+ protected:
+  std::pair<schema::LookupMiss, std::string> missOf(const std::vector<uint64_t>& hashes,
+                                                    const std::string& model = "") {
+    auto request = peer_->orchestrator().lookupRequest();
+    request.initMessage().setModel(textOf(model));
+    request.getMessage().setHashes(kj::arrayPtr(hashes.data(), hashes.size()));
+    const auto response = await(request.send());
+    const auto answer = response.getAnswer();
+    EXPECT_EQ(answer.getLayoutInfo().size() == 0, answer.getMiss() != schema::LookupMiss::NONE);
+    return {answer.getMiss(), std::string(viewOf(answer.getMessage()))};
+  }
+  // A worker with the chunks 1, 2 and 3 on a connection of its own.
+  std::unique_ptr<Peer> holder(const std::string& instance) {
+    auto peer = connect();
+    auto session = registerWorker(*peer, registration(instance));
+    report(session, "gpu", kIncarnation, 1, {1, 2, 3}).wait(io.waitScope);
+    settle();
+    return peer;
+  }
+};
+
+TEST_F(MissTest, NoChunkIsAskedFor) {
+  const auto holding = holder("a");
+  EXPECT_EQ(missOf({}),
+            std::pair(schema::LookupMiss::NO_CHUNK, std::string("the look-up names no hashes")));
+  const auto response = lookupTokens({1, 2, 3});
+  EXPECT_EQ(response.getAnswer().getMiss(), schema::LookupMiss::NO_CHUNK);
+  EXPECT_EQ(viewOf(response.getAnswer().getMessage()),
+            "the prompt has 3 tokens, fewer than a chunk, which has 4");
+}
+
+TEST_F(MissTest, NobodyHasTheModel) {
+  EXPECT_EQ(missOf({1}),
+            std::pair(schema::LookupMiss::UNKNOWN_MODEL, std::string("no worker is registered")));
+  {
+    const auto holding = holder("a");
+    EXPECT_EQ(missOf({1}, "Default"),
+              std::pair(schema::LookupMiss::UNKNOWN_MODEL,
+                        std::string("no worker of model \"Default\" is registered; there are "
+                                    "workers of \"default\"")));
+    // Another process of the worker runs another model.
+    Registration other = registration("a");
+    other.run = 2;
+    other.model = "Default";
+    registerWorker(*holding, other);
+    EXPECT_EQ(missOf({1}, "Default").first, schema::LookupMiss::NOT_HELD);
+    EXPECT_EQ(missOf({1}).first, schema::LookupMiss::UNKNOWN_MODEL);
+  }
+  auto forget = peer_->op().forgetRequest();
+  forget.initMessage().setInstanceId("a");
+  await(forget.send());
+  EXPECT_EQ(missOf({1}, "Default").first, schema::LookupMiss::UNKNOWN_MODEL);
+}
+
+TEST_F(MissTest, NobodyHoldsTheFirstChunk) {
+  const auto holding = holder("a");
+  EXPECT_EQ(missOf({9, 1, 2}),
+            std::pair(schema::LookupMiss::NOT_HELD,
+                      std::string("no worker of model \"default\" holds the first chunk")));
+  EXPECT_EQ(missOf({1, 9}).first, schema::LookupMiss::NONE);
+}
+
+TEST_F(MissTest, WhoeverHoldsItIsNotNamed) {
+  { const auto lost = holder("a"); }
+  settle();
+  EXPECT_EQ(missOf({1}),
+            std::pair(schema::LookupMiss::HIDDEN,
+                      std::string("whoever holds the first chunk is not named: instance 'a' worker "
+                                  "0 is LOST")));
+  const auto drained = holder("b");
+  EXPECT_EQ(missOf({1}).first, schema::LookupMiss::NONE);
+  auto drain = peer_->op().drainRequest();
+  drain.initMessage().setInstanceId("b");
+  await(drain.send());
+  const auto diverged = holder("c");
+  // The process says that it holds something else.
+  Registration other = registration("c");
+  other.run = 2;
+  other.locations[0].incarnation = kIncarnation + 1;
+  other.locations[0].lastSeq = 5;
+  other.locations[0].count = 5;
+  other.locations[0].replayableFrom = 6;
+  registerWorker(*diverged, other);
+  const auto [miss, text] = missOf({1});
+  EXPECT_EQ(miss, schema::LookupMiss::HIDDEN);
+  EXPECT_THAT(text, HasSubstr("instance 'a' worker 0 is LOST"));
+  EXPECT_THAT(text, HasSubstr("instance \"b\" is drained"));
+  EXPECT_THAT(text,
+              HasSubstr("instance 'c' worker 0 location \"gpu\" has diverged (worker restarted)"));
+}
+
 class PartialChunkTest : public OrchestratorTest {
  protected:
   PartialChunkTest() : OrchestratorTest(HashSettings{.chunkSize = 4, .saveUnfullChunk = true}) {}
