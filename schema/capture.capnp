@@ -64,6 +64,8 @@ struct CaptureEntry {
       reason @35 :Text;
     }
     storePolled @36 :Void;         # the executor hears of what was committed
+
+    sessionFailed @38 :Text;       # a worker broke the protocol, and how
   }
 }
 

@@ -17,13 +17,15 @@ interface WorkerGateway {
            -> (session :WorkerSession, answer :Messages.RegisterRetMsg);
   # The newest registration of a worker wins and closes the session of an older one. Fails with a
   # description that begins with "superseded:" (do not retry), "refused:" (settings or ids are
-  # wrong; do not retry) or "unavailable:" (retry later).
+  # wrong; do not retry) or "unavailable:" (retry later). `worker` must not be null.
 }
 
 interface WorkerSession {
   # One capability, so that its calls arrive in the order they were made.
   report @0 (message :Messages.BatchedKVOperationMsg) -> stream;
-  # Never fails for reasons of state: a report that cannot be taken is answered by Worker.pause.
+  # Never fails for reasons of state: a report that cannot be taken is answered by Worker.pause, and
+  # one for a location or incarnation that was not stated is dropped. A malformed one ends the
+  # session: its calls fail from then on and say why; the worker may register again.
   heartbeat @1 (message :Messages.HeartbeatMsg) -> (answer :Messages.HeartbeatRetMsg);
   p2pLookup @2 (message :Messages.BatchedP2PLookupMsg)
             -> (answer :Messages.BatchedP2PLookupRetMsg);
@@ -32,7 +34,7 @@ interface WorkerSession {
   fullSyncStart @4 (message :Messages.FullSyncStartMsg) -> (answer :Messages.FullSyncStartRetMsg);
   # Answered when the start is on stable storage.
   fullSyncBatch @5 (message :Messages.FullSyncBatchMsg) -> stream;
-  # Never fails for reasons of state: a batch of no running sync is dropped.
+  # Never fails for reasons of state: a batch of no running sync is dropped. As report otherwise.
   fullSyncEnd @6 (message :Messages.FullSyncEndMsg) -> (answer :Messages.FullSyncStatusRetMsg);
   # Asks for the switch; what was sent meanwhile is still being applied: ask for the status.
   fullSyncStatus @7 (message :Messages.FullSyncStatusMsg)
@@ -45,7 +47,8 @@ interface Worker {
   # Stop reporting for this location (empty: for all of them) until resume; keep what happens.
   # Whatever was on its way is not applied.
   resume @1 () -> ();
-  # Register again, on this connection: the answer says where to go on.
+  # Register again, on this connection: the answer says where to go on. Also what a worker is told
+  # whose session was ended: it was silent for too long, was forgotten, or a capture begins.
   superseded @2 (reason :Text) -> ();
   # Another process registered as this worker. Do not come back.
   replay @3 (location :Text, incarnation :UInt64, fromSeq :UInt64, toSeq :UInt64)

@@ -195,6 +195,12 @@ void Inputs::connectionClosed(SessionId session) {
   record(session, [](Entry entry) { entry.setConnectionClosed(); });
 }
 
+void Inputs::sessionFailed(SessionId session, const std::string& why) {
+  environment_.begin();
+  registry_.registration().sessionFailed(session, why);
+  record(session, [&](Entry entry) { entry.setSessionFailed(textOf(why)); });
+}
+
 // --- of routers and operators ---
 
 Result<std::span<const LookupMatch>> Inputs::lookup(std::string_view model,

@@ -76,6 +76,7 @@ class Inputs final : public StoreListener {
   Result<Ticket> deregister(SessionId session);
   void answered(SessionId session, uint64_t number, const OperationOutcome& outcome);
   void connectionClosed(SessionId session);
+  void sessionFailed(SessionId session, const std::string& why);
 
   // --- Of routers and operators ---
 

@@ -168,6 +168,7 @@ std::optional<std::string> Player::take(Entry entry) {
     case schema::CaptureEntry::DEREGISTER:
     case schema::CaptureEntry::ANSWERED:
     case schema::CaptureEntry::CONNECTION_CLOSED:
+    case schema::CaptureEntry::SESSION_FAILED:
       takeWorkerMessage(entry);
       return std::nullopt;
     default:
@@ -226,6 +227,8 @@ void Player::takeWorkerMessage(Entry entry) {
       executor_->answered(session, entry.getAnswered().getNumber(),
                           read(entry.getAnswered().getOutcome()));
       return;
+    case schema::CaptureEntry::SESSION_FAILED:
+      return registration.sessionFailed(session, stringOf(entry.getSessionFailed()));
     default:
       registration.connectionClosed(session);
       sessions_.erase(entry.getSession());

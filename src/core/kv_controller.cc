@@ -69,14 +69,16 @@ Result<ReportOutcome> KvController::handleBatchedKvOperations(SessionId session,
   ++counters.reports;
   Worker* worker = heard(session);
   Location* location = worker == nullptr ? nullptr : worker->find(report.location);
-  if (location == nullptr) {
-    ++counters.reportsDropped;
-    return ReportOutcome::kDropped;
-  }
-  const LocationRecord& record = location->record;
-  const bool ofBuilding = record.building && record.building->incarnation == report.incarnation;
-  if (!ofBuilding && record.live.incarnation != report.incarnation) {
-    ++counters.reportsDropped;
+  const LocationRecord* record = location == nullptr ? nullptr : &location->record;
+  const bool expected = record != nullptr &&
+                        (record->live.incarnation == report.incarnation ||
+                         (record->building && record->building->incarnation == report.incarnation));
+  if (!expected) {
+    if (worker == nullptr) {
+      ++counters.reportsDropped;
+    } else {
+      drop(*worker, report.location, report.incarnation);
+    }
     return ReportOutcome::kDropped;
   }
   if (worker->flow != Flow::kOpen || !store_.health().writable ||
@@ -91,6 +93,28 @@ Result<ReportOutcome> KvController::handleBatchedKvOperations(SessionId session,
   if (outcome == ReportOutcome::kRetransmission) ++counters.reportsRetransmitted;
   if (outcome == ReportOutcome::kGap) ++counters.reportsGap;
   return outcome;
+}
+
+void KvController::drop(Worker& worker, std::string_view name, uint64_t incarnation) {
+  const Location* location = worker.find(name);
+  Counters& counters = tree_.counters();
+  ++counters.reportsDropped;
+  ++(location == nullptr ? counters.reportsNotStated : counters.reportsOtherIncarnation);
+  auto& noticed = worker.droppedNoticed;
+  const std::string_view kept = name.substr(0, kLocationNameBytesMax);
+  if (noticed.size() == kDroppedNoticesMax ||
+      std::find(noticed.begin(), noticed.end(), kept) != noticed.end()) {
+    return;
+  }
+  noticed.emplace_back(kept);
+  events_.event(EventSink::Level::kWarning,
+                describe(worker) + " reports for location " + quotedForPeople(name) +
+                    (location == nullptr
+                         ? ", which it did not state when it registered (it stated " +
+                               namesOfLocations(worker) + ")"
+                         : " in incarnation " + std::to_string(incarnation) + ", but it stated " +
+                               std::to_string(location->record.live.incarnation)) +
+                    ": these reports are dropped");
 }
 
 void KvController::refuse(Worker& worker) {
@@ -200,6 +224,10 @@ Result<FullSyncStartOutcome> KvController::handleFullSyncStart(SessionId session
 Result<bool> KvController::handleFullSyncBatch(SessionId session, const FullSyncBatch& message) {
   Worker* worker = heard(session);
   if (worker == nullptr) return false;
+  if (worker->find(message.location) == nullptr) {
+    drop(*worker, message.location, message.incarnation);
+    return true;
+  }
   auto taken = fullSyncs_.batch(*worker, message);
   if (taken.ok() && !taken.value()) refuse(*worker);
   return taken;

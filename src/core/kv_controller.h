@@ -64,6 +64,8 @@ class KvController {
   void onFolded(const FoldResult& result);
 
  private:
+  // Reports that the state does not allow: counted, and said once a session and location.
+  void drop(Worker& worker, std::string_view location, uint64_t incarnation);
   void refuse(Worker& worker);
   ReportOutcome take(Location& location, const Report& report);
   ReportOutcome takeLegacy(Location& location, const Report& report);

@@ -45,6 +45,8 @@ inline constexpr size_t kStoreQueueBytesMax = size_t{64} << 20;
 inline constexpr size_t kCaptureQueueBytesMax = size_t{64} << 20;
 // Distinct names of the locations that there are; the index has 16 bits for one.
 inline constexpr size_t kLocationNamesMax = 65536;
+// Locations of a session of which it is said that their reports are dropped.
+inline constexpr size_t kDroppedNoticesMax = 8;
 // Sessions remembered as superseded, of all workers, newest kept.
 inline constexpr size_t kSupersededSessionsMax = 4096;
 // Superseded runs remembered for a worker, newest kept.

@@ -91,6 +91,8 @@ std::vector<std::pair<std::string, uint64_t>> named(const Counters& c) {
       {"operations", c.operations},
       {"reportsRetransmitted", c.reportsRetransmitted},
       {"reportsDropped", c.reportsDropped},
+      {"reportsNotStated", c.reportsNotStated},
+      {"reportsOtherIncarnation", c.reportsOtherIncarnation},
       {"reportsHeld", c.reportsHeld},
       {"reportsGap", c.reportsGap},
       {"reportsRefused", c.reportsRefused},

@@ -206,7 +206,8 @@ class WorkerLink {
   virtual void operate(const WorkerOperation& operation) = 0;
   // Another process registered as this worker; the session is over.
   virtual void superseded(const std::string& reason) = 0;
-  // The controller gave the session up (silent for too long, or forgotten); close the connection.
+  // The controller gave the session up (silent for too long, forgotten, or a capture begins); the
+  // worker may register again. Nobody else on its connection is concerned.
   virtual void closed(const std::string& reason) = 0;
 };
 
@@ -241,7 +242,9 @@ struct Counters {
   uint64_t reports = 0;
   uint64_t operations = 0;  // applied
   uint64_t reportsRetransmitted = 0;
-  uint64_t reportsDropped = 0;
+  uint64_t reportsDropped = 0;           // those of the next two, and of sessions that are over
+  uint64_t reportsNotStated = 0;         // for a location that the worker did not state
+  uint64_t reportsOtherIncarnation = 0;  // than the worker stated
   uint64_t reportsHeld = 0;
   uint64_t reportsGap = 0;
   uint64_t reportsRefused = 0;

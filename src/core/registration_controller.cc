@@ -582,6 +582,11 @@ void RegistrationController::connectionClosed(SessionId session) {
   if (worker != nullptr) markLost(*worker, "its connection is gone");
 }
 
+void RegistrationController::sessionFailed(SessionId session, const std::string& why) {
+  Worker* worker = tree_.bySession(session);
+  if (worker != nullptr) markLost(*worker, why);
+}
+
 void RegistrationController::tick() {
   const uint64_t now = clock_.steadyMs();
   const bool canResume = store_.health().writable && store_.hasRoom(kStoreQueueBytesMax / 2);

@@ -44,6 +44,10 @@ class RegistrationController {
   // The transport is gone: the worker is LOST if the session is still in force.
   void connectionClosed(SessionId session);
 
+  // The worker broke the protocol, `why` says how ("it sent ..."): LOST the same way, until it
+  // registers again.
+  void sessionFailed(SessionId session, const std::string& why);
+
   // Silence, grace and recovery time-outs; lets paused workers go on once the store takes writes.
   void tick();
 

@@ -237,6 +237,7 @@ SessionId RegistryTree::openSession(Worker& worker, WorkerLink& link) {
   worker.session = nextSession_++;
   worker.link = &link;
   worker.flow = Flow::kOpen;
+  worker.droppedNoticed.clear();
   sessions_.emplace(worker.session, &worker);
   if (observer_ != nullptr) observer_->sessionOpened(worker);
   return worker.session;

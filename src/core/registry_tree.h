@@ -152,6 +152,7 @@ struct Worker {
   SessionId session = kNoSession;
   WorkerLink* link = nullptr;  // with session
   Flow flow = Flow::kOpen;
+  std::vector<std::string> droppedNoticed;  // locations of this session, see kDroppedNoticesMax
   // Steady clock: last message; of a LOST one when it was lost; of a recovered one the start.
   uint64_t lastHeardMs = 0;
   uint64_t lastSupersededMs = 0;  // steady clock; 0: never

@@ -20,6 +20,8 @@ capnp::ReaderOptions readerOptions() {
 
 // What an answer to an operation costs in terms of ReadBudget: more than its few bytes.
 constexpr size_t kAnswerCostBytes = 1 << 10;
+// A peer that asks without reading the answers is cut off above this.
+constexpr size_t kUnreadAnswersBytesMax = kMessageBytesMax;
 
 // An answer that cannot be read is told from other errors.
 std::unique_ptr<OperationOutcome> readOutcome(schema::WorkerOutcomeMsg::Reader from) {
@@ -49,6 +51,7 @@ class Connection::Messages final : public capnp::MessageStream {
         .then(
             [this](kj::Maybe<capnp::MessageReaderAndFds>&& message) {
               KJ_IF_MAYBE (came, message) {
+                heard_ = true;
                 timer_.received(*came->reader, stream_.lastByteNotBefore());
               } else {
                 peerLeft_ = true;
@@ -80,6 +83,8 @@ class Connection::Messages final : public capnp::MessageStream {
   kj::Promise<void> end() override { return inner_.end(); }
 
   bool peerLeft() const { return peerLeft_; }
+  // Whether a message came since the last call.
+  bool takeHeard() { return std::exchange(heard_, false); }
   const std::string& error() const { return error_; }
 
  private:
@@ -87,6 +92,7 @@ class Connection::Messages final : public capnp::MessageStream {
   LookupTimer& timer_;
   capnp::AsyncIoMessageStream inner_;
   bool peerLeft_ = false;
+  bool heard_ = false;
   std::string error_;
 };
 
@@ -95,6 +101,7 @@ Connection::Connection(Services& services, kj::UnixEventPort& port, AcceptedSock
     : services_(services),
       handle_(std::make_shared<ConnectionHandle>(ConnectionHandle{this})),
       peer_(std::move(peer)),
+      heardMs_(services.registry.nowMs()),
       ended_(nullptr),
       stream_(kj::mv(socket.fd), socket.notBefore, port, services.turns, services.budget),
       lookupTimer_(services.lookups, services.lookupWindow),
@@ -120,6 +127,27 @@ kj::Promise<void> Connection::onEnd() {
   return network_.onDisconnect().exclusiveJoin(kj::mv(ended_));
 }
 
+void Connection::check() {
+  if (const size_t unread = network_.getCurrentQueueSize(); unread > kUnreadAnswersBytesMax) {
+    return endSoon("it does not read its answers, " + std::to_string(unread) + " bytes wait");
+  }
+  const uint64_t now = services_.registry.nowMs();
+  if (messages_->takeHeard()) heardMs_ = now;
+  const uint64_t silentMs = now - heardMs_;
+  if (silentMs >= services_.options.heartbeatTimeoutMs && isDeserted()) {
+    endSoon("nothing received for " + std::to_string(silentMs) + " ms, its workers are LOST");
+  }
+}
+
+bool Connection::isDeserted() const {
+  bool givenUp = false;
+  for (const auto& [session, link] : sessions_) {
+    if (services_.registry.tree().bySession(session) != nullptr) return false;
+    givenUp |= link->isGivenUp();
+  }
+  return givenUp;
+}
+
 void Connection::endSoon(std::string reason) {
   if (ending_.empty()) ending_ = std::move(reason);
   end_->fulfill();
@@ -133,7 +161,7 @@ std::string Connection::endReason() const {
 }
 
 std::unique_ptr<WorkerCapabilityLink> Connection::link(schema::Worker::Client worker) {
-  return std::make_unique<WorkerCapabilityLink>(*this, handle_, services_.inputs, services_.budget,
+  return std::make_unique<WorkerCapabilityLink>(handle_, services_.inputs, services_.budget,
                                                 kj::mv(worker));
 }
 
@@ -224,8 +252,10 @@ void WorkerCapabilityLink::deliver(uint64_t number,
                        }));
 }
 
-void WorkerCapabilityLink::closed(const std::string& reason) {
-  connection_.endSoon(reason);
+// Whoever shares the connection goes on.
+void WorkerCapabilityLink::closed(const std::string&) {
+  givenUp_ = true;
+  resume();
 }
 
 }  // namespace holdfast

@@ -40,8 +40,10 @@ class Connection {
 
   // Resolves when the connection is over, for whatever reason; then destroy it.
   kj::Promise<void> onEnd();
-  // Ends it from a later turn of the loop. `reason` is logged.
-  void endSoon(std::string reason);
+  // Ends it from a later turn of the loop if its peer does not read its answers, or is silent since
+  // the last of its workers was given up. What concerns one worker ends its session only. Every
+  // second or so.
+  void check();
   // The process ends: the workers are not LOST, they come back to its successor.
   void abandon() { sessions_.clear(); }
 
@@ -50,8 +52,6 @@ class Connection {
   // The registration succeeded.
   void add(SessionId session, std::unique_ptr<WorkerCapabilityLink> link);
 
-  // Answers not yet taken by the peer.
-  size_t outgoingBytes() { return network_.getCurrentQueueSize(); }
   const std::string& peer() const { return peer_; }
   // What to tell people about the end; empty: the peer went away in an orderly manner.
   std::string endReason() const;
@@ -61,10 +61,15 @@ class Connection {
   // Cap'n Proto's RPC system keeps to itself.
   class Messages;
 
+  void endSoon(std::string reason);
+  // Whether a worker was given up here and none has a session in force.
+  bool isDeserted() const;
+
   Services& services_;
   const std::shared_ptr<ConnectionHandle> handle_;
   const std::string peer_;
   std::string ending_;
+  uint64_t heardMs_;  // steady clock; of the last check before which something came
   kj::Own<kj::PromiseFulfiller<void>> end_;
   kj::Promise<void> ended_;
   BufferedStream stream_;
@@ -78,13 +83,9 @@ class Connection {
 // Core's way to a worker, over the Worker capability that came with the registration.
 class WorkerCapabilityLink final : public WorkerLink {
  public:
-  WorkerCapabilityLink(Connection& connection, std::shared_ptr<ConnectionHandle> handle,
-                       Inputs& inputs, ReadBudget& budget, schema::Worker::Client worker)
-      : connection_(connection),
-        handle_(std::move(handle)),
-        inputs_(inputs),
-        budget_(budget),
-        worker_(kj::mv(worker)) {}
+  WorkerCapabilityLink(std::shared_ptr<ConnectionHandle> handle, Inputs& inputs, ReadBudget& budget,
+                       schema::Worker::Client worker)
+      : handle_(std::move(handle)), inputs_(inputs), budget_(budget), worker_(kj::mv(worker)) {}
   ~WorkerCapabilityLink() noexcept override = default;
 
   void pause(const std::string& reason) override;
@@ -97,15 +98,17 @@ class WorkerCapabilityLink final : public WorkerLink {
   void closed(const std::string& reason) override;
 
   void setSession(SessionId session) { session_ = session; }
+  // Whether the controller ended the session, and the worker has not registered again.
+  bool isGivenUp() const { return givenUp_; }
 
  private:
   void deliver(uint64_t number, kj::Promise<std::unique_ptr<OperationOutcome>> outcome);
 
-  Connection& connection_;
   const std::shared_ptr<ConnectionHandle> handle_;
   Inputs& inputs_;
   ReadBudget& budget_;
   SessionId session_ = kNoSession;
+  bool givenUp_ = false;
   schema::Worker::Client worker_;
 };
 

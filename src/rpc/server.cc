@@ -14,8 +14,6 @@ namespace {
 
 // The flow window of stream calls is the send buffer; small ones cost throughput.
 constexpr int kSocketBufferBytes = 1 << 20;
-// A peer that asks without reading the answers is cut off above this.
-constexpr size_t kUnreadAnswersBytesMax = kMessageBytesMax;
 
 void atLeast(int socket, int option) {
   int bytes = 0;
@@ -145,12 +143,7 @@ void Server::storePolled() {
 }
 
 void Server::checkConnections() {
-  for (Connection& connection : connections_) {
-    if (connection.outgoingBytes() > kUnreadAnswersBytesMax) {
-      connection.endSoon("it does not read its answers, " +
-                         std::to_string(connection.outgoingBytes()) + " bytes wait");
-    }
-  }
+  for (Connection& connection : connections_) connection.check();
 }
 
 void Server::stop() {

@@ -35,7 +35,7 @@ class Server final : private kj::TaskSet::ErrorHandler {
   // waited for it.
   void storePolled();
 
-  // About once a second: ends connections that do not take their answers.
+  // About once a second: ends connections that do not take their answers, or are dead.
   void checkConnections();
 
   // The process ends: no new connections, no more messages. What the workers reported stays, and

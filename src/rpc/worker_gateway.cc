@@ -49,6 +49,12 @@ kj::Promise<void> WorkerGatewayService::registerNow(RegisterContext context) {
   }
   const auto params = context.getParams();
   const auto info = params.getInfo();
+  if (!params.hasWorker()) {
+    return wireError(
+        {ErrorCode::kInvalid,
+         "the registration has no Worker capability, by which the controller tells the "
+         "worker to pause, to send again and to sync; pass one, even if it does nothing"});
+  }
   if (auto error = notAcceptable(info, services_.options.hashing)) return wireError(*error);
 
   auto link = connection->link(params.getWorker());

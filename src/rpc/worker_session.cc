@@ -5,16 +5,29 @@
 #include "rpc/convert.h"
 
 namespace holdfast {
+namespace {
+
+// Reads a message; what is wrong with it, where its very encoding is.
+template <typename Read>
+std::string unreadable(Read readMessage) {
+  return kj::runCatchingExceptions(readMessage) == nullptr ? "" : "it cannot be decoded";
+}
+
+}  // namespace
+
+kj::Exception WorkerSessionService::malformed(const std::string& what) {
+  services_.inputs.sessionFailed(session_, "it sent a " + what);
+  return wireError({ErrorCode::kInvalid, what + "; this session has ended, register again"});
+}
 
 kj::Promise<void> WorkerSessionService::report(ReportContext context) {
   const auto message = context.getParams().getMessage();
-  const ReadReport wanted = read(message, scratch_);
-  if (!wanted.error.empty()) return wireError({ErrorCode::kInvalid, wanted.error});
+  ReadReport wanted;
+  std::string wrong = unreadable([&]() { wanted = read(message, scratch_); });
+  if (wrong.empty()) wrong = wanted.error;
+  if (!wrong.empty()) return malformed("malformed report: " + wrong);
   const auto outcome = services_.inputs.report(session_, wanted.report);
-  if (!outcome.ok()) {
-    services_.warn("malformed report: " + outcome.error().message);
-    return wireError(outcome.error());
-  }
+  if (!outcome.ok()) return malformed("malformed report: " + outcome.error().message);
   return services_.waiters.room();
 }
 
@@ -65,11 +78,13 @@ constexpr size_t kFurtherCostOfSyncKey = 3 * sizeof(ChunkHash);
 
 kj::Promise<void> WorkerSessionService::fullSyncBatch(FullSyncBatchContext context) {
   const auto message = context.getParams().getMessage();
-  services_.budget.spent(message.getKeys().size() * kFurtherCostOfSyncKey);
-  const auto taken = services_.inputs.fullSyncBatch(session_, read(message, scratch_));
+  FullSyncBatch batch;
+  const std::string wrong = unreadable([&]() { batch = read(message, scratch_); });
+  if (!wrong.empty()) return malformed("malformed batch of a full sync: " + wrong);
+  services_.budget.spent(batch.keys.size() * kFurtherCostOfSyncKey);
+  const auto taken = services_.inputs.fullSyncBatch(session_, batch);
   if (!taken.ok()) {
-    services_.warn("malformed batch of a full sync: " + taken.error().message);
-    return wireError(taken.error());
+    return malformed("malformed batch of a full sync: " + taken.error().message);
   }
   return services_.waiters.room();
 }

@@ -2,6 +2,7 @@
 // superseded or closed, reports are dropped and other calls say so.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "rpc/services.h"
@@ -15,7 +16,8 @@ class WorkerSessionService final : public schema::WorkerSession::Server {
       : services_(services), session_(session) {}
 
   // Answered when the store has room for more, so that the peer's flow window is our back-pressure.
-  // Throws, and thereby breaks this capability, only for what no honest client sends.
+  // Throws only for what no honest client sends: then the session has ended, and the worker may
+  // register again. A stream call that throws breaks its capability, so every later call says so.
   kj::Promise<void> report(ReportContext context) override;
   kj::Promise<void> heartbeat(HeartbeatContext context) override;
   kj::Promise<void> p2pLookup(P2pLookupContext context) override;
@@ -26,6 +28,9 @@ class WorkerSessionService final : public schema::WorkerSession::Server {
   kj::Promise<void> deregister(DeregisterContext context) override;
 
  private:
+  // Ends the session; what its calls are answered with from now on.
+  kj::Exception malformed(const std::string& what);
+
   Services& services_;
   const SessionId session_;
   std::vector<uint64_t> scratch_;  // used only for lists in an unusual encoding

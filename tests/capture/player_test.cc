@@ -87,7 +87,9 @@ class World {
     } else if (what < 66) {
       sync(worker);
     } else if (what < 68) {
-      if (worker.session != kNoSession) inputs_->connectionClosed(worker.session);
+      if (worker.session == kNoSession) return;
+      if (chance(random_, 70)) return inputs_->connectionClosed(worker.session);
+      inputs_->sessionFailed(worker.session, "it sent a malformed report");
     } else if (what < 69) {
       (void)inputs_->deregister(worker.session);
     } else if (what < 72) {

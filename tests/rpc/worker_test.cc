@@ -1,5 +1,7 @@
 // Registration, reports, heartbeats and the end of sessions, with everything a bad peer may send.
 
+#include <algorithm>
+
 #include "server_fixture.h"
 
 namespace holdfast::test {
@@ -165,8 +167,61 @@ class MalformedReport : public WorkerTest {
 
 TEST_F(MalformedReport, SeqZero) {
   EXPECT_THAT(errorAfter(report(session_, "gpu", kIncarnation, 0, {4})),
-              HasSubstr("invalid: sequence numbers count from 1"));
+              HasSubstr("invalid: malformed report: sequence numbers count from 1"));
   EXPECT_TRUE(logged("malformed report"));
+}
+
+TEST_F(MalformedReport, EndsTheSessionWithOneClearErrorAndTheWorkerMayComeBack) {
+  EXPECT_THAT(errorAfter(report(session_, "gpu", kIncarnation, 0, {4})),
+              HasSubstr("this session has ended, register again"));
+  EXPECT_EQ(registry.tree().findWorker("llama", 0)->record.state, WorkerState::kLost);
+  EXPECT_TRUE(logged("instance 'llama' worker 0 is LOST: it sent a malformed report: sequence"));
+  const size_t said = events.texts.size();
+  report(session_, "gpu", kIncarnation, 0, {4}).catch_([](kj::Exception&&) {}).wait(io.waitScope);
+  settle();
+  EXPECT_EQ(events.texts.size(), said);
+  Registration again = registration();
+  again.attempt = 2;
+  again.locations[0].lastSeq = 3;
+  auto session = registerWorker(*peer_, again);
+  report(session, "gpu", kIncarnation, 4, {4}).wait(io.waitScope);
+  EXPECT_THAT(lookup(*peer_, {4}), ElementsAre(Pair("llama", 1)));
+  await(session.heartbeatRequest().send());
+}
+
+TEST_F(MalformedReport, CannotBeDecoded) {
+  auto request = session_.reportRequest();
+  auto message = request.initMessage();
+  message.setLocation("gpu");
+  // A struct where the list of keys belongs.
+  capnp::AnyStruct::Builder(capnp::toAny(message))
+      .getPointerSection()[1]
+      .initAs<schema::LocationStatement>()
+      .setLastSeq(1);
+  EXPECT_THAT(errorAfter(request.send()),
+              HasSubstr("invalid: malformed report: it cannot be decoded; this session has ended"));
+}
+
+TEST_F(MalformedReport, OrBatchOfAFullSync) {
+  auto start = session_.fullSyncStartRequest();
+  auto sync = start.initMessage();
+  sync.setLocation("gpu");
+  sync.setIncarnation(kIncarnation);
+  sync.setSyncId(5);
+  sync.setTotalKeys(1);
+  sync.setBatchCount(1);
+  sync.setBaseSeq(3);
+  sync.setLastSeq(3);
+  ASSERT_TRUE(await(start.send()).getAnswer().getAccepted());
+  auto batch = session_.fullSyncBatchRequest();
+  auto keys = batch.initMessage();
+  keys.setLocation("gpu");
+  keys.setIncarnation(kIncarnation);
+  keys.setSyncId(5);
+  keys.setBatchId(1);
+  keys.initKeys(1);
+  EXPECT_THAT(errorAfter(batch.send()), HasSubstr("invalid: malformed batch of a full sync: "));
+  EXPECT_TRUE(logged("is LOST: it sent a malformed batch"));
 }
 
 TEST_F(MalformedReport, SeqWrapsAround) {
@@ -210,6 +265,53 @@ TEST_F(WorkerTest, DropsReportsOfUndeclaredLocationsAndOtherIncarnations) {
   EXPECT_THAT(lookup(*peer, {1}), IsEmpty());
   EXPECT_THAT(lookup(*peer, {4}), ElementsAre(Pair("llama", 1)));
   EXPECT_EQ(registry.counters().reportsDropped, 3u);
+  EXPECT_EQ(registry.counters().reportsNotStated, 2u);
+  EXPECT_EQ(registry.counters().reportsOtherIncarnation, 1u);
+}
+
+TEST_F(WorkerTest, SaysOnceASessionWhichReportsAreDropped) {
+  const auto peer = connect();
+  auto session = registerWorker(*peer, registration());
+  const auto notices = [&]() {
+    return std::count_if(events.texts.begin(), events.texts.end(), [](const std::string& text) {
+      return text.find("these reports are dropped") != std::string::npos;
+    });
+  };
+  for (uint64_t i = 1; i <= 20; ++i) {
+    report(session, "cpu", kIncarnation, i, {i}).wait(io.waitScope);
+    report(session, "gpu", kIncarnation + 1, i, {i}).wait(io.waitScope);
+  }
+  EXPECT_EQ(notices(), 2);
+  EXPECT_TRUE(
+      logged("instance 'llama' worker 0 reports for location \"cpu\", which it did not "
+             "state when it registered (it stated \"gpu\")"));
+  EXPECT_TRUE(logged("location \"gpu\" in incarnation 78, but it stated 77"));
+  // However many there are.
+  for (uint64_t i = 1; i <= 20; ++i) {
+    report(session, "cpu" + std::to_string(i), kIncarnation, i, {i}).wait(io.waitScope);
+  }
+  EXPECT_EQ(notices(), static_cast<int>(kDroppedNoticesMax));
+  // A batch of a full sync is a report, too.
+  auto batch = session.fullSyncBatchRequest();
+  batch.initMessage().setLocation("cpu");
+  batch.getMessage().initKeys(1);
+  batch.send().wait(io.waitScope);
+  await(session.heartbeatRequest().send());
+  EXPECT_EQ(registry.counters().reportsNotStated, 41u);
+
+  Registration again = registration();
+  again.attempt = 2;
+  auto next = registerWorker(*peer, again);
+  report(next, "cpu", kIncarnation, 1, {1}).wait(io.waitScope);
+  EXPECT_EQ(notices(), static_cast<int>(kDroppedNoticesMax) + 1);
+}
+
+TEST_F(WorkerTest, IsRefusedWithoutAWorkerCapability) {
+  const auto peer = connect();
+  auto request = registerRequest(*peer, registration());
+  request.disownWorker();
+  EXPECT_THAT(errorOf(request.send()), HasSubstr("invalid: the registration has no Worker"));
+  EXPECT_EQ(registry.tree().workers(), 0u);
 }
 
 TEST_F(WorkerTest, TakesTheLargestReport) {
@@ -303,8 +405,58 @@ TEST_F(WorkerTest, SilentWorkersConnectionIsClosed) {
   inputs.tick();
   settle();
   EXPECT_EQ(registry.tree().findWorker("llama", 0)->record.state, WorkerState::kLost);
+  server->checkConnections();
+  settle();
   EXPECT_EQ(server->services().connections, 0u);
+  EXPECT_TRUE(logged("nothing received for"));
   EXPECT_NE(errorOf(session.heartbeatRequest().send()), "no error");
+}
+
+// Two workers and a router share a connection.
+TEST_F(WorkerTest, ATimeOutEndsTheSessionOfThatWorkerAlone) {
+  const auto peer = connect();
+  auto silent = registerWorker(*peer, registration());
+  auto other = registerWorker(*peer, registration("llama", 1));
+  report(other, "gpu", kIncarnation, 1, {1}).wait(io.waitScope);
+  clock.nowMs += 20'000;
+  inputs.tick();
+  await(other.heartbeatRequest().send());
+  clock.nowMs += 15'000;
+  inputs.tick();
+  server->checkConnections();
+  settle();
+  EXPECT_EQ(registry.tree().findWorker("llama", 0)->record.state, WorkerState::kLost);
+  EXPECT_EQ(registry.tree().findWorker("llama", 1)->record.state, WorkerState::kActive);
+  EXPECT_THAT(workerCalls, ElementsAre("resume"));
+  EXPECT_THAT(errorOf(silent.heartbeatRequest().send()), HasSubstr("unavailable: this session"));
+  await(other.heartbeatRequest().send());
+  EXPECT_THAT(lookup(*peer, {1}), ElementsAre(Pair("llama", 1)));
+  Registration again = registration();
+  again.attempt = 2;
+  auto back = registerWorker(*peer, again);
+  await(back.heartbeatRequest().send());
+  EXPECT_EQ(server->services().connections, 1u);
+}
+
+TEST_F(WorkerTest, AnOperatorEndsTheSessionOfThatWorkerAlone) {
+  const auto peer = connect();
+  auto forgotten = registerWorker(*peer, registration());
+  auto other = registerWorker(*peer, registration("llama", 1));
+  auto forget = peer->op().forgetRequest();
+  forget.initMessage().setInstanceId("llama");
+  await(forget.send());
+  settle();
+  EXPECT_THAT(workerCalls, ElementsAre("resume"));
+  EXPECT_THAT(errorOf(forgotten.heartbeatRequest().send()), HasSubstr("unavailable: this session"));
+  await(other.heartbeatRequest().send());
+  // It is silent no longer than others are.
+  server->checkConnections();
+  settle();
+  EXPECT_EQ(server->services().connections, 1u);
+  Registration again = registration();
+  again.attempt = 2;
+  auto back = registerWorker(*peer, again);
+  await(back.heartbeatRequest().send());
 }
 
 TEST_F(WorkerTest, RegisteringAgainOnTheSameConnectionKeepsTheNewSession) {

@@ -65,12 +65,7 @@ class ConvergenceWorld::Link : public WorkerLink {
   }
   void superseded(const std::string&) override {}
   void operate(const WorkerOperation&) override {}
-  void closed(const std::string&) override {
-    connection()->openAtController = false;
-    world_.send(connection(), Direction::kToWorker, [&world = world_, connection = connection()] {
-      if (connection->openAtWorker) world.cut(*connection->worker);
-    });
-  }
+  void closed(const std::string&) override { resume(); }
   void replay(const std::string& location, uint64_t incarnation, uint64_t from,
               uint64_t to) override {
     call([&world = world_, connection = connection(), session = session_, location, incarnation,
