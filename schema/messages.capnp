@@ -25,12 +25,12 @@ struct LocationStatement {
 struct RegisterMsg {
   # Set by the worker.
   instanceId @0 :Text;
-  workerId @1 :UInt32;           # rank, from 0
+  workerId @1 :UInt32;           # rank, from 0; below worldSize
   ip @2 :Text;                   # at most 64 bytes
   port @3 :UInt32;               # 0 to 65,535
   peerInitUrl @4 :Text;          # where other workers connect; empty: none; at most 1,024 bytes
   model @5 :Text;                # chunks never cross models; empty: the controller's default
-  worldSize @6 :UInt32;          # ranks of the instance; 0: unknown
+  worldSize @6 :UInt32;          # ranks of the instance, the same from all of them; 0: unknown
   run @7 :UInt64;                # random id of the worker's process, not 0
   attempt @8 :UInt64;            # counts the registrations of this run, from 1
   hashing @9 :Types.HashSettings;  # absent: the worker uses the controller's; else must be equal
@@ -233,7 +233,8 @@ struct LookupRetMsg {
     instanceId @0 :Text;
     location @1 :Text;           # that holds most of the matched chunks
     matchedEnd @2 :UInt64;       # tokens of the longest prefix that one rank holds
-    allRanksEnd @3 :UInt64;      # tokens that every rank of the world size holds
+    allRanksEnd @3 :UInt64;      # tokens that every rank of the world size holds; 0 while ranks
+                                 # state different world sizes
     matchedChunks @4 :UInt32;
     allRanksChunks @5 :UInt32;
     unconfirmed @6 :Bool;        # recovered after a restart, the worker has not registered yet
@@ -314,6 +315,9 @@ struct WorkerInfo {
   quarantined @11 :Text;            # why its stored records could not be read; empty: they could
   locations @12 :List(LocationInfo);
   drained @13 :Bool;                # look-ups do not name its instance: an operator drained it
+  worldSize @14 :UInt32;            # of its instance, as the worker states it; 0: unknown
+  contradiction @15 :Text;          # which ranks of its instance state which world size, where they
+                                    # contradict each other; empty: they do not
 }
 
 struct QueryWorkerInfoRetMsg {
@@ -507,6 +511,7 @@ struct StatusRetMsg {
   eventsFinished @37 :UInt64;    # of those kept
   pins @38 :UInt64;              # (worker, location, chunk) that are pinned
   limits @39 :List(Limit);       # what the fleet may fill up
+  instancesContradicting @40 :UInt64;  # whose ranks contradict each other about the world size
 
   struct Counter {
     name @0 :Text;

@@ -29,7 +29,8 @@ class HolderDirectory {
   const HolderInfo& get(HolderId holder) const {
     return holder < infos_.size() ? infos_[holder] : kNobody;
   }
-  // Ranks that make the instance whole: its registered world size. By instance slot.
+  // Ranks that make the instance whole, by instance slot; 0: it is not known, nothing is held by
+  // all.
   void setWorldSize(uint32_t instance, uint32_t worldSize);
   uint32_t worldSize(uint32_t instance) const {
     return instance < worldSizes_.size() ? worldSizes_[instance] : 0;

@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/ids.h"
+#include "core/instance_ranks.h"
 #include "core/pins.h"
 #include "core/resume_policy.h"
 
@@ -42,6 +43,10 @@ std::optional<std::string> invalidRegistration(const Registration& r) {
   if (auto bad = invalidText("peer URL", r.peerUrl, kPeerUrlBytesMax)) return bad;
   if (auto bad = invalidText("model", r.model, kModelBytesMax)) return bad;
   if (r.port > 65535) return "port " + std::to_string(r.port) + " is over 65535";
+  if (r.worldSize != 0 && r.worker >= r.worldSize) {
+    return "worker " + std::to_string(r.worker) + " of a world size of " +
+           std::to_string(r.worldSize) + ": ranks count from 0 and are below the world size";
+  }
   if (r.run == 0) return "run must be a random number, not 0";
   if (r.attempt == 0) return "attempt counts from 1";
   return invalidStatements(r.locations);
@@ -191,7 +196,7 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
   }
   const bool newWorldSize =
       registration.worldSize != 0 && registration.worldSize != instance->record.worldSize;
-  if (newWorldSize) tree_.setWorldSize(*instance, registration.worldSize);
+  if (newWorldSize) instance->record.worldSize = registration.worldSize;
   if (newInstance || newWorldSize) {
     batch.steps.emplace_back(PutInstance{instance->owner, instance->record});
   }
@@ -206,6 +211,7 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
   }
   outcome.session = tree_.openSession(*worker, link);
   tree_.refreshVisibility(*worker);
+  noticeRanks(*instance);
   outcome.ticket = commit(std::move(batch), numbering);
   worker->registrationTicket = outcome.ticket;
   return outcome;
@@ -512,13 +518,26 @@ void RegistrationController::resume(Worker& worker) {
   worker.link->resume();
 }
 
-void RegistrationController::forget(Worker& worker, StoreBatch& batch) {
-  batch.steps.emplace_back(Release{worker.owner});
-  if (worker.instance->workers.size() == 1) {
-    batch.steps.emplace_back(Release{worker.instance->owner});
+void RegistrationController::noticeRanks(Instance& instance) {
+  if (ranksContradict(instance) == instance.contradictionSaid) return;
+  instance.contradictionSaid = !instance.contradictionSaid;
+  const std::string name = "instance " + quotedForPeople(instance.record.instance);
+  if (!instance.contradictionSaid) {
+    return events_.event(EventSink::Level::kInfo, name + ": its ranks agree again");
   }
+  events_.event(EventSink::Level::kWarning,
+                name + ": its ranks contradict each other: " + contradictionOf(instance) +
+                    "; cache operations on it are refused until they agree");
+}
+
+void RegistrationController::forget(Worker& worker, StoreBatch& batch) {
+  Instance& instance = *worker.instance;
+  const bool last = instance.workers.size() == 1;
+  batch.steps.emplace_back(Release{worker.owner});
+  if (last) batch.steps.emplace_back(Release{instance.owner});
   endSession(worker);
   tree_.removeWorker(worker);
+  if (!last) noticeRanks(instance);
 }
 
 Ticket RegistrationController::forget(Worker& worker) {
@@ -570,6 +589,7 @@ void RegistrationController::markLost(Worker& worker, const std::string& why) {
   worker.record.lastSeenWallMs = worker.lastSeenWallMs;
   worker.lastHeardMs = clock_.steadyMs();
   tree_.refreshVisibility(worker);
+  noticeRanks(*worker.instance);
   // A quarantined worker's family takes no writes; it is found again as it is.
   if (!worker.quarantined.empty()) return;
   StoreBatch batch;

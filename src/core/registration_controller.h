@@ -89,6 +89,8 @@ class RegistrationController {
   // What a heartbeat's answer says of a location whose repair is under way; nothing: it is well.
   static std::optional<LocationDecision> repairOf(const Location& location);
   void endSession(Worker& worker);
+  // Says that its ranks contradict each other, or do no longer.
+  void noticeRanks(Instance& instance);
   Ticket commit(StoreBatch batch, const Numbering& numbering);
   void resume(Worker& worker);
   void markLost(Worker& worker, const std::string& why);

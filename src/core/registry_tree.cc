@@ -99,7 +99,7 @@ Worker& RegistryTree::addWorker(Instance& instance, uint32_t worker, OwnerId own
   Worker& result = *added;
   instance.workers.emplace(worker, std::move(added));
   ++workers_;
-  setWorldSize(instance, instance.record.worldSize);
+  refreshWorldSize(instance);
   return result;
 }
 
@@ -193,11 +193,12 @@ void RegistryTree::removeWorker(Worker& worker) {
   leaveModel(worker);
   while (!worker.locations.empty()) removeLocation(*worker.locations.back());
   Instance& instance = *worker.instance;
+  countWorldSize(worker, 0);
   --workers_;
   if (worker.record.state == WorkerState::kLost) --workersLost_;
   instance.workers.erase(worker.record.worker);
   if (!instance.workers.empty()) {
-    setWorldSize(instance, instance.record.worldSize);
+    refreshWorldSize(instance);
     return;
   }
   instancesBySlot_[instance.slot] = nullptr;
@@ -223,13 +224,29 @@ void RegistryTree::refreshVisibility(Worker& worker) {
     info.unconfirmed = worker.record.state == WorkerState::kRecovered;
     directory_.set(location->holder, info);
   }
+  const bool lost = worker.record.state == WorkerState::kLost;
+  countWorldSize(worker, lost ? 0 : worker.record.worldSize);
+  refreshWorldSize(*worker.instance);
 }
 
-void RegistryTree::setWorldSize(Instance& instance, uint32_t worldSize) {
-  instance.record.worldSize = worldSize;
-  // Where no worker stated it, the ranks that are known are taken for all.
-  directory_.setWorldSize(
-      instance.slot, worldSize != 0 ? worldSize : static_cast<uint32_t>(instance.workers.size()));
+void RegistryTree::countWorldSize(Worker& worker, uint32_t stated) {
+  auto& sizes = worker.instance->statedWorldSizes;
+  const uint32_t before = std::exchange(worker.countedWorldSize, stated);
+  if (stated != 0) ++sizes[stated];
+  if (before != 0 && --sizes[before] == 0) sizes.erase(before);
+}
+
+void RegistryTree::refreshWorldSize(const Instance& instance) {
+  const auto& stated = instance.statedWorldSizes;
+  uint32_t worldSize = 0;  // where ranks differ, nothing is held by all of them
+  if (stated.size() == 1) {
+    worldSize = stated.begin()->first;
+  } else if (stated.empty()) {
+    // Where no worker stated it, the ranks that are known are taken for all.
+    worldSize = instance.record.worldSize != 0 ? instance.record.worldSize
+                                               : static_cast<uint32_t>(instance.workers.size());
+  }
+  directory_.setWorldSize(instance.slot, worldSize);
 }
 
 SessionId RegistryTree::openSession(Worker& worker, WorkerLink& link) {

@@ -146,8 +146,9 @@ struct Worker {
   uint32_t slot = 0;
   OwnerId owner = kNoOwner;
   WorkerRecord record;
-  std::string quarantined;  // why its stored records could not be read; empty: they could
-  bool hasModel = false;    // counted in RegistryTree::models()
+  std::string quarantined;        // why its stored records could not be read; empty: they could
+  uint32_t countedWorldSize = 0;  // in Instance::statedWorldSizes; 0: none
+  bool hasModel = false;          // counted in RegistryTree::models()
   uint64_t modelSalt = 0;
   SessionId session = kNoSession;
   WorkerLink* link = nullptr;  // with session
@@ -181,6 +182,9 @@ struct Instance {
   OwnerId owner = kNoOwner;
   InstanceRecord record;
   std::map<uint32_t, std::unique_ptr<Worker>> workers;
+  // World sizes that ranks state which are not LOST, and how many do; see core/instance_ranks.h.
+  std::map<uint32_t, uint32_t> statedWorldSizes;
+  bool contradictionSaid = false;  // that its ranks contradict each other
 };
 
 class RegistryTree {
@@ -219,9 +223,9 @@ class RegistryTree {
 
   // The only way to change a worker's state; refreshVisibility() is to follow.
   void setState(Worker& worker, WorkerState state);
-  // Sets what look-ups may see of the worker's locations from its state and their hidden flags.
+  // Sets what look-ups may see of the worker's locations from its state and their hidden flags, and
+  // of its instance from the world size that it states.
   void refreshVisibility(Worker& worker);
-  void setWorldSize(Instance& instance, uint32_t worldSize);
 
   void observeSessions(SessionObserver* observer) { observer_ = observer; }
   SessionId openSession(Worker& worker, WorkerLink& link);
@@ -281,6 +285,8 @@ class RegistryTree {
   void renewHolder(Location& location, HolderId holder);
   void confirm(Location& location) const;
   void leaveModel(Worker& worker);
+  void countWorldSize(Worker& worker, uint32_t stated);
+  void refreshWorldSize(const Instance& instance);
 
   ChunkIndex& index_;
   const TicketLedger& ledger_;

@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/ids.h"
+#include "core/instance_ranks.h"
 
 namespace holdfast {
 namespace {
@@ -123,13 +124,20 @@ std::optional<Error> Executor::notReady(std::string_view name, std::string_view 
             ": no worker of it is registered; holdfast-ctl instances shows those that there are"};
   }
   // What no waiting mends comes first.
-  for (const auto& [id, worker] : instance->workers) {
+  const std::vector<const Worker*> ranks = ranksOf(*instance);
+  for (const Worker* worker : ranks) {
     if (worker->find(location) != nullptr) continue;
     return Error{ErrorCode::kInvalid, describe(*worker) + " has no location " +
                                           quotedForPeople(location) + "; it has " +
                                           namesOfLocations(*worker)};
   }
-  for (const auto& [id, worker] : instance->workers) {
+  if (ranksContradict(*instance)) {
+    return unavailable(describeInstance(name) +
+                       ": its ranks contradict each other: " + contradictionOf(*instance) +
+                       "; the operation needs all ranks of one world size: try again when they "
+                       "have registered alike");
+  }
+  for (const Worker* worker : ranks) {
     if (worker->session != kNoSession) continue;
     const bool lost = worker->record.state == WorkerState::kLost;
     return unavailable(describe(*worker) +
@@ -138,11 +146,10 @@ std::optional<Error> Executor::notReady(std::string_view name, std::string_view 
                              : " has not registered again since the controller started; try again "
                                "soon"));
   }
-  const uint32_t worldSize = instance->record.worldSize;
-  if (worldSize > instance->workers.size()) {
-    return unavailable(describeInstance(name) + " has " + std::to_string(instance->workers.size()) +
-                       " of its " + std::to_string(worldSize) +
-                       " ranks: the operation needs every one");
+  if (const std::string missing = missingRanks(*instance); !missing.empty()) {
+    return unavailable(describeInstance(name) + " has " + std::to_string(ranks.size()) +
+                       " of its " + std::to_string(statedWorldSize(*instance)) +
+                       " ranks (missing: " + missing + "): the operation needs every one");
   }
   return std::nullopt;
 }
@@ -160,18 +167,20 @@ std::optional<Error> Executor::notReady(const OperationRequest& request) const {
   if (request.kind != OperationKind::kMove) return std::nullopt;
   if (auto error = notReady(request.toInstance, request.toLocation)) return error;
   const Instance* to = tree_.findInstance(request.toInstance);
-  const bool samePlaces =
-      std::equal(from->workers.begin(), from->workers.end(), to->workers.begin(), to->workers.end(),
-                 [](const auto& a, const auto& b) { return a.first == b.first; });
+  const std::vector<const Worker*> sources = ranksOf(*from);
+  const std::vector<const Worker*> targets = ranksOf(*to);
+  const bool samePlaces = std::equal(
+      sources.begin(), sources.end(), targets.begin(), targets.end(),
+      [](const Worker* a, const Worker* b) { return a->record.worker == b->record.worker; });
   if (!samePlaces) {
     return Error{ErrorCode::kInvalid, describeInstance(request.instance) + " has " +
-                                          std::to_string(from->workers.size()) + " ranks and " +
+                                          std::to_string(sources.size()) + " ranks and " +
                                           describeInstance(request.toInstance) + " has " +
-                                          std::to_string(to->workers.size()) +
+                                          std::to_string(targets.size()) +
                                           ", or others: chunks move between equal ranks only"};
   }
   if (from == to) return std::nullopt;
-  for (const auto& [id, worker] : to->workers) {
+  for (const Worker* worker : targets) {
     if (worker->record.peerUrl.empty()) {
       return Error{ErrorCode::kInvalid,
                    describe(*worker) + " registered without a peer URL: it takes no transfers"};
@@ -240,9 +249,9 @@ Event& Executor::add(const OperationRequest& request) {
   record.chunks = request.allChunks ? 0 : static_cast<uint32_t>(request.chunks.size());
   record.arguments = digestOf(request);
   record.createdWallMs = clock_.wallMs();
-  for (const auto& [id, worker] : tree_.findInstance(request.instance)->workers) {
+  for (const Worker* worker : ranksOf(*tree_.findInstance(request.instance))) {
     RankRecord rank;
-    rank.worker = id;
+    rank.worker = worker->record.worker;
     rank.run = worker->record.run;
     record.ranks.push_back(std::move(rank));
   }

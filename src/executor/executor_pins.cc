@@ -3,6 +3,7 @@
 #include <span>
 #include <string>
 
+#include "core/instance_ranks.h"
 #include "executor/executor.h"
 
 namespace holdfast {
@@ -13,7 +14,7 @@ std::optional<Error> Executor::tooManyPins(const OperationRequest& request) cons
   for (const auto& [number, event] : log_.unfinished()) {
     pins += event->record.toPin.size() * event->openRanks;
   }
-  const size_t ranks = tree_.findInstance(request.instance)->workers.size();
+  const size_t ranks = ranksOf(*tree_.findInstance(request.instance)).size();
   if (pins + request.chunks.size() * ranks <= kPinsMax) return std::nullopt;
   return Error{ErrorCode::kUnavailable,
                "a pin of " + std::to_string(request.chunks.size()) + " chunks on " +

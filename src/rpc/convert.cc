@@ -174,6 +174,7 @@ void write(const Registry& registry, const Worker& worker, uint64_t nowMs,
   to.setRun(record.run);
   to.setAttempt(record.attempt);
   to.setQuarantined(textOf(worker.quarantined));
+  to.setWorldSize(record.worldSize);
   to.setDrained(worker.instance->record.drained);
   auto locations = to.initLocations(static_cast<kj::uint>(worker.locations.size()));
   for (kj::uint i = 0; i < locations.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/instance_ranks.h"
 #include "rpc/convert.h"
 
 namespace holdfast {
@@ -36,7 +37,9 @@ void writeTree(const RegistryTree& tree, schema::StatusRetMsg::Builder to) {
   uint64_t quarantined = 0;
   uint64_t locations = 0;
   uint64_t inState[5] = {};
+  uint64_t contradicting = 0;
   for (const auto& [name, instance] : tree.instances()) {
+    if (ranksContradict(*instance)) ++contradicting;
     for (const auto& [id, worker] : instance->workers) {
       ++workers[static_cast<size_t>(worker->record.state)];
       if (!worker->quarantined.empty()) ++quarantined;
@@ -47,6 +50,7 @@ void writeTree(const RegistryTree& tree, schema::StatusRetMsg::Builder to) {
     }
   }
   to.setInstances(tree.instances().size());
+  to.setInstancesContradicting(contradicting);
   to.setWorkersActive(workers[static_cast<size_t>(WorkerState::kActive)]);
   to.setWorkersLost(workers[static_cast<size_t>(WorkerState::kLost)]);
   to.setWorkersRecovered(workers[static_cast<size_t>(WorkerState::kRecovered)]);

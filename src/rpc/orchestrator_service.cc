@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/ids.h"
+#include "core/instance_ranks.h"
 #include "core/lookup_miss.h"
 #include "rpc/convert.h"
 
@@ -170,8 +172,15 @@ kj::Promise<void> OrchestratorService::queryWorkers(QueryWorkersContext context)
   auto answer = context.getResults().initAnswer();
   answer.setEventId(message.getEventId());
   auto infos = answer.initWorkerInfos(static_cast<kj::uint>(found.value().size()));
+  const Instance* instance = nullptr;
+  std::string contradiction;
   for (kj::uint i = 0; i < infos.size(); ++i) {
-    write(services_.registry, *found.value()[i], services_.registry.nowMs(), infos[i]);
+    const Worker& worker = *found.value()[i];
+    if (std::exchange(instance, worker.instance) != worker.instance) {
+      contradiction = contradictionOf(*worker.instance);
+    }
+    write(services_.registry, worker, services_.registry.nowMs(), infos[i]);
+    infos[i].setContradiction(textOf(contradiction));
   }
   return kj::READY_NOW;
 }

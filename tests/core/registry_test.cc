@@ -348,6 +348,53 @@ TEST_F(RegistryTest, ADrainedInstanceStaysOutOfLookUpsAlsoAfterARestart) {
   EXPECT_FALSE(registry_->registration().drain("b", true).ok());
 }
 
+TEST_F(RegistryTest, ARankIsBelowItsWorldSize) {
+  Registration message = registration("a", 2);
+  message.worldSize = 2;
+  expectRegistrationRefused("worker 2 of a world size of 2", message);
+  message.worldSize = 3;
+  registered(message);
+}
+
+TEST_F(RegistryTest, RanksThatContradictEachOtherHoldNothingTogether) {
+  const auto join = [&](uint32_t rank, uint32_t worldSize, uint64_t attempt) {
+    Registration message = registration("a", rank, 1, attempt);
+    message.worldSize = worldSize;
+    return registered(message);
+  };
+  const ChunkHash key = 1;
+  const auto allRanks = [&] {
+    return registry_->kv().lookup("", {&key, 1}).value()[0].allRanksChunks;
+  };
+  ASSERT_TRUE(report(join(0, 2, 1), 1, {1}).ok());
+  ASSERT_TRUE(report(join(1, 2, 1), 1, {1}).ok());
+  EXPECT_EQ(allRanks(), 1u);
+  const SessionId other = join(1, 3, 2);
+  EXPECT_EQ(allRanks(), 0u);
+  const auto said = [&](const std::string& part) {
+    size_t times = 0;
+    for (const std::string& text : events_.texts) times += text.find(part) != std::string::npos;
+    return times;
+  };
+  EXPECT_EQ(said("instance \"a\": its ranks contradict each other: rank 0 states a world size of "
+                 "2; rank 1 states a world size of 3"),
+            1u);
+  // Once, however often they register.
+  join(1, 3, 3);
+  EXPECT_EQ(said("contradict"), 1u);
+  settle();
+  restart();
+  EXPECT_EQ(allRanks(), 0u) << "what they stated is remembered";
+  join(1, 2, 4);
+  EXPECT_EQ(allRanks(), 1u);
+  join(1, 3, 5);
+  EXPECT_EQ(said("contradict"), 2u);
+  // A LOST one has no say.
+  registry_->registration().connectionClosed(other);
+  registry_->registration().connectionClosed(registry_->tree().findWorker("a", 1)->session);
+  EXPECT_EQ(said("its ranks agree again"), 1u);
+}
+
 TEST_F(RegistryTest, AnOperatorForgetsAWorker) {
   registered(registration("a", 0));
   settle();

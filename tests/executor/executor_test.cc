@@ -88,6 +88,60 @@ TEST_F(ExecutorTest, NeedsEveryRankOfTheWorldSize) {
   EXPECT_THAT(errorOf(request(OperationKind::kClear)), HasSubstr("has 1 of its 2 ranks"));
 }
 
+TEST_F(ExecutorTest, CountsRanksByName) {
+  registerRank("a", 0, 12);
+  for (const uint32_t i : {2u, 3u, 7u}) registerRank("a", i, 12);
+  EXPECT_THAT(errorOf(request(OperationKind::kClear)),
+              HasSubstr("has 4 of its 12 ranks (missing: 1, 4 to 6, 8 to 11)"));
+  // As many as the world size, but others: this one does not say how many there are.
+  for (const uint32_t i : {0u, 1u}) registerRank("b", i, 3);
+  registerRank("b", 5, 0);
+  OperationRequest clear = request(OperationKind::kClear);
+  clear.instance = "b";
+  EXPECT_THAT(errorOf(clear), HasSubstr("rank 5 states no world size; ranks 0, 1 state a world "
+                                        "size of 3"));
+}
+
+TEST_F(ExecutorTest, RefusesRanksThatContradictEachOther) {
+  registerRank("a", 0, 4);
+  registerRank("a", 1, 2);
+  EXPECT_THAT(errorOf(request(OperationKind::kClear)),
+              HasSubstr("its ranks contradict each other: rank 1 states a world size of 2; rank 0 "
+                        "states a world size of 4"));
+  // A huge one costs nothing.
+  registerRank("c", 0, 1u << 31);
+  OperationRequest clear = request(OperationKind::kClear);
+  clear.instance = "c";
+  EXPECT_THAT(errorOf(clear), HasSubstr("(missing: 1 to 2147483647)"));
+}
+
+TEST_F(ExecutorTest, RanksMayGoToAnotherWorldSizeOneByOne) {
+  registerInstance("a", 2);
+  const auto again = [&](uint32_t i, uint32_t worldSize) {
+    disconnect("a", i);
+    ++rank("a", i).run;
+    registerRank("a", i, worldSize);
+    controller->commit();
+  };
+  EXPECT_EQ(start(request(OperationKind::kClear, "two")), "two");
+  again(0, 4);
+  EXPECT_THAT(errorOf(request(OperationKind::kClear)), HasSubstr("contradict"));
+  again(1, 4);
+  registerRank("a", 2, 4);
+  EXPECT_THAT(errorOf(request(OperationKind::kClear)), HasSubstr("(missing: 3)"));
+  registerRank("a", 3, 4);
+  EXPECT_EQ(start(request(OperationKind::kClear, "four")), "four");
+  EXPECT_EQ(event("four").ranks.size(), 4u);
+  // And back: those that are gone are not waited for.
+  disconnect("a", 3);
+  disconnect("a", 2);
+  EXPECT_THAT(errorOf(request(OperationKind::kClear)), HasSubstr("worker 2 is LOST"));
+  again(0, 2);
+  again(1, 2);
+  EXPECT_EQ(start(request(OperationKind::kClear, "two again")), "two again");
+  EXPECT_EQ(event("two again").ranks.size(), 2u);
+}
+
 TEST_F(ExecutorTest, MovePairsTheRanksAndHandsOverWhereToConnect) {
   registerInstance("a", 2);
   registerInstance("b", 2);

@@ -169,6 +169,23 @@ TEST_F(MissTest, WhoeverHoldsItIsNotNamed) {
               HasSubstr("instance 'c' worker 0 location \"gpu\" has diverged (worker restarted)"));
 }
 
+TEST_F(OrchestratorTest, ShowsRanksThatContradictEachOther) {
+  hold("a", 0, {1, 2, 3, 4}, 4);
+  hold("a", 1, {1, 2, 3, 4}, 2);
+  hold("b", 0, {1, 2, 3, 4}, 1);
+  const auto response = await(peer_->orchestrator().queryWorkersRequest().send());
+  const auto infos = response.getAnswer().getWorkerInfos();
+  ASSERT_EQ(infos.size(), 3u);
+  for (const kj::uint i : {0u, 1u}) {
+    EXPECT_EQ(infos[i].getWorldSize(), i == 0 ? 4u : 2u);
+    EXPECT_EQ(viewOf(infos[i].getContradiction()),
+              "rank 1 states a world size of 2; rank 0 states a world size of 4");
+  }
+  EXPECT_EQ(viewOf(infos[2].getContradiction()), "");
+  const auto status = await(peer_->op().statusRequest().send());
+  EXPECT_EQ(status.getAnswer().getInstancesContradicting(), 1u);
+}
+
 class PartialChunkTest : public OrchestratorTest {
  protected:
   PartialChunkTest() : OrchestratorTest(HashSettings{.chunkSize = 4, .saveUnfullChunk = true}) {}

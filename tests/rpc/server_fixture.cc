@@ -136,7 +136,7 @@ Registration ServerTest::registration(std::string instance, uint32_t worker) con
           .port = 7000,
           .peerUrl = "peer:" + std::to_string(worker),
           .model = "",
-          .worldSize = 1,
+          .worldSize = 0,
           .run = 1,
           .attempt = 1,
           .locations = {{.location = "gpu",
