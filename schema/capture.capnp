@@ -133,6 +133,7 @@ struct CaptureOperation {
   toLocation @8 :Text;
   copy @9 :Bool;
   ttlSeconds @10 :UInt64;          # of a pin
+  model @11 :Text;                 # that the chunks are of; empty: the ranks'
 }
 
 struct CaptureFold {

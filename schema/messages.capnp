@@ -155,7 +155,8 @@ struct BatchedP2PLookupMsg {
 }
 
 struct BatchedP2PLookupRetMsg {
-  layoutInfo @0 :List(Peer);     # longest prefix first; empty: nobody else holds the first chunk
+  layoutInfo @0 :List(Peer);     # longest prefix first; empty: nobody else of this model, rank and
+                                 # world size holds the first chunk
 
   struct Peer {
     instanceId @0 :Text;
@@ -336,6 +337,7 @@ struct ChunkSelection {
     tokens @1 :List(UInt32);     # the chunks of a prompt, at most 4,194,304 tokens
     hashes @2 :List(UInt64);     # 1 to 65,536
   }
+  model @3 :Text;                # of the prompt: refused where the ranks have another; empty: theirs
 }
 
 struct ClearMsg {

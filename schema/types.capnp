@@ -28,6 +28,9 @@ struct HashSettings {
   algorithm @1 :HashAlgorithm;
   noneHash @2 :UInt64;            # hash before the first chunk; builtin: two's complement
   saveUnfullChunk @3 :Bool;       # whether the last, shorter chunk counts
+  sample @4 :UInt64;              # hash of the first chunk of the tokens 0, 1, ... chunkSize - 1: it
+                                  # shows what no setting names, as versions of Python and of engines
+  hasSample @5 :Bool;             # false: sample is not stated, and not compared
 }
 
 enum SyncState {

@@ -224,6 +224,7 @@ OperationRequest read(schema::CaptureOperation::Reader from) {
   request.toLocation = stringOf(from.getToLocation());
   request.copy = from.getCopy();
   request.ttlSeconds = from.getTtlSeconds();
+  request.model = stringOf(from.getModel());
   return request;
 }
 
@@ -239,6 +240,7 @@ void write(const OperationRequest& request, schema::CaptureOperation::Builder to
   to.setToLocation(textOf(request.toLocation));
   to.setCopy(request.copy);
   to.setTtlSeconds(request.ttlSeconds);
+  to.setModel(textOf(request.model));
 }
 
 FoldResult read(schema::CaptureFold::Reader from) {

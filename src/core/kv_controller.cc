@@ -408,6 +408,9 @@ Result<std::span<const PeerMatch>> KvController::batchedP2pLookup(
     const Instance& instance = *tree_.instanceBySlot(match.instance);
     const WorkerRecord& peer = instance.workers.at(match.rank)->record;
     if (peer.peerUrl.empty()) continue;
+    // The same rank of another world size has another part of each chunk.
+    const uint32_t ours = worker->record.worldSize;
+    if (ours != 0 && peer.worldSize != 0 && peer.worldSize != ours) continue;
     peerMatches_.push_back({instance.record.instance, tree_.locationNames().name(match.location),
                             match.chunks, peer.peerUrl});
   }

@@ -45,8 +45,8 @@ class KvController {
                                               std::span<const ChunkHash> hashes,
                                               bool withPins = false);
 
-  // batched_p2p_lookup for the worker of a session: other instances, its own worker id, with a
-  // peer URL; longest prefix first. Same validity.
+  // batched_p2p_lookup for the worker of a session: other instances of its model, its own worker id
+  // and world size, with a peer URL; longest prefix first. Same validity.
   Result<std::span<const PeerMatch>> batchedP2pLookup(SessionId session,
                                                       std::span<const ChunkHash> hashes);
 

@@ -245,6 +245,13 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
   batch.steps.emplace_back(PutWorker{worker.owner, record});
 
   const bool otherModel = worker.modelSalt != tree_.salt(registration.model);
+  if (otherModel && !worker.locations.empty()) {
+    events_.event(EventSink::Level::kWarning,
+                  holdfast::describe(worker) + " has another model now, " +
+                      quotedForPeople(registration.model.empty() ? tree_.defaultModel()
+                                                                 : registration.model) +
+                      ": what it held is forgotten");
+  }
   tree_.setModel(worker, registration.model);
   const auto stated = [&](const Location& location) {
     return std::any_of(registration.locations.begin(), registration.locations.end(),

@@ -16,6 +16,7 @@ namespace holdfast {
 struct Event {
   EventRecord record;
   uint64_t serial = 0;            // in the order they came; never reused
+  uint64_t modelSalt = 0;         // of the model that its chunks are of, see RegistryTree::salt
   std::vector<ChunkHash> chunks;  // until they are sent; of a pin record.toPin has them
   uint64_t deadlineMs = 0;        // steady clock
   size_t openRanks = 0;           // not final

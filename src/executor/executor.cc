@@ -17,10 +17,6 @@ std::string drawnId(uint64_t random) {
   return id;
 }
 
-std::string describeInstance(std::string_view instance) {
-  return "instance " + quotedForPeople(instance);
-}
-
 int32_t healthOf(RankStatus status, int32_t answered) {
   switch (status) {
     case RankStatus::kDone:
@@ -58,6 +54,7 @@ void Executor::recover(std::vector<EventRecord> events) {
   for (EventRecord& record : events) {
     if (log_.byId(record.id) != nullptr) continue;
     Event& event = log_.add(std::move(record));
+    event.modelSalt = modelOf(event.record);
     event.recorded = true;
     if (event.record.finishedWallMs != 0 && event.record.final()) {
       finished.push_back(&event);
@@ -112,83 +109,6 @@ void Executor::restart() {
 
 // --- what is asked for ---
 
-std::optional<Error> Executor::notReady(std::string_view name, std::string_view location) const {
-  const Instance* instance = tree_.findInstance(name);
-  const auto unavailable = [](std::string text) {
-    return Error{ErrorCode::kUnavailable, std::move(text)};
-  };
-  if (instance == nullptr || instance->workers.empty()) {
-    return Error{
-        ErrorCode::kInvalid,
-        "there is no " + describeInstance(name) +
-            ": no worker of it is registered; holdfast-ctl instances shows those that there are"};
-  }
-  // What no waiting mends comes first.
-  const std::vector<const Worker*> ranks = ranksOf(*instance);
-  for (const Worker* worker : ranks) {
-    if (worker->find(location) != nullptr) continue;
-    return Error{ErrorCode::kInvalid, describe(*worker) + " has no location " +
-                                          quotedForPeople(location) + "; it has " +
-                                          namesOfLocations(*worker)};
-  }
-  if (ranksContradict(*instance)) {
-    return unavailable(describeInstance(name) +
-                       ": its ranks contradict each other: " + contradictionOf(*instance) +
-                       "; the operation needs all ranks of one world size: try again when they "
-                       "have registered alike");
-  }
-  for (const Worker* worker : ranks) {
-    if (worker->session != kNoSession) continue;
-    const bool lost = worker->record.state == WorkerState::kLost;
-    return unavailable(describe(*worker) +
-                       (lost ? " is LOST: the operation needs every rank; wait until it registers "
-                               "again, or forget it (holdfast-ctl forget)"
-                             : " has not registered again since the controller started; try again "
-                               "soon"));
-  }
-  if (const std::string missing = missingRanks(*instance); !missing.empty()) {
-    return unavailable(describeInstance(name) + " has " + std::to_string(ranks.size()) +
-                       " of its " + std::to_string(statedWorldSize(*instance)) +
-                       " ranks (missing: " + missing + "): the operation needs every one");
-  }
-  return std::nullopt;
-}
-
-std::optional<Error> Executor::notReady(const OperationRequest& request) const {
-  const Instance* from = tree_.findInstance(request.instance);
-  if (request.kind == OperationKind::kHealth) {
-    if (from != nullptr) return std::nullopt;
-    return Error{
-        ErrorCode::kInvalid,
-        "there is no " + describeInstance(request.instance) +
-            ": no worker of it is registered; holdfast-ctl instances shows those that there are"};
-  }
-  if (auto error = notReady(request.instance, request.location)) return error;
-  if (request.kind != OperationKind::kMove) return std::nullopt;
-  if (auto error = notReady(request.toInstance, request.toLocation)) return error;
-  const Instance* to = tree_.findInstance(request.toInstance);
-  const std::vector<const Worker*> sources = ranksOf(*from);
-  const std::vector<const Worker*> targets = ranksOf(*to);
-  const bool samePlaces = std::equal(
-      sources.begin(), sources.end(), targets.begin(), targets.end(),
-      [](const Worker* a, const Worker* b) { return a->record.worker == b->record.worker; });
-  if (!samePlaces) {
-    return Error{ErrorCode::kInvalid, describeInstance(request.instance) + " has " +
-                                          std::to_string(sources.size()) + " ranks and " +
-                                          describeInstance(request.toInstance) + " has " +
-                                          std::to_string(targets.size()) +
-                                          ", or others: chunks move between equal ranks only"};
-  }
-  if (from == to) return std::nullopt;
-  for (const Worker* worker : targets) {
-    if (worker->record.peerUrl.empty()) {
-      return Error{ErrorCode::kInvalid,
-                   describe(*worker) + " registered without a peer URL: it takes no transfers"};
-    }
-  }
-  return std::nullopt;
-}
-
 Result<const Event*> Executor::start(OperationRequest request) {
   if (auto bad = invalidRequest(request)) return Error{ErrorCode::kInvalid, *bad};
   if (const Event* known = find(request.eventId); !request.eventId.empty() && known != nullptr) {
@@ -196,7 +116,7 @@ Result<const Event*> Executor::start(OperationRequest request) {
     return Error{ErrorCode::kInvalid, "event id " + quotedForPeople(request.eventId) +
                                           " names another operation (" +
                                           std::string(operationName(known->record.kind)) + " of " +
-                                          describeInstance(known->record.instance) +
+                                          "instance " + quotedForPeople(known->record.instance) +
                                           "); choose another id, or none to have one drawn"};
   }
   if (const StoreHealth health = store_.health(); leavesEvent(request.kind) && !health.writable) {
@@ -256,6 +176,7 @@ Event& Executor::add(const OperationRequest& request) {
     record.ranks.push_back(std::move(rank));
   }
   Event& event = log_.add(std::move(record));
+  event.modelSalt = modelOf(event.record);
   event.deadlineMs = clock_.steadyMs() + options_.timeoutMs[static_cast<size_t>(request.kind)];
   track(event);
   return event;
@@ -271,16 +192,6 @@ void Executor::track(Event& event) {
 }
 
 // --- workers ---
-
-std::string Executor::whyNotSent(const Event& event, const RankRecord& rank) const {
-  const Worker* worker = tree_.findWorker(event.record.instance, rank.worker);
-  if (worker == nullptr || worker->session == kNoSession) return "it is LOST";
-  if (worker->record.run != rank.run) return "another process registered as this worker";
-  if (event.record.kind != OperationKind::kMove) return {};
-  const Worker* to = tree_.findWorker(event.record.toInstance, rank.worker);
-  if (to == nullptr || to->session == kNoSession) return "the rank that was to receive it is LOST";
-  return {};
-}
 
 void Executor::send(Event& event, size_t index) {
   RankRecord& rank = event.record.ranks[index];

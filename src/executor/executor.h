@@ -102,6 +102,11 @@ class Executor final : public SessionObserver {
 
   std::optional<Error> notReady(const OperationRequest& request) const;
   std::optional<Error> notReady(std::string_view instance, std::string_view location) const;
+  std::string modelName(const Worker& worker) const;
+  std::optional<Error> otherModel(const std::vector<const Worker*>& ranks,
+                                  const std::string& model) const;
+  // The model (RegistryTree::salt) that the event's chunks are of; 0: its workers are gone.
+  uint64_t modelOf(const EventRecord& event) const;
   std::optional<Error> tooManyPins(const OperationRequest& request) const;
   Event& add(const OperationRequest& request);
   void track(Event& event);

@@ -37,8 +37,10 @@ bool Executor::recordPins() {
   const EventRecord& record = event->record;
   const std::span<const ChunkHash> left = std::span(record.toPin).subspan(next.next);
   const auto chunks = left.first(std::min(left.size(), Pins::kChunksPerTurn));
-  Location* const location = tree_.findWorker(record.instance, rank->worker)->find(record.location);
-  if (location != nullptr) {
+  const Worker& worker = *tree_.findWorker(record.instance, rank->worker);
+  Location* const location = worker.find(record.location);
+  // Of another model the same hashes are other chunks.
+  if (location != nullptr && worker.modelSalt == event->modelSalt) {
     // The same for all ranks, and however often one is asked.
     const uint64_t ends =
         record.ttlSeconds == 0 ? 0 : record.createdWallMs + record.ttlSeconds * 1000;

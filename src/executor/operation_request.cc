@@ -43,6 +43,7 @@ std::optional<std::string> invalidRequest(const OperationRequest& request) {
   if (request.kind == OperationKind::kHealth) return std::nullopt;
   if (auto bad = invalidId("location name", request.location, kLocationNameBytesMax)) return bad;
   if (auto bad = invalidChunks(request)) return bad;
+  if (auto bad = invalidText("model", request.model, kModelBytesMax)) return bad;
   switch (request.kind) {
     case OperationKind::kPin:
       if (request.ttlSeconds <= kPinTtlSecondsMax) return std::nullopt;
@@ -70,7 +71,8 @@ std::optional<std::string> invalidRequest(const OperationRequest& request) {
 
 ArgumentsDigest digestOf(const OperationRequest& request) {
   // kind:u64 instance location allChunks:u64 method toInstance toLocation flags:u64 hash:u64...
-  // Texts are preceded by their length; flags are copy + 2 * ttlSeconds.
+  // Texts are preceded by their length; flags are copy + 2 * ttlSeconds, and 2^63 where a model is
+  // named, which follows them.
   std::string encoding;
   put(encoding, static_cast<uint64_t>(request.kind));
   put(encoding, request.instance);
@@ -79,7 +81,9 @@ ArgumentsDigest digestOf(const OperationRequest& request) {
   put(encoding, request.method);
   put(encoding, request.toInstance);
   put(encoding, request.toLocation);
-  put(encoding, uint64_t{request.copy} + 2 * request.ttlSeconds);
+  const uint64_t named = request.model.empty() ? 0 : uint64_t{1} << 63;
+  put(encoding, (uint64_t{request.copy} + 2 * request.ttlSeconds) | named);
+  if (named != 0) put(encoding, request.model);
   encoding.append(reinterpret_cast<const char*>(request.chunks.data()),
                   request.chunks.size() * sizeof(ChunkHash));
   const XXH128_hash_t hash = XXH3_128bits(encoding.data(), encoding.size());

@@ -48,6 +48,7 @@ kj::Promise<void> OrchestratorService::answerWhenSettled(Context context, const 
 std::optional<Error> OrchestratorService::select(schema::ChunkSelection::Reader selection,
                                                  OperationRequest& request) {
   request.allChunks = selection.isAll();
+  request.model = stringOf(selection.getModel());
   if (selection.isHashes()) {
     const auto hashes = numbersOf<uint64_t>(selection.getHashes(), hashes_);
     request.chunks.assign(hashes.begin(), hashes.end());

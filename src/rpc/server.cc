@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace holdfast {
@@ -31,6 +32,14 @@ void prepare(int socket, bool tcp) {
     const int on = 1;
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   }
+}
+
+uint64_t sampleOf(const HashSettings& settings) {
+  std::vector<uint32_t> tokens(settings.chunkSize);
+  std::iota(tokens.begin(), tokens.end(), 0);
+  std::vector<uint64_t> hashes;
+  TokenHasher(settings).hash(tokens, hashes);
+  return hashes.front();
 }
 
 std::string peerOf(int socket) {
@@ -69,6 +78,7 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Inputs& inputs,
                 .crowd = TurnPacer(port.getTimer(), options.crowdIntervalUs * kj::MICROSECONDS),
                 .budget = ReadBudget(port.getTimer(), turns),
                 .hasher = TokenHasher(options.hashing),
+                .hashSample = sampleOf(options.hashing),
                 .lookups = {},
                 .lookupWindow = {}},
       tasks_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))) {

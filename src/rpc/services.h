@@ -77,6 +77,7 @@ struct Services {
   TurnPacer crowd;    // connections that come and go, registrations
   ReadBudget budget;  // of workers' connections
   TokenHasher hasher;
+  const uint64_t hashSample;      // see schema/types.capnp
   LatencyHistogram lookups;       // since the start; nanoseconds
   LatencyHistogram lookupWindow;  // since an operator began a window
   size_t connections = 0;         // open now

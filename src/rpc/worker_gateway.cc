@@ -17,7 +17,8 @@ std::string describe(const HashSettings& s) {
          (s.saveUnfullChunk ? ", partial chunks count" : ", partial chunks do not count");
 }
 
-std::optional<Error> notAcceptable(schema::RegisterMsg::Reader info, const HashSettings& ours) {
+std::optional<Error> notAcceptable(schema::RegisterMsg::Reader info, const HashSettings& ours,
+                                   uint64_t ourSample) {
   if (info.getLocations().size() > kLocationsPerWorkerMax) {
     return Error{ErrorCode::kInvalid,
                  "a worker may have " + std::to_string(kLocationsPerWorkerMax) +
@@ -25,7 +26,17 @@ std::optional<Error> notAcceptable(schema::RegisterMsg::Reader info, const HashS
   }
   if (!info.hasHashing()) return std::nullopt;
   const HashSettings theirs = read(info.getHashing());
-  if (theirs == ours) return std::nullopt;
+  if (theirs == ours) {
+    const uint64_t sample = info.getHashing().getSample();
+    if (!info.getHashing().getHasSample() || sample == ourSample) return std::nullopt;
+    return Error{ErrorCode::kRefused,
+                 "the worker hashes the tokens 0 to " + std::to_string(ours.chunkSize - 1) +
+                     " to " + noneHashText(sample, ours.algorithm) + ", this controller to " +
+                     noneHashText(ourSample, ours.algorithm) + ", with the same settings (" +
+                     describe(ours) +
+                     "): its Python or its engine hashes in another way, and nothing would ever "
+                     "match"};
+  }
   // An unknown algorithm has no name to show.
   if (const std::string wrong = theirs.validate(); !wrong.empty()) {
     return Error{ErrorCode::kRefused, "the worker's hash settings are not valid: " + wrong};
@@ -55,7 +66,8 @@ kj::Promise<void> WorkerGatewayService::registerNow(RegisterContext context) {
          "the registration has no Worker capability, by which the controller tells the "
          "worker to pause, to send again and to sync; pass one, even if it does nothing"});
   }
-  if (auto error = notAcceptable(info, services_.options.hashing)) return wireError(*error);
+  if (auto error = notAcceptable(info, services_.options.hashing, services_.hashSample))
+    return wireError(*error);
 
   auto link = connection->link(params.getWorker());
   auto registered = services_.inputs.registerWorker(read(info), *link);
@@ -72,7 +84,10 @@ kj::Promise<void> WorkerGatewayService::registerNow(RegisterContext context) {
         auto answer = results.initAnswer();
         write(outcome.decisions,
               answer.initDecisions(static_cast<kj::uint>(outcome.decisions.size())));
-        write(services_.options.hashing, answer.initHashing());
+        auto hashing = answer.initHashing();
+        write(services_.options.hashing, hashing);
+        hashing.setSample(services_.hashSample);
+        hashing.setHasSample(true);
         answer.setHeartbeatIntervalMs(services_.options.heartbeatIntervalMs);
         answer.setHeartbeatTimeoutMs(services_.options.heartbeatTimeoutMs);
         results.setSession(kj::heap<WorkerSessionService>(services_, outcome.session));

@@ -272,6 +272,33 @@ TEST_F(RegistryTest, PeersAreTheSameRankOfOtherInstancesWithAUrl) {
   EXPECT_EQ(peers.value()[0].chunks, 2u);
 }
 
+TEST_F(RegistryTest, PeersAreOfTheSameWorldSize) {
+  std::vector<SessionId> sessions;
+  for (const auto& [instance, worldSize] :
+       std::vector<std::pair<std::string, uint32_t>>{{"a", 2}, {"b", 4}, {"c", 2}}) {
+    Registration message = registration(instance, 1);
+    message.peerUrl = "peer://" + instance;
+    message.worldSize = worldSize;
+    sessions.push_back(registered(message));
+    ASSERT_TRUE(report(sessions.back(), 1, {1}).ok());
+  }
+  const ChunkHash key = 1;
+  const auto peers = registry_->kv().batchedP2pLookup(sessions[0], {&key, 1});
+  ASSERT_EQ(peers.value().size(), 1u);
+  EXPECT_EQ(peers.value()[0].instance, "c");
+}
+
+TEST_F(RegistryTest, SaysThatAWorkerHasAnotherModel) {
+  ASSERT_TRUE(report(registered(registration("a", 0)), 1, {1}).ok());
+  Registration other = registration("a", 0, 1, 2);
+  other.model = "qwen-72b";
+  registered(other);
+  EXPECT_TRUE(
+      events_.said("instance 'a' worker 0 has another model now, \"qwen-72b\": what it held "
+                   "is forgotten"));
+  EXPECT_EQ(registry_->tree().memberships(), 0u);
+}
+
 TEST_F(RegistryTest, ASilentWorkerLeavesLookupsAndComesBackWithItsState) {
   const SessionId session = registered(registration("a", 0));
   ASSERT_TRUE(report(session, 1, {1}).ok());

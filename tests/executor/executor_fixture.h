@@ -108,6 +108,7 @@ class ExecutorTest : public testing::Test {
     SessionId session = kNoSession;
     uint64_t run = 1;
     uint64_t attempt = 0;
+    std::string model = {};
   };
 
   ExecutorTest() { open({}); }
@@ -128,6 +129,7 @@ class ExecutorTest : public testing::Test {
     registration.worker = id;
     registration.peerUrl = "peer://" + instance + "/" + std::to_string(id);
     registration.worldSize = worldSize;
+    registration.model = one.model;
     registration.run = one.run;
     registration.attempt = ++one.attempt;
     for (const char* name : {"gpu", "cpu"}) {

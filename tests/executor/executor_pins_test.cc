@@ -165,5 +165,19 @@ TEST_F(ExecutorPins, MoreThanTheLimitIsRefusedBeforeAnythingIsSent) {
   EXPECT_EQ(start(pinOf({1}, 0, "more")), "more") << "one of them has ended";
 }
 
+TEST_F(ExecutorPins, AreNotOfChunksOfAnotherModel) {
+  start(pinOf({1}));
+  controller->commit();
+  ASSERT_EQ(rank("a", 0).link.asked.size(), 1u);
+  // The process changes its model, and then says that it has done what it was asked before.
+  rank("a", 0).model = "another";
+  registerRank("a", 0);
+  admit(0, {1});
+  answer(0, done(256));
+  answer(1, done(256));
+  EXPECT_EQ(pinsOf(0), 0u);
+  EXPECT_EQ(pinsOf(1), 1u);
+}
+
 }  // namespace
 }  // namespace holdfast::test

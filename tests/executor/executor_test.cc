@@ -432,6 +432,73 @@ TEST_F(ExecutorTest, ManyAnswersAreFewWrites) {
   EXPECT_EQ(rankStatus(999), RankStatus::kUnknown);
 }
 
+// --- The same hash names another chunk in another model ---
+
+TEST_F(ExecutorTest, ChunksNeverCrossModels) {
+  rank("a", 0).model = rank("a", 1).model = "qwen-7b";
+  rank("b", 0).model = rank("b", 1).model = "qwen-72b";
+  registerInstance("a", 2);
+  registerInstance("b", 2);
+  OperationRequest move = request(OperationKind::kMove, "");
+  move.toInstance = "b";
+  move.toLocation = "gpu";
+  EXPECT_THAT(errorOf(move),
+              HasSubstr("instance 'b' worker 0 has model \"qwen-72b\", the chunks are "
+                        "of model \"qwen-7b\": chunks never cross models"));
+  OperationRequest pin = request(OperationKind::kPin);
+  pin.allChunks = false;
+  pin.chunks = {1};
+  pin.model = "qwen-72b";
+  EXPECT_THAT(errorOf(pin),
+              HasSubstr("instance 'a' worker 0 has model \"qwen-7b\", the chunks are"));
+  pin.model = "qwen-7b";
+  start(pin);
+  // The model is an argument as any other.
+  pin.model = "";
+  EXPECT_THAT(errorOf(pin), HasSubstr("\"e1\" names another operation"));
+  pin.eventId = "e2";
+  start(pin);
+}
+
+TEST_F(ExecutorTest, RanksOfDifferentModelsHoldNoChunksTogether) {
+  rank("a", 1).model = "base-lora";
+  registerInstance("a", 2);
+  OperationRequest compress = request(OperationKind::kCompress, "");
+  compress.method = "zstd";
+  compress.allChunks = false;
+  compress.chunks = {1};
+  EXPECT_THAT(errorOf(compress), HasSubstr("instance 'a' worker 1 has model \"base-lora\""));
+  // Everything is everything.
+  start(request(OperationKind::kClear));
+}
+
+TEST_F(ExecutorTest, IsNotSentToARankThatHasAnotherModelByThen) {
+  registerInstance("a", 3);
+  registerInstance("b", 3);
+  OperationRequest move = request(OperationKind::kMove);
+  move.toInstance = "b";
+  move.toLocation = "gpu";
+  start(move);
+  OperationRequest pin = request(OperationKind::kPin, "e2");
+  pin.allChunks = false;
+  pin.chunks = {1};
+  start(pin);
+  // Before the events are on the disk, the same processes register with another model.
+  rank("a", 0).model = rank("b", 1).model = "another";
+  registerRank("a", 0, 3);
+  registerRank("b", 1, 3);
+  controller->commit();
+  EXPECT_EQ(rankStatus(0), RankStatus::kNeverRun);
+  EXPECT_EQ(event().ranks[0].error, "not sent: it has another model now");
+  EXPECT_EQ(rankStatus(1), RankStatus::kNeverRun);
+  EXPECT_EQ(event().ranks[1].error,
+            "not sent: the rank that was to receive it has another model now");
+  EXPECT_EQ(rankStatus(2), RankStatus::kRunning);
+  EXPECT_EQ(rankStatus(0, "e2"), RankStatus::kNeverRun);
+  EXPECT_EQ(rankStatus(1, "e2"), RankStatus::kRunning);
+  EXPECT_THAT(rank("a", 0).link.asked, IsEmpty());
+}
+
 // What waits for the store asks one ledger, whoever wrote: forgotten events, too.
 TEST_F(ExecutorTest, NothingIsCommittedWhileEventsThatAreForgottenAreNot) {
   options.eventsKeptMax = 1;

@@ -318,6 +318,19 @@ TEST_F(OperationsTest, RefusalsSayWhatToDo) {
   EXPECT_THAT(errorOf(many.send()), HasSubstr("at most 10000"));
 }
 
+TEST_F(OperationsTest, AModelThatIsNamedIsCompared) {
+  registerInstance("llama", 1);
+  auto request = asking->orchestrator().pinRequest();
+  auto message = request.initMessage();
+  message.setInstanceId("llama");
+  message.setLocation("gpu");
+  message.initChunks().initHashes(1);
+  message.getChunks().setModel("qwen");
+  EXPECT_THAT(errorOf(request.send()),
+              HasSubstr("instance 'llama' worker 0 has model \"default\", the chunks are of model "
+                        "\"qwen\""));
+}
+
 TEST_F(OperationsTest, ARankThatDisconnectsIsAskedWhenItIsBack) {
   registerInstance("llama", 1);
   await(clearRequest("e", true).send());

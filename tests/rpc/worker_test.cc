@@ -143,6 +143,34 @@ TEST_F(WorkerTest, RefusesOtherHashSettings) {
   await(same.send());
 }
 
+// The same settings, and still other hashes: None has an address before Python 3.12, and some
+// engines hash two values where others hash three.
+TEST_F(WorkerTest, RefusesOtherHashesOfTheSameSettings) {
+  const auto peer = connect();
+  const auto answer = await(registerRequest(*peer, registration()).send());
+  const auto hashing = answer.getAnswer().getHashing();
+  ASSERT_TRUE(hashing.getHasSample());
+  std::vector<uint32_t> tokens(256);
+  for (uint32_t i = 0; i < 256; ++i) tokens[i] = i;
+  std::vector<uint64_t> hashes;
+  TokenHasher(HashSettings{}).hash(tokens, hashes);
+  EXPECT_EQ(hashing.getSample(), hashes.at(0));
+
+  const auto with = [&](uint64_t sample) {
+    auto request = registerRequest(*peer, registration("other"));
+    auto stated = request.getInfo().initHashing();
+    write(HashSettings{}, stated);
+    stated.setSample(sample);
+    stated.setHasSample(true);
+    return request;
+  };
+  const std::string error = errorOf(with(hashes[0] + 1).send());
+  EXPECT_THAT(error, HasSubstr("refused: the worker hashes the tokens 0 to 255 to "));
+  EXPECT_THAT(error, HasSubstr("nothing would ever match"));
+  EXPECT_EQ(registry.tree().findInstance("other"), nullptr);
+  await(with(hashes[0]).send());
+}
+
 // --- Reports that no honest client sends: an error, nothing changed, this session is broken ---
 
 class MalformedReport : public WorkerTest {

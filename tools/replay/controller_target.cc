@@ -102,6 +102,7 @@ void ControllerTarget::takeWorkerMessage(Session& session, schema::CaptureEntry:
     case schema::CaptureEntry::DEREGISTER:
       return call(to.deregisterRequest());
     case schema::CaptureEntry::CONNECTION_CLOSED:
+    case schema::CaptureEntry::SESSION_FAILED:
       sessions_.erase(entry.getSession());
       return;
     default:
@@ -112,6 +113,7 @@ void ControllerTarget::takeWorkerMessage(Session& session, schema::CaptureEntry:
 void ControllerTarget::operate(schema::CaptureOperation::Reader operation) {
   auto orchestrator = asking_->granted.getOrchestrator();
   const auto select = [&](schema::ChunkSelection::Builder chunks) {
+    chunks.setModel(operation.getModel());
     if (operation.getAllChunks()) {
       chunks.setAll();
     } else {
