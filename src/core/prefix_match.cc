@@ -171,7 +171,8 @@ void PrefixMatcher::collect(const Filter& filter, std::vector<InstanceMatch>& ou
   std::sort(order_.begin(), order_.end(), [this](uint32_t left, uint32_t right) {
     const Candidate& a = candidates_[left];
     const Candidate& b = candidates_[right];
-    return std::tie(a.instance, b.chunks, a.rank) < std::tie(b.instance, a.chunks, b.rank);
+    return std::tie(a.instance, b.chunks, a.unconfirmed, a.rank) <
+           std::tie(b.instance, a.chunks, b.unconfirmed, b.rank);
   });
   size_t instances = 0;
   for (size_t from = 0; from < order_.size();) {

@@ -64,7 +64,8 @@ struct LocationHits {
 // One instance's answer to a prefix look-up.
 struct InstanceMatch {
   uint32_t instance = 0;
-  uint32_t rank = 0;      // the rank with the longest prefix (lowest worker id among equals)
+  // The rank with the longest prefix; among equals a confirmed one, then the lowest worker id.
+  uint32_t rank = 0;
   uint32_t chunks = 0;    // its length: held by that one rank, in any mixture of its locations
   uint32_t allRanks = 0;  // chunks that every rank of the world size holds; a missing one: 0
   uint16_t location = 0;  // of most of those chunks (first reached among equals)

@@ -120,10 +120,11 @@ TEST_F(PrefixMatch, OrdersByLengthThenWholenessThenConfirmationThenSlot) {
 }
 
 TEST_F(PrefixMatch, OnlyTheBestRankMakesAnAnswerUnconfirmed) {
-  admit(holder(0, 0, 1, true, true), {1});
-  admit(holder(0, 1, 1), {1, 2});
-  EXPECT_FALSE(match({1, 2})[0].unconfirmed);
-  EXPECT_TRUE(match({1})[0].unconfirmed);
+  admit(holder(0, 0, 1, true, true), {1, 2});
+  admit(holder(0, 1, 1), {1});
+  EXPECT_TRUE(match({1, 2})[0].unconfirmed);
+  EXPECT_FALSE(match({1})[0].unconfirmed) << "of equal ranks the confirmed one is named";
+  EXPECT_EQ(match({1})[0].rank, 1u);
 }
 
 TEST_F(PrefixMatch, PeersAreOtherInstancesAndTheSameRank) {
@@ -215,7 +216,8 @@ struct Model {
           ++length;
         }
         lengths[rankId] = length;
-        if (length <= best.chunks) continue;
+        const bool confirms = length == best.chunks && best.unconfirmed && !unconfirmed;
+        if (length < best.chunks || length == 0 || (length == best.chunks && !confirms)) continue;
         best.rank = rankId;
         best.chunks = length;
         best.unconfirmed = unconfirmed;
