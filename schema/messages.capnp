@@ -31,7 +31,8 @@ struct RegisterMsg {
   peerInitUrl @4 :Text;          # where other workers connect; empty: none; at most 1,024 bytes
   model @5 :Text;                # chunks never cross models; empty: the controller's default
   worldSize @6 :UInt32;          # ranks of the instance, the same from all of them; 0: unknown
-  run @7 :UInt64;                # random id of the worker's process, not 0
+  run @7 :UInt64;                # random id of the worker's process, not 0; draw it from the
+                                 # operating system, not from a generator that may be seeded
   attempt @8 :UInt64;            # counts the registrations of this run, from 1
   hashing @9 :Types.HashSettings;  # absent: the worker uses the controller's; else must be equal
   locations @10 :List(LocationStatement);  # at most 64, each name once

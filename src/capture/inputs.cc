@@ -95,8 +95,10 @@ void Inputs::endCapture(CaptureEnd why) {
 Result<RegisterOutcome> Inputs::registerWorker(const Registration& registration, WorkerLink& link) {
   environment_.begin();
   auto outcome = registry_.registration().registerWorker(registration, link);
-  record(outcome.ok() ? outcome.value().session : kNoSession,
-         [&](Entry entry) { write(registration, entry.initRegister()); });
+  record(outcome.ok() ? outcome.value().session : kNoSession, [&](Entry entry) {
+    write(registration, entry.initRegister());
+    entry.setOnLaterConnection(registration.onLaterConnection);
+  });
   return outcome;
 }
 

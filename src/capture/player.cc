@@ -182,7 +182,9 @@ void Player::takeWorkerMessage(Entry entry) {
   RegistrationController& registration = registry_->registration();
   switch (entry.which()) {
     case schema::CaptureEntry::REGISTER: {
-      const auto outcome = registration.registerWorker(read(entry.getRegister()), *link_);
+      Registration message = read(entry.getRegister());
+      message.onLaterConnection = entry.getOnLaterConnection();
+      const auto outcome = registration.registerWorker(message, *link_);
       if (outcome.ok() != (entry.getSession() != kNoSession)) {
         differ(outcome.ok() ? "a registration succeeds that was refused"
                             : "a registration fails: " + outcome.error().message);

@@ -79,6 +79,9 @@ struct Registration {
   uint64_t run = 0;
   uint64_t attempt = 0;
   std::vector<LocationStatement> locations;
+  // It came over a connection that was opened after this worker's newest registration was taken:
+  // it cannot have been overtaken by that one. The transport says so, not the worker.
+  bool onLaterConnection = false;
 };
 
 enum class DecisionKind : uint8_t { kInSync, kReplay, kDiverged, kSyncing };

@@ -117,7 +117,9 @@ std::optional<Error> RegistrationController::notAcceptable(const Registration& r
                      "--workers-max, or deregister some"};
   }
   if (registration.run == worker->record.run) {
-    if (registration.attempt > worker->record.attempt) return std::nullopt;
+    if (registration.attempt > worker->record.attempt || repeatsRun(registration, *worker)) {
+      return std::nullopt;
+    }
     return Error{ErrorCode::kSuperseded,
                  describe(*worker) + ": attempt " + std::to_string(registration.attempt) +
                      " of this run came after attempt " + std::to_string(worker->record.attempt)};
@@ -157,6 +159,14 @@ void RegistrationController::makeRoom(StoreBatch& batch) {
   forget(*least, batch);
 }
 
+// Another process has the run id of the former one (a seeded generator draws the same again), and
+// its incarnations may be the same as well: nothing that is known of them can be trusted. A delayed
+// message of the former one looks alike, but comes over an older connection.
+bool RegistrationController::repeatsRun(const Registration& registration, const Worker& worker) {
+  return registration.run == worker.record.run && registration.attempt <= worker.record.attempt &&
+         registration.onLaterConnection;
+}
+
 void RegistrationController::supersede(Worker& worker) {
   ++tree_.counters().supersessions;
   const uint64_t now = clock_.steadyMs();
@@ -192,6 +202,13 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
   }
   if (worker == nullptr) {
     worker = &tree_.addWorker(*instance, registration.worker, store_.claim());
+  } else if (repeatsRun(registration, *worker)) {
+    events_.event(EventSink::Level::kWarning,
+                  describe(*worker) +
+                      ": another process registers with the run id of the former one; draw run ids "
+                      "from the operating system, not from a seeded generator");
+    if (worker->session != kNoSession) supersede(*worker);
+    forgetContent(*worker, batch);
   } else if (worker->session != kNoSession && worker->record.run != registration.run) {
     supersede(*worker);
   }
@@ -216,6 +233,17 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
   outcome.ticket = commit(std::move(batch), numbering);
   worker->registrationTicket = outcome.ticket;
   return outcome;
+}
+
+void RegistrationController::forgetContent(Worker& worker, StoreBatch& batch) {
+  // A quarantined worker's family is abandoned as a whole.
+  if (!worker.quarantined.empty()) return;
+  while (!worker.locations.empty()) {
+    Location& location = *worker.locations.back();
+    repair_.settle(location);
+    batch.steps.emplace_back(DropLocation{worker.owner, location.record.id});
+    tree_.removeLocation(location);
+  }
 }
 
 // The worker's record becomes what it says now; what it does not state any more is forgotten.

@@ -27,10 +27,11 @@ class RegistrationController {
   RegistrationController(RegistryTree& tree, RegistryStore& store, Clock& clock, EventSink& events,
                          RepairController& repair, const Options& options);
 
-  // The newest registration wins. `link` must stay valid until this session ended (superseded,
-  // closed, deregistered, connectionClosed or replaced by a registration of the same run). Where
-  // the registry is full, one LOST worker is forgotten for a new one; kUnavailable where none is.
-  // An error changes nothing.
+  // The newest registration wins: of one run that with the highest attempt, unless a lower one
+  // comes on a later connection, which is another process. `link` must stay valid until this
+  // session ended (superseded, closed, deregistered, connectionClosed or replaced by a registration
+  // of the same run). Where the registry is full, one LOST worker is forgotten for a new one;
+  // kUnavailable where none is. An error changes nothing.
   Result<RegisterOutcome> registerWorker(const Registration& registration, WorkerLink& link);
 
   // Compares the statements with what we have. Errors: kSuperseded, kInvalid; they change nothing.
@@ -77,7 +78,9 @@ class RegistrationController {
   using Numbering = std::vector<std::pair<Location*, uint64_t>>;
 
   std::optional<Error> notAcceptable(const Registration& registration, const Worker* worker) const;
+  static bool repeatsRun(const Registration& registration, const Worker& worker);
   void supersede(Worker& worker);
+  void forgetContent(Worker& worker, StoreBatch& batch);
   void takeOver(Worker& worker, const Registration& registration, StoreBatch& batch);
   LocationDecision decide(Worker& worker, const LocationStatement& statement, bool atRegistration,
                           StoreBatch& batch, Numbering& numbering);

@@ -251,13 +251,19 @@ void RegistryTree::refreshWorldSize(const Instance& instance) {
 
 SessionId RegistryTree::openSession(Worker& worker, WorkerLink& link) {
   closeSession(worker);
-  worker.session = nextSession_++;
+  worker.session = worker.newestSession = nextSession_++;
   worker.link = &link;
   worker.flow = Flow::kOpen;
   worker.droppedNoticed.clear();
   sessions_.emplace(worker.session, &worker);
   if (observer_ != nullptr) observer_->sessionOpened(worker);
   return worker.session;
+}
+
+bool RegistryTree::openedSince(std::string_view instance, uint32_t workerId,
+                               SessionId newestAtOpening) const {
+  const Worker* worker = findWorker(instance, workerId);
+  return worker == nullptr || newestAtOpening >= worker->newestSession;
 }
 
 void RegistryTree::closeSession(Worker& worker) {

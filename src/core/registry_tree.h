@@ -151,7 +151,8 @@ struct Worker {
   bool hasModel = false;          // counted in RegistryTree::models()
   uint64_t modelSalt = 0;
   SessionId session = kNoSession;
-  WorkerLink* link = nullptr;  // with session
+  SessionId newestSession = kNoSession;  // in force or over; kNoSession: none since the start
+  WorkerLink* link = nullptr;            // with session
   Flow flow = Flow::kOpen;
   std::vector<std::string> droppedNoticed;  // locations of this session, see kDroppedNoticesMax
   // Steady clock: last message; of a LOST one when it was lost; of a recovered one the start.
@@ -229,6 +230,11 @@ class RegistryTree {
 
   void observeSessions(SessionObserver* observer) { observer_ = observer; }
   SessionId openSession(Worker& worker, WorkerLink& link);
+  // Of all workers; to be kept with a connection when it is opened, for openedSince().
+  SessionId newestSession() const { return nextSession_ - 1; }
+  // Whether a connection was opened after the worker's newest registration was taken.
+  // `newestAtOpening`: newestSession() when it was opened.
+  bool openedSince(std::string_view instance, uint32_t worker, SessionId newestAtOpening) const;
   void closeSession(Worker& worker);
   // Closes it because another process registered as this worker.
   void supersedeSession(Worker& worker);
@@ -263,6 +269,7 @@ class RegistryTree {
 
   const HolderDirectory& directory() const { return directory_; }
   const LocationNames& locationNames() const { return locationNames_; }
+  std::string_view locationName(uint16_t nameId) const { return locationNames_.name(nameId); }
   const std::string& defaultModel() const { return defaultModel_; }
   uint64_t salt(std::string_view model) const;
   // Models of the workers that are known, by salt.

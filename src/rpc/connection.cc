@@ -101,6 +101,7 @@ Connection::Connection(Services& services, kj::UnixEventPort& port, AcceptedSock
     : services_(services),
       handle_(std::make_shared<ConnectionHandle>(ConnectionHandle{this})),
       peer_(std::move(peer)),
+      newestSessionAtOpening_(services.registry.tree().newestSession()),
       heardMs_(services.registry.nowMs()),
       ended_(nullptr),
       stream_(kj::mv(socket.fd), socket.notBefore, port, services.turns, services.budget),

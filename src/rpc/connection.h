@@ -53,6 +53,8 @@ class Connection {
   void add(SessionId session, std::unique_ptr<WorkerCapabilityLink> link);
 
   const std::string& peer() const { return peer_; }
+  // For RegistryTree::openedSince.
+  SessionId newestSessionAtOpening() const { return newestSessionAtOpening_; }
   // What to tell people about the end; empty: the peer went away in an orderly manner.
   std::string endReason() const;
 
@@ -68,6 +70,7 @@ class Connection {
   Services& services_;
   const std::shared_ptr<ConnectionHandle> handle_;
   const std::string peer_;
+  const SessionId newestSessionAtOpening_;
   std::string ending_;
   uint64_t heardMs_;  // steady clock; of the last check before which something came
   kj::Own<kj::PromiseFulfiller<void>> end_;

@@ -70,7 +70,10 @@ kj::Promise<void> WorkerGatewayService::registerNow(RegisterContext context) {
     return wireError(*error);
 
   auto link = connection->link(params.getWorker());
-  auto registered = services_.inputs.registerWorker(read(info), *link);
+  Registration registration = read(info);
+  registration.onLaterConnection = services_.registry.tree().openedSince(
+      registration.instance, registration.worker, connection->newestSessionAtOpening());
+  auto registered = services_.inputs.registerWorker(registration, *link);
   if (!registered.ok()) return wireError(registered.error());
   RegisterOutcome outcome = std::move(registered.value());
   connection->add(outcome.session, std::move(link));

@@ -45,7 +45,8 @@ struct ConvergenceWorld::Connection {
   bool openAtController = true;
   uint64_t arrivalMs[2] = {0, 0};  // of the newest message in order, by direction
   SessionId session = kNoSession;  // as the worker knows it
-  uint64_t attempt = 0;            // of the registration under way or answered
+  SessionId newestAtOpening = kNoSession;
+  uint64_t attempt = 0;  // of the registration under way or answered
   std::vector<SessionId> sessions;
   std::vector<std::unique_ptr<WorkerLink>> links;
   WorkerStateMachine::OutgoingReport last[2];  // sent, by location
@@ -230,6 +231,7 @@ void ConvergenceWorld::drive(Worker& worker) {
 void ConvergenceWorld::connect(Worker& worker) {
   auto connection = std::make_shared<Connection>();
   connection->worker = &worker;
+  connection->newestAtOpening = registry_->tree().newestSession();
   connections_.push_back(connection);
   worker.connection = connection;
   registerOn(worker);
@@ -247,7 +249,9 @@ void ConvergenceWorld::registerOn(Worker& worker) {
   message.locations = request.statements;
   connection->session = kNoSession;
   connection->attempt = request.attempt;
-  send(connection, Direction::kToController, [this, connection, message] {
+  send(connection, Direction::kToController, [this, connection, message]() mutable {
+    message.onLaterConnection = registry_->tree().openedSince(message.instance, message.worker,
+                                                              connection->newestAtOpening);
     auto link = std::make_unique<Link>(*this, connection, message.attempt);
     auto result = registry_->registration().registerWorker(message, *link);
     if (!result.ok()) {

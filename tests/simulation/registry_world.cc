@@ -228,6 +228,7 @@ void RegistryWorld::registerProcess() {
   registration.run = process.run;
   const bool stale = process.attempt > 0 && chance(random_, 10);
   registration.attempt = stale ? process.attempt : ++process.attempt;
+  registration.onLaterConnection = process.onLaterConnection;
   std::vector<Keys> contents;
   for (auto& [name, cache] : process.caches) {
     if (chance(random_, 5)) continue;  // forgets to state one
@@ -243,9 +244,9 @@ void RegistryWorld::registerProcess() {
     return;
   }
   const auto known = model_.find(process.id);
-  const bool refused = known != model_.end() && known->second.run == registration.run &&
-                       registration.attempt <= known->second.attempt;
-  if (refused) {
+  const bool lower = known != model_.end() && known->second.run == registration.run &&
+                     registration.attempt <= known->second.attempt;
+  if (lower && !registration.onLaterConnection) {
     ASSERT_FALSE(result.ok());
     EXPECT_EQ(result.error().code, ErrorCode::kSuperseded);
     return;
@@ -253,7 +254,9 @@ void RegistryWorld::registerProcess() {
   ASSERT_TRUE(result.ok()) << result.error().message;
   if (process.session != kNoSession) deadSessions_.push_back(process.session);
   process.session = result.value().session;
+  process.onLaterConnection = false;
   ModelWorker& worker = model_[process.id];
+  if (lower) worker.locations.clear();
   if (worker.session != kNoSession) deadSessions_.push_back(worker.session);
   if (worker.model != process.model) worker.locations.clear();
   worker.model = process.model;
@@ -292,12 +295,16 @@ void RegistryWorld::restartProcess() {
   if (chance(random_, 10)) process.model = process.model.empty() ? "other" : "";
   if (process.session != kNoSession) deadSessions_.push_back(process.session);
   process.session = kNoSession;
-  process.run = drawId();
+  // Its random generator may be seeded, so that it draws the same numbers again.
+  const bool seeded = chance(random_, 20);
+  if (!seeded) process.run = drawId();
   process.attempt = 0;
+  process.onLaterConnection = true;
   for (auto& [name, cache] : process.caches) {
     const Keys survived = chance(random_, 50) ? cache.at(cache.log.size()) : Keys{};
+    const uint64_t incarnation = seeded ? cache.incarnation : drawId();
     cache = {};
-    cache.incarnation = drawId();
+    cache.incarnation = incarnation;
     cache.atStart = survived;
     cache.beganEmpty = survived.empty();
   }

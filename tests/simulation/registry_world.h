@@ -89,6 +89,7 @@ class RegistryWorld {
     std::string model;
     uint64_t run = 0;
     uint64_t attempt = 0;
+    bool onLaterConnection = false;  // it began after the newest registration
     SessionId session = kNoSession;
     std::map<std::string, Cache> caches;
     std::vector<std::unique_ptr<Link>> links;  // a registry may keep one until its session ended
