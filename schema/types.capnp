@@ -53,8 +53,8 @@ enum Reason {
   unknownReplay @7;     # new to the controller, whole history can be replayed
   unknown @8;           # new to the controller, history not available
   adopted @9;           # another incarnation with the same content
-  restartedEmpty @10;   # another incarnation, and empty
-  restarted @11;        # another incarnation with content of its own
+  restartedEmpty @10;   # another process, and empty
+  restarted @11;        # another process with content of its own
   liveGap @12;          # a report started later than expected
   quarantined @13;      # its stored records are damaged
   refused @14;          # reports were refused while the store could not take them
@@ -64,6 +64,9 @@ enum Reason {
   forced @18;           # an operator asked for a full sync
   legacy @19;           # a client without incarnations registered, or numbered operations anew
   syncContinues @20;    # the full sync that the worker named goes on
+  renumbered @21;       # another incarnation of the same process (its queue overflowed)
+  modelChanged @22;     # the worker has another model now: what it held is forgotten
+  runRepeated @23;      # another process has the run id of the former one: nothing of it is trusted
 }
 
 enum OperationKind {

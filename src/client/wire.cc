@@ -11,8 +11,8 @@ namespace {
 // Words of a report or a batch beside keys and bitmap: the call, the structs and the name.
 constexpr uint64_t kOverheadWords = 64;
 
-static_assert(static_cast<int>(Reason::kSyncContinues) ==
-              static_cast<int>(schema::Reason::SYNC_CONTINUES));
+static_assert(static_cast<int>(Reason::kRunRepeated) ==
+              static_cast<int>(schema::Reason::RUN_REPEATED));
 static_assert(static_cast<int>(DecisionKind::kSyncing) ==
               static_cast<int>(schema::DecisionKind::SYNCING));
 

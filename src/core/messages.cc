@@ -46,6 +46,12 @@ std::string_view reasonName(Reason reason) {
       return "legacy client";
     case Reason::kSyncContinues:
       return "full sync goes on";
+    case Reason::kRenumbered:
+      return "renumbered by its worker";
+    case Reason::kModelChanged:
+      return "another model";
+    case Reason::kRunRepeated:
+      return "run id repeated by another process";
   }
   return "?";
 }

@@ -51,8 +51,11 @@ enum class Reason : uint8_t {
   kForced,
   kLegacy,
   kSyncContinues,
+  kRenumbered,
+  kModelChanged,
+  kRunRepeated,
 };
-inline constexpr size_t kReasons = 21;
+inline constexpr size_t kReasons = 24;
 std::string_view reasonName(Reason reason);           // "content differs", for people
 std::string_view syncStateName(SyncState state);      // "in sync"
 std::string_view workerStateName(WorkerState state);  // "ACTIVE"

@@ -194,6 +194,8 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
   ++tree_.counters().registrations;
   StoreBatch batch;
   if (worker == nullptr) makeRoom(batch);
+  const Situation situation =
+      worker == nullptr ? Situation{.atRegistration = true} : situationOf(registration, *worker);
   Instance* instance = tree_.findInstance(registration.instance);
   const bool newInstance = instance == nullptr;
   if (newInstance) {
@@ -225,7 +227,7 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
   RegisterOutcome outcome;
   Numbering numbering;
   for (const LocationStatement& statement : registration.locations) {
-    outcome.decisions.push_back(decide(*worker, statement, true, batch, numbering));
+    outcome.decisions.push_back(decide(*worker, statement, situation, batch, numbering));
   }
   outcome.session = tree_.openSession(*worker, link);
   tree_.refreshVisibility(*worker);
@@ -288,8 +290,9 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
   };
   for (size_t i = worker.locations.size(); i-- > 0;) {
     Location& location = *worker.locations[i];
-    if (!otherModel && stated(location)) continue;
-    ++tree_.counters().decisions[static_cast<size_t>(Reason::kNotStated)];
+    const bool isStated = stated(location);
+    if (!otherModel && isStated) continue;
+    if (!isStated) ++tree_.counters().decisions[static_cast<size_t>(Reason::kNotStated)];
     batch.steps.emplace_back(DropLocation{worker.owner, location.record.id});
     tree_.removeLocation(location);
   }
@@ -302,9 +305,26 @@ Ticket RegistrationController::commit(StoreBatch batch, const Numbering& numberi
   return ticket;
 }
 
+// Before anything of the worker has changed.
+RegistrationController::Situation RegistrationController::situationOf(
+    const Registration& registration, const Worker& worker) const {
+  Situation situation{.atRegistration = true};
+  if (!worker.quarantined.empty()) {
+    situation.anew = Reason::kQuarantined;
+  } else if (repeatsRun(registration, worker)) {
+    situation.anew = Reason::kRunRepeated;
+  } else if (worker.modelSalt != tree_.salt(registration.model)) {
+    situation.anew = Reason::kModelChanged;
+  }
+  situation.sameProcess =
+      registration.run == worker.record.run && situation.anew != Reason::kRunRepeated;
+  return situation;
+}
+
 LocationDecision RegistrationController::decide(Worker& worker, const LocationStatement& statement,
-                                                bool atRegistration, StoreBatch& batch,
+                                                const Situation& situation, StoreBatch& batch,
                                                 Numbering& numbering) {
+  const bool atRegistration = situation.atRegistration;
   Location* location = worker.find(statement.location);
   if (location != nullptr && location->building != nullptr && atRegistration) {
     if (auto goesOn = decideFullSync(*location, statement, batch)) return *goesOn;
@@ -314,7 +334,11 @@ LocationDecision RegistrationController::decide(Worker& worker, const LocationSt
     held = HeldState{location->record.live.incarnation, location->lastSeq, location->count,
                      location->digest};
   }
-  const ResumeDecision decision = decideResume(held, statement, atRegistration);
+  // What is hidden is of a process before that.
+  const bool sameProcess =
+      situation.sameProcess && location != nullptr && !location->record.live.hidden;
+  ResumeDecision decision = decideResume(held, statement, atRegistration, sameProcess);
+  if (!held && situation.anew != Reason::kNone) decision.reason = situation.anew;
   LocationDecision answer{statement.location, DecisionKind::kInSync, decision.reason,
                           statement.lastSeq + 1};
   if (decision.action == ResumeAction::kIgnore) {
@@ -448,6 +472,7 @@ void RegistrationController::carryOut(Location& location, const LocationStatemen
       }
       diverged();
       break;
+    case ResumeAction::kOutdated:
     case ResumeAction::kFullSync:
       diverged();
       break;
@@ -481,7 +506,7 @@ Result<HeartbeatOutcome> RegistrationController::heartbeat(
       // What is under way is not decided again before its time-out.
       const bool underWay =
           repair_.wanted(location) || location.gap.replay.to != 0 || !location.gap.held.empty();
-      if (!underWay) decide(*worker, statement, false, batch, numbering);
+      if (!underWay) decide(*worker, statement, {.sameProcess = true}, batch, numbering);
     }
     if (!batch.steps.empty()) {
       commit(std::move(batch), numbering);

@@ -77,13 +77,21 @@ class RegistrationController {
   // Locations whose numbering begins anew, with the seq, when the batch is queued.
   using Numbering = std::vector<std::pair<Location*, uint64_t>>;
 
+  // What is known beside a location's statement.
+  struct Situation {
+    bool atRegistration = false;
+    bool sameProcess = false;     // as the one that is registered, or was
+    Reason anew = Reason::kNone;  // why nothing is held of a location that the worker had
+  };
+
   std::optional<Error> notAcceptable(const Registration& registration, const Worker* worker) const;
   static bool repeatsRun(const Registration& registration, const Worker& worker);
   void supersede(Worker& worker);
   void forgetContent(Worker& worker, StoreBatch& batch);
   void takeOver(Worker& worker, const Registration& registration, StoreBatch& batch);
-  LocationDecision decide(Worker& worker, const LocationStatement& statement, bool atRegistration,
-                          StoreBatch& batch, Numbering& numbering);
+  Situation situationOf(const Registration& registration, const Worker& worker) const;
+  LocationDecision decide(Worker& worker, const LocationStatement& statement,
+                          const Situation& situation, StoreBatch& batch, Numbering& numbering);
   // Nothing where the full sync under way does not go on: it is abandoned.
   std::optional<LocationDecision> decideFullSync(Location& location,
                                                  const LocationStatement& statement,

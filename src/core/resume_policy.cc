@@ -11,24 +11,31 @@ ResumeDecision decideUnknown(const LocationStatement& statement) {
   return {ResumeAction::kCreateUnknown, Reason::kUnknown};
 }
 
-ResumeDecision decideOtherIncarnation(const HeldState& held, const LocationStatement& statement) {
+ResumeDecision decideOtherIncarnation(const HeldState& held, const LocationStatement& statement,
+                                      bool sameProcess) {
   if (held.count == statement.count && held.digest == statement.digest) {
     return {ResumeAction::kAdopt, Reason::kAdopted};
   }
-  if (statement.count == 0) return {ResumeAction::kForget, Reason::kRestartedEmpty};
+  if (statement.count == 0) {
+    return {ResumeAction::kForget, sameProcess ? Reason::kRenumbered : Reason::kRestartedEmpty};
+  }
+  if (sameProcess) return {ResumeAction::kOutdated, Reason::kRenumbered};
   return {ResumeAction::kHide, Reason::kRestarted};
 }
 
 }  // namespace
 
 ResumeDecision decideResume(const std::optional<HeldState>& held,
-                            const LocationStatement& statement, bool atRegistration) {
+                            const LocationStatement& statement, bool atRegistration,
+                            bool sameProcess) {
   if (statement.incarnation == kLegacyIncarnation) {
     if (!atRegistration) return {ResumeAction::kIgnore, Reason::kNone};
     return {ResumeAction::kForgetLegacy, Reason::kLegacy};
   }
   if (!held) return decideUnknown(statement);
-  if (held->incarnation != statement.incarnation) return decideOtherIncarnation(*held, statement);
+  if (held->incarnation != statement.incarnation) {
+    return decideOtherIncarnation(*held, statement, sameProcess);
+  }
   if (held->seq < statement.lastSeq) {
     if (statement.replayableFrom <= held->seq + 1) return {ResumeAction::kReplay, Reason::kBehind};
     return {ResumeAction::kFullSync, Reason::kGapTooOld};

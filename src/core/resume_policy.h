@@ -33,7 +33,9 @@ enum class ResumeAction : uint8_t {
   kReplay,         // have the operations after ours sent
   kAdopt,          // same content under another incarnation: take its numbering over
   kForget,         // the worker is empty under another incarnation: begin a new generation
-  kHide,           // the worker has other content under another incarnation: needs a full sync
+  kHide,           // another process with other content: ours leaves look-ups, needs a full sync
+  kOutdated,       // the same process under another incarnation, with other content: ours is what
+                   // it held before and stays in look-ups; needs a full sync
   kFullSync,       // same incarnation, not to be mended by a replay: needs a full sync
   kForgetLegacy,   // a client without incarnations: begin anew, needs a full sync
   kIgnore,         // nothing to decide now (ours is ahead of a heartbeat's statement)
@@ -46,9 +48,11 @@ struct ResumeDecision {
 };
 
 // `held` is empty where the controller has nothing of the location. Only a registration can find
-// that ours is ahead: a heartbeat speaks of a moment that may be past.
+// that ours is ahead: a heartbeat speaks of a moment that may be past. `sameProcess`: what is held
+// came from the process that states this.
 ResumeDecision decideResume(const std::optional<HeldState>& held,
-                            const LocationStatement& statement, bool atRegistration);
+                            const LocationStatement& statement, bool atRegistration,
+                            bool sameProcess);
 
 // Whether the full sync that was under way goes on after a registration: the worker is at it, and
 // what it reported since can be had. Otherwise it is abandoned, and decideResume decides anew.

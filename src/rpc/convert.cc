@@ -12,7 +12,7 @@ constexpr bool sameOrder(schema::Reason wire, Reason core) {
 static_assert(sameOrder(schema::Reason::NONE, Reason::kNone));
 static_assert(sameOrder(schema::Reason::WORKER_ROLLED_BACK, Reason::kWorkerRolledBack));
 static_assert(sameOrder(schema::Reason::NOT_STATED, Reason::kNotStated));
-static_assert(static_cast<size_t>(schema::Reason::SYNC_CONTINUES) + 1 == kReasons);
+static_assert(static_cast<size_t>(schema::Reason::RUN_REPEATED) + 1 == kReasons);
 static_assert(static_cast<int>(schema::SyncState::REPLAYING) ==
               static_cast<int>(SyncState::kReplaying));
 static_assert(static_cast<int>(schema::SyncState::CAUGHT_UP) ==

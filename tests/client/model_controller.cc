@@ -74,7 +74,7 @@ std::vector<LocationDecision> ModelController::registerWorker(
       }
       location.sync.reset();
     }
-    const ResumeDecision resume = decideResume(held, statement, true);
+    const ResumeDecision resume = decideResume(held, statement, true, true);
     DecisionKind kind = DecisionKind::kInSync;
     location.diverged = false;
     switch (resume.action) {
@@ -98,6 +98,7 @@ std::vector<LocationDecision> ModelController::registerWorker(
       case ResumeAction::kForgetLegacy:
       case ResumeAction::kCreateUnknown:
       case ResumeAction::kHide:
+      case ResumeAction::kOutdated:
       case ResumeAction::kFullSync:
         kind = DecisionKind::kDiverged;
         location.diverged = true;

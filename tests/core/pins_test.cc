@@ -183,7 +183,7 @@ TEST_F(PinsTest, EndWithAnotherProcessButNotWithAnotherConnection) {
 TEST_F(PinsTest, EndWithTheContent) {
   holding({1, 2});
   pin({1, 2});
-  registering(stating(9, {5}, 12));
+  registering(stating(9, {5}, 12), 2);
   EXPECT_EQ(decision_.reason, Reason::kRestarted);
   EXPECT_THAT(pinned(), IsEmpty());
   EXPECT_THAT(stored(), IsEmpty());

@@ -249,7 +249,10 @@ TEST_F(RegistryTest, AProcessThatRepeatsARunIsTakenOnceItIsKnownToBeAnother) {
   registry_->registration().connectionClosed(second);
   expectRegistrationRefused("came after attempt 3", begins(2, false), ErrorCode::kSuperseded);
   expectRegistrationRefused("came after attempt 3", begins(3, false), ErrorCode::kSuperseded);
-  const SessionId third = registered(begins(1, true));
+  const auto again = registry_->registration().registerWorker(begins(1, true), link_);
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again.value().decisions[0].reason, Reason::kRunRepeated);
+  const SessionId third = again.value().session;
   EXPECT_TRUE(events_.said("run id of the former one"));
   EXPECT_EQ(holders(old), 0u) << "it died with the former process";
   EXPECT_EQ(report(third, 1, {fresh}).value(), ReportOutcome::kApplied);
@@ -311,7 +314,10 @@ TEST_F(RegistryTest, AnotherModelForgetsWhatTheWorkerHeld) {
   other.locations[0] = {"cpu", 11, true, 2, 2, {}, 3};
   other.locations[0].digest.add(1);
   other.locations[0].digest.add(2);
-  registered(other);
+  const auto decided = registry_->registration().registerWorker(other, link_);
+  ASSERT_TRUE(decided.ok());
+  EXPECT_EQ(decided.value().decisions[0].reason, Reason::kModelChanged);
+  EXPECT_EQ(registry_->counters().decisions[static_cast<size_t>(Reason::kNotStated)], 0u);
   EXPECT_EQ(registry_->tree().memberships(), 0u);
   const ChunkHash key = 1;
   EXPECT_TRUE(registry_->kv().lookup("", {&key, 1}).value().empty());
@@ -599,6 +605,7 @@ TEST_F(RegistryTest, DamagedRecordsQuarantineTheirWorkerAlone) {
     const auto result = registry_->registration().registerWorker(back, link_);
     ASSERT_TRUE(result.ok());
     EXPECT_EQ(result.value().decisions[0].nextSeq, 1u);
+    EXPECT_EQ(result.value().decisions[0].reason, Reason::kQuarantined);
     settle();
     restart();
     EXPECT_EQ(report_.quarantined, 0u);

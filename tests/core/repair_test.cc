@@ -200,6 +200,31 @@ TEST_F(RepairTest, TheOldContentOfTheSameIncarnationServesUntilTheSwitch) {
   EXPECT_TRUE(found(4));
 }
 
+// Its queue overflowed: it is the same process with the same cache, only further on.
+TEST_F(RepairTest, WhatAProcessHeldBeforeItRenumberedServesUntilItsFullSync) {
+  const SessionId first = registered(registration("a", 0));
+  send(first, 1, {1, 2});
+  settle();
+  SessionId session = registering(stating(0, {2, 3}, 12));
+  EXPECT_EQ(decision_.reason, Reason::kRenumbered);
+  EXPECT_EQ(decision_.kind, DecisionKind::kDiverged);
+  EXPECT_EQ(decision_.nextSeq, 1u) << "in the worker's new numbering";
+  EXPECT_TRUE(found(1));
+  restart();
+  EXPECT_TRUE(found(1));
+  link_.syncs.clear();
+  session = registering(stating(0, {2, 3}, 12));
+  EXPECT_EQ(decision_.reason, Reason::kRenumbered);
+  ASSERT_EQ(link_.syncs.size(), 1u);
+  EXPECT_EQ(link_.syncs[0].reason, Reason::kRenumbered);
+  start(session, cut(77, {2, 3}, 1, 0, 12));
+  batch(session, 77, 0, {2, 3}, 12);
+  end(session, 77, 2, 12);
+  work();
+  EXPECT_FALSE(found(1));
+  EXPECT_TRUE(found(3));
+}
+
 TEST_F(RepairTest, ContentOfAnotherIncarnationServesNobody) {
   const SessionId first = registered(registration("a", 0));
   send(first, 1, {1, 2});

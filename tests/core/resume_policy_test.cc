@@ -60,18 +60,35 @@ TEST(ResumePolicy, FollowsItsTable) {
        stating(8, 0, 0, {}, 1), ResumeAction::kAdopt, Reason::kAdopted},
   };
   for (const Row& row : rows) {
-    EXPECT_EQ(decideResume(row.held, row.statement, true), (ResumeDecision{row.action, row.reason}))
+    EXPECT_EQ(decideResume(row.held, row.statement, true, false),
+              (ResumeDecision{row.action, row.reason}))
         << row.what;
   }
 }
 
+TEST(ResumePolicy, AProcessThatRenumbersIsNoOtherProcess) {
+  const auto decided = [](const LocationStatement& statement) {
+    return decideResume(kHeld, statement, true, true);
+  };
+  EXPECT_EQ(decided(stating(8, 3, 3, kOther, 1)),
+            (ResumeDecision{ResumeAction::kOutdated, Reason::kRenumbered}));
+  EXPECT_EQ(decided(stating(8, 0, 0, {}, 1)),
+            (ResumeDecision{ResumeAction::kForget, Reason::kRenumbered}));
+  EXPECT_EQ(decided(stating(8, 0, 10, kSome, 1)),
+            (ResumeDecision{ResumeAction::kAdopt, Reason::kAdopted}));
+  EXPECT_EQ(decided(stating(7, 100, 10, kSome, 101)),
+            (ResumeDecision{ResumeAction::kInSync, Reason::kEqual}));
+}
+
 TEST(ResumePolicy, AHeartbeatFromThePastDecidesNothing) {
-  EXPECT_EQ(decideResume(kHeld, stating(7, 99, 10, kSome, 1), false).action, ResumeAction::kIgnore);
+  EXPECT_EQ(decideResume(kHeld, stating(7, 99, 10, kSome, 1), false, true).action,
+            ResumeAction::kIgnore);
 }
 
 TEST(ResumePolicy, AHeartbeatOfALegacyClientDecidesNothing) {
-  EXPECT_EQ(decideResume(HeldState{0, 5, 10, kSome}, stating(0, 9, 3, kOther, 1), false).action,
-            ResumeAction::kIgnore);
+  EXPECT_EQ(
+      decideResume(HeldState{0, 5, 10, kSome}, stating(0, 9, 3, kOther, 1), false, true).action,
+      ResumeAction::kIgnore);
 }
 
 TEST(ResumePolicy, AFullSyncGoesOnOnlyWhereItsWorkerIsAtItAndNothingIsMissing) {
@@ -104,7 +121,8 @@ TEST(ResumePolicy, NeverCallsInSyncWhatDiffers) {
     const bool sameContent = held.count == statement.count && held.digest == statement.digest;
     const bool equal =
         sameContent && held.incarnation == statement.incarnation && held.seq == statement.lastSeq;
-    const ResumeDecision decision = decideResume(held, statement, test::chance(random, 50));
+    const ResumeDecision decision =
+        decideResume(held, statement, test::chance(random, 50), test::chance(random, 50));
     EXPECT_EQ(decision.action == ResumeAction::kInSync, equal);
     if (decision.action == ResumeAction::kAdopt) {
       EXPECT_TRUE(sameContent);

@@ -163,6 +163,13 @@ void RegistryWorld::operate() {
       cache.log.push_back({keyOf(below(random_, kKeys)), chance(random_, 35)});
     }
     if (chance(random_, 10)) cache.forgotten = below(random_, cache.log.size() + 1);
+    if (!chance(random_, 3)) continue;
+    // Its queue has overflowed: it numbers what it holds anew.
+    const Keys keys = cache.at(cache.log.size());
+    cache = {};
+    cache.incarnation = drawId();
+    cache.atStart = keys;
+    cache.beganEmpty = keys.empty();
   }
 }
 
@@ -181,7 +188,7 @@ LocationStatement RegistryWorld::state(const std::string& name, const Cache& cac
 }
 
 bool RegistryWorld::decide(ModelWorker& worker, const LocationStatement& statement,
-                           const Keys& content, bool atRegistration) {
+                           const Keys& content, bool atRegistration, bool sameProcess) {
   const auto found = worker.locations.find(statement.location);
   if (found == worker.locations.end()) {
     ModelLocation& added = worker.locations[statement.location];
@@ -203,6 +210,7 @@ bool RegistryWorld::decide(ModelWorker& worker, const LocationStatement& stateme
       ours = {statement.incarnation, statement.lastSeq, {}, false, {}, {}};
       return true;
     }
+    if (sameProcess && !ours.hidden) return false;  // what it held before stays
     ours.hidden = true;
     ours.pins.clear();
     return false;
@@ -260,6 +268,7 @@ void RegistryWorld::registerProcess() {
   if (worker.session != kNoSession) deadSessions_.push_back(worker.session);
   if (worker.model != process.model) worker.locations.clear();
   worker.model = process.model;
+  const bool sameProcess = worker.run == registration.run && !lower;
   if (worker.run != registration.run) {
     for (auto& [name, location] : worker.locations) location.pins.clear();
   }
@@ -278,7 +287,7 @@ void RegistryWorld::registerProcess() {
   for (size_t i = 0; i < contents.size(); ++i) {
     const LocationStatement& statement = registration.locations[i];
     const LocationDecision& decision = result.value().decisions[i];
-    const bool inSync = decide(worker, statement, contents[i], true);
+    const bool inSync = decide(worker, statement, contents[i], true, sameProcess);
     EXPECT_EQ(inSync, decision.kind == DecisionKind::kInSync) << reasonName(decision.reason);
     EXPECT_EQ(decision.location, statement.location);
     Cache& cache = process.caches[statement.location];
@@ -455,7 +464,7 @@ void RegistryWorld::heartbeat() {
   if (worker.open && writable_) {
     for (size_t i = 0; i < statements.size(); ++i) {
       if (replaying[i]) continue;
-      decide(worker, statements[i], contents[i], false);
+      decide(worker, statements[i], contents[i], false, true);
       const Location& real = *registry_->tree()
                                   .findWorker(process.id.first, process.id.second)
                                   ->find(statements[i].location);

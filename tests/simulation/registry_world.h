@@ -137,7 +137,7 @@ class RegistryWorld {
   LocationStatement state(const std::string& name, const Cache& cache, uint64_t seq) const;
   // What the resume table says, applied to the model. Returns whether it is now in sync.
   bool decide(ModelWorker& worker, const LocationStatement& statement, const Keys& content,
-              bool atRegistration);
+              bool atRegistration, bool sameProcess);
   void modelTick();
   // Operations that go on where the location is. Whether a pin ends with one.
   static bool apply(ModelLocation& ours, uint64_t firstSeq,
