@@ -1,6 +1,7 @@
 #include "client/client.h"
 
 #include <limits>
+#include <numeric>
 #include <random>
 #include <set>
 #include <utility>
@@ -112,6 +113,7 @@ ClientShared::ClientShared(ClientThread::Loop& theLoop, ClientOptions theOptions
     : loop(theLoop),
       options(std::move(theOptions)),
       onState(std::move(theCallback)),
+      inbox(options.locations.size()),
       machine(machineOptions(options), drawRandom) {}
 
 ClientShared::~ClientShared() = default;
@@ -141,6 +143,21 @@ LocationHandle Client::location(std::string_view name) const {
 
 namespace {
 
+// Where the inbox is crowded its operations are taken over even if they cannot be sent.
+void lookAtInbox(const std::shared_ptr<ClientShared>& shared) {
+  shared->wakePosted = false;
+  if (shared->inbox.waiting().operations >= Inbox::kCrowded) {
+    {
+      const std::lock_guard lock(shared->mutex);
+      shared->inbox.drainTo(shared->machine, ClientShared::kPiece);
+    }
+    // Posted, so that others on the loop have their turn.
+    if (shared->inbox.waiting().operations >= Inbox::kCrowded && !shared->wakePosted.exchange(true))
+      shared->loop.post([shared] { lookAtInbox(shared); });
+  }
+  if (shared->reporter) shared->reporter->wake();
+}
+
 // The loop has to look at the inbox when its first operations come, to send them in time, when
 // there is enough for a report, and when it gets crowded.
 void change(const std::shared_ptr<ClientShared>& shared, LocationHandle location,
@@ -148,22 +165,11 @@ void change(const std::shared_ptr<ClientShared>& shared, LocationHandle location
   const auto index = static_cast<size_t>(location);
   HOLDFAST_CHECK(index < shared->options.locations.size(), "no location %zu", index);
   if (keys.empty() || shared->stopped.load(std::memory_order_relaxed)) return;
-  const Inbox::Level level = shared->inbox.push(index, keys, evict);
-  if (level.after >= Inbox::kFull) {
-    const std::lock_guard lock(shared->mutex);
-    shared->inbox.drainTo(shared->machine);
-  }
+  const Inbox::Level level =
+      shared->inbox.push(index, keys, evict, !shared->loop.isCurrentThread());
   const auto crosses = [&](size_t mark) { return level.before < mark && level.after >= mark; };
   if (!crosses(1) && !crosses(shared->options.batchOperations) && !crosses(Inbox::kCrowded)) return;
-  if (shared->wakePosted.exchange(true)) return;
-  shared->loop.post([shared] {
-    shared->wakePosted = false;
-    if (shared->inbox.waiting().operations >= Inbox::kCrowded) {
-      const std::lock_guard lock(shared->mutex);
-      shared->inbox.drainTo(shared->machine);
-    }
-    if (shared->reporter) shared->reporter->wake();
-  });
+  if (!shared->wakePosted.exchange(true)) shared->loop.post([shared] { lookAtInbox(shared); });
 }
 
 }  // namespace
@@ -177,12 +183,7 @@ void Client::evict(LocationHandle location, std::span<const ChunkHash> keys) {
 }
 
 bool Client::flush(uint32_t timeoutMs) {
-  std::vector<uint64_t> position;
-  {
-    const std::lock_guard lock(shared_->mutex);
-    shared_->inbox.drainTo(shared_->machine);
-    position = shared_->machine.position();
-  }
+  const std::vector<uint64_t> position = shared_->inbox.position();
   auto verdict = std::make_shared<Verdict>();
   shared_->loop.post([shared = shared_, position, verdict] {
     if (!shared->reporter) return verdict->give(false);
@@ -250,7 +251,8 @@ ClientCounters Client::counters() const {
   counters.decisionsSyncing = from.decisionsSyncing;
   counters.decisionsByReason = std::to_array(from.decisionsByReason);
   counters.pauses = from.pauses;
-  counters.operationsAccepted = from.accepted + shared_->inbox.waiting().operations;
+  const std::vector<uint64_t> accepted = shared_->inbox.position();
+  counters.operationsAccepted = std::accumulate(accepted.begin(), accepted.end(), uint64_t{0});
   counters.operationsSent = from.sent;
   counters.operationsResent = from.resent;
   counters.operationsLost = from.lost;

@@ -60,11 +60,13 @@ struct ClientOptions {
   // A report is sent when this many operations of a location wait, or the oldest waits this long.
   size_t batchOperations = 2'000;  // 1 to 65,536
   uint32_t batchDelayMs = 5;
-  // Operations of one location not yet sent. One more, and the numbering of that location starts
-  // anew (`lost` counts): the controller must then take its content by a full sync.
+  // Operations of one location not yet sent, 1 to 4,294,967,295; 9 to 18 bytes each. One more, and
+  // the numbering of that location starts anew (`losses` counts): the controller must then take its
+  // content by a full sync.
   size_t queueOperations = 1'000'000;
-  // Operations of one location kept after sending, for a controller that lost a tail of them. No
-  // more are sent ahead of its confirmations, so that its crash alone never diverges a location.
+  // Operations of one location kept after sending, for a controller that lost a tail of them; 1 to
+  // 4,294,967,295. No more are sent ahead of its confirmations, so that its crash alone never
+  // diverges a location.
   size_t ringOperations = 65'536;
   // Reconnection: doubles from min to max, each wait drawn from its upper half. The maximum is
   // also kept below the heartbeat time-out that the controller names.
@@ -121,7 +123,7 @@ struct ClientCounters {
   // Of those, sent with a seq that the controller had named as its own before, in the answer to a
   // registration or by confirming it. Stays 0 unless the controller lost what it had confirmed.
   uint64_t operationsResent = 0;
-  uint64_t operationsLost = 0;  // never reported one by one: the queue was full
+  uint64_t operationsLost = 0;  // never reported one by one: the queue was, or had been, full
   uint64_t losses = 0;          // how often a location's numbering started anew for that
   uint64_t reports = 0;
   uint64_t heartbeats = 0;  // answered
@@ -175,9 +177,12 @@ class Client {
   // Aborts if the options name no such location.
   LocationHandle location(std::string_view name) const;
 
-  // The location now holds these chunks / holds them no longer. From any thread; copies the keys
-  // and returns. Changes of one key must be reported in the order they happened. Does nothing once
-  // the client has stopped for good.
+  // The location now holds these chunks / holds them no longer. From any thread; takes the time of
+  // copying the keys, whatever controller, network and the client's thread do. Only while 8 M
+  // operations (64 MiB of keys) wait already, because calls outran the client's thread, which gets
+  // through some 20 M a second, a call waits for room, at most 1 s, and never on the client's
+  // thread. Changes of one key must be reported in the order they happened. Does nothing once the
+  // client has stopped for good.
   void admit(LocationHandle location, std::span<const ChunkHash> keys);
   void evict(LocationHandle location, std::span<const ChunkHash> keys);
 

@@ -47,7 +47,8 @@ struct ClientShared {
   std::atomic<bool> wakePosted = false;
   std::atomic<bool> stopped = false;  // for good
 
-  // Held for the time of a computation, never while waiting for anything.
+  // Held for the time of a computation, never while waiting for anything. Computations may take
+  // some 10 ms (the copy of a million keys), so admit and evict never take it.
   mutable std::mutex mutex;
   WorkerStateMachine machine;
   ClientState state = ClientState::kConnecting;
@@ -56,6 +57,9 @@ struct ClientShared {
   uint64_t heartbeats = 0;
 
   std::unique_ptr<Reporter> reporter;  // on the loop only
+
+  // Operations that are applied or moved in one go; other work of the loop comes in between.
+  static constexpr size_t kPiece = 32'768;
 };
 
 }  // namespace holdfast

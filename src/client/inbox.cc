@@ -1,43 +1,95 @@
 #include "client/inbox.h"
 
-#include <utility>
+#include <algorithm>
 
 #include "client/event_loop.h"
 
 namespace holdfast {
 
-Inbox::Level Inbox::push(size_t location, std::span<const ChunkHash> keys, bool evict) {
-  const std::lock_guard lock(mutex_);
-  const size_t before = contents_.keys.size();
-  if (before == 0) contents_.sinceMs = steadyNowMs();
-  contents_.keys.insert(contents_.keys.end(), keys.begin(), keys.end());
-  if (!contents_.runs.empty() && contents_.runs.back().location == location &&
-      contents_.runs.back().evict == evict) {
-    contents_.runs.back().operations += keys.size();
-  } else {
-    contents_.runs.push_back({static_cast<uint32_t>(location), evict, keys.size()});
+Inbox::Level Inbox::push(size_t location, std::span<const ChunkHash> keys, bool evict,
+                         bool mayWait) {
+  // A long list is copied before the lock is taken, so that no other thread waits for that.
+  std::list<Chunk> copied;
+  const auto copyFrom = [&](std::span<const ChunkHash> rest) {
+    const uint64_t nowMs = steadyNowMs();
+    while (!rest.empty()) {
+      const auto part = rest.first(std::min(rest.size(), kChunkKeys));
+      append(copied.emplace_back(), location, part, evict);
+      copied.back().sinceMs = nowMs;
+      rest = rest.subspan(part.size());
+    }
+  };
+  if (keys.size() >= kChunkKeys) copyFrom(keys);
+
+  std::unique_lock lock(mutex_);
+  if (mayWait && operations_ >= kFull) {
+    room_.wait_for(lock, kWaitMax, [&] { return operations_ < kFull; });
   }
-  return {before, before + keys.size()};
+  const size_t before = operations_;
+  operations_ += keys.size();
+  accepted_[location] += keys.size();
+  if (!copied.empty()) {
+    chunks_.splice(chunks_.end(), copied);
+  } else if (!chunks_.empty() && chunks_.back().keys.size() + keys.size() <= kChunkKeys) {
+    append(chunks_.back(), location, keys, evict);
+  } else {
+    copyFrom(keys);
+    chunks_.splice(chunks_.end(), copied);
+  }
+  return {before, operations_};
 }
 
-void Inbox::drainTo(WorkerStateMachine& machine) {
-  {
-    const std::lock_guard lock(mutex_);
-    std::swap(contents_, draining_);
+void Inbox::append(Chunk& chunk, size_t location, std::span<const ChunkHash> keys, bool evict) {
+  chunk.keys.insert(chunk.keys.end(), keys.begin(), keys.end());
+  const auto at = static_cast<uint32_t>(location);
+  const uint32_t kind = evict ? 1 : 0;
+  if (!chunk.runs.empty() && chunk.runs.back().location == at && chunk.runs.back().evict == kind) {
+    chunk.runs.back().operations += keys.size();
+  } else {
+    chunk.runs.push_back({at, kind, keys.size()});
   }
-  const std::span<const ChunkHash> keys = draining_.keys;
-  size_t at = 0;
-  for (const Run& run : draining_.runs) {
-    machine.enqueue(run.location, keys.subspan(at, run.operations), run.evict, draining_.sinceMs);
-    at += run.operations;
+}
+
+bool Inbox::drainTo(WorkerStateMachine& machine, size_t operations) {
+  size_t moved = 0;
+  while (true) {
+    std::list<Chunk> oldest;
+    {
+      const std::lock_guard lock(mutex_);
+      if (chunks_.empty() || moved >= operations) return !chunks_.empty();
+      oldest.splice(oldest.end(), chunks_, chunks_.begin());
+      const bool wasFull = operations_ >= kFull;
+      operations_ -= oldest.front().keys.size();
+      if (wasFull && operations_ < kFull) room_.notify_all();
+    }
+    const Chunk& chunk = oldest.front();
+    const std::span<const ChunkHash> keys = chunk.keys;
+    size_t at = 0;
+    for (const Run& run : chunk.runs) {
+      machine.enqueue(run.location, keys.subspan(at, run.operations), run.evict != 0,
+                      chunk.sinceMs);
+      at += run.operations;
+    }
+    moved += keys.size();
   }
-  draining_.runs.clear();
-  draining_.keys.clear();
+}
+
+void Inbox::clear() {
+  std::list<Chunk> dropped;
+  const std::lock_guard lock(mutex_);
+  dropped.splice(dropped.end(), chunks_);
+  operations_ = 0;
+  room_.notify_all();
 }
 
 Inbox::Waiting Inbox::waiting() const {
   const std::lock_guard lock(mutex_);
-  return {contents_.keys.size(), contents_.sinceMs};
+  return {operations_, chunks_.empty() ? 0 : chunks_.front().sinceMs};
+}
+
+std::vector<uint64_t> Inbox::position() const {
+  const std::lock_guard lock(mutex_);
+  return accepted_;
 }
 
 }  // namespace holdfast

@@ -1,9 +1,13 @@
 // Where engine threads leave operations. A short lock that is never held while anything is
-// computed or sent; the state machine takes everything over in one go.
+// computed or sent, nor while a long list is copied; the client's thread takes the operations over
+// piece by piece.
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <mutex>
 #include <span>
 #include <vector>
@@ -15,44 +19,62 @@ namespace holdfast {
 
 class Inbox {
  public:
-  // Operations: when this many are here, the client thread takes them over although it cannot
+  // Operations: when this many are here, the client's thread takes them over although it cannot
   // send them.
   static constexpr size_t kCrowded = 32'768;
-  // And when this many are, it is behind, and whoever brings more does it for it: that may take as
-  // long as applying a full queue to the key set (some 0.1 s for a million operations).
-  static constexpr size_t kFull = 262'144;
+  // And while this many are, 64 MiB of keys, whoever brings more waits, but never longer than this.
+  // So memory stays bounded although the client's thread applies operations more slowly than a
+  // caller can copy them.
+  static constexpr size_t kFull = 8'388'608;
+  static constexpr std::chrono::milliseconds kWaitMax{1'000};
+
+  // Of so many locations.
+  explicit Inbox(size_t locations) : accepted_(locations) {}
 
   struct Level {
     size_t before = 0;
     size_t after = 0;
   };
-  // From any thread. How much was here before and is now, in operations.
-  Level push(size_t location, std::span<const ChunkHash> keys, bool evict);
+  // From any thread; `mayWait` from any but the client's. How much was here before and is now, in
+  // operations.
+  Level push(size_t location, std::span<const ChunkHash> keys, bool evict, bool mayWait);
 
-  // Moves everything into the machine's queues, in order. Whoever may use the machine may call it.
-  void drainTo(WorkerStateMachine& machine);
+  // Moves some more than `operations`, the oldest, into the machine's queues. Returns whether any
+  // are left. Whoever may use the machine may call it.
+  bool drainTo(WorkerStateMachine& machine, size_t operations);
+  // Drops what is here; nobody waits.
+  void clear();
 
   struct Waiting {
     size_t operations = 0;
     uint64_t sinceMs = 0;  // steady clock; when the oldest came
   };
   Waiting waiting() const;
+  // How many operations of each location were ever pushed.
+  std::vector<uint64_t> position() const;
 
  private:
+  // Of a chunk: small enough to be allocated and copied under the lock.
+  static constexpr size_t kChunkKeys = 4'096;
+
   struct Run {
     uint32_t location = 0;
-    bool evict = false;
+    uint32_t evict = 0;  // 1: evicts
     size_t operations = 0;
   };
-  struct Contents {
+  struct Chunk {
     std::vector<Run> runs;
     std::vector<ChunkHash> keys;
     uint64_t sinceMs = 0;
   };
 
+  static void append(Chunk& chunk, size_t location, std::span<const ChunkHash> keys, bool evict);
+
   mutable std::mutex mutex_;
-  Contents contents_;
-  Contents draining_;  // guarded as the machine is; keeps its memory
+  std::condition_variable room_;
+  std::list<Chunk> chunks_;  // none is empty
+  size_t operations_ = 0;    // in them
+  std::vector<uint64_t> accepted_;
 };
 
 }  // namespace holdfast

@@ -49,7 +49,7 @@ kj::Promise<void> Reporter::establish(Connector::Grants grants) {
     ++shared_.connections;
     again = shared_.machine.counters().registrations > 0;
   }
-  return registerNow().then([this, again] {
+  return absorb().then([this] { return registerNow(); }).then([this, again] {
     if (again) {
       const std::lock_guard lock(shared_.mutex);
       ++shared_.reconnects;
@@ -60,6 +60,23 @@ kj::Promise<void> Reporter::establish(Connector::Grants grants) {
     live_->beat = beat().eagerlyEvaluate(
         [this](kj::Exception&& exception) { sessionFailed(connector_.explain(exception)); });
   });
+}
+
+bool Reporter::absorbPiece() {
+  if (!shared_.machine.absorbing()) return false;
+  // What is in the inbox would fill the queue again, which only another registration can settle.
+  shared_.inbox.drainTo(shared_.machine, ClientShared::kPiece);
+  const bool crowded = shared_.inbox.waiting().operations >= Inbox::kCrowded;
+  return shared_.machine.absorb(ClientShared::kPiece) || crowded;
+}
+
+kj::Promise<void> Reporter::absorb() {
+  {
+    const std::lock_guard lock(shared_.mutex);
+    if (!absorbPiece()) return kj::READY_NOW;
+  }
+  // Only a timer lets the loop look at its sockets.
+  return shared_.loop.timer().afterDelay(0 * kj::MILLISECONDS).then([this] { return absorb(); });
 }
 
 kj::Promise<void> Reporter::registerNow() {
@@ -147,13 +164,18 @@ kj::Promise<void> Reporter::pump() {
     if (waiting.operations > 0) {
       if (flushing || waiting.operations >= shared_.options.batchOperations ||
           nowMs >= waiting.sinceMs + delayMs) {
-        shared_.inbox.drainTo(machine);
+        if (shared_.inbox.drainTo(machine, ClientShared::kPiece)) dueMs = nowMs;
       } else {
         dueMs = waiting.sinceMs + delayMs;
       }
     }
-    wantsRegistration = machine.registrationWanted();
-    hasReport = !leave_ && !wantsRegistration && machine.nextReport(nowMs, flushing, report_);
+    if (absorbPiece()) {
+      dueMs = nowMs;
+    } else {
+      wantsRegistration = machine.registrationWanted();
+    }
+    hasReport =
+        !leave_ && !machine.registrationWanted() && machine.nextReport(nowMs, flushing, report_);
     if (const auto next = machine.nextDueMs()) dueMs = std::min(dueMs.value_or(*next), *next);
     beatWanted = machine.confirmationWanted() ||
                  std::any_of(flushes_.begin(), flushes_.end(),
@@ -297,6 +319,7 @@ void Reporter::stopForGood(ClientState state, const std::string& reason) {
     const std::lock_guard lock(shared_.mutex);
     shared_.machine.stop();
   }
+  shared_.inbox.clear();
   connector_.stop({ErrorCode::kUnavailable, reason});
   for (const Flush& flush : flushes_) flush.verdict->give(false);
   flushes_.clear();

@@ -51,6 +51,10 @@ class Reporter final : private Connector::User, private FullSyncSender::User {
   kj::Promise<void> establish(Connector::Grants grants) override;
   void lost(const Error& error) override;
 
+  // Has what a full queue left applied, piece by piece, so that registering takes no time and one
+  // registration is enough. Whether more is left; the lock is held.
+  bool absorbPiece();
+  kj::Promise<void> absorb();
   kj::Promise<void> registerNow();
   // What the controller calls as long as *owner is not null.
   static schema::Worker::Client capability(const std::shared_ptr<Reporter*>& owner);

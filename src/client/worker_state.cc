@@ -85,39 +85,62 @@ void WorkerStateMachine::enqueue(size_t index, std::span<const ChunkHash> keys, 
   Location& location = locations_[index];
   location.accepted += keys.size();
   counters_.accepted += keys.size();
-  const uint8_t flags = evict ? OperationBuffer::kEvict : uint8_t{0};
-  if (location.queue.size() + keys.size() <= options_.queueOperations) {
-    if (location.queue.empty()) location.oldestQueuedMs = nowMs;
-    location.queue.push(keys, flags);
-    return;
+  if (location.queue.empty()) location.oldestQueuedMs = nowMs;
+  location.queue.push(keys, evict ? OperationBuffer::kEvict : uint8_t{0});
+  if (!location.absorbing && location.queue.size() > options_.queueOperations) {
+    ++counters_.losses;
+    restartNumbering(location);
   }
-  counters_.lost += location.queue.size() + keys.size();
-  ++counters_.losses;
-  for (size_t i = 0; i < location.queue.size(); ++i) {
-    uint8_t queuedFlags = location.queue.flags(i);
-    applyTo(location.keys, location.digest, location.queue.key(i), queuedFlags);
-  }
-  for (const ChunkHash key : keys) {
-    uint8_t newFlags = flags;
-    applyTo(location.keys, location.digest, key, newFlags);
-  }
-  restartNumbering(location);
+  if (location.absorbing) absorb(location, 2 * keys.size());
 }
 
 void WorkerStateMachine::restartNumbering(Location& location) {
-  location.queue.clear();
   location.ring.clear();
   location.incarnation = randomId(location.incarnation);
   location.beganEmpty = location.keys.empty();
   location.lastSeq = 0;
   location.cursor = {0, location.keys.size(), location.digest};
   location.stated = false;
+  location.absorbing = true;
   location.replays.clear();
   location.sync.reset();
   location.syncCommand.reset();
   location.named = location.committed = 0;
-  location.origin = location.accepted;
+  location.origin = location.accepted - location.queue.size();
   registrationWanted_ = true;
+}
+
+void WorkerStateMachine::absorb(Location& location, size_t operations) {
+  OperationBuffer& queue = location.queue;
+  const size_t n = std::min(operations, queue.size());
+  for (size_t i = 0; i < n; ++i) {
+    if (i + kPrefetchAhead < n) {
+      prefetchLine(location.keys.home(queue.key(i + kPrefetchAhead)));
+    }
+    uint8_t flags = queue.flags(i);
+    applyTo(location.keys, location.digest, queue.key(i), flags);
+  }
+  queue.pop(n);
+  counters_.lost += n;
+  location.origin += n;
+  location.beganEmpty = location.keys.empty();
+  location.cursor = {0, location.keys.size(), location.digest};
+}
+
+bool WorkerStateMachine::absorb(size_t operations) {
+  for (Location& location : locations_) {
+    if (!location.absorbing || location.queue.empty()) continue;
+    const size_t before = location.queue.size();
+    absorb(location, operations);
+    operations -= before - location.queue.size();
+    if (!location.queue.empty()) return true;
+  }
+  return false;
+}
+
+bool WorkerStateMachine::absorbing() const {
+  return std::any_of(locations_.begin(), locations_.end(),
+                     [](const Location& location) { return location.absorbing; });
 }
 
 WorkerStateMachine::RegistrationRequest WorkerStateMachine::beginRegistration() {
@@ -126,6 +149,8 @@ WorkerStateMachine::RegistrationRequest WorkerStateMachine::beginRegistration() 
   pausedAll_ = false;
   RegistrationRequest request{run_, ++attempt_, {}};
   for (Location& location : locations_) {
+    if (location.absorbing) absorb(location, location.queue.size());
+    location.absorbing = false;
     location.paused = false;
     location.stated = true;
     endSession(location);

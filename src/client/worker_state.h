@@ -15,10 +15,11 @@
 // comes later is reported as ever, after the start. The copy is kept until the sync ends; a lost
 // connection does not end it, another incarnation does.
 //
-// A full queue. The location's numbering starts anew: everything queued is applied to the key set
-// at once, which is thereby the true one again, and a new incarnation is drawn that begins with
-// these keys at seq 0. Nothing more is sent of that location before a registration has stated
-// this. Memory stays bounded by the queue and by what the engine really holds.
+// A full queue. The location's numbering starts anew: a new incarnation is drawn, and whatever is
+// queued, or comes before a registration states the incarnation, is applied to the key set as part
+// of what it begins with at seq 0: piece by piece, two operations for each that comes, so that no
+// call has much to do. Nothing is sent of that location before that registration. Memory stays
+// bounded by the queue and by what the engine really holds.
 #pragma once
 
 #include <cstddef>
@@ -122,6 +123,8 @@ class WorkerStateMachine {
     } cursor;
 
     bool stated = false;  // this incarnation was in the last registration
+    // Since a full queue, until a registration: operations become part of what it states.
+    bool absorbing = false;
     bool paused = false;
     uint64_t named = 0;      // highest seq that the controller ever named as what it serves
     uint64_t committed = 0;  // highest seq that it confirmed
@@ -147,8 +150,15 @@ class WorkerStateMachine {
   // Operations of one location (an index into the options' list) in the order they happened.
   void enqueue(size_t location, std::span<const ChunkHash> keys, bool evict, uint64_t nowMs);
 
+  // Applies up to so many of the operations that a full queue left to the key set. Returns whether
+  // more are left.
+  bool absorb(size_t operations);
+  // Whether a queue was full and no registration has stated that yet.
+  bool absorbing() const;
+
   // --- session ---
-  // The statements of a registration, to be sent now. Nothing is reported until its answer.
+  // The statements of a registration, to be sent now. Nothing is reported until its answer. Absorbs
+  // what is left: a caller that must not take long calls absorb() before.
   RegistrationRequest beginRegistration();
   // The answer to that attempt; one to an older attempt is ignored. Returns what is wrong with it,
   // empty if nothing: then its session is of no use.
@@ -220,6 +230,7 @@ class WorkerStateMachine {
  private:
   uint64_t randomId(uint64_t other) const;
   void restartNumbering(Location& location);
+  void absorb(Location& location, size_t operations);
   void moveCursor(Location& location, const LocationDecision& decision);
   static void endSession(Location& location);
   bool mayReport(const Location& location) const;

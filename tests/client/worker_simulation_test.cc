@@ -156,6 +156,7 @@ class Simulation {
       }
     }
     machine_.enqueue(location, keys, evict, nowMs_);
+    if (chance(4)) machine_.absorb(random_() % 30);
   }
 
   void startRegistration() {

@@ -170,10 +170,12 @@ TEST(WorkerState, AFullQueueStartsTheNumberingAnew) {
   machine.enqueue(0, range(4, 20), false, 0);
   const auto position = machine.position();
   machine.enqueue(0, range(0, 5), true, 0);
-  EXPECT_EQ(machine.counters().lost, 21u);
   EXPECT_EQ(machine.counters().losses, 1u);
   EXPECT_TRUE(machine.registrationWanted());
   EXPECT_FALSE(machine.nextReport(0, true, report));
+  EXPECT_TRUE(machine.absorb(1));
+  EXPECT_FALSE(machine.absorb(20));
+  EXPECT_EQ(machine.counters().lost, 21u);
   const auto statement = machine.beginRegistration().statements[0];
   EXPECT_NE(statement.incarnation, before);
   EXPECT_FALSE(statement.beganEmpty);
@@ -199,7 +201,38 @@ TEST(WorkerState, AQueueThatFillsWhileRegisteringAsksForAnother) {
   machine.enqueue(0, range(30, 31), false, 0);
   EXPECT_FALSE(machine.nextReport(0, true, report)) << "this incarnation was never stated";
   registerAt(machine, 1);
+  EXPECT_FALSE(machine.nextReport(0, true, report)) << "the registration stated it";
+  EXPECT_EQ(machine.heartbeat()[0].count, 22u);
+  machine.enqueue(0, range(31, 32), false, 0);
   EXPECT_TRUE(machine.nextReport(0, true, report));
+}
+
+// However full the queue is, no call applies much more than it brings; and however long the
+// controller is away, the numbering starts anew once.
+TEST(WorkerState, AFullQueueIsAbsorbedPieceByPiece) {
+  Machine::Options options = oneLocation();
+  options.queueOperations = 1'000;
+  Machine machine(options, counting());
+  registerAt(machine, 1);
+  machine.disconnected();
+  machine.enqueue(0, range(0, 1'000), false, 0);
+  EXPECT_EQ(machine.locations()[0].keys.size(), 0u);
+  const Machine::Location& location = machine.locations()[0];
+  uint64_t incarnation = 0;
+  for (ChunkHash key = 1'000; key < 5'000; key += 10) {
+    const size_t before = location.keys.size();
+    machine.enqueue(0, range(key, key + 10), false, 0);
+    EXPECT_LE(location.keys.size(), before + 20);
+    EXPECT_LE(location.queue.size(), 1'000u);
+    EXPECT_TRUE(incarnation == 0 || incarnation == location.incarnation);
+    incarnation = location.incarnation;
+  }
+  EXPECT_EQ(location.keys.size(), 5'000u);
+  EXPECT_EQ(machine.counters().losses, 1u);
+  EXPECT_EQ(machine.counters().lost, 5'000u);
+  const auto position = machine.position();
+  registerAt(machine, 1);
+  EXPECT_TRUE(machine.committed(position)) << "the controller has the content";
 }
 
 TEST(WorkerState, PausesHoldUntilTheNextRegistration) {

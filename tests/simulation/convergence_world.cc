@@ -209,9 +209,10 @@ void ConvergenceWorld::engineWorks(Worker& worker) {
       truth.apply(keys.back(), evict);
     }
     worker.machine->enqueue(location, keys, evict, clock_.nowMs);
-    const uint64_t incarnation = worker.machine->locations()[location].incarnation;
-    if (truth.knows(incarnation)) continue;
-    truth.begin(incarnation);
+    const WorkerStateMachine::Location& reported = worker.machine->locations()[location];
+    // After a full queue an incarnation begins with all that comes before its registration.
+    if (truth.knows(reported.incarnation) && !reported.absorbing) continue;
+    truth.begin(reported.incarnation);
     promises_.erase({&worker, location});
   }
 }

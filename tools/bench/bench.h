@@ -50,6 +50,7 @@ std::vector<Row> indexRows();
 std::vector<Row> storeRows();
 std::vector<Row> inspectRows();
 std::vector<Row> rpcRows();
+std::vector<Row> clientRows();
 std::vector<Row> crowdRows();
 std::vector<Row> repairRows();
 std::vector<Row> operationRows();
