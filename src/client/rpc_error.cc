@@ -15,6 +15,7 @@ std::optional<ErrorCode> codeOf(std::string_view text) {
   if (text.starts_with("superseded:")) return ErrorCode::kSuperseded;
   if (text.starts_with("refused:")) return ErrorCode::kRefused;
   if (text.starts_with("invalid:")) return ErrorCode::kInvalid;
+  if (text.starts_with("unknown:")) return ErrorCode::kNotFound;
   if (text.starts_with("unavailable:")) return ErrorCode::kUnavailable;
   return std::nullopt;
 }

@@ -54,9 +54,9 @@ std::optional<std::string> invalidRegistration(const Registration& r) {
 }
 
 Error noSuchWorker(std::string_view instance, uint32_t worker) {
-  return {ErrorCode::kInvalid, "there is no worker " + std::to_string(worker) + " of instance " +
-                                   quotedForPeople(instance) +
-                                   "; holdfast-ctl workers shows those that there are"};
+  return {ErrorCode::kNotFound, "there is no worker " + std::to_string(worker) + " of instance " +
+                                    quotedForPeople(instance) +
+                                    "; holdfast-ctl workers shows those that there are"};
 }
 
 std::string describe(const Registration& registration) {
@@ -554,9 +554,9 @@ Result<uint32_t> RegistrationController::forceSync(std::string_view instance, ui
                                               ": it is compared when it registers again"};
   }
   if (!name.empty() && worker->find(name) == nullptr) {
-    return Error{ErrorCode::kInvalid, describe(*worker) + " has no location " +
-                                          quotedForPeople(name) + "; it has " +
-                                          namesOfLocations(*worker)};
+    return Error{ErrorCode::kNotFound, describe(*worker) + " has no location " +
+                                           quotedForPeople(name) + "; it has " +
+                                           namesOfLocations(*worker)};
   }
   uint32_t queued = 0;
   for (const auto& location : worker->locations) {
@@ -627,8 +627,8 @@ Result<Ticket> RegistrationController::forget(std::string_view instance, uint32_
 Result<Ticket> RegistrationController::drain(std::string_view name, bool drained) {
   Instance* instance = tree_.findInstance(name);
   if (instance == nullptr) {
-    return Error{ErrorCode::kInvalid, "there is no instance " + quotedForPeople(name) +
-                                          "; holdfast-ctl instances shows those that there are"};
+    return Error{ErrorCode::kNotFound, "there is no instance " + quotedForPeople(name) +
+                                           "; holdfast-ctl instances shows those that there are"};
   }
   if (instance->record.drained == drained) return tree_.ledger().queued();
   events_.event(EventSink::Level::kInfo,

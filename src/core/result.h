@@ -12,6 +12,7 @@ enum class ErrorCode {
   kRefused,      // well-formed, but not acceptable here (settings differ, a limit of the fleet)
   kSuperseded,   // a newer registration of the same worker exists
   kUnavailable,  // cannot be done now (the store cannot write); try again later
+  kNotFound,     // a worker, instance, location or event that was named is not there
 };
 
 struct Error {

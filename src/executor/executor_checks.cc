@@ -24,7 +24,7 @@ std::optional<Error> Executor::notReady(std::string_view name, std::string_view 
   };
   if (instance == nullptr || instance->workers.empty()) {
     return Error{
-        ErrorCode::kInvalid,
+        ErrorCode::kNotFound,
         "there is no " + describeInstance(name) +
             ": no worker of it is registered; holdfast-ctl instances shows those that there are"};
   }
@@ -32,9 +32,9 @@ std::optional<Error> Executor::notReady(std::string_view name, std::string_view 
   const std::vector<const Worker*> ranks = ranksOf(*instance);
   for (const Worker* worker : ranks) {
     if (worker->find(location) != nullptr) continue;
-    return Error{ErrorCode::kInvalid, describe(*worker) + " has no location " +
-                                          quotedForPeople(location) + "; it has " +
-                                          namesOfLocations(*worker)};
+    return Error{ErrorCode::kNotFound, describe(*worker) + " has no location " +
+                                           quotedForPeople(location) + "; it has " +
+                                           namesOfLocations(*worker)};
   }
   if (ranksContradict(*instance)) {
     return unavailable(describeInstance(name) +
@@ -64,7 +64,7 @@ std::optional<Error> Executor::notReady(const OperationRequest& request) const {
   if (request.kind == OperationKind::kHealth) {
     if (from != nullptr) return std::nullopt;
     return Error{
-        ErrorCode::kInvalid,
+        ErrorCode::kNotFound,
         "there is no " + describeInstance(request.instance) +
             ": no worker of it is registered; holdfast-ctl instances shows those that there are"};
   }

@@ -52,6 +52,9 @@ kj::Exception wireError(const Error& error) {
       kind = "unavailable: ";
       type = kj::Exception::Type::OVERLOADED;
       break;
+    case ErrorCode::kNotFound:
+      kind = "unknown: ";
+      break;
   }
   return {type, __FILE__, __LINE__, kj::str(kind, error.message.c_str())};
 }

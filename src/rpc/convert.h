@@ -18,7 +18,7 @@
 namespace holdfast {
 
 // An error as it crosses the wire: its description begins with "superseded:", "refused:",
-// "unavailable:" or "invalid:".
+// "unavailable:", "invalid:" or "unknown:".
 kj::Exception wireError(const Error& error);
 
 void write(const HashSettings& settings, schema::HashSettings::Builder to);

@@ -148,7 +148,7 @@ kj::Promise<void> OrchestratorService::checkFinish(CheckFinishContext context) {
   }
   const Event* event = services_.executor.find(id);
   if (event == nullptr) {
-    return wireError({ErrorCode::kInvalid,
+    return wireError({ErrorCode::kNotFound,
                       "there is no event " + quotedForPeople(id) +
                           ": it never was, or it is not remembered any more; a health check "
                           "leaves none"});

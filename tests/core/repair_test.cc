@@ -502,9 +502,9 @@ TEST_F(RepairTest, AnOperatorCanForceASyncOfWhatIsInSync) {
   send(session, 1, {1, 2});
   settle();
   EXPECT_EQ(heartbeat(session, stating(2, {1, 2})), SyncState::kInSync);
-  expectRefused(ErrorCode::kInvalid, "no location \"disk\"; it has",
+  expectRefused(ErrorCode::kNotFound, "no location \"disk\"; it has",
                 [&] { return registry_->registration().forceSync("a", 0, "disk"); });
-  expectRefused(ErrorCode::kInvalid, "no worker 1",
+  expectRefused(ErrorCode::kNotFound, "no worker 1",
                 [&] { return registry_->registration().forceSync("a", 1, ""); });
   EXPECT_EQ(registry_->registration().forceSync("a", 0, "").value(), 1u);
   ASSERT_EQ(link_.syncs.size(), 1u);

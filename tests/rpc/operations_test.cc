@@ -306,7 +306,7 @@ TEST_F(OperationsTest, TheSameIdAHundredTimesAtOnceIsOneDispatch) {
 
 TEST_F(OperationsTest, RefusalsSayWhatToDo) {
   EXPECT_THAT(errorOf(clearRequest("e", false).send()),
-              HasSubstr("invalid: there is no instance \"llama\""));
+              HasSubstr("unknown: there is no instance \"llama\""));
   registerInstance("llama", 2);
   ranks.erase({"llama", 1});
   settle();
