@@ -1,8 +1,10 @@
 #include "daemon/capture_switch.h"
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -24,6 +26,19 @@ std::optional<Error> addCheckpoint(const LogWriter& log, const RocksStore& store
 }
 
 }  // namespace
+
+std::optional<Error> CaptureSwitch::cannotBegin(const LogOptions& options) {
+  if (options.directory.empty()) return std::nullopt;
+  const auto cannot = [&options](const std::string& why) {
+    return Error{ErrorCode::kUnavailable, "cannot capture into " + options.directory + ": " + why +
+                                              "; name another directory (--capture)"};
+  };
+  std::error_code error;
+  std::filesystem::create_directories(options.directory, error);
+  if (error) return cannot(error.message());
+  if (access(options.directory.c_str(), W_OK | X_OK) == 0) return std::nullopt;
+  return cannot("this user may not write there");
+}
 
 Result<std::unique_ptr<LogWriter>> CaptureSwitch::begin(const LogOptions& options,
                                                         const RocksStore& store) {

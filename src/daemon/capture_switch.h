@@ -4,6 +4,7 @@
 #include <kj/async-io.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "capture/inputs.h"
@@ -20,6 +21,9 @@ class CaptureSwitch {
                 kj::Timer& timer)
       : log_(log), core_(core), inputs_(inputs), store_(store), timer_(timer) {}
 
+  // Creates the directory of the options where it is missing; why no log can be begun there, as far
+  // as that can be told before the store is opened.
+  static std::optional<Error> cannotBegin(const LogOptions& options);
   // A log whose checkpoint is there. Nothing may be queued to the store.
   static Result<std::unique_ptr<LogWriter>> begin(const LogOptions& options,
                                                   const RocksStore& store);

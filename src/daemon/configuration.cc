@@ -9,8 +9,11 @@
 #include <map>
 #include <string_view>
 
+#include "command_line/duration.h"
+#include "command_line/output_end.h"
+#include "command_line/usage.h"
+#include "core/address.h"
 #include "core/ids.h"
-#include "daemon/duration.h"
 
 namespace holdfast {
 namespace {
@@ -57,7 +60,10 @@ Exit codes:
      damaged, of a newer version)
   4  an address cannot be listened on
   5  the disk lost what had been confirmed, or what was queued at the end could not be written
-  6  the log that --capture asks for cannot be begun)";
+  6  the log that --capture asks for cannot be begun
+  7  the output of --help or --version could not be written
+
+Everything that can be wrong with 2 and 4 is checked before the data directory is touched.)";
 
 // Options as text, before their ranges are checked together.
 struct Texts {
@@ -308,20 +314,29 @@ std::vector<std::string> withVariables(std::vector<std::string> arguments) {
   return arguments;
 }
 
-std::vector<std::string> unknownVariables(const std::map<std::string, CLI::Option*>& known) {
-  std::vector<std::string> unknown;
+// HOLDFAST_* variables that name no option: one may be misspelt.
+std::vector<std::string> warningsOfVariables(const std::map<std::string, CLI::Option*>& known) {
+  std::vector<std::string> names;
+  for (const auto& [name, option] : known) names.push_back(name);
+  std::vector<std::string> warnings;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view variable(*entry);
-    const std::string_view name = variable.substr(0, variable.find('='));
-    if (!name.starts_with(kVariablePrefix)) continue;
+    const std::string name(variable.substr(0, variable.find('=')));
+    if (!name.starts_with(kVariablePrefix) || known.contains(name)) continue;
     if (name == "HOLDFAST_CONTROLLER") continue;  // of the clients
-    if (!known.contains(std::string(name))) unknown.emplace_back(name);
+    warnings.push_back("the environment variable " + name + " names no option" +
+                       didYouMean(name, names));
   }
-  return unknown;
+  return warnings;
 }
 
 void checkTogether(Configuration& c, const Texts& t) {
   const auto fail = [](const std::string& text) { throw CLI::ValidationError(text); };
+  for (const std::string& address : c.listen) {
+    if (const auto parsed = parseAddress(address); !parsed.ok()) {
+      fail("--listen: " + parsed.error().message);
+    }
+  }
   c.hashing.algorithm = *parseHashAlgorithm(t.algorithm);
   const auto noneHash = parseNoneHash(t.noneHash, c.hashing.algorithm);
   if (!noneHash) {
@@ -375,12 +390,13 @@ ParsedConfiguration parseConfiguration(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) {
       app.exit(e);  // --help, --version
-      return {};
+      return {.configuration = std::nullopt,
+              .exitCode = outputWritten("holdfastd") ? ExitCode::kClean : ExitCode::kOutput};
     }
-    std::cerr << "holdfastd: " << e.what() << "\nholdfastd --help explains every option.\n";
+    std::cerr << usageText(app, e);
     return {.configuration = std::nullopt, .exitCode = ExitCode::kUsage};
   }
-  configuration.unknownVariables = unknownVariables(variables);
+  configuration.warnings = warningsOfVariables(variables);
   return {.configuration = std::move(configuration)};
 }
 

@@ -22,6 +22,7 @@ enum class ExitCode : int {
   kListen = 4,   // no address could be bound, or one is refused
   kFatal = 5,    // the store lost what it had confirmed, or could not write everything at the end
   kCapture = 6,  // the log that --capture asks for cannot be begun
+  kOutput = 7,   // --help or --version could not be printed
 };
 
 enum class LogFormat { kText, kJson };
@@ -58,8 +59,8 @@ struct Configuration {
   LogFormat logFormat = LogFormat::kText;
   std::string logLevel = "info";
 
-  // HOLDFAST_* variables that name no option; worth a warning, since one may be misspelt.
-  std::vector<std::string> unknownVariables;
+  // For the log, once it is set up.
+  std::vector<std::string> warnings;
 };
 
 // Either a configuration, or the process is to end: --help and --version were printed to stdout,

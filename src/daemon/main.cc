@@ -24,6 +24,7 @@
 #include "daemon/wakeup.h"
 #include "executor/executor.h"
 #include "memory/fault_ahead.h"
+#include "rpc/listen_address.h"
 #include "rpc/server.h"
 #include "store/rocks_store.h"
 
@@ -157,6 +158,21 @@ LogOptions logOptions(const Configuration& configuration) {
   return options;
 }
 
+// What is sure to fail later, before the store is created, migrated or recovered for nothing.
+std::optional<ExitCode> cannotServe(const Configuration& configuration) {
+  for (const std::string& address : configuration.listen) {
+    if (const auto why = cannotListenOn(address)) {
+      spdlog::error("{}", why->message);
+      return ExitCode::kListen;
+    }
+  }
+  if (const auto why = CaptureSwitch::cannotBegin(configuration.capture)) {
+    spdlog::error("{}", why->message);
+    return ExitCode::kCapture;
+  }
+  return std::nullopt;
+}
+
 ExitCode run(const Configuration& configuration) {
   const SteadyClock::time_point start = SteadyClock::now();
   // Before any thread begins: they inherit the mask.
@@ -166,6 +182,7 @@ ExitCode run(const Configuration& configuration) {
   kj::Timer& timer = io.lowLevelProvider->getTimer();
   Wakeup storeWakeup(io.unixEventPort);
 
+  if (const auto code = cannotServe(configuration)) return *code;
   auto opened = RocksStore::open(storeOptions(configuration, storeWakeup));
   if (!opened.ok()) {
     spdlog::error("{}", opened.error().message);
@@ -266,8 +283,6 @@ int main(int argc, char** argv) {
   const holdfast::ParsedConfiguration parsed = holdfast::parseConfiguration(argc, argv);
   if (!parsed.configuration) return static_cast<int>(parsed.exitCode);
   holdfast::setUpLogging(parsed.configuration->logFormat, parsed.configuration->logLevel);
-  for (const std::string& name : parsed.configuration->unknownVariables) {
-    spdlog::warn("the environment variable {} names no option", name);
-  }
+  for (const std::string& warning : parsed.configuration->warnings) spdlog::warn("{}", warning);
   return static_cast<int>(holdfast::run(*parsed.configuration));
 }

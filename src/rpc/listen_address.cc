@@ -13,19 +13,33 @@
 #include <memory>
 #include <utility>
 
+#include "core/address.h"
 #include "core/ids.h"
 
 namespace holdfast {
 namespace {
 
 constexpr int kBacklog = 4096;
-constexpr std::string_view kUnixPrefix = "unix:";
-constexpr std::string_view kForms =
-    "use host:port (127.0.0.1:7440), [v6]:port ([::1]:7440) or unix:PATH";
 
-Error failed(std::string_view address, std::string_view what, int error) {
-  return {ErrorCode::kUnavailable, "cannot listen on " + std::string(address) + ": " +
-                                       std::string(what) + ": " + std::strerror(error)};
+Error cannot(std::string_view address, const std::string& why,
+             ErrorCode code = ErrorCode::kUnavailable) {
+  return {code, "cannot listen on " + std::string(address) + ": " + why};
+}
+
+// What a call of the system says, and what to do where that is known.
+std::string reason(int error) {
+  switch (error) {
+    case EADDRINUSE:
+      return "it is in use; another process listens there: stop it or choose another port";
+    case EADDRNOTAVAIL:
+      return "this machine has no such address";
+    case EACCES:
+      return "this user may not";
+    case ENOENT:
+      return "its directory does not exist";
+    default:
+      return std::strerror(error);
+  }
 }
 
 kj::AutoCloseFd newSocket(int family) {
@@ -43,37 +57,54 @@ bool isStale(const sockaddr_un& address) {
   return connect(probe.get(), generic(address), sizeof(address)) != 0 && errno == ECONNREFUSED;
 }
 
-Result<ListeningSocket> listenOnUnix(std::string_view text) {
-  const std::string path(text.substr(kUnixPrefix.size()));
+sockaddr_un unixAddress(const std::string& path) {
   sockaddr_un address{};
+  static_assert(kUnixPathBytesMax < sizeof(address.sun_path));
   address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof(address.sun_path)) {
-    return Error{ErrorCode::kInvalid, "the path of " + quotedForPeople(text) + " has " +
-                                          std::to_string(path.size()) + " bytes, 1 to " +
-                                          std::to_string(sizeof(address.sun_path) - 1) +
-                                          " are allowed"};
-  }
   std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
 
-  kj::AutoCloseFd fd = newSocket(AF_UNIX);
-  if (fd.get() < 0) return failed(text, "socket", errno);
-  if (bind(fd.get(), generic(address), sizeof(address)) != 0) {
-    if (errno != EADDRINUSE) return failed(text, "bind", errno);
-    struct stat existing {};
-    if (lstat(path.c_str(), &existing) == 0 && !S_ISSOCK(existing.st_mode)) {
-      return Error{ErrorCode::kRefused,
-                   "cannot listen on " + std::string(text) + ": the file exists and is no socket"};
-    }
-    if (!isStale(address)) {
-      return Error{ErrorCode::kRefused, "cannot listen on " + std::string(text) +
-                                            ": another process listens there; stop it or choose "
-                                            "another path"};
-    }
-    if (unlink(path.c_str()) != 0) return failed(text, "unlink of the stale socket", errno);
-    if (bind(fd.get(), generic(address), sizeof(address)) != 0) return failed(text, "bind", errno);
+enum class SocketFile { kNone, kStale };
+
+// What stands where a Unix socket is to be, or why that must stay.
+Result<SocketFile> lookAt(std::string_view text, const std::string& path) {
+  struct stat existing {};
+  if (lstat(path.c_str(), &existing) != 0) {
+    if (errno == ENOENT) return SocketFile::kNone;
+    return cannot(text, reason(errno));
   }
-  if (listen(fd.get(), kBacklog) != 0) return failed(text, "listen", errno);
+  if (!S_ISSOCK(existing.st_mode)) {
+    return cannot(text, "the file exists and is no socket; choose another path",
+                  ErrorCode::kRefused);
+  }
+  if (isStale(unixAddress(path))) return SocketFile::kStale;
+  return cannot(text, "another process listens there; stop it or choose another path",
+                ErrorCode::kRefused);
+}
+
+Result<ListeningSocket> listenOnUnix(std::string_view text, const std::string& path) {
+  const auto existing = lookAt(text, path);
+  if (!existing.ok()) return existing.error();
+  if (existing.value() == SocketFile::kStale && unlink(path.c_str()) != 0) {
+    return cannot(text, "a killed process left its socket there, and this user may not remove it");
+  }
+  kj::AutoCloseFd fd = newSocket(AF_UNIX);
+  const sockaddr_un address = unixAddress(path);
+  if (fd.get() < 0 || bind(fd.get(), generic(address), sizeof(address)) != 0 ||
+      listen(fd.get(), kBacklog) != 0) {
+    return cannot(text, reason(errno));
+  }
   return ListeningSocket{kj::mv(fd), std::string(text), path};
+}
+
+std::optional<Error> cannotListenOnUnix(std::string_view text, const std::string& path) {
+  const auto existing = lookAt(text, path);
+  if (!existing.ok()) return existing.error();
+  const size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (access(directory.c_str(), W_OK | X_OK) == 0) return std::nullopt;
+  return cannot(text, reason(errno));
 }
 
 bool isLoopback(const sockaddr* address) {
@@ -101,47 +132,24 @@ std::string nameOf(int fd) {
   return name + ":" + port;
 }
 
-struct HostAndPort {
-  std::string host;
-  std::string port;
-};
+enum class Listening { kYes, kBoundOnly };
 
-Result<HostAndPort> split(std::string_view text) {
-  const Error malformed{
-      ErrorCode::kInvalid,
-      quotedForPeople(text) + " is no address to listen on: " + std::string(kForms)};
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return malformed;
-  std::string_view host = text.substr(0, colon);
-  const std::string_view port = text.substr(colon + 1);
-  if (host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    return malformed;
-  }
-  if (host.empty() || port.empty() || port.size() > 5 ||
-      port.find_first_not_of("0123456789") != std::string_view::npos ||
-      std::stoul(std::string(port)) > 65535) {
-    return malformed;
-  }
-  return HostAndPort{std::string(host), std::string(port)};
-}
-
-Result<std::vector<ListeningSocket>> listenOnIp(std::string_view text) {
-  auto parts = split(text);
-  if (!parts.ok()) return parts.error();
-
+// Binds every address that the host stands for.
+Result<std::vector<ListeningSocket>> bindIp(std::string_view text, const Address& to,
+                                            Listening listening) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   // "*" means every interface, which is refused below in the same words as 0.0.0.0.
-  const std::string host = parts.value().host == "*" ? "0.0.0.0" : parts.value().host;
+  const std::string host = to.host == "*" ? "0.0.0.0" : to.host;
   addrinfo* found = nullptr;
-  const int resolved = getaddrinfo(host.c_str(), parts.value().port.c_str(), &hints, &found);
+  const int resolved = getaddrinfo(host.c_str(), std::to_string(to.port).c_str(), &hints, &found);
   if (resolved != 0) {
-    return Error{ErrorCode::kInvalid,
-                 "cannot listen on " + std::string(text) + ": " + gai_strerror(resolved)};
+    return cannot(text,
+                  "no address of the host " + quotedForPeople(host) + " is found (" +
+                      gai_strerror(resolved) + ")",
+                  ErrorCode::kInvalid);
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> addresses(found, &freeaddrinfo);
 
@@ -158,8 +166,9 @@ Result<std::vector<ListeningSocket>> listenOnIp(std::string_view text) {
     kj::AutoCloseFd fd = newSocket(a->ai_family);
     const int on = 1;
     if (fd.get() < 0 || setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        bind(fd.get(), a->ai_addr, a->ai_addrlen) != 0 || listen(fd.get(), kBacklog) != 0) {
-      last = failed(text, "bind", errno);
+        bind(fd.get(), a->ai_addr, a->ai_addrlen) != 0 ||
+        (listening == Listening::kYes && listen(fd.get(), kBacklog) != 0)) {
+      last = cannot(text, reason(errno));
       continue;
     }
     std::string name = nameOf(fd.get());
@@ -172,12 +181,23 @@ Result<std::vector<ListeningSocket>> listenOnIp(std::string_view text) {
 }  // namespace
 
 Result<std::vector<ListeningSocket>> listenOn(std::string_view address) {
-  if (!address.starts_with(kUnixPrefix)) return listenOnIp(address);
-  auto socket = listenOnUnix(address);
+  const auto parsed = parseAddress(address);
+  if (!parsed.ok()) return parsed.error();
+  if (!parsed.value().isUnix()) return bindIp(address, parsed.value(), Listening::kYes);
+  auto socket = listenOnUnix(address, parsed.value().unixPath);
   if (!socket.ok()) return socket.error();
   std::vector<ListeningSocket> sockets;
   sockets.push_back(std::move(socket.value()));
   return sockets;
+}
+
+std::optional<Error> cannotListenOn(std::string_view address) {
+  const auto parsed = parseAddress(address);
+  if (!parsed.ok()) return parsed.error();
+  if (parsed.value().isUnix()) return cannotListenOnUnix(address, parsed.value().unixPath);
+  const auto bound = bindIp(address, parsed.value(), Listening::kBoundOnly);
+  if (!bound.ok()) return bound.error();
+  return std::nullopt;
 }
 
 }  // namespace holdfast

@@ -3,6 +3,7 @@
 
 #include <kj/io.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,5 +26,9 @@ struct ListeningSocket {
 // somebody listens on is an error. Call it only while holding the store's lock, so that two
 // controllers of one directory cannot both find the other's socket stale.
 Result<std::vector<ListeningSocket>> listenOn(std::string_view address);
+
+// Why listenOn() would fail, as far as that can be told without listening: nothing stays bound and
+// no socket of another process is touched. For use before the store is opened.
+std::optional<Error> cannotListenOn(std::string_view address);
 
 }  // namespace holdfast

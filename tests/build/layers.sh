@@ -29,7 +29,8 @@ may executor executor core
 may capture capture core executor schema
 may rpc rpc core executor capture tokens schema
 may client client core schema
-may daemon daemon core executor capture tokens memory store rpc schema
+may command_line command_line core
+may daemon daemon command_line core executor capture tokens memory store rpc schema
 without core 'rocksdb/|capnp/|kj/|spdlog/|chrono>|thread>|mutex>|atomic>|condition_variable>|fstream>|filesystem>|iostream>|unistd|sys/[^m]|fcntl'
 without executor 'rocksdb/|capnp/|kj/|spdlog/|chrono>|thread>|mutex>|atomic>|fstream>|iostream>'
 without store 'capnp/rpc|kj/async|spdlog/'

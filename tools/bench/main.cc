@@ -8,6 +8,8 @@
 #include <sstream>
 
 #include "bench/bench.h"
+#include "command_line/output_end.h"
+#include "command_line/usage.h"
 
 namespace holdfast::bench {
 namespace {
@@ -117,6 +119,12 @@ void printTable(const std::vector<Measured>& all, double scale) {
   }
 }
 
+std::vector<std::string> namesOf(const std::vector<Row>& rows) {
+  std::vector<std::string> names = {"all"};
+  for (const Row& row : rows) names.push_back(row.name);
+  return names;
+}
+
 int run(int argc, char** argv) {
   const std::vector<Row> rows = allRows();
   std::string known;
@@ -137,7 +145,8 @@ int run(int argc, char** argv) {
       "  holdfast-bench all --scale 0.01      a quick look; floors hold for full sizes only"};
   app.name("holdfast-bench");
   app.footer("Rows:\n" + known +
-             "\nExit status: 0 measured, 1 a row could not be measured, 2 wrong usage.\n"
+             "\nExit status: 0 measured, 1 a row could not be measured or the output not "
+             "written, 2 wrong usage.\n"
              "Close other programs first: rows use both processors of a small machine.");
   std::vector<std::string> names;
   bool json = false;
@@ -156,11 +165,16 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() != 0) {
+      std::fputs(usageText(app, error).c_str(), stderr);
+      return 2;
+    }
+    app.exit(error);  // --help
+    return outputWritten("holdfast-bench") ? 0 : 1;
   }
   if (list) {
     std::fputs(known.c_str(), stdout);
-    return 0;
+    return outputWritten("holdfast-bench") ? 0 : 1;
   }
   if (names.empty()) {
     std::fprintf(stderr, "Which rows? 'all' or some of:\n%s", known.c_str());
@@ -170,7 +184,9 @@ int run(int argc, char** argv) {
   for (const std::string& name : names) {
     if (name != "all" &&
         std::none_of(rows.begin(), rows.end(), [&](const Row& row) { return row.name == name; })) {
-      std::fprintf(stderr, "No row is called '%s'. There are:\n%s", name.c_str(), known.c_str());
+      std::fprintf(stderr,
+                   "holdfast-bench: there is no row '%s'%s\nholdfast-bench --list has them.\n",
+                   name.c_str(), didYouMean(name, namesOf(rows)).c_str());
       return 2;
     }
   }
@@ -186,7 +202,7 @@ int run(int argc, char** argv) {
   } else {
     printTable(measured, scale);
   }
-  return failed ? 1 : 0;
+  return outputWritten("holdfast-bench") && !failed ? 0 : 1;
 }
 
 }  // namespace

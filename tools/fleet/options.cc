@@ -2,8 +2,12 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <iostream>
 #include <map>
 
+#include "command_line/output_end.h"
+#include "command_line/usage.h"
+#include "core/address.h"
 #include "core/limits.h"
 #include "fleet/request.h"
 
@@ -36,6 +40,7 @@ constexpr const char* kFooter =
     "  1  they differ, or could not be compared, or the fleet did not converge in time\n"
     "  2  wrong options or an unreadable trace\n"
     "  3  the controller could not be reached, or does not accept the workers\n"
+    "  4  the output could not be written\n"
     "\n"
     "Examples:\n"
     "  holdfast-fleet                                4 instances x 8 ranks, 20 seconds\n"
@@ -58,6 +63,9 @@ constexpr const char* kFooter =
     "the digests were equal in time after the faults had stopped (null: there were none).";
 
 std::string problemOf(const Options& options) {
+  if (const auto address = parseAddress(options.controller); !address.ok()) {
+    return "--controller: " + address.error().message;
+  }
   const uint64_t workers = uint64_t{options.instances} * options.ranks;
   if (workers > kWorkersMaxDefault) {
     return "--instances times --ranks is " + std::to_string(workers) + ", the limit is " +
@@ -113,7 +121,7 @@ void addFaultOptions(CLI::App& app, FaultOptions& faults) {
 
 ParsedOptions parseOptions(int argc, char** argv) {
   Options options;
-  CLI::App app(kDescription);
+  CLI::App app(kDescription, "holdfast-fleet");
   app.footer(kFooter);
   app.set_version_flag("--version", "holdfast-fleet " HOLDFAST_VERSION);
   app.get_formatter()->column_width(34);
@@ -167,13 +175,18 @@ ParsedOptions parseOptions(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return {.options = {}, .exitCode = app.exit(error) == 0 ? kExitEqual : kExitUsage};
+    if (error.get_exit_code() != 0) {
+      std::cerr << usageText(app, error);
+      return {.options = {}, .exitCode = kExitUsage};
+    }
+    app.exit(error);  // --help, --version
+    return {.options = {}, .exitCode = outputWritten("holdfast-fleet") ? kExitEqual : kExitOutput};
   }
   options.routing = routing == "lookup"   ? Routing::kLookup
                     : routing == "oracle" ? Routing::kOracle
                                           : Routing::kRoundRobin;
   if (const std::string problem = problemOf(options); !problem.empty()) {
-    std::fprintf(stderr, "%s\n", problem.c_str());
+    std::fprintf(stderr, "holdfast-fleet: %s\n", problem.c_str());
     return {.options = {}, .exitCode = kExitUsage};
   }
   return {.options = options, .exitCode = kExitEqual};

@@ -16,6 +16,7 @@ inline constexpr int kExitEqual = 0;
 inline constexpr int kExitDifferent = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitNoController = 3;
+inline constexpr int kExitOutput = 4;  // it could not be written
 
 struct Options {
   std::string controller = "127.0.0.1:7440";

@@ -7,6 +7,8 @@
 #include <set>
 #include <string>
 
+#include "command_line/output_end.h"
+#include "command_line/usage.h"
 #include "core/limits.h"
 #include "inspect/commands.h"
 #include "text/numbers.h"
@@ -164,10 +166,7 @@ ExitCode importFrom(const std::string& file, const std::string& dir, const Outpu
 
 // The exit code, once everything has been written.
 ExitCode written(ExitCode code) {
-  if (std::cout.flush()) return code;
-  std::cerr << "holdfast-inspect: the output cannot be written and is not complete; is there space "
-               "where it goes?\n";
-  return kUnreadable;
+  return outputWritten("holdfast-inspect") ? code : kUnreadable;
 }
 
 int run(int argc, const char* const* argv) {
@@ -240,10 +239,12 @@ int run(int argc, const char* const* argv) {
     };
     return written(answer());
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);
-    std::cerr << "holdfast-inspect: " << e.what()
-              << "\nholdfast-inspect --help explains every command.\n";
-    return kUsage;
+    if (e.get_exit_code() != 0) {
+      std::cerr << usageText(app, e);
+      return kUsage;
+    }
+    app.exit(e);  // --help, --version
+    return written(kDone);
   }
 }
 

@@ -6,6 +6,9 @@
 #include <ctime>
 #include <iostream>
 
+#include "command_line/output_end.h"
+#include "command_line/usage.h"
+#include "core/address.h"
 #include "replay/kinds.h"
 
 namespace holdfast::replay {
@@ -29,7 +32,8 @@ Exit codes:
   0  replayed, up to the end or to where the log is cut (which is said)
   1  --check-digest: the registry has another digest
   2  the command line is wrong
-  3  the log, its checkpoint or what it is to be replayed into cannot be used
+  3  the log, its checkpoint or what it is to be replayed into cannot be used, or the output cannot
+     be written
   4  what came of the log is not what the log says: it is of another program, or there is a bug)";
 
 std::optional<uint64_t> parseTime(const std::string& text) {
@@ -64,6 +68,10 @@ void checkTogether(Options& options, const std::string& into, const std::string&
   }
   if (into == "store:" || into == "rpc:")
     fail("--into " + into + ": something is missing behind it");
+  if (!options.controller.empty()) {
+    const auto address = parseAddress(options.controller);
+    if (!address.ok()) fail("--into " + into + ": " + address.error().message);
+  }
   if (speed == "recorded") {
     options.speed = 1;
   } else if (speed != "max") {
@@ -128,10 +136,12 @@ ParsedOptions parseOptions(int argc, const char* const* argv) {
     app.parse(argc, argv);
     checkTogether(options, into, speed, until);
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return {.options = {}, .exitCode = app.exit(e)};
-    std::cerr << "holdfast-replay: " << e.what()
-              << "\nholdfast-replay --help explains every option.\n";
-    return {.options = {}, .exitCode = kUsage};
+    if (e.get_exit_code() != 0) {
+      std::cerr << usageText(app, e);
+      return {.options = {}, .exitCode = kUsage};
+    }
+    app.exit(e);  // --help, --version
+    return {.options = {}, .exitCode = outputWritten("holdfast-replay") ? kDone : kUnreadable};
   }
   return {.options = std::move(options)};
 }

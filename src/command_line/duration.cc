@@ -1,4 +1,4 @@
-#include "daemon/duration.h"
+#include "command_line/duration.h"
 
 #include <charconv>
 #include <cmath>
