@@ -16,6 +16,7 @@ using testing::Not;
 
 constexpr int kUsage = 2;
 constexpr int kListen = 4;
+constexpr int kCapture = 6;
 
 class ConfigurationTest : public DaemonTest {
  protected:
@@ -23,6 +24,9 @@ class ConfigurationTest : public DaemonTest {
     const std::filesystem::path file = directory / "holdfast.toml";
     std::ofstream(file) << text;
     return {.arguments = {"--config", file.string()}, .environment = {}};
+  }
+  bool hasNoStore() const {
+    return !std::filesystem::exists(dataDir()) || std::filesystem::is_empty(dataDir());
   }
 };
 
@@ -105,7 +109,8 @@ TEST_F(ConfigurationTest, CommandLineWinsOverEnvironmentWinsOverFile) {
 TEST_F(ConfigurationTest, WarnsOfVariablesThatNameNothing) {
   DaemonStart what = onDataDir();
   what.environment = {{"HOLDFAST_LISTN", "127.0.0.1:1"}};
-  EXPECT_THAT(start(what)->log(), HasSubstr("HOLDFAST_LISTN names no option"));
+  EXPECT_THAT(start(what)->log(),
+              HasSubstr("HOLDFAST_LISTN names no option; did you mean 'HOLDFAST_LISTEN'?"));
 }
 
 TEST_F(ConfigurationTest, JsonLogsAreObjects) {
@@ -130,13 +135,76 @@ TEST_F(ConfigurationTest, EndsCleanlyOnSignals) {
   }
 }
 
-TEST_F(ConfigurationTest, CtlNamesTheAddressThatItCannotReach) {
-  const CommandResult refused = ctl("127.0.0.1:1", "status");
-  EXPECT_EQ(refused.exitCode, 3);
-  EXPECT_THAT(refused.output, HasSubstr("127.0.0.1:1: Connection refused"));
-  EXPECT_THAT(refused.output, HasSubstr("--controller"));
-  EXPECT_EQ(ctl("unix:" + (directory / "none").string(), "status").exitCode, 3);
-  EXPECT_EQ(ctl("127.0.0.1:1", "statu").exitCode, 2);
+// The data directory is not touched for what is sure to fail.
+TEST_F(ConfigurationTest, ChecksEverythingBeforeItOpensTheStore) {
+  std::filesystem::create_directory(directory / "other");
+  const auto other = start({.arguments = {"--data-dir", (directory / "other").string(), "--listen",
+                                          "127.0.0.1:0", "--listen", socketAddress()},
+                            .environment = {}});
+  const std::string file = (directory / "file").string();
+  std::ofstream(file) << "precious";
+  struct Case {
+    std::vector<std::string> more;
+    int exitCode;
+    std::string says;
+  };
+  const std::vector<Case> cases = {
+      {{"--listen", other->address()}, kListen, "another process listens there"},
+      {{"--listen", socketAddress()}, kListen, "another process listens there"},
+      {{"--listen", "unix:" + file}, kListen, "is no socket"},
+      {{"--listen", "unix:" + file + "/s"}, kListen, "cannot listen on"},
+      {{"--listen", "192.0.2.1:7440"}, kListen, "authentication is off"},
+      {{"--listen", "no-such-host.invalid:7440"}, kListen, "no address of the host"},
+      {{"--capture", file}, kCapture, "cannot capture into " + file},
+      {{"--capture", "/proc/none/there"}, kCapture, "cannot capture into /proc/none/there"},
+  };
+  for (const Case& one : cases) {
+    EXPECT_EQ(exitCodeOf(onDataDir(one.more)), one.exitCode) << one.says << lastLog();
+    EXPECT_THAT(lastLog(), HasSubstr(one.says));
+    EXPECT_TRUE(hasNoStore()) << one.says;
+  }
+}
+
+TEST_F(ConfigurationTest, NamesTheNearestOfWhatIsMisspelt) {
+  const std::string ctlProgram = std::string(HOLDFAST_CTL) + " ";
+  const std::string inspectProgram = std::string(HOLDFAST_INSPECT) + " ";
+  struct Case {
+    std::string command;
+    std::string says;
+  };
+  const std::vector<Case> cases = {
+      {std::string(HOLDFASTD) + " --data-dri x",
+       "no option '--data-dri'; did you mean '--data-dir'?"},
+      {std::string(HOLDFASTD) + " --lisen=127.0.0.1:1 --data-dir " + dataDir(),
+       "no option '--lisen'; did you mean '--listen'?"},
+      {std::string(HOLDFASTD) + " --data-dir " + dataDir() + " --workers-max",
+       "--workers-max: a value is missing"},
+      {ctlProgram + "statsu", "no command 'statsu'; did you mean 'status'?"},
+      {ctlProgram + "status --jsno", "no option '--jsno'; did you mean '--json'?"},
+      {ctlProgram + "workers --instnace x", "no option '--instnace'; did you mean '--instance'?"},
+      {ctlProgram + "capture onn", "no command 'onn'; did you mean 'on'?"},
+      {ctlProgram + "lookup --timeout", "--timeout: a value is missing"},
+      {ctlProgram + "zzz", "no command 'zzz'\n"},
+      {ctlProgram, "a command is wanted"},
+      {ctlProgram + "query", "ip is required"},
+      {inspectProgram + "verfy DIR", "no command 'verfy'; did you mean 'verify'?"},
+      {inspectProgram + "keys DIR --locaton gpu", "did you mean '--location'?"},
+      {std::string(HOLDFAST_REPLAY) + " --int core LOG", "did you mean '--into'?"},
+      {std::string(HOLDFAST_FLEET) + " --rate 5 --routng oracle", "did you mean '--routing'?"},
+  };
+  for (const Case& one : cases) {
+    const CommandResult result = runCommand(one.command);
+    EXPECT_EQ(result.exitCode, kUsage) << one.command;
+    EXPECT_THAT(result.output, HasSubstr(one.says)) << one.command;
+    EXPECT_THAT(result.output, HasSubstr("--help ")) << one.command;
+  }
+  const std::string good = "data-dir = \"" + dataDir() + "\"\n";
+  EXPECT_EQ(exitCodeOf(withFile(good + "chunk-sise = 16\n")), kUsage);
+  EXPECT_THAT(lastLog(), HasSubstr("'chunk-sise'; did you mean 'chunk-size'?"));
+  EXPECT_TRUE(hasNoStore());
+}
+
+TEST_F(ConfigurationTest, CtlChecksItsCommandLineFirst) {
   EXPECT_EQ(ctl("127.0.0.1:1", "lookup --hashes nonsense").exitCode, 2);
   EXPECT_EQ(ctl("127.0.0.1:1", "--help").exitCode, 0);
 }

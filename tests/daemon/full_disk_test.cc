@@ -86,6 +86,9 @@ TEST_F(FullDiskTest, GoesReadOnlyAndRecoversWithNothingLost) {
   ASSERT_TRUE(eventually([&]() { return statusText(address, "storeWritable") == "false"; }));
   EXPECT_THAT(statusText(address, "storeReason"), HasSubstr("space"));
   EXPECT_THAT(ctl(address, "status").output, HasSubstr("READ-ONLY"));
+  EXPECT_EQ(ctl(address, "status").exitCode, 0);
+  EXPECT_EQ(ctl(address, "status --check").exitCode, 7);
+  EXPECT_EQ(ctl(address, "status --check --json").exitCode, 7);
   EXPECT_THAT(daemon->log(), HasSubstr("read-only"));
   // Look-ups go on, and what the engine does meanwhile is kept.
   {
@@ -101,6 +104,7 @@ TEST_F(FullDiskTest, GoesReadOnlyAndRecoversWithNothingLost) {
   makeRoom();
   EXPECT_TRUE(client.flush(60'000)) << daemon->log();
   EXPECT_EQ(statusText(address, "storeWritable"), "true");
+  EXPECT_EQ(ctl(address, "status --check").exitCode, 0);
   EXPECT_EQ(statusNumber(address, "memberships"), next);
   EXPECT_EQ(client.counters().losses, 0u);
   EXPECT_EQ(client.counters().keysResent(), 0u);

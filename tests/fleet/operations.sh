@@ -179,11 +179,11 @@ awaitPinned fleet-1 LocalDiskBackend 2
 awaitHeld fleet-1 LocalDiskBackend "$each"
 
 # Errors name what to do, and nothing happens.
-run 4 clear fleet-9 LocalCPUBackend
+run 1 clear fleet-9 LocalCPUBackend
 grep -q 'there is no instance' "$work/out.error" || fail "unclear: $(cat "$work/out.error")"
-run 4 clear fleet-0 gpu
+run 1 clear fleet-0 gpu
 grep -q 'it has "LocalCPUBackend", "LocalDiskBackend"' "$work/out.error" || fail "unclear: $(cat "$work/out.error")"
-run 4 check-finish never-was
+run 1 check-finish never-was
 run 4 clear fleet-1 LocalCPUBackend --event-id nightly
 grep -q 'names another operation' "$work/out.error" || fail "unclear: $(cat "$work/out.error")"
 run 2 pin fleet-0 LocalCPUBackend

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ class Daemon:
     def __init__(self, program):
         self.directory = tempfile.TemporaryDirectory(prefix="holdfast-protocol-")
         self.log = self.directory.name + "/log"
+        os.mkdir(self.directory.name + "/data")
         arguments = ["--data-dir", self.directory.name + "/data", "--listen", "127.0.0.1:0"]
         arguments += ["--heartbeat-interval", "500ms", "--chunk-size", str(CHUNK_SIZE)]
         arguments += ["--hash-algorithm", "sha256_cbor_64bit", "--none-hash", str(NONE_HASH)]

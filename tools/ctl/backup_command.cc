@@ -5,14 +5,14 @@ namespace holdfast::ctl {
 namespace {
 
 // Logs of some hundred MiB are copied.
-constexpr kj::Duration kPatience = 10 * kj::MINUTES;
+constexpr Patience kPatienceForBackups{600'000};
 
 }  // namespace
 
 bool backUp(Controller& controller, const Output& output, const std::string& path) {
   auto request = controller.op().backupRequest();
   request.initMessage().setPath(textOf(path));
-  const auto response = controller.call(request, kPatience);
+  const auto response = controller.call(request, kPatienceForBackups);
   const auto made = response.getAnswer();
   if (output.json) {
     JsonWriter json(output.out);

@@ -11,7 +11,7 @@ void switchCapture(Controller& controller, const Output& output, bool off,
   message.setOff(off);
   message.setDirectory(textOf(directory));
   message.setRedact(redact);
-  const auto response = controller.call(request);
+  const auto response = controller.call(request, kPatienceForChanges);
   const std::string folder(viewOf(response.getFolder()));
   if (output.json) {
     JsonWriter json(output.out);

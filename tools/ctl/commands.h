@@ -18,6 +18,8 @@ struct Output {
 };
 
 // Each asks once and prints. False: what was asked for by name is not there.
+
+// False: the store is read-only.
 bool showStatus(Controller& controller, const Output& output, bool resetLookupWindow);
 bool showInstances(Controller& controller, const Output& output);
 bool showWorkers(Controller& controller, const Output& output, const std::string& instance,
@@ -27,6 +29,11 @@ bool showDiverged(Controller& controller, const Output& output);
 // Has locations of a worker sent anew; an empty location means all of them.
 bool forceSync(Controller& controller, const Output& output, const std::string& instance,
                uint32_t worker, const std::string& location);
+
+// For a command that found nothing: throws NotFound if that is because an instance, rank or
+// location that was named is not there. Empty: none was named.
+void requireNamed(Controller& controller, const std::string& instance,
+                  const std::vector<uint32_t>& workers, const std::string& location);
 
 // What is pinned; empty: all.
 struct PinFilter {

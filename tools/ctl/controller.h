@@ -1,61 +1,49 @@
-// A connection to a controller, one call at a time.
+// The controller that holdfast-ctl asks, one call at a time.
 #pragma once
 
-#include <capnp/rpc-twoparty.h>
 #include <kj/async-io.h>
 
-#include <stdexcept>
+#include <optional>
 #include <string>
 
-#include "schema/controller.capnp.h"
+#include "reach/controller.h"
 
 namespace holdfast::ctl {
 
-// There is no controller to talk to; what() names the address and says what to do.
-class Unreachable : public std::runtime_error {
-  using runtime_error::runtime_error;
-};
-// The controller answered with an error.
-class Refused : public std::runtime_error {
-  using runtime_error::runtime_error;
-};
+using reach::kUsualPatience;
+using reach::NotFound;
+using reach::Patience;
+using reach::Refused;
+using reach::Unreachable;
+
+// For what is answered when it is on the controller's disk, or when others have done something.
+inline constexpr Patience kPatienceForChanges{30'000};
 
 class Controller {
  public:
-  // "host:port", "[v6]:port" or "unix:PATH". Throws Unreachable.
-  explicit Controller(const std::string& address);
+  // Connects. `patience`: for every answer, where --timeout says so. Throws Unreachable.
+  Controller(const std::string& address, std::optional<Patience> patience)
+      : patience_(patience),
+        io_(kj::setupAsyncIo()),
+        connection_(io_, address, patience.value_or(kUsualPatience)) {}
 
-  schema::Orchestrator::Client orchestrator() { return authenticated_.getOrchestrator(); }
-  schema::Operator::Client op() { return authenticated_.getOperator(); }
+  schema::Orchestrator::Client orchestrator() { return connection_.orchestrator(); }
+  schema::Operator::Client op() { return connection_.op(); }
 
-  void pause(uint32_t ms);
-
-  static constexpr kj::Duration kPatience = 10 * kj::SECONDS;
-
-  // Sends a request and waits for its answer. Throws Unreachable or Refused.
+  // Sends a request and waits for its answer, unless --timeout was given for so long. Throws
+  // Unreachable or Refused.
   template <typename Request>
-  auto call(Request&& request, kj::Duration patience = kPatience) {
-    return await(request.send(), patience);
+  auto call(Request&& request, Patience usual = kUsualPatience) {
+    return connection_.call(request, patience_.value_or(usual));
+  }
+  void pause(uint32_t ms) {
+    io_.provider->getTimer().afterDelay(ms * kj::MILLISECONDS).wait(io_.waitScope);
   }
 
  private:
-  template <typename T>
-  T await(kj::Promise<T> promise, kj::Duration patience = kPatience) {
-    try {
-      return io_.provider->getTimer().timeoutAfter(patience, kj::mv(promise)).wait(io_.waitScope);
-    } catch (const kj::Exception& e) {
-      fail(e);
-    }
-  }
-  [[noreturn]] void fail(const kj::Exception& e) const;
-
-  const std::string address_;
+  const std::optional<Patience> patience_;
   kj::AsyncIoContext io_;
-  kj::Own<kj::AsyncIoStream> stream_;
-  kj::Own<capnp::TwoPartyVatNetwork> network_;
-  kj::Own<capnp::RpcSystem<capnp::rpc::twoparty::VatId>> rpc_;
-  schema::Bootstrap::AuthenticateResults::Pipeline authenticated_{nullptr};
-  kj::Maybe<capnp::RemotePromise<schema::Bootstrap::AuthenticateResults>> authentication_;
+  reach::Connection connection_;
 };
 
 }  // namespace holdfast::ctl

@@ -11,6 +11,8 @@ enum ExitCode {
   kExitRefused = 4,
   kExitFailed = 5,      // an operation: not every rank did it
   kExitUnfinished = 6,  // an operation: it has not ended yet
+  kExitReadOnly = 7,    // status --check: the store is read-only
+  kExitOutput = 8,      // the output could not be written
 };
 
 }  // namespace holdfast::ctl

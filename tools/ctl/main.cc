@@ -7,7 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "command_line/duration.h"
+#include "command_line/output_end.h"
+#include "command_line/usage.h"
 #include "commands.h"
+#include "core/address.h"
 #include "exit_code.h"
 #include "number_arguments.h"
 #include "operation_line.h"
@@ -18,6 +22,7 @@ namespace {
 constexpr std::string_view kExamples = R"(Examples:
   holdfast-ctl status                         is it well, and what does it hold
   holdfast-ctl status --json | jq .chunks     every command can answer in JSON
+  holdfast-ctl status --check > /dev/null     for scripts: 0 if it can be reached and can write
   holdfast-ctl workers --instance llama-0     what each rank of an instance holds, and in sync or not
   holdfast-ctl lookup 128000 9906 1917 ...    who has the longest prefix of this prompt
   holdfast-ctl lookup --file prompt.txt       tokens from a file ('-': from stdin)
@@ -53,12 +58,14 @@ constexpr std::string_view kExamples = R"(Examples:
 constexpr std::string_view kExitCodes = R"(
 Exit codes:
   0  done
-  1  what was asked for by name (an ip, an instance, a rank) is not there
+  1  what was named (instance, rank, location, event, ip) is not there
   2  the command line is wrong
-  3  no controller could be reached
+  3  no controller could be reached, or it did not answer in time (--timeout)
   4  the controller answered with an error
   5  an operation on caches: not every rank did it
-  6  check-finish: it has not ended yet)";
+  6  check-finish: it has not ended yet
+  7  status --check: the store is read-only, reports are refused
+  8  the output could not be written)";
 
 // Those of one command, with the lines that continue them.
 std::string examplesOf(const std::string& command) {
@@ -77,28 +84,21 @@ std::string examplesOf(const std::string& command) {
     if (wanted) examples += line + "\n";
   }
   return (examples.empty() ? "" : "Examples:\n" + examples + "\n") +
-         "--json, --controller ADDR and the exit codes: holdfast-ctl --help";
+         "--json, --controller ADDR, --timeout and the exit codes: holdfast-ctl --help";
 }
 
-// What is wrong with the command line, and whose --help tells more.
-int usageError(const CLI::App& app, const CLI::ParseError& e) {
-  const auto parsed = app.get_subcommands();
-  const auto unknown = app.remaining();
-  std::string command;
-  std::string what = e.what();
-  if (!parsed.empty()) {
-    command = parsed.front()->get_name() + " ";
-    if (!what.starts_with(parsed.front()->get_name() + ":")) {
-      what = parsed.front()->get_name() + ": " + what;
-    }
-  } else if (!unknown.empty()) {
-    what = "there is no command '" + unknown.front() + "'";
-  } else {
-    what = "a command is wanted";
-  }
-  std::cerr << "holdfast-ctl: " << what << "\nholdfast-ctl " << command
-            << (parsed.empty() ? "--help lists the commands.\n" : "--help explains it.\n");
-  return kExitUsage;
+// Of --timeout; nothing unless it was given. Throws CLI::ParseError.
+std::optional<Patience> patienceOf(const std::string& timeout) {
+  if (timeout.empty()) return std::nullopt;
+  const auto ms = parseDurationMs(timeout);
+  if (!ms)
+    throw CLI::ValidationError("--timeout: '" + timeout + "' is no duration: use 500ms, 5s or 1m");
+  return Patience(*ms);
+}
+
+// The exit code, once everything has been written.
+int written(ExitCode code) {
+  return outputWritten("holdfast-ctl") ? code : kExitOutput;
 }
 
 int run(int argc, const char* const* argv) {
@@ -115,12 +115,20 @@ int run(int argc, const char* const* argv) {
       ->envname("HOLDFAST_CONTROLLER")
       ->capture_default_str();
   app.add_flag("--json", json, "Answer in JSON");
+  std::string timeout;
+  app.add_option(
+         "--timeout", timeout,
+         "How long to wait for the controller's answer: 500ms, 5s, 1m. Unless given 5s, 30s "
+         "for what changes something, 1m for health and 10m for backup")
+      ->type_name("DURATION");
   app.require_subcommand(1);
   // Options of the program may stand behind the command: "status --json".
   app.fallthrough();
 
   bool resetWindow = false;
+  bool check = false;
   CLI::App* status = app.add_subcommand("status", "How the controller is, and what it holds");
+  status->add_flag("--check", check, "Exit code 7 if its store is read-only");
   status->add_flag("--reset-lookup-window", resetWindow,
                    "Begin a new window of look-up latencies (lookupWindow in JSON)");
   CLI::App* instances = app.add_subcommand("instances", "The instances, summed up");
@@ -196,15 +204,23 @@ int run(int argc, const char* const* argv) {
     NumberArguments::Numbers numbers;
     if (lookup->parsed()) numbers = prompt.read(true);
     const auto operation = operations.command();
-    Controller controller(address);
+    const auto patience = patienceOf(timeout);
+    if (const auto parsed = parseAddress(address); !parsed.ok()) {
+      throw CLI::ValidationError("--controller: " + parsed.error().message);
+    }
+    Controller controller(address, patience);
     const Output output{std::cout, json};
-    if (operation) return (*operation)(controller, output);
+    if (operation) return written((*operation)(controller, output));
     bool found = false;
     if (captureOn->parsed() || captureOff->parsed()) {
       switchCapture(controller, output, captureOff->parsed(), captureDirectory, redact);
       found = true;
     }
-    if (status->parsed()) found = showStatus(controller, output, resetWindow);
+    if (status->parsed()) {
+      const bool writable = showStatus(controller, output, resetWindow);
+      if (check && !writable) return written(kExitReadOnly);
+      found = true;
+    }
     if (instances->parsed()) found = showInstances(controller, output);
     if (workers->parsed()) found = showWorkers(controller, output, instance, ranks);
     if (lookup->parsed()) {
@@ -220,13 +236,22 @@ int run(int argc, const char* const* argv) {
     if (sync->parsed()) {
       found = forceSync(controller, output, syncInstance, syncWorker, syncLocation);
     }
-    return found ? kExitDone : kExitNothingFound;
+    return written(found ? kExitDone : kExitNothingFound);
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);
-    return usageError(app, e);
+    if (e.get_exit_code() != 0) {
+      std::cerr << usageText(app, e);
+      return kExitUsage;
+    }
+    app.exit(e);  // --help, --version
+    return written(kExitDone);
   } catch (const Unreachable& e) {
-    std::cerr << "holdfast-ctl: " << e.what() << '\n';
+    std::cerr << "holdfast-ctl: " << e.what()
+              << "\nAnother address is named by --controller ADDR or HOLDFAST_CONTROLLER, another "
+                 "time to wait by --timeout.\n";
     return kExitUnreachable;
+  } catch (const NotFound& e) {
+    std::cerr << "holdfast-ctl: " << e.what() << '\n';
+    return kExitNothingFound;
   } catch (const Refused& e) {
     std::cerr << "holdfast-ctl: " << e.what() << '\n';
     return kExitRefused;

@@ -14,6 +14,8 @@ namespace {
 // Between two questions whether an operation has ended; doubles.
 constexpr uint32_t kPollMinMs = 10;
 constexpr uint32_t kPollMaxMs = 500;
+// It is answered when every rank has answered, or at the controller's --health-timeout.
+constexpr Patience kPatienceForHealth{60'000};
 
 std::string kindName(schema::OperationKind kind) {
   return std::string(operationName(static_cast<OperationKind>(kind)));
@@ -197,7 +199,7 @@ Ending start(Controller& controller, const Output& output, const Operation& oper
   message.setEventId(textOf(operation.eventId));
   message.setNoWait(true);
   fill(message);
-  const auto response = controller.call(request);
+  const auto response = controller.call(request, kPatienceForChanges);
   if (operation.wait) return follow(controller, output, response.getEvent());
   show(output, response.getEvent());
   return Ending::kDone;
@@ -249,7 +251,7 @@ Ending runOperation(Controller& controller, const Output& output, const Operatio
 Ending showHealth(Controller& controller, const Output& output, const std::string& instance) {
   auto request = controller.orchestrator().healthRequest();
   request.initMessage().setInstanceId(textOf(instance));
-  const auto response = controller.call(request);
+  const auto response = controller.call(request, kPatienceForHealth);
   const auto event = response.getEvent();
   if (output.json) return show(output, event);
   Table table({{"RANK", kRight}, {"HEALTH"}, {"ERROR CODE", kRight}, {"NOTE"}});
@@ -275,6 +277,7 @@ void showEvents(Controller& controller, const Output& output, const std::string&
   message.setMax(max);
   const auto response = controller.call(request);
   const auto events = response.getAnswer().getEvents();
+  if (events.size() == 0 && !instance.empty()) requireNamed(controller, instance, {}, {});
   if (output.json) {
     JsonWriter json(output.out);
     json.beginList();
@@ -314,7 +317,7 @@ void forgetWorker(Controller& controller, const Output& output, const std::strin
   auto message = request.initMessage();
   message.setInstanceId(textOf(instance));
   message.setWorkerId(worker);
-  controller.call(request);
+  controller.call(request, kPatienceForChanges);
   if (output.json) {
     JsonWriter json(output.out);
     json.beginObject();
@@ -332,7 +335,7 @@ void drainInstance(Controller& controller, const Output& output, const std::stri
   auto message = request.initMessage();
   message.setInstanceId(textOf(instance));
   message.setUndo(undo);
-  controller.call(request);
+  controller.call(request, kPatienceForChanges);
   if (output.json) {
     JsonWriter json(output.out);
     json.beginObject();

@@ -91,10 +91,9 @@ void showPins(Controller& controller, const Output& output, const PinFilter& fil
     shown += entries.size();
     if (entries.size() == 0) break;
   } while (shown < filter.max && shown < total);
-  if (json) {
-    json->endList();
-    return;
-  }
+  if (json) json->endList();
+  if (total == 0) requireNamed(controller, filter.instance, filter.workers, filter.location);
+  if (json) return;
   if (total == 0) {
     output.out << "nothing is pinned\n";
     return;

@@ -157,7 +157,7 @@ bool showStatus(Controller& controller, const Output& output, bool resetLookupWi
   } else {
     printStatus(output.out, response.getAnswer());
   }
-  return true;
+  return response.getAnswer().getStoreWritable();
 }
 
 }  // namespace holdfast::ctl

@@ -219,6 +219,32 @@ bool showWorkers(Controller& controller, const Output& output, const std::string
   return true;
 }
 
+void requireNamed(Controller& controller, const std::string& instance,
+                  const std::vector<uint32_t>& workers, const std::string& location) {
+  const auto response = queryWorkers(controller, instance, {});
+  const auto known = response.getAnswer().getWorkerInfos();
+  if (!instance.empty() && known.size() == 0) {
+    throw NotFound("there is no instance \"" + instance +
+                   "\"; holdfast-ctl instances shows those that there are");
+  }
+  const std::string of = instance.empty() ? "" : " of instance \"" + instance + "\"";
+  for (const uint32_t rank : workers) {
+    bool found = false;
+    for (const auto one : known) found |= one.getWorkerId() == rank;
+    if (found) continue;
+    throw NotFound("there is no worker " + std::to_string(rank) + of +
+                   "; holdfast-ctl workers shows those that there are");
+  }
+  if (location.empty()) return;
+  for (const auto one : known) {
+    for (const auto place : one.getLocations()) {
+      if (viewOf(place.getName()) == location) return;
+    }
+  }
+  throw NotFound("there is no location \"" + location + "\"" + of +
+                 "; holdfast-ctl workers shows those that there are");
+}
+
 bool showInstanceOfIp(Controller& controller, const Output& output, const std::string& ip) {
   auto request = controller.orchestrator().queryInstanceRequest();
   request.initMessage().setIp(textOf(ip));

@@ -11,12 +11,14 @@
 
 #include "client/client_thread.h"
 #include "client/lookup_client.h"
+#include "command_line/output_end.h"
 #include "fleet/fleet.h"
 #include "fleet/options.h"
 #include "fleet/replay.h"
 #include "fleet/report.h"
 #include "fleet/trace.h"
 #include "fleet/workload.h"
+#include "reach/controller.h"
 #include "text/progress.h"
 
 namespace holdfast::fleet {
@@ -59,13 +61,26 @@ Result<std::vector<Request>> makeRequests(const Options& options) {
   return generateWorkload(std::max<size_t>(count, 1), options.seed);
 }
 
+// What keeps everybody from the controller; empty: it answers.
+std::string whyUnreachable(const std::string& address) {
+  kj::AsyncIoContext io = kj::setupAsyncIo();
+  try {
+    reach::Connection(io, address, reach::kUsualPatience);
+  } catch (const std::runtime_error& e) {
+    return e.what();
+  }
+  return {};
+}
+
 bool awaitRegistration(const Options& options, const Fleet& fleet) {
   const auto decided = [&] {
     return fleet.registered() == fleet.workers() || !fleet.givenUp().empty() || stopRequested;
   };
   bool ended = waitFor(kRegisterQuietMs, decided);
   if (!ended) {
-    std::fprintf(stderr, "Waiting for the controller at %s ...\n", options.controller.c_str());
+    const std::string why = whyUnreachable(options.controller);
+    std::fprintf(stderr, "%s%sWaiting for the controller at %s ...\n", why.c_str(),
+                 why.empty() ? "" : "\n", options.controller.c_str());
     ended = waitFor(kRegisterTimeoutMs, decided);
   }
   if (const std::string reason = fleet.givenUp(); !reason.empty()) {
@@ -73,10 +88,14 @@ bool awaitRegistration(const Options& options, const Fleet& fleet) {
                  options.controller.c_str(), reason.c_str());
     return false;
   }
+  if (!ended && fleet.registered() == 0) {
+    if (const std::string why = whyUnreachable(options.controller); !why.empty()) {
+      std::fprintf(stderr, "holdfast-fleet: %s\n", why.c_str());
+      return false;
+    }
+  }
   if (!ended || stopRequested) {
-    std::fprintf(stderr,
-                 "holdfast-fleet: only %zu of %zu workers could register at %s; is holdfastd "
-                 "running there?\n",
+    std::fprintf(stderr, "holdfast-fleet: only %zu of %zu workers could register at %s in time\n",
                  fleet.registered(), fleet.workers(), options.controller.c_str());
     return false;
   }
@@ -215,6 +234,7 @@ int run(const Options& options) {
   if (options.json && !report.problem.empty()) {
     std::fprintf(stderr, "holdfast-fleet: %s\n", report.problem.c_str());
   }
+  if (!outputWritten("holdfast-fleet")) return kExitOutput;
   return report.digestsEqual() && report.converged.value_or(true) ? kExitEqual : kExitDifferent;
 }
 

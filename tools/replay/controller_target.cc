@@ -7,6 +7,9 @@
 namespace holdfast::replay {
 namespace {
 
+// Operations on caches are answered when the ranks have answered.
+constexpr reach::Patience kPatience{60'000};
+
 // A worker that does nothing: what it did is in the log.
 class SilentWorker final : public schema::Worker::Server {
  public:
@@ -18,50 +21,32 @@ class SilentWorker final : public schema::Worker::Server {
 
 }  // namespace
 
-struct ControllerTarget::Connection {
-  Connection(kj::AsyncIoContext& io, kj::NetworkAddress& address)
-      : stream(address.connect().wait(io.waitScope)),
-        network(*stream, capnp::rpc::twoparty::Side::CLIENT),
-        rpc(capnp::makeRpcClient(network)),
-        granted(bootstrap().authenticateRequest().send().wait(io.waitScope)) {}
-
-  schema::Bootstrap::Client bootstrap() {
-    capnp::MallocMessageBuilder message;
-    auto vat = message.initRoot<capnp::rpc::twoparty::VatId>();
-    vat.setSide(capnp::rpc::twoparty::Side::SERVER);
-    return rpc.bootstrap(vat).castAs<schema::Bootstrap>();
-  }
-
-  kj::Own<kj::AsyncIoStream> stream;
-  capnp::TwoPartyVatNetwork network;
-  capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
-  capnp::Response<schema::Bootstrap::AuthenticateResults> granted;
-};
-
 struct ControllerTarget::Session {
-  std::unique_ptr<Connection> connection;
+  std::unique_ptr<reach::Connection> connection;
   schema::WorkerSession::Client session{nullptr};
 };
 
 ControllerTarget::ControllerTarget(const std::string& address)
-    : address_(address),
-      io_(kj::setupAsyncIo()),
-      network_(io_.provider->getNetwork().parseAddress(address.c_str(), 7440).wait(io_.waitScope)),
-      asking_(std::make_unique<Connection>(io_, *network_)) {}
+    : address_(address), io_(kj::setupAsyncIo()), asking_(connect()) {}
 
 ControllerTarget::~ControllerTarget() = default;
 
+std::unique_ptr<reach::Connection> ControllerTarget::connect() {
+  return std::make_unique<reach::Connection>(io_, address_, reach::kUsualPatience);
+}
+
 void ControllerTarget::settle(kj::Promise<void> call) {
-  call.catch_([](kj::Exception&& e) {
-        if (e.getType() == kj::Exception::Type::DISCONNECTED) kj::throwFatalException(kj::mv(e));
-      })
-      .wait(io_.waitScope);
+  try {
+    asking_->await(kj::mv(call), kPatience);
+  } catch (const reach::Refused&) {
+    // An answer like others: the controller that was captured may have given it, too.
+  }
 }
 
 void ControllerTarget::registerWorker(schema::CaptureEntry::Reader entry) {
   auto session = std::make_unique<Session>();
-  session->connection = std::make_unique<Connection>(io_, *network_);
-  auto request = session->connection->granted.getWorker().registerRequest();
+  session->connection = connect();
+  auto request = session->connection->worker().registerRequest();
   request.setInfo(entry.getRegister());
   request.setWorker(kj::heap<SilentWorker>());
   bool taken = false;
@@ -111,7 +96,7 @@ void ControllerTarget::takeWorkerMessage(Session& session, schema::CaptureEntry:
 }
 
 void ControllerTarget::operate(schema::CaptureOperation::Reader operation) {
-  auto orchestrator = asking_->granted.getOrchestrator();
+  auto orchestrator = asking_->orchestrator();
   const auto select = [&](schema::ChunkSelection::Builder chunks) {
     chunks.setModel(operation.getModel());
     if (operation.getAllChunks()) {
@@ -170,12 +155,12 @@ void ControllerTarget::operate(schema::CaptureOperation::Reader operation) {
 }
 
 void ControllerTarget::take(schema::CaptureEntry::Reader entry) {
-  auto op = asking_->granted.getOperator();
+  auto op = asking_->op();
   switch (entry.which()) {
     case schema::CaptureEntry::REGISTER:
       return registerWorker(entry);
     case schema::CaptureEntry::LOOKUP: {
-      auto request = asking_->granted.getOrchestrator().lookupRequest();
+      auto request = asking_->orchestrator().lookupRequest();
       auto message = request.initMessage();
       message.setModel(entry.getLookup().getModel());
       message.setHashes(entry.getLookup().getHashes());
@@ -207,9 +192,9 @@ void ControllerTarget::take(schema::CaptureEntry::Reader entry) {
 }
 
 ControllerTarget::State ControllerTarget::state() {
-  auto op = asking_->granted.getOperator();
+  auto op = asking_->op();
   while (true) {
-    const auto answer = op.statusRequest().send().wait(io_.waitScope);
+    const auto answer = asking_->call(op.statusRequest(), kPatience);
     const auto status = answer.getAnswer();
     if (!status.getCommitted()) {
       io_.provider->getTimer().afterDelay(10 * kj::MILLISECONDS).wait(io_.waitScope);

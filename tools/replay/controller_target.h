@@ -1,7 +1,6 @@
 // A running controller that the messages of a log are sent to, as their senders would.
 #pragma once
 
-#include <capnp/rpc-twoparty.h>
 #include <kj/async-io.h>
 
 #include <memory>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "capture/values.h"
+#include "reach/controller.h"
 #include "schema/capture.capnp.h"
 #include "schema/controller.capnp.h"
 
@@ -17,7 +17,7 @@ namespace holdfast::replay {
 
 class ControllerTarget {
  public:
-  // Throws kj::Exception where there is none; so do the others.
+  // Throws reach::Unreachable where there is none; so do the others.
   explicit ControllerTarget(const std::string& address);
   ~ControllerTarget();
 
@@ -34,9 +34,9 @@ class ControllerTarget {
   State state();
 
  private:
-  struct Connection;
   struct Session;
 
+  std::unique_ptr<reach::Connection> connect();
   void registerWorker(schema::CaptureEntry::Reader entry);
   void takeWorkerMessage(Session& session, schema::CaptureEntry::Reader entry);
   void operate(schema::CaptureOperation::Reader operation);
@@ -50,8 +50,7 @@ class ControllerTarget {
 
   const std::string address_;
   kj::AsyncIoContext io_;
-  kj::Own<kj::NetworkAddress> network_;
-  std::unique_ptr<Connection> asking_;                               // of routers and operators
+  std::unique_ptr<reach::Connection> asking_;                        // of routers and operators
   std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;  // as logged
 };
 

@@ -1,9 +1,10 @@
 // holdfast-replay: gives the messages of a capture log to a core, a store or a controller again.
 #include <kj/exception.h>
 
-#include <exception>
 #include <iostream>
 
+#include "command_line/output_end.h"
+#include "reach/controller.h"
 #include "replay/replay.h"
 
 int main(int argc, char** argv) {
@@ -16,9 +17,14 @@ int main(int argc, char** argv) {
     return replay::kUnreadable;
   }
   try {
-    return replay::replay(*log.value(), *parsed.options);
+    const int code = replay::replay(*log.value(), *parsed.options);
+    return outputWritten("holdfast-replay") ? code : replay::kUnreadable;
+  } catch (const reach::Unreachable& e) {
+    std::cerr << "holdfast-replay: " << e.what() << '\n';
+    return replay::kUnreadable;
   } catch (const kj::Exception& e) {
-    std::cerr << "holdfast-replay: " << e.getDescription().cStr() << '\n';
+    std::cerr << "holdfast-replay: the log cannot be replayed: " << e.getDescription().cStr()
+              << '\n';
     return replay::kUnreadable;
   }
 }

@@ -1,0 +1,281 @@
+// What people read who ask: a controller that is not there, or not well, or does not have what they
+// name; output that is lost.
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
+#include "client/client.h"
+#include "daemon_process.h"
+
+namespace holdfast::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+enum CtlExit { kCtlNotFound = 1, kCtlUsage = 2, kCtlUnreachable = 3, kCtlOutput = 8 };
+
+// A port on which something listens that is no controller.
+class Impostor {
+ public:
+  Impostor() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(listener_, generic, size), 0);
+    EXPECT_EQ(listen(listener_, 16), 0);
+    EXPECT_EQ(getsockname(listener_, generic, &size), 0);
+    address_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+  // Sends every client `answer` when it has said something, and closes.
+  explicit Impostor(const std::string& answer) : Impostor() {
+    thread_ = std::thread([this, answer]() {
+      for (int client = 0; (client = accept(listener_, nullptr, nullptr)) >= 0; close(client)) {
+        char buffer[4096];
+        if (read(client, buffer, sizeof(buffer)) <= 0 || answer.empty()) continue;
+        EXPECT_EQ(write(client, answer.data(), answer.size()), ssize_t(answer.size()));
+      }
+    });
+  }
+  ~Impostor() {
+    shutdown(listener_, SHUT_RDWR);
+    if (thread_.joinable()) thread_.join();
+    close(listener_);
+  }
+  Impostor(const Impostor&) = delete;
+  Impostor& operator=(const Impostor&) = delete;
+
+  const std::string& address() const { return address_; }
+
+ private:
+  int listener_;
+  std::string address_;
+  std::thread thread_;
+};
+
+// No library speaks to people.
+void expectPlain(const std::string& output) {
+  for (const char* raw : {"kj", "capnp", "rocksdb", "CLI", "params.", ".c++", "remote exception",
+                          "errno", "expected ", "terminate", "std::", "INI"}) {
+    EXPECT_THAT(output, Not(HasSubstr(raw)));
+  }
+}
+
+class CtlTest : public DaemonTest {
+ protected:
+  // A controller of one instance "llama" with one rank, which holds ten chunks in "gpu".
+  std::unique_ptr<DaemonProcess> startWithWorker() {
+    auto daemon = startOnSocket();
+    client_ = std::make_unique<Client>(
+        thread_, ClientOptions{.controller = socketAddress(),
+                               .token = {},
+                               .instance = "llama",
+                               .worker = 0,
+                               .ip = "10.0.0.1",
+                               .port = 1,
+                               .peerUrl = {},
+                               .model = {},
+                               .worldSize = 1,
+                               .hashing = {},
+                               .locations = {{.name = "gpu", .contents = {}}}});
+    const std::vector<ChunkHash> chunks = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    client_->admit(client_->location("gpu"), chunks);
+    EXPECT_TRUE(client_->flush(60'000));
+    return daemon;
+  }
+  // What holdfast-fleet says while it waits for a controller.
+  std::string fleetWaits(const std::string& address) {
+    const std::string out = (directory / "fleet").string();
+    const CommandResult started = runCommand(std::string(HOLDFAST_FLEET) + " --controller '" +
+                                             address + "' > " + out + " 2>&1 & echo $!");
+    std::string text;
+    eventually([&]() {
+      std::ifstream in(out);
+      text = {std::istreambuf_iterator<char>(in), {}};
+      return text.find('\n') != std::string::npos;
+    });
+    kill(std::stoi(started.output), SIGKILL);
+    return text;
+  }
+  std::string replayInto(const std::string& address) {
+    const std::string log = (directory / "log" / "capture-00001").string();
+    if (!std::filesystem::exists(log)) {
+      const auto daemon = start(onDataDir({"--capture", (directory / "log").string()}));
+      daemon->signal(SIGTERM);
+      EXPECT_EQ(daemon->wait(), 0);
+    }
+    const CommandResult replayed =
+        runCommand(std::string(HOLDFAST_REPLAY) + " " + log + " --into 'rpc:" + address + "'");
+    EXPECT_EQ(replayed.exitCode, 3);
+    return replayed.output;
+  }
+
+  ClientThread thread_;
+  std::unique_ptr<Client> client_;
+};
+
+TEST_F(CtlTest, AddressesAreCheckedBeforeAnythingElse) {
+  for (const std::string address : {"localhost", "http://localhost:7440", "::1:7440"}) {
+    std::vector<CommandResult> results = {
+        ctl(address, "status"),
+        runCommand(std::string(HOLDFAST_FLEET) + " --controller '" + address + "'"),
+        runCommand(std::string(HOLDFAST_REPLAY) + " none --into 'rpc:" + address + "'"),
+        runCommand("HOLDFAST_CONTROLLER='" + address + "' " + HOLDFAST_CTL + " status"),
+        runCommand(std::string(HOLDFASTD) + " --data-dir " + dataDir() + " --listen '" + address +
+                   "'")};
+    for (const CommandResult& result : results) {
+      EXPECT_EQ(result.exitCode, kCtlUsage);
+      EXPECT_THAT(result.output, HasSubstr("\"" + address + "\" is no address: "));
+      EXPECT_THAT(result.output, HasSubstr("127.0.0.1:7440"));
+      expectPlain(result.output);
+    }
+  }
+  EXPECT_TRUE(!std::filesystem::exists(dataDir()) || std::filesystem::is_empty(dataDir()));
+}
+
+TEST_F(CtlTest, SaysWhyNoControllerIsReached) {
+  const Impostor http("HTTP/1.0 400 Bad Request\r\nServer: x\r\n\r\n<html></html>");
+  const Impostor mute("");
+  const Impostor silent;
+  const std::string file = (directory / "file").string();
+  std::ofstream(file) << "precious";
+  std::ofstream(directory / "stale") << "";
+  {
+    const auto killed = startOnSocket();
+    killed->signal(SIGKILL);
+    killed->wait();
+  }
+  struct Case {
+    std::string address;
+    std::string says;
+  };
+  const std::vector<Case> cases = {
+      {"127.0.0.1:1", "nothing listens there"},
+      {"no-such-host.invalid:7440", "no address of the host \"no-such-host.invalid\" is found"},
+      {http.address(), "no Holdfast controller: it speaks another protocol"},
+      {mute.address(), "it closed the connection without a word"},
+      {"unix:" + (directory / "none").string(), "there is no such socket"},
+      {"unix:" + file, "that file is no socket"},
+      {socketAddress(), "its process has ended"},
+  };
+  for (const Case& one : cases) {
+    const CommandResult asked = ctl(one.address, "status");
+    EXPECT_EQ(asked.exitCode, kCtlUnreachable) << one.address;
+    EXPECT_THAT(asked.output, HasSubstr("cannot reach the controller at " + one.address + ": "));
+    EXPECT_THAT(asked.output, HasSubstr(one.says));
+    EXPECT_THAT(asked.output, HasSubstr("Is holdfastd running there?"));
+    EXPECT_THAT(asked.output, HasSubstr("HOLDFAST_CONTROLLER"));
+    expectPlain(asked.output);
+  }
+  const CommandResult waited = ctl(silent.address(), "--timeout 200ms status");
+  EXPECT_EQ(waited.exitCode, kCtlUnreachable);
+  EXPECT_THAT(waited.output, HasSubstr("nothing answered within 0.2 s"));
+  expectPlain(waited.output);
+  // The same sentences from the other programs.
+  for (const size_t index : {size_t{0}, size_t{2}, size_t{6}}) {
+    const std::string replayed = replayInto(cases[index].address);
+    EXPECT_THAT(replayed, HasSubstr(cases[index].says));
+    expectPlain(replayed);
+  }
+  const std::string fleet = fleetWaits(http.address());
+  EXPECT_THAT(fleet, HasSubstr("it speaks another protocol"));
+  expectPlain(fleet);
+}
+
+TEST_F(CtlTest, AStoppedControllerIsNotWaitedForForEver) {
+  const auto daemon = start(onDataDir());
+  daemon->signal(SIGSTOP);
+  for (const char* command : {"status", "workers", "lookup 1 2 3", "health llama",
+                              "backup /tmp/never", "clear llama gpu"}) {
+    const CommandResult asked = ctl(daemon->address(), std::string("--timeout 100ms ") + command);
+    EXPECT_EQ(asked.exitCode, kCtlUnreachable) << command;
+    EXPECT_THAT(asked.output, HasSubstr("nothing answered within 0.1 s"));
+    EXPECT_THAT(asked.output, HasSubstr("--timeout"));
+    expectPlain(asked.output);
+  }
+  daemon->signal(SIGCONT);
+  EXPECT_EQ(ctl(daemon->address(), "status --timeout 1m").exitCode, 0);
+  EXPECT_EQ(ctl(daemon->address(), "status --timeout soon").exitCode, kCtlUsage);
+  EXPECT_EQ(ctl(daemon->address(), "status --timeout 0s").exitCode, kCtlUsage);
+}
+
+TEST_F(CtlTest, NamesThatAreNotThereHaveOneExitCode) {
+  const auto daemon = startWithWorker();
+  for (const char* command : {"workers --instance nope",
+                              "workers --worker 9",
+                              "sync nope 0",
+                              "sync llama 9",
+                              "sync llama 0 nope",
+                              "forget nope 0",
+                              "forget llama 9",
+                              "drain nope",
+                              "health nope",
+                              "clear nope gpu",
+                              "clear llama nope",
+                              "pin nope gpu --hashes 1",
+                              "pin llama nope --hashes 1",
+                              "compress nope gpu cachegen",
+                              "decompress llama nope cachegen",
+                              "move llama gpu nope gpu",
+                              "move llama gpu llama nope",
+                              "check-finish nope",
+                              "events --instance nope",
+                              "pins --instance nope",
+                              "pins --worker 9",
+                              "pins --instance llama --location nope",
+                              "query 10.9.9.9"}) {
+    for (const char* json : {"", " --json"}) {
+      const CommandResult asked = ctl(socketAddress(), std::string(command) + json);
+      EXPECT_EQ(asked.exitCode, kCtlNotFound) << command << json << ": " << asked.output;
+      expectPlain(asked.output);
+    }
+  }
+  for (const char* command : {"workers --instance llama", "events --instance llama",
+                              "pins --instance llama --worker 0 --location gpu", "query 10.0.0.1",
+                              "instances", "diverged", "events", "pins"}) {
+    EXPECT_EQ(ctl(socketAddress(), command).exitCode, 0) << command;
+  }
+}
+
+TEST_F(CtlTest, LostOutputIsAnError) {
+  const auto daemon = startOnSocket();
+  EXPECT_EQ(ctl(socketAddress(), "status --check").exitCode, 0);
+  for (const std::string& command :
+       {std::string(HOLDFAST_CTL) + " --controller " + socketAddress() + " status",
+        std::string(HOLDFAST_CTL) + " --controller " + socketAddress() + " status --json",
+        std::string(HOLDFAST_CTL) + " --help", std::string(HOLDFASTD) + " --help",
+        std::string(HOLDFASTD) + " --version", std::string(HOLDFAST_FLEET) + " --help",
+        std::string(HOLDFAST_REPLAY) + " --help", std::string(HOLDFAST_INSPECT) + " --help",
+        std::string(HOLDFAST_INSPECT) + " summary " + dataDir()}) {
+    const CommandResult result = runCommand("( " + command + " > /dev/full )");
+    EXPECT_NE(result.exitCode, 0) << command;
+    EXPECT_THAT(result.output, HasSubstr("the output cannot be written")) << command;
+  }
+  EXPECT_EQ(runCommand("( " + std::string(HOLDFAST_CTL) + " --controller " + socketAddress() +
+                       " status > /dev/full )")
+                .exitCode,
+            kCtlOutput);
+  // A reader that is gone knows why.
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  close(ends[0]);
+  const CommandResult piped =
+      runCommand("( " + std::string(HOLDFAST_CTL) + " --controller " + socketAddress() +
+                 " status >&" + std::to_string(ends[1]) + " )");
+  close(ends[1]);
+  EXPECT_EQ(piped.exitCode, kCtlOutput);
+  EXPECT_THAT(piped.output, IsEmpty());
+}
+
+}  // namespace
+}  // namespace holdfast::test

@@ -1,0 +1,84 @@
+// A connection to a controller. Whatever fails is thrown as a sentence for people.
+#pragma once
+
+#include <capnp/rpc-twoparty.h>
+#include <kj/async-io.h>
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+#include "schema/controller.capnp.h"
+
+namespace holdfast::reach {
+
+// No controller answers there: what() says what, where and what to do.
+class Unreachable : public std::runtime_error {
+  using runtime_error::runtime_error;
+};
+// The controller answered with an error.
+class Refused : public std::runtime_error {
+  using runtime_error::runtime_error;
+};
+// The error is that an instance, worker, location or event that was named is not there.
+class NotFound : public Refused {
+  using Refused::Refused;
+};
+
+class NotedStream;
+
+using Patience = std::chrono::milliseconds;
+// What any controller that is not stopped keeps, however busy it is.
+inline constexpr Patience kUsualPatience{5'000};
+
+class Connection {
+ public:
+  // "host:port", "[v6]:port" or "unix:PATH"; connected, and recognised as a controller, within
+  // `patience`. Throws Unreachable. `io` must outlive it.
+  Connection(kj::AsyncIoContext& io, const std::string& address, Patience patience);
+
+  schema::WorkerGateway::Client worker() { return granted_.getWorker(); }
+  schema::Orchestrator::Client orchestrator() { return granted_.getOrchestrator(); }
+  schema::Operator::Client op() { return granted_.getOperator(); }
+
+  // Sends a request and waits for its answer. Throws Unreachable or Refused.
+  template <typename Request>
+  auto call(Request&& request, Patience patience) {
+    return await(request.send(), patience);
+  }
+  template <typename T>
+  T await(kj::Promise<T> promise, Patience patience) {
+    bool late = false;
+    try {
+      return promise.exclusiveJoin(timeOut<T>(patience, late)).wait(io_.waitScope);
+    } catch (const kj::Exception& e) {
+      fail(e, late, patience);
+    }
+  }
+
+ private:
+  template <typename T>
+  kj::Promise<T> timeOut(Patience patience, bool& late) {
+    return io_.provider->getTimer()
+        .afterDelay(patience.count() * kj::MILLISECONDS)
+        .then([&late]() -> kj::Promise<T> {
+          late = true;
+          return KJ_EXCEPTION(OVERLOADED, "no answer in time");
+        });
+  }
+  [[noreturn]] void fail(const kj::Exception& e, bool late, Patience patience) const;
+  [[noreturn]] void notReached(const std::string& why) const;
+
+  const std::string address_;
+  kj::AsyncIoContext& io_;
+  bool reached_ = false;
+  NotedStream* noted_ = nullptr;  // is stream_
+  kj::Own<kj::AsyncIoStream> stream_;
+  kj::Own<capnp::TwoPartyVatNetwork> network_;
+  kj::Own<capnp::RpcSystem<capnp::rpc::twoparty::VatId>> rpc_;
+  kj::Maybe<capnp::Response<schema::Bootstrap::AuthenticateResults>> answer_;
+  schema::Bootstrap::AuthenticateResults::Reader granted_;
+};
+
+}  // namespace holdfast::reach
