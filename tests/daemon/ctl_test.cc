@@ -247,6 +247,23 @@ TEST_F(CtlTest, NamesThatAreNotThereHaveOneExitCode) {
   }
 }
 
+TEST_F(CtlTest, LookupSaysWhyItFoundNobody) {
+  const auto daemon = startWithWorker();
+  const CommandResult text = ctl(socketAddress(), "lookup --hashes 77");
+  EXPECT_EQ(text.exitCode, 0);
+  EXPECT_THAT(text.output, HasSubstr("found nobody: "));
+  EXPECT_THAT(text.output, HasSubstr("the first chunk"));
+  const CommandResult json = ctl(socketAddress(), "lookup --hashes 77 --json");
+  EXPECT_EQ(json.exitCode, 0);
+  EXPECT_THAT(json.output, HasSubstr("\"layoutInfo\": []"));
+  EXPECT_THAT(json.output, HasSubstr("\"miss\": "));
+  EXPECT_THAT(json.output, HasSubstr("the first chunk"));
+  const CommandResult found = ctl(socketAddress(), "lookup --hashes 1 2 77 --json");
+  EXPECT_THAT(found.output, HasSubstr("\"instanceId\": \"llama\""));
+  EXPECT_THAT(found.output, HasSubstr("\"miss\": \"none\""));
+  EXPECT_THAT(found.output, HasSubstr("\"message\": \"\""));
+}
+
 TEST_F(CtlTest, LostOutputIsAnError) {
   const auto daemon = startOnSocket();
   EXPECT_EQ(ctl(socketAddress(), "status --check").exitCode, 0);

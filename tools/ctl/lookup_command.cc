@@ -2,6 +2,73 @@
 #include "describe.h"
 
 namespace holdfast::ctl {
+namespace {
+
+using Answer = schema::LookupRetMsg::Reader;
+
+std::string_view missName(schema::LookupMiss miss) {
+  switch (miss) {
+    case schema::LookupMiss::NONE:
+      return "none";
+    case schema::LookupMiss::NO_CHUNK:
+      return "noChunk";
+    case schema::LookupMiss::UNKNOWN_MODEL:
+      return "unknownModel";
+    case schema::LookupMiss::NOT_HELD:
+      return "notHeld";
+    case schema::LookupMiss::HIDDEN:
+      return "hidden";
+  }
+  return "unknown";
+}
+
+void writeLayouts(JsonWriter& json, Answer answer, bool withPins) {
+  json.beginList("layoutInfo");
+  for (const auto layout : answer.getLayoutInfo()) {
+    json.beginObject();
+    json.text("instanceId", viewOf(layout.getInstanceId()));
+    json.text("location", viewOf(layout.getLocation()));
+    json.number("matchedEnd", layout.getMatchedEnd());
+    json.number("allRanksEnd", layout.getAllRanksEnd());
+    json.number("matchedChunks", layout.getMatchedChunks());
+    json.number("allRanksChunks", layout.getAllRanksChunks());
+    if (withPins) {
+      json.number("pinnedEnd", layout.getPinnedEnd());
+      json.number("pinnedChunks", layout.getPinnedChunks());
+    }
+    json.boolean("unconfirmed", layout.getUnconfirmed());
+    json.beginObject("hits");
+    for (const auto hit : layout.getHits()) {
+      json.number(viewOf(hit.getLocation()), hit.getChunks());
+    }
+    json.endObject();
+    json.endObject();
+  }
+  json.endList();
+}
+
+void printLayouts(std::ostream& out, Answer answer, bool withPins) {
+  std::vector<Table::Column> columns = {{"INSTANCE"},
+                                        {"LOCATION"},
+                                        {"MATCHED TOKENS", kRight},
+                                        {"ALL RANKS", kRight},
+                                        {"CHUNKS", kRight}};
+  if (withPins) columns.push_back({"PINNED TOKENS", kRight});
+  columns.push_back({"NOTE"});
+  Table table(std::move(columns));
+  for (const auto layout : answer.getLayoutInfo()) {
+    std::vector<std::string> row = {stringOf(layout.getInstanceId()),
+                                    stringOf(layout.getLocation()), grouped(layout.getMatchedEnd()),
+                                    grouped(layout.getAllRanksEnd()),
+                                    grouped(layout.getMatchedChunks())};
+    if (withPins) row.push_back(grouped(layout.getPinnedEnd()));
+    row.emplace_back(layout.getUnconfirmed() ? "recovered, not yet confirmed by the worker" : "");
+    table.add(std::move(row));
+  }
+  table.print(out);
+}
+
+}  // namespace
 
 bool showLookup(Controller& controller, const Output& output, const Prompt& prompt) {
   auto request = controller.orchestrator().lookupRequest();
@@ -14,54 +81,24 @@ bool showLookup(Controller& controller, const Output& output, const Prompt& prom
     message.setHashes(kj::arrayPtr(prompt.hashes->data(), prompt.hashes->size()));
   }
   const auto response = controller.call(request);
-  const auto layouts = response.getAnswer().getLayoutInfo();
+  const Answer answer = response.getAnswer();
+  const bool isMiss = answer.getLayoutInfo().size() == 0;
+  // An older controller gives no reason.
+  std::string why = stringOf(answer.getMessage());
+  if (isMiss && why.empty()) why = "no worker that look-ups name holds the first chunk";
   if (output.json) {
     JsonWriter json(output.out);
-    json.beginList();
-    for (const auto layout : layouts) {
-      json.beginObject();
-      json.text("instanceId", viewOf(layout.getInstanceId()));
-      json.text("location", viewOf(layout.getLocation()));
-      json.number("matchedEnd", layout.getMatchedEnd());
-      json.number("allRanksEnd", layout.getAllRanksEnd());
-      json.number("matchedChunks", layout.getMatchedChunks());
-      json.number("allRanksChunks", layout.getAllRanksChunks());
-      if (prompt.withPins) {
-        json.number("pinnedEnd", layout.getPinnedEnd());
-        json.number("pinnedChunks", layout.getPinnedChunks());
-      }
-      json.boolean("unconfirmed", layout.getUnconfirmed());
-      json.beginObject("hits");
-      for (const auto hit : layout.getHits()) {
-        json.number(viewOf(hit.getLocation()), hit.getChunks());
-      }
-      json.endObject();
-      json.endObject();
-    }
-    json.endList();
-  } else if (layouts.size() == 0) {
-    output.out << "nobody holds the first chunk\n";
+    json.beginObject();
+    writeLayouts(json, answer, prompt.withPins);
+    json.text("miss", missName(answer.getMiss()));
+    json.text("message", why);
+    json.endObject();
+  } else if (isMiss) {
+    output.out << "found nobody: " << why << '\n';
   } else {
-    std::vector<Table::Column> columns = {{"INSTANCE"},
-                                          {"LOCATION"},
-                                          {"MATCHED TOKENS", kRight},
-                                          {"ALL RANKS", kRight},
-                                          {"CHUNKS", kRight}};
-    if (prompt.withPins) columns.push_back({"PINNED TOKENS", kRight});
-    columns.push_back({"NOTE"});
-    Table table(std::move(columns));
-    for (const auto layout : layouts) {
-      std::vector<std::string> row = {
-          stringOf(layout.getInstanceId()), stringOf(layout.getLocation()),
-          grouped(layout.getMatchedEnd()), grouped(layout.getAllRanksEnd()),
-          grouped(layout.getMatchedChunks())};
-      if (prompt.withPins) row.push_back(grouped(layout.getPinnedEnd()));
-      row.emplace_back(layout.getUnconfirmed() ? "recovered, not yet confirmed by the worker" : "");
-      table.add(std::move(row));
-    }
-    table.print(output.out);
+    printLayouts(output.out, answer, prompt.withPins);
   }
-  return true;
+  return prompt.model.empty() || answer.getMiss() != schema::LookupMiss::UNKNOWN_MODEL;
 }
 
 }  // namespace holdfast::ctl

@@ -58,7 +58,7 @@ constexpr std::string_view kExamples = R"(Examples:
 constexpr std::string_view kExitCodes = R"(
 Exit codes:
   0  done
-  1  what was named (instance, rank, location, event, ip) is not there
+  1  what was named (instance, rank, location, event, ip, model) is not there
   2  the command line is wrong
   3  no controller could be reached, or it did not answer in time (--timeout)
   4  the controller answered with an error
