@@ -180,7 +180,7 @@ kj::Promise<void> OrchestratorService::queryWorkers(QueryWorkersContext context)
       contradiction = contradictionOf(*worker.instance);
     }
     write(services_.registry, worker, services_.registry.nowMs(), infos[i]);
-    infos[i].setContradiction(textOf(contradiction));
+    if (!contradiction.empty()) infos[i].setContradiction(textOf(contradiction));
   }
   return kj::READY_NOW;
 }

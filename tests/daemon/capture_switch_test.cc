@@ -53,7 +53,7 @@ class CaptureSwitchTest : public testing::Test {
     registry_->observeSessions(&*executor_);
     inputs_.emplace(*environment_, *registry_, *executor_, worker_);
   }
-  ~CaptureSwitchTest() override { registry_->observeSessions(nullptr); }
+  ~CaptureSwitchTest() noexcept override { registry_->observeSessions(nullptr); }
 
   void awaitCommitted() {
     do {

@@ -15,7 +15,7 @@ class OrchestratorTest : public ServerTest {
 
   // Registers a worker that holds the chunks of these tokens.
   void hold(const std::string& instance, uint32_t worker, const std::vector<uint32_t>& tokens,
-            uint32_t worldSize = 1) {
+            uint32_t worldSize = 0) {
     Registration info = registration(instance, worker);
     info.worldSize = worldSize;
     info.ip = "10.0.0." + std::to_string(worker);

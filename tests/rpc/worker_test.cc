@@ -309,6 +309,7 @@ TEST_F(WorkerTest, SaysOnceASessionWhichReportsAreDropped) {
     report(session, "cpu", kIncarnation, i, {i}).wait(io.waitScope);
     report(session, "gpu", kIncarnation + 1, i, {i}).wait(io.waitScope);
   }
+  settle();
   EXPECT_EQ(notices(), 2);
   EXPECT_TRUE(
       logged("instance 'llama' worker 0 reports for location \"cpu\", which it did not "
@@ -318,6 +319,7 @@ TEST_F(WorkerTest, SaysOnceASessionWhichReportsAreDropped) {
   for (uint64_t i = 1; i <= 20; ++i) {
     report(session, "cpu" + std::to_string(i), kIncarnation, i, {i}).wait(io.waitScope);
   }
+  settle();
   EXPECT_EQ(notices(), static_cast<int>(kDroppedNoticesMax));
   // A batch of a full sync is a report, too.
   auto batch = session.fullSyncBatchRequest();
@@ -331,6 +333,7 @@ TEST_F(WorkerTest, SaysOnceASessionWhichReportsAreDropped) {
   again.attempt = 2;
   auto next = registerWorker(*peer, again);
   report(next, "cpu", kIncarnation, 1, {1}).wait(io.waitScope);
+  settle();
   EXPECT_EQ(notices(), static_cast<int>(kDroppedNoticesMax) + 1);
 }
 
@@ -429,6 +432,7 @@ TEST_F(WorkerTest, StoppedServerLeavesItsWorkersActive) {
 TEST_F(WorkerTest, SilentWorkersConnectionIsClosed) {
   const auto peer = connect();
   auto session = registerWorker(*peer, registration());
+  server->checkConnections();
   clock.nowMs += 30'001;
   inputs.tick();
   settle();
