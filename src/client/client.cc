@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "client/client_shared.h"
+#include "client/controller_address.h"
 #include "client/one_answer.h"
 #include "client/reporter.h"
 #include "core/check.h"
@@ -49,7 +50,12 @@ std::string ClientOptions::validate() const {
   if (const auto wrong = invalidText("model", model, kModelBytesMax)) return *wrong;
   if (const auto wrong = invalidText("ip", ip, kIpBytesMax)) return *wrong;
   if (const auto wrong = invalidText("peer URL", peerUrl, kPeerUrlBytesMax)) return *wrong;
-  if (controller.empty()) return "the address of the controller is empty";
+  if (const auto wrong = invalidControllerAddress(controller)) return *wrong;
+  if (worldSize != 0 && worker >= worldSize) {
+    return "worker is " + std::to_string(worker) + ", but with a world size of " +
+           std::to_string(worldSize) + " ranks are 0 to " + std::to_string(worldSize - 1);
+  }
+  if (hashing && hashing->chunkSize == 0) return "the chunk size is 0, it must be at least 1";
   if (auto wrong =
           outOfRange("the number of locations", locations.size(), 1, kLocationsPerWorkerMax);
       !wrong.empty()) {
@@ -91,6 +97,8 @@ std::string_view clientStateName(ClientState state) {
       return "refused";
     case ClientState::kLeft:
       return "left";
+    case ClientState::kForked:
+      return "forked";
   }
   return "unknown";
 }
@@ -118,10 +126,20 @@ ClientShared::ClientShared(ClientThread::Loop& theLoop, ClientOptions theOptions
 
 ClientShared::~ClientShared() = default;
 
+Result<std::unique_ptr<Client>> Client::create(ClientThread& thread, ClientOptions options,
+                                               StateCallback onState) {
+  if (std::string wrong = options.validate(); !wrong.empty()) {
+    return Error{ErrorCode::kInvalid, std::move(wrong)};
+  }
+  if (thread.loop().forked()) return Error{ErrorCode::kUnavailable, kForkedMessage};
+  return std::make_unique<Client>(thread, std::move(options), std::move(onState));
+}
+
 Client::Client(ClientThread& thread, ClientOptions options, StateCallback onState) {
   const std::string wrong = options.validate();
   HOLDFAST_CHECK(wrong.empty(), "%s", wrong.c_str());
   shared_ = std::make_shared<ClientShared>(thread.loop(), std::move(options), std::move(onState));
+  ++shared_->loop.users;
   shared_->operationEndings->open(shared_);
   shared_->loop.post([shared = shared_] {
     shared->reporter = std::make_unique<Reporter>(*shared);
@@ -130,8 +148,14 @@ Client::Client(ClientThread& thread, ClientOptions options, StateCallback onStat
 }
 
 Client::~Client() {
+  if (shared_->loop.forked()) {
+    // Kept for ever: destroying it would speak to the parent's controller.
+    (void)new std::shared_ptr<ClientShared>(std::move(shared_));
+    return;
+  }
   shared_->operationEndings->close();
   shared_->loop.run([this] { shared_->reporter = nullptr; });
+  --shared_->loop.users;
 }
 
 LocationHandle Client::location(std::string_view name) const {
@@ -164,6 +188,7 @@ void change(const std::shared_ptr<ClientShared>& shared, LocationHandle location
             std::span<const ChunkHash> keys, bool evict) {
   const auto index = static_cast<size_t>(location);
   HOLDFAST_CHECK(index < shared->options.locations.size(), "no location %zu", index);
+  if (shared->loop.forked()) return;
   if (keys.empty() || shared->stopped.load(std::memory_order_relaxed)) return;
   const Inbox::Level level =
       shared->inbox.push(index, keys, evict, !shared->loop.isCurrentThread());
@@ -182,22 +207,44 @@ void Client::evict(LocationHandle location, std::span<const ChunkHash> keys) {
   change(shared_, location, keys, true);
 }
 
-bool Client::flush(uint32_t timeoutMs) {
+ClientOutcome Client::flush(uint32_t timeoutMs) {
+  if (shared_->loop.forked()) return {.why = kForkedMessage};
   const std::vector<uint64_t> position = shared_->inbox.position();
   auto verdict = std::make_shared<Verdict>();
   shared_->loop.post([shared = shared_, position, verdict] {
     if (!shared->reporter) return verdict->give(false);
     shared->reporter->flush(position, verdict);
   });
-  if (verdict->wait(timeoutMs)) return true;
+  if (verdict->wait(timeoutMs)) return {.done = true};
+  std::string why = whyNotFlushed();
   shared_->loop.post([shared = shared_, verdict] {
     if (shared->reporter) shared->reporter->cancelFlush(verdict);
   });
-  return false;
+  if (!shared_->stopped) {
+    why = "not confirmed by the controller within " + std::to_string(timeoutMs) + " ms: " + why;
+  }
+  return {.why = std::move(why)};
+}
+
+std::string Client::whyNotFlushed() const {
+  const ClientState now = state();
+  if (const std::string error = lastError(); !error.empty()) return error;
+  const std::string& controller = shared_->options.controller;
+  if (now == ClientState::kConnecting)
+    return "the controller at " + controller + " has not answered";
+  if (shared_->stopped) return "the client has " + std::string(clientStateName(now));
+  for (const ClientLocationStatus& location : locations()) {
+    if (location.decided && location.decision != DecisionKind::kInSync) {
+      return "location " + quotedForPeople(location.name) +
+             " is not in sync yet, the controller repairs it";
+    }
+  }
+  return "the controller at " + controller + " has not confirmed everything";
 }
 
 Result<std::vector<Client::Peer>> Client::p2pLookup(std::span<const ChunkHash> hashes,
                                                     uint32_t timeoutMs) {
+  if (shared_->loop.forked()) return Error{ErrorCode::kUnavailable, kForkedMessage};
   AwaitedAnswer<std::vector<Peer>> awaited;
   p2pLookup(std::vector<ChunkHash>(hashes.begin(), hashes.end()), awaited.callback());
   if (auto answer = awaited.wait(std::chrono::milliseconds(timeoutMs))) return *std::move(answer);
@@ -206,6 +253,7 @@ Result<std::vector<Client::Peer>> Client::p2pLookup(std::span<const ChunkHash> h
 
 void Client::p2pLookup(std::vector<ChunkHash> hashes,
                        std::function<void(Result<std::vector<Peer>>)> callback) {
+  if (shared_->loop.forked()) return callback(Error{ErrorCode::kUnavailable, kForkedMessage});
   if (hashes.empty() || hashes.size() > kHashesPerLookupMax) {
     shared_->loop.post([callback = std::move(callback), size = hashes.size()] {
       callback(Error{ErrorCode::kInvalid, "a look-up takes 1 to " +
@@ -221,23 +269,33 @@ void Client::p2pLookup(std::vector<ChunkHash> hashes,
   });
 }
 
-bool Client::leave(uint32_t timeoutMs) {
+ClientOutcome Client::leave(uint32_t timeoutMs) {
+  if (shared_->loop.forked()) return {.why = kForkedMessage};
   auto verdict = std::make_shared<Verdict>();
   shared_->loop.post([shared = shared_, verdict] {
     if (!shared->reporter) return verdict->give(false);
     shared->reporter->leave(verdict);
   });
-  const bool done = verdict->wait(timeoutMs);
+  if (verdict->wait(timeoutMs)) return {.done = true};
+  std::string why = whyNotFlushed();
   shared_->loop.run([this] { shared_->reporter->abandonLeave(); });
-  return done;
+  return {.why = "the controller could not be told: " + why};
 }
 
 ClientState Client::state() const {
-  const std::lock_guard lock(shared_->mutex);
+  if (shared_->loop.forked()) return ClientState::kForked;
+  const std::lock_guard lock(shared_->stateMutex);
   return shared_->state;
 }
 
+std::string Client::lastError() const {
+  if (shared_->loop.forked()) return kForkedMessage;
+  const std::lock_guard lock(shared_->stateMutex);
+  return shared_->stateReason;
+}
+
 ClientCounters Client::counters() const {
+  if (shared_->loop.forked()) return {};
   const std::lock_guard lock(shared_->mutex);
   const WorkerStateMachine::Counters& from = shared_->machine.counters();
   ClientCounters counters;
@@ -270,8 +328,14 @@ ClientCounters Client::counters() const {
 }
 
 std::vector<ClientLocationStatus> Client::locations() const {
-  const std::lock_guard lock(shared_->mutex);
   std::vector<ClientLocationStatus> all;
+  if (shared_->loop.forked()) {
+    for (const ClientLocation& location : shared_->options.locations) {
+      all.push_back({.name = location.name});
+    }
+    return all;
+  }
+  const std::lock_guard lock(shared_->mutex);
   for (const WorkerStateMachine::Location& location : shared_->machine.locations()) {
     all.push_back({.name = location.name,
                    .incarnation = location.incarnation,

@@ -1,13 +1,22 @@
 // The library that an engine's worker links: tells the controller which chunks the worker holds.
 //
 //   ClientThread thread;
-//   Client client(thread, {.controller = "127.0.0.1:7440", .instance = "llama-0", .worker = 0,
-//                          .locations = {{.name = "gpu"}, {.name = "cpu"}}});
+//   auto created = Client::create(thread, {.controller = "127.0.0.1:7440",
+//                                          .instance = "llama-0",
+//                                          .worker = 0,
+//                                          .locations = {{.name = "gpu"}, {.name = "cpu"}}});
+//   if (!created.ok()) return complain(created.error().message);
+//   Client& client = *created.value();
 //   client.admit(client.location("gpu"), hashes);
 //
 // The client connects, registers, reports and reconnects by itself until it is destroyed, leaves,
 // is superseded or is refused. Nothing that the controller or the network does blocks or fails a
 // call of the engine.
+//
+// Every call may be made from any thread, at the same time as any other, until the destructor
+// begins. Those that wait (flush, leave, p2pLookup with a time-out) and the destructor must not be
+// called on the client's thread, that is from its callbacks. After fork() the child's copy is dead:
+// its state is kForked, and every call returns at once.
 #pragma once
 
 #include <array>
@@ -32,13 +41,13 @@ namespace holdfast {
 class ReportGate;  // report_gate.h
 
 struct ClientLocation {
-  std::string name;                 // 1 to 128 bytes of UTF-8, each name once
-  std::vector<ChunkHash> contents;  // what it holds at start (a disk tier that survived)
+  std::string name = {};                 // 1 to 128 bytes of UTF-8, each name once
+  std::vector<ChunkHash> contents = {};  // what it holds at start (a disk tier that survived)
 };
 
 // How the worker hashes tokens, where it wants the controller to check that.
 struct ClientHashing {
-  uint32_t chunkSize = 256;  // tokens
+  uint32_t chunkSize = 256;  // tokens, at least 1
   bool sha256Cbor = false;   // else CPython's hash
   uint64_t noneHash = 0;
   bool saveUnfullChunk = false;
@@ -46,16 +55,18 @@ struct ClientHashing {
 
 struct ClientOptions {
   std::string controller = "127.0.0.1:7440";  // "HOST:PORT" or "unix:PATH"
-  std::string token;                          // of the role worker; empty: none
-  std::string instance;                       // 1 to 256 bytes of UTF-8
-  uint32_t worker = 0;                        // rank, from 0
-  std::string ip;
+  std::string token = {};                     // of the role worker; empty: none
+  std::string instance = {};                  // 1 to 256 bytes of UTF-8
+  uint32_t worker = 0;                        // rank, from 0, below worldSize
+  // Where the engine itself is reached: told to whoever asks for the instance at an ip, or for an
+  // instance's workers, and used for nothing else. Empty and 0: not said. At most 64 bytes.
+  std::string ip = {};
   uint16_t port = 0;
-  std::string peerUrl;     // where other workers connect; empty: this one offers no transfers
-  std::string model;       // empty: the controller's default
-  uint32_t worldSize = 0;  // ranks of the instance; 0: unknown
-  std::optional<ClientHashing> hashing;
-  std::vector<ClientLocation> locations;  // 1 to 64
+  std::string peerUrl = {};  // where other workers connect; empty: this one offers no transfers
+  std::string model = {};    // empty: the controller's default
+  uint32_t worldSize = 0;    // ranks of the instance; 0: unknown
+  std::optional<ClientHashing> hashing = {};
+  std::vector<ClientLocation> locations = {};  // 1 to 64
 
   // A report is sent when this many operations of a location wait, or the oldest waits this long.
   size_t batchOperations = 2'000;  // 1 to 65,536
@@ -90,18 +101,22 @@ struct ClientOptions {
   // For tests and simulations: what becomes of reports on their way. See report_gate.h. Null: all
   // are sent as they are.
   std::shared_ptr<ReportGate> reportGate = nullptr;
+  // What the client has to say: why it cannot reach the controller, once for each new reason, that
+  // it has registered, why it stopped. Null: nothing is said.
+  ClientLog onLog = {};
 
   // What is wrong, as a sentence; empty if valid.
   std::string validate() const;
 };
 
 enum class ClientState : uint8_t {
-  kConnecting,  // no session: operations queue up
+  kConnecting,  // no session: operations queue up; lastError() says why
   kRegistered,
   kPaused,      // registered, the controller asked to hold reports of some location back
   kSuperseded,  // for good: another process registered as this worker
   kRefused,     // for good: the controller does not accept these settings or ids
   kLeft,        // for good: leave()
+  kForked,      // this is a child's copy of its parent's client
 };
 std::string_view clientStateName(ClientState state);
 
@@ -141,18 +156,26 @@ struct ClientCounters {
 
 // Of one location, for people and tests.
 struct ClientLocationStatus {
-  std::string name;
+  std::string name = {};
   uint64_t incarnation = 0;
   uint64_t lastSeq = 0;       // numbered and sent, on this session or an earlier one
   uint64_t committedSeq = 0;  // confirmed by the controller
   uint64_t queued = 0;        // operations not yet numbered
   uint64_t count = 0;         // distinct keys as of lastSeq
-  KeyDigest digest;           // of those
+  KeyDigest digest = {};      // of those
   bool decided = false;       // whether a controller ever decided; then its last decision:
   DecisionKind decision = DecisionKind::kInSync;
   Reason reason = Reason::kNone;
-  uint64_t syncId = 0;      // of the full sync under way; 0: none
-  std::string syncRefusal;  // why the controller refused the last start of one; empty: it did not
+  uint64_t syncId = 0;  // of the full sync under way; 0: none
+  std::string syncRefusal =
+      {};  // why the controller refused the last start of one; empty: it did not
+};
+
+// How a call that waits has ended. Converts to whether it was done.
+struct ClientOutcome {
+  bool done = false;
+  std::string why = {};  // it was not, as a sentence; empty if it was
+  explicit operator bool() const { return done; }
 };
 
 // Index into ClientOptions::locations.
@@ -166,7 +189,10 @@ class Client {
   // that does (flush, leave, p2pLookup, the destructor). `reason` is for people, may be empty.
   using StateCallback = std::function<void(ClientState state, const std::string& reason)>;
 
-  // Aborts if the options are not valid. Starts connecting at once; `thread` must outlive it.
+  // Starts connecting at once; `thread` must outlive it. An error where the options are not valid.
+  static Result<std::unique_ptr<Client>> create(ClientThread& thread, ClientOptions options,
+                                                StateCallback onState = {});
+  // For options that validate() has passed: ends the process for any others.
   Client(ClientThread& thread, ClientOptions options, StateCallback onState = {});
   // Closes the connection without a word (the controller will call the worker LOST) and drops what
   // was not sent. For an orderly end: flush(), leave().
@@ -186,10 +212,10 @@ class Client {
   void admit(LocationHandle location, std::span<const ChunkHash> keys);
   void evict(LocationHandle location, std::span<const ChunkHash> keys);
 
-  // Waits until everything accepted before the call is committed by the controller; false if that
-  // did not come about in time (as long as a location is diverged, it does not: its full sync is
-  // waited for).
-  bool flush(uint32_t timeoutMs);
+  // Waits until everything accepted before the call is committed by the controller. Not done if
+  // that did not come about in time (as long as a location is diverged, it does not: its full sync
+  // is waited for), and at once where the client has stopped for good.
+  ClientOutcome flush(uint32_t timeoutMs);
 
   struct Peer {
     std::string instance;
@@ -204,16 +230,24 @@ class Client {
   void p2pLookup(std::vector<ChunkHash> hashes,
                  std::function<void(Result<std::vector<Peer>>)> callback);
 
-  // Deregisters: the controller forgets the worker, the client stops for good. False if it could
-  // not be done in time; the client has stopped all the same.
-  bool leave(uint32_t timeoutMs);
+  // Deregisters: the controller forgets the worker, the client stops for good. Not done if the
+  // controller could not be told in time; the client has stopped all the same.
+  ClientOutcome leave(uint32_t timeoutMs);
 
+  // Both at once, whatever the client's thread does.
   ClientState state() const;
+  // Why the state is what it is, as a sentence: what went wrong with the last attempt to connect,
+  // why the client stopped. Empty while nothing is wrong.
+  std::string lastError() const;
+  // These may wait for what the client's thread computes: some 10 ms at worst for each million
+  // keys.
   ClientCounters counters() const;
   std::vector<ClientLocationStatus> locations() const;
   uint64_t run() const;  // random id of this client's life
 
  private:
+  std::string whyNotFlushed() const;
+
   std::shared_ptr<ClientShared> shared_;
 };
 

@@ -51,10 +51,14 @@ struct ClientShared {
   // some 10 ms (the copy of a million keys), so admit and evict never take it.
   mutable std::mutex mutex;
   WorkerStateMachine machine;
-  ClientState state = ClientState::kConnecting;
   uint64_t connections = 0;
   uint64_t reconnects = 0;
   uint64_t heartbeats = 0;
+
+  // Never held while anything is computed.
+  mutable std::mutex stateMutex;
+  ClientState state = ClientState::kConnecting;
+  std::string stateReason;  // empty: nothing is wrong
 
   std::unique_ptr<Reporter> reporter;  // on the loop only
 

@@ -1,5 +1,6 @@
 #include "client/event_loop.h"
 
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -7,6 +8,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
+#include <optional>
+#include <system_error>
 #include <utility>
 
 #include "core/check.h"
@@ -18,22 +21,75 @@ uint64_t steadyNowMs() {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
 }
 
-ClientThread::ClientThread() : loop_(std::make_unique<Loop>()) {}
-ClientThread::~ClientThread() = default;
+namespace {
 
-ClientThread::Loop::Loop() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  HOLDFAST_CHECK(wake_ >= 0, "eventfd: %s", std::strerror(errno));
-  thread_ = std::thread([this] { serve(); });
+// KJ has the whole process ignore SIGPIPE, which is not a library's to decide. Here it is blocked
+// on the loop's thread instead, so that writing to a broken connection is an error and no more.
+kj::AsyncIoContext setupWithoutSignals() {
+  sigset_t pipe;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
+  // Two that begin at the same moment must not take each other's change for what was there before.
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  struct sigaction before {};
+  sigaction(SIGPIPE, nullptr, &before);
+  KJ_DEFER(sigaction(SIGPIPE, &before, nullptr));
+  return kj::setupAsyncIo();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ClientThread>> ClientThread::create() {
+  auto loop = std::make_unique<Loop>();
+  if (const std::string wrong = loop->start(); !wrong.empty()) {
+    return Error{ErrorCode::kUnavailable, wrong};
+  }
+  return std::unique_ptr<ClientThread>(new ClientThread(std::move(loop)));
+}
+
+ClientThread::ClientThread(std::unique_ptr<Loop> loop) : loop_(std::move(loop)) {}
+
+ClientThread::ClientThread() : loop_(std::make_unique<Loop>()) {
+  const std::string wrong = loop_->start();
+  HOLDFAST_CHECK(wrong.empty(), "%s", wrong.c_str());
+}
+
+ClientThread::~ClientThread() {
+  // The thread does not exist here, and what it had open is shared with the parent.
+  if (loop_->forked()) (void)loop_.release();
+}
+
+ClientThread::Loop::Loop() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+std::string ClientThread::Loop::start() {
+  const std::string what = "cannot start a client thread: ";
+  if (wake_ < 0) return what + std::strerror(errno);
+  std::promise<std::string> started;
+  std::future<std::string> wrong = started.get_future();
+  try {
+    thread_ = std::thread(&Loop::serve, this, std::move(started));
+  } catch (const std::system_error& error) {
+    return what + error.code().message();
+  }
+  const std::string why = wrong.get();
+  return why.empty() ? why : what + why;
 }
 
 ClientThread::Loop::~Loop() {
   HOLDFAST_CHECK(!isCurrentThread(), "a client thread cannot end itself");
-  post([this] { ending_ = true; });
-  thread_.join();
-  close(wake_);
+  HOLDFAST_CHECK(users == 0, "a ClientThread ends before %zu of its clients: destroy them first",
+                 users.load());
+  if (thread_.joinable()) {
+    post([this] { ending_ = true; });
+    thread_.join();
+  }
+  if (wake_ >= 0) close(wake_);
 }
 
 void ClientThread::Loop::post(std::function<void()> task) {
+  if (forked()) return;
   bool first = false;
   {
     const std::lock_guard lock(mutex_);
@@ -48,6 +104,7 @@ void ClientThread::Loop::post(std::function<void()> task) {
 
 void ClientThread::Loop::run(const std::function<void()>& task) {
   HOLDFAST_CHECK(!isCurrentThread(), "this call waits for the client thread, so not from there");
+  if (forked()) return;
   std::mutex mutex;
   std::condition_variable done;
   bool isDone = false;
@@ -62,11 +119,19 @@ void ClientThread::Loop::run(const std::function<void()>& task) {
   done.wait(lock, [&] { return isDone; });
 }
 
-void ClientThread::Loop::serve() {
-  kj::AsyncIoContext io = kj::setupAsyncIo();
+void ClientThread::Loop::serve(std::promise<std::string> started) {
+  std::optional<kj::AsyncIoContext> context;
+  try {
+    context.emplace(setupWithoutSignals());
+  } catch (const kj::Exception&) {
+    return started.set_value(
+        "no file descriptor for its event loop, raise the limit of open files");
+  }
+  kj::AsyncIoContext& io = *context;
   kj::UnixEventPort::FdObserver observer(io.unixEventPort, wake_,
                                          kj::UnixEventPort::FdObserver::OBSERVE_READ);
   io_ = &io;
+  started.set_value({});
   std::vector<std::function<void()>> tasks;
   while (!ending_) {
     // Edge-triggered, so asked for before looking.

@@ -8,11 +8,13 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include "client/client_thread.h"
+#include "client/fork_mark.h"
 
 namespace holdfast {
 
@@ -23,10 +25,19 @@ class ClientThread::Loop {
  public:
   Loop();
   ~Loop();
+  // Before anything else. What went wrong, empty if nothing.
+  std::string start();
 
-  // From any thread, never blocks: has `task` run on the loop, in order of posting.
+  // Whether this is a forked child's copy: nothing runs on it, and nothing may be destroyed that
+  // belongs to it.
+  bool forked() const { return mark_.forked(); }
+  // Clients count themselves, for it must outlive them.
+  std::atomic<size_t> users = 0;
+
+  // From any thread, never blocks: has `task` run on the loop, in order of posting. A forked copy
+  // drops it.
   void post(std::function<void()> task);
-  // From any other thread: has it run and waits until it did.
+  // From any other thread: has it run and waits until it did. A forked copy does not.
   void run(const std::function<void()>& task);
   bool isCurrentThread() const { return std::this_thread::get_id() == thread_.get_id(); }
 
@@ -35,8 +46,10 @@ class ClientThread::Loop {
   kj::Timer& timer() { return io_->provider->getTimer(); }
 
  private:
-  void serve();
+  // `started` gets what start() returns.
+  void serve(std::promise<std::string> started);
 
+  const ForkMark mark_;
   const int wake_;  // an eventfd: readable while tasks are waiting
   std::mutex mutex_;
   std::vector<std::function<void()>> tasks_;

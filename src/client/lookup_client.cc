@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "client/connector.h"
+#include "client/controller_address.h"
 #include "client/event_loop.h"
 #include "client/one_answer.h"
 #include "client/read_answers.h"
@@ -37,7 +38,8 @@ class LookupClient::Caller final : private Connector::User {
   };
 
   Caller(ClientThread::Loop& loop, const LookupClientOptions& options)
-      : loop_(loop),
+      : options_(options),
+        loop_(loop),
         connector_(loop,
                    {.controller = options.controller,
                     .token = options.token,
@@ -70,6 +72,7 @@ class LookupClient::Caller final : private Connector::User {
   kj::Promise<void> sweep();
   void failAll(const Error& error);
 
+  const LookupClientOptions& options_;
   ClientThread::Loop& loop_;
   Connector connector_;
   uint64_t nextId_ = 1;
@@ -84,6 +87,9 @@ kj::Promise<void> LookupClient::Caller::establish(Connector::Grants grants) {
   if (!grants.hasOrchestrator() && !grants.hasOperator()) {
     return failure("refused: this token grants neither look-ups nor operations");
   }
+  if (options_.onLog) {
+    options_.onLog(ClientLogLevel::kInfo, "connected to the controller at " + options_.controller);
+  }
   live_ = std::make_unique<Live>();
   if (grants.hasOrchestrator()) live_->capabilities.orchestrator = grants.getOrchestrator();
   if (grants.hasOperator()) live_->capabilities.operator_ = grants.getOperator();
@@ -94,6 +100,10 @@ kj::Promise<void> LookupClient::Caller::establish(Connector::Grants grants) {
 }
 
 void LookupClient::Caller::lost(const Error& error) {
+  if (options_.onLog && (live_ || error.message != lastError_.message)) {
+    options_.onLog(connector_.stopped() ? ClientLogLevel::kError : ClientLogLevel::kWarning,
+                   error.message + (connector_.stopped() ? "" : "; trying again"));
+  }
   live_ = nullptr;
   lastError_ = error;
   if (connector_.stopped()) failAll(error);
@@ -183,12 +193,36 @@ kj::Promise<LookupAnswer> ask(std::optional<schema::Orchestrator::Client>& orche
 
 template <typename T>
 Result<T> LookupClient::wait(AwaitedAnswer<T>& answer) {
-  HOLDFAST_CHECK(!loop_.isCurrentThread(), "this call waits for the client thread");
+  HOLDFAST_CHECK(loop_.forked() || !loop_.isCurrentThread(),
+                 "this call waits for the client thread");
   return answer.wait();
+}
+
+std::string LookupClientOptions::validate() const {
+  if (const auto wrong = invalidControllerAddress(controller)) return *wrong;
+  if (timeoutMs == 0) return "timeoutMs is 0, it must be at least 1";
+  if (backoffMinMs == 0 || backoffMinMs > backoffMaxMs) {
+    return "backoffMinMs is " + std::to_string(backoffMinMs) + ", it must be 1 to backoffMaxMs, " +
+           std::to_string(backoffMaxMs);
+  }
+  if (callsMax == 0) return "callsMax is 0, it must be at least 1";
+  return {};
+}
+
+Result<std::unique_ptr<LookupClient>> LookupClient::create(ClientThread& thread,
+                                                           LookupClientOptions options) {
+  if (std::string wrong = options.validate(); !wrong.empty()) {
+    return Error{ErrorCode::kInvalid, std::move(wrong)};
+  }
+  if (thread.loop().forked()) return Error{ErrorCode::kUnavailable, kForkedMessage};
+  return std::make_unique<LookupClient>(thread, std::move(options));
 }
 
 LookupClient::LookupClient(ClientThread& thread, LookupClientOptions options)
     : options_(std::move(options)), loop_(thread.loop()) {
+  const std::string wrong = options_.validate();
+  HOLDFAST_CHECK(wrong.empty(), "%s", wrong.c_str());
+  ++loop_.users;
   loop_.run([this] {
     caller_ = std::make_unique<Caller>(loop_, options_);
     caller_->start();
@@ -196,14 +230,20 @@ LookupClient::LookupClient(ClientThread& thread, LookupClientOptions options)
 }
 
 LookupClient::~LookupClient() {
+  if (loop_.forked()) {
+    // Kept for ever: destroying it would speak to the parent's controller.
+    (void)caller_.release();
+    return;
+  }
   // After whatever was posted before.
   loop_.run([this] { caller_ = nullptr; });
+  --loop_.users;
 }
 
 // A list over the limit would cost the connection, and with it everyone else's calls.
 bool LookupClient::tooLong(const char* what, size_t size, size_t max,
                            const Callback<LookupAnswer>& callback) {
-  if (size <= max) return false;
+  if (size <= max || loop_.forked()) return false;
   loop_.post([callback, message = "a look-up takes at most " + std::to_string(max) + " " + what +
                                   ", not " + std::to_string(size)] {
     callback(Error{ErrorCode::kInvalid, message});
@@ -213,6 +253,7 @@ bool LookupClient::tooLong(const char* what, size_t size, size_t max,
 
 template <typename T, typename Rpc>
 void LookupClient::call(Rpc rpc, Callback<T> callback) {
+  if (loop_.forked()) return callback(Error{ErrorCode::kUnavailable, kForkedMessage});
   std::atomic<size_t>& underWay = caller_->underWay;
   const bool tooMany = underWay.fetch_add(1) >= options_.callsMax;
   auto answer =

@@ -18,16 +18,22 @@ namespace holdfast {
 
 struct LookupClientOptions {
   std::string controller = "127.0.0.1:7440";  // "HOST:PORT" or "unix:PATH"
-  std::string token;                          // of the role orchestrator or operator
+  std::string token = {};                     // of the role orchestrator or operator
   uint32_t timeoutMs = 5'000;                 // of one call, waiting for a connection included
   uint32_t backoffMinMs = 20;                 // reconnection: doubles from min to max, jittered
   uint32_t backoffMaxMs = 1'000;
   size_t callsMax = 65'536;  // not yet answered; one more fails at once
+  // Told why the controller cannot be reached, once for each new reason, and that it is. May be
+  // null.
+  ClientLog onLog = {};
+
+  // What is wrong, as a sentence; empty if valid.
+  std::string validate() const;
 };
 
 struct LookupOptions {
-  std::string model;      // empty: the default one
-  bool withPins = false;  // say how much of each prefix is pinned, which takes longer
+  std::string model = {};  // empty: the default one
+  bool withPins = false;   // say how much of each prefix is pinned, which takes longer
 };
 
 // One instance's answer to a look-up.
@@ -135,7 +141,10 @@ class LookupClient {
   template <typename T>
   using Callback = std::function<void(Result<T>)>;
 
-  // Connects at once; `thread` must outlive it.
+  // Connects at once; `thread` must outlive it. An error where the options are not valid.
+  static Result<std::unique_ptr<LookupClient>> create(ClientThread& thread,
+                                                      LookupClientOptions options);
+  // For options that validate() has passed: ends the process for any others.
   LookupClient(ClientThread& thread, LookupClientOptions options);
   // Calls that are still under way end with an error, before it returns.
   ~LookupClient();
@@ -143,7 +152,8 @@ class LookupClient {
   LookupClient& operator=(const LookupClient&) = delete;
 
   // All may be called from any thread. The blocking forms must not be called on the client's
-  // thread. A callback is called once, on the client's thread, and must not block.
+  // thread. A callback is called once, on the client's thread, and must not block. After fork() the
+  // child's copy is dead: every call ends at once with an error, on the caller's thread.
   //
   // Errors: kInvalid and kRefused as the controller says (a token without the role is kRefused);
   // kUnavailable where there was no answer in time or too many calls are under way.

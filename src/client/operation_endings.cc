@@ -18,6 +18,7 @@ void OperationEndings::close() {
 }
 
 void OperationEndings::give(uint64_t number, OperationOutcome outcome) {
+  if (mark_.forked()) return;  // the parent's answer counts
   const std::lock_guard lock(mutex_);
   auto shared = shared_.lock();
   if (!shared) return;

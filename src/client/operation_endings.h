@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "client/client_thread.h"
+#include "client/fork_mark.h"
 #include "core/cache_operations.h"
 
 namespace holdfast {
@@ -21,6 +22,7 @@ class OperationEndings {
   void give(uint64_t number, OperationOutcome outcome);
 
  private:
+  const ForkMark mark_;
   std::mutex mutex_;
   std::weak_ptr<ClientShared> shared_;  // guarded by mutex_; while it is open its loop exists
 };

@@ -6,6 +6,7 @@
 #include "client/report_gate.h"
 #include "client/reporter_live.h"
 #include "client/wire.h"
+#include "core/ids.h"
 
 namespace holdfast {
 namespace {
@@ -88,11 +89,19 @@ kj::Promise<void> Reporter::registerNow() {
   live.owner = std::make_shared<Reporter*>(this);
   auto request = live.gateway.registerRequest();
   uint64_t attempt = 0;
+  uint64_t losses = 0;
   {
     const std::lock_guard lock(shared_.mutex);
+    losses = shared_.machine.counters().losses;
     const auto registration = shared_.machine.beginRegistration();
     attempt = registration.attempt;
     writeRegistration(shared_.options, registration, request.initInfo());
+  }
+  if (losses > lossesTold_) {
+    lossesTold_ = losses;
+    tell(ClientLogLevel::kWarning,
+         "more operations came than can wait for the controller: it will take what the caches hold "
+         "by a full sync");
   }
   request.setWorker(capability(live.owner));
   return shared_.loop.timer().timeoutAfter(shared_.options.callTimeoutMs * kj::MILLISECONDS,
@@ -329,12 +338,39 @@ void Reporter::stopForGood(ClientState state, const std::string& reason) {
 
 void Reporter::setState(ClientState state, const std::string& reason) {
   {
-    const std::lock_guard lock(shared_.mutex);
-    if (shared_.state == state && stateReason_ == reason) return;
+    const std::lock_guard lock(shared_.stateMutex);
+    if (shared_.state == state && shared_.stateReason == reason) return;
     shared_.state = state;
-    stateReason_ = reason;
+    shared_.stateReason = reason;
+  }
+  const std::string& controller = shared_.options.controller;
+  switch (state) {
+    case ClientState::kConnecting:
+      tell(ClientLogLevel::kWarning, reason + "; trying again");
+      break;
+    case ClientState::kRegistered:
+      tell(ClientLogLevel::kInfo, "registered at the controller at " + controller);
+      break;
+    case ClientState::kPaused:
+      tell(ClientLogLevel::kInfo, "the controller holds reports back: " + reason);
+      break;
+    case ClientState::kSuperseded:
+    case ClientState::kRefused:
+      tell(ClientLogLevel::kError, "stopped for good: " + reason);
+      break;
+    case ClientState::kLeft:
+    case ClientState::kForked:
+      tell(ClientLogLevel::kInfo, "stopped for good: the worker has left");
+      break;
   }
   if (shared_.onState) shared_.onState(state, reason);
+}
+
+void Reporter::tell(ClientLogLevel level, const std::string& line) {
+  if (!shared_.options.onLog) return;
+  shared_.options.onLog(level, "instance " + quotedForPeople(shared_.options.instance) +
+                                   " worker " + std::to_string(shared_.options.worker) + ": " +
+                                   line);
 }
 
 }  // namespace holdfast

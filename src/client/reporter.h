@@ -86,13 +86,14 @@ class Reporter final : private Connector::User, private FullSyncSender::User {
   void sessionFailed(const Error& error) override;
   void stopForGood(ClientState state, const std::string& reason);
   void setState(ClientState state, const std::string& reason);
+  void tell(ClientLogLevel level, const std::string& line);
 
   ClientShared& shared_;
   Connector connector_;
   OperationLedger operations_;
   std::unique_ptr<Live> live_;  // what lives as long as a connection
   WorkerStateMachine::OutgoingReport report_;
-  std::string stateReason_;
+  uint64_t lossesTold_ = 0;
   uint32_t heartbeatIntervalMs_ = 0;
   uint32_t heartbeatTimeoutMs_ = 0;
   std::vector<Flush> flushes_;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "client/client_thread.h"
+#include "client/controller_address.h"
 #include "client/lookup_client.h"
 #include "command_line/output_end.h"
 #include "fleet/fleet.h"
@@ -190,6 +191,10 @@ int run(const Options& options) {
     return kExitUsage;
   }
 
+  if (const auto wrong = invalidControllerAddress(options.controller)) {
+    std::fprintf(stderr, "holdfast-fleet: --controller: %s\n", wrong->c_str());
+    return kExitUsage;
+  }
   std::signal(SIGINT, onSignal);
   std::signal(SIGTERM, onSignal);
   Fleet fleet(options);
