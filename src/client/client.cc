@@ -155,6 +155,9 @@ Client::~Client() {
   }
   shared_->operationEndings->close();
   shared_->loop.run([this] { shared_->reporter = nullptr; });
+  // Or the loop would go on taking over what is of no use any more.
+  shared_->stopped = true;
+  shared_->inbox.clear();
   --shared_->loop.users;
 }
 
@@ -176,8 +179,10 @@ void lookAtInbox(const std::shared_ptr<ClientShared>& shared) {
       shared->inbox.drainTo(shared->machine, ClientShared::kPiece);
     }
     // Posted, so that others on the loop have their turn.
-    if (shared->inbox.waiting().operations >= Inbox::kCrowded && !shared->wakePosted.exchange(true))
+    const bool stillCrowded = shared->inbox.waiting().operations >= Inbox::kCrowded;
+    if (stillCrowded && !shared->wakePosted.exchange(true)) {
       shared->loop.post([shared] { lookAtInbox(shared); });
+    }
   }
   if (shared->reporter) shared->reporter->wake();
 }
@@ -216,7 +221,7 @@ ClientOutcome Client::flush(uint32_t timeoutMs) {
     shared->reporter->flush(position, verdict);
   });
   if (verdict->wait(timeoutMs)) return {.done = true};
-  std::string why = whyNotFlushed();
+  std::string why = whyNotDone();
   shared_->loop.post([shared = shared_, verdict] {
     if (shared->reporter) shared->reporter->cancelFlush(verdict);
   });
@@ -226,12 +231,13 @@ ClientOutcome Client::flush(uint32_t timeoutMs) {
   return {.why = std::move(why)};
 }
 
-std::string Client::whyNotFlushed() const {
+std::string Client::whyNotDone() const {
   const ClientState now = state();
   if (const std::string error = lastError(); !error.empty()) return error;
   const std::string& controller = shared_->options.controller;
-  if (now == ClientState::kConnecting)
+  if (now == ClientState::kConnecting) {
     return "the controller at " + controller + " has not answered";
+  }
   if (shared_->stopped) return "the client has " + std::string(clientStateName(now));
   for (const ClientLocationStatus& location : locations()) {
     if (location.decided && location.decision != DecisionKind::kInSync) {
@@ -277,7 +283,7 @@ ClientOutcome Client::leave(uint32_t timeoutMs) {
     shared->reporter->leave(verdict);
   });
   if (verdict->wait(timeoutMs)) return {.done = true};
-  std::string why = whyNotFlushed();
+  std::string why = whyNotDone();
   shared_->loop.run([this] { shared_->reporter->abandonLeave(); });
   return {.why = "the controller could not be told: " + why};
 }

@@ -167,8 +167,8 @@ struct ClientLocationStatus {
   DecisionKind decision = DecisionKind::kInSync;
   Reason reason = Reason::kNone;
   uint64_t syncId = 0;  // of the full sync under way; 0: none
-  std::string syncRefusal =
-      {};  // why the controller refused the last start of one; empty: it did not
+  // Why the controller refused the last start of one; empty: it did not.
+  std::string syncRefusal = {};
 };
 
 // How a call that waits has ended. Converts to whether it was done.
@@ -246,7 +246,8 @@ class Client {
   uint64_t run() const;  // random id of this client's life
 
  private:
-  std::string whyNotFlushed() const;
+  // For a call that waits.
+  std::string whyNotDone() const;
 
   std::shared_ptr<ClientShared> shared_;
 };

@@ -103,8 +103,8 @@ void ClientThread::Loop::post(std::function<void()> task) {
 }
 
 void ClientThread::Loop::run(const std::function<void()>& task) {
-  HOLDFAST_CHECK(!isCurrentThread(), "this call waits for the client thread, so not from there");
   if (forked()) return;
+  HOLDFAST_CHECK(!isCurrentThread(), "this call waits for the client thread, so not from there");
   std::mutex mutex;
   std::condition_variable done;
   bool isDone = false;

@@ -132,4 +132,7 @@ grep -q 'until it was switched off' "$work/out-11" || fail "the log has no end"
 "$replay" "$work/clean-captures" --step --message register --instance fleet-0 </dev/null >"$work/out-10" 2>&1 ||
   fail "exit code $? of stepping"
 grep -q 'chunks, digest' "$work/out-10" || fail "stepping shows no state"
+"$replay" "$work/clean-captures" --into rpc:127.0.0.1:1 >"$work/out-13" 2>&1
+[[ $? == 3 ]] || fail "a controller that is not there must have exit code 3"
+grep -q 'cannot reach the controller at 127.0.0.1:1: connection refused' "$work/out-13" || fail "why there is none"
 echo "passed"
