@@ -65,7 +65,11 @@ TEST_F(Commands, WorkersShowsLocations) {
   const Ran some = on("workers", "--instance b --json");
   EXPECT_THAT(some.out, HasSubstr("\"instanceId\": \"b\""));
   EXPECT_THAT(some.out, Not(HasSubstr("\"instanceId\": \"a\"")));
-  EXPECT_EQ(on("workers", "--instance c").code, 1);
+  for (const char* command : {"workers", "keys"}) {
+    const Ran none = on(command, "--instance c");
+    EXPECT_EQ(none.code, 1);
+    EXPECT_THAT(none.out, HasSubstr("nothing in the store has these names"));
+  }
 }
 
 TEST_F(Commands, KeysAreAscendingAndFiltered) {

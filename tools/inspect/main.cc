@@ -237,7 +237,13 @@ int run(int argc, const char* const* argv) {
       const auto other = open(a.other);
       return other ? showDifferences(*store, *other, output) : kUnreadable;
     };
-    return written(answer());
+    const ExitCode code = answer();
+    if (code == kFound && (workers->parsed() || keys->parsed())) {
+      std::cerr
+          << "holdfast-inspect: nothing in the store has these names; holdfast-inspect workers "
+          << a.dir << " shows what it has\n";
+    }
+    return written(code);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() != 0) {
       std::cerr << usageText(app, e);

@@ -22,9 +22,9 @@ int main(int argc, char** argv) {
   } catch (const reach::Unreachable& e) {
     std::cerr << "holdfast-replay: " << e.what() << '\n';
     return replay::kUnreadable;
-  } catch (const kj::Exception& e) {
-    std::cerr << "holdfast-replay: the log cannot be replayed: " << e.getDescription().cStr()
-              << '\n';
+  } catch (const kj::Exception&) {
+    std::cerr << "holdfast-replay: the log has an entry that this program does not understand; it "
+                 "is damaged, or written by a newer version\n";
     return replay::kUnreadable;
   }
 }
