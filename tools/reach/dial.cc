@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -106,7 +107,8 @@ Result<kj::AutoCloseFd> connectTo(const sockaddr* address, socklen_t size,
     if (errno != EINPROGRESS) return cannot(reasonOf(errno, isUnix));
     pollfd writable{.fd = fd.get(), .events = POLLOUT, .revents = 0};
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-    const int timeout = static_cast<int>(std::max<int64_t>(left.count(), 0));
+    const auto timeout =
+        static_cast<int>(std::clamp<int64_t>(left.count(), 0, std::numeric_limits<int>::max()));
     int error = ETIMEDOUT;
     socklen_t length = sizeof(error);
     if (poll(&writable, 1, timeout) == 1) {
