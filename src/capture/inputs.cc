@@ -164,14 +164,15 @@ void Inputs::replayRefused(SessionId session, std::string_view location, uint64_
   });
 }
 
-Result<std::span<const PeerMatch>> Inputs::p2pLookup(SessionId session,
-                                                     std::span<const ChunkHash> hashes) {
+Result<std::span<const PeerMatch>> Inputs::peersFound(SessionId session, PromptLookup& lookup) {
   environment_.begin();
-  const auto found = registry_.kv().batchedP2pLookup(session, hashes);
+  const auto error = registry_.kv().lookedUpPeers(session);
   record(session, [&](Entry entry) {
+    const auto hashes = lookup.hashes();
     copyNumbers<uint64_t>(hashes, entry.initP2pLookup().initHashes(sizeOf(hashes.size())));
   });
-  return found;
+  if (error) return *error;
+  return lookup.peers();
 }
 
 Result<Ticket> Inputs::deregister(SessionId session) {
@@ -205,21 +206,24 @@ void Inputs::sessionFailed(SessionId session, const std::string& why) {
 
 // --- of routers and operators ---
 
-Result<std::span<const LookupMatch>> Inputs::lookup(std::string_view model,
-                                                    std::span<const ChunkHash> hashes,
-                                                    std::span<const uint32_t> tokens,
-                                                    bool withPins) {
+bool Inputs::advance(PromptLookup& lookup) {
   environment_.begin();
-  const auto found = registry_.kv().lookup(model, hashes, withPins);
+  return lookup.advance();
+}
+
+std::span<const LookupMatch> Inputs::found(PromptLookup& lookup, std::span<const uint32_t> tokens) {
+  environment_.begin();
+  registry_.kv().lookedUp();
   record(kNoSession, [&](Entry entry) {
+    const auto hashes = lookup.hashes();
     auto message = entry.initLookup();
-    message.setModel(textOf(model));
-    message.setWithPins(withPins);
+    message.setModel(textOf(lookup.model()));
+    message.setWithPins(lookup.withPins());
     copyNumbers<uint64_t>(hashes, message.initHashes(sizeOf(hashes.size())));
     if (tokens.empty() || recorder_->redacts()) return;
     copyNumbers<uint32_t>(tokens, message.initTokens(sizeOf(tokens.size())));
   });
-  return found;
+  return lookup.matches();
 }
 
 Result<const Event*> Inputs::start(OperationRequest request) {

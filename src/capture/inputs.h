@@ -71,8 +71,9 @@ class Inputs final : public StoreListener {
   Result<FullSyncStatus> fullSyncStatus(SessionId session, std::string_view location,
                                         uint64_t incarnation, uint64_t syncId);
   void replayRefused(SessionId session, std::string_view location, uint64_t incarnation);
-  Result<std::span<const PeerMatch>> p2pLookup(SessionId session,
-                                               std::span<const ChunkHash> hashes);
+  // A look-up of the session's worker for peers, of newLookup() and over: it is in the log as of
+  // now. An error if the session is not in force any more.
+  Result<std::span<const PeerMatch>> peersFound(SessionId session, PromptLookup& lookup);
   Result<Ticket> deregister(SessionId session);
   void answered(SessionId session, uint64_t number, const OperationOutcome& outcome);
   void connectionClosed(SessionId session);
@@ -80,10 +81,15 @@ class Inputs final : public StoreListener {
 
   // --- Of routers and operators ---
 
-  // `tokens`: that the hashes are of; empty where they were not given.
-  Result<std::span<const LookupMatch>> lookup(std::string_view model,
-                                              std::span<const ChunkHash> hashes,
-                                              std::span<const uint32_t> tokens, bool withPins);
+  // Look-ups only read core, piece by piece; an input is their end. A replay makes all of them
+  // there, so what it finds for one that took several turns may be a little newer than the answer
+  // was.
+  PromptLookup newLookup() const { return registry_.kv().newLookup(); }
+  // A piece as long as a turn may take. True when the look-up is over.
+  bool advance(PromptLookup& lookup);
+  // The answer of one that is over. `tokens`: that the hashes are of; empty where they were not
+  // given.
+  std::span<const LookupMatch> found(PromptLookup& lookup, std::span<const uint32_t> tokens);
   Result<const Event*> start(OperationRequest request);
   Result<uint32_t> forceSync(std::string_view instance, uint32_t worker, std::string_view location);
   Result<Ticket> forget(std::string_view instance, uint32_t worker);

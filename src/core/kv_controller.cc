@@ -1,6 +1,7 @@
 #include "core/kv_controller.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -31,12 +32,6 @@ std::optional<std::string> invalidReport(const Report& report) {
   return std::nullopt;
 }
 
-std::optional<std::string> invalidHashes(std::span<const ChunkHash> hashes) {
-  if (hashes.size() <= kHashesPerLookupMax) return std::nullopt;
-  return "a look-up has at most " + std::to_string(kHashesPerLookupMax) + " hashes, not " +
-         std::to_string(hashes.size());
-}
-
 }  // namespace
 
 KvController::KvController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store,
@@ -51,7 +46,7 @@ KvController::KvController(RegistryTree& tree, ChunkIndex& index, RegistryStore&
       fullSyncs_(fullSyncs),
       pins_(pins),
       foldFloor_(foldFloorOperations),
-      matcher_(index, tree.directory()) {
+      lookup_(newLookup()) {
   fullSyncs_.onSwitch([this](Location& location) { queueFold(location); });
 }
 
@@ -368,53 +363,28 @@ void KvController::commitFold(Location& location, const FoldResult& result) {
 Result<std::span<const LookupMatch>> KvController::lookup(std::string_view model,
                                                           std::span<const ChunkHash> hashes,
                                                           bool withPins) {
-  if (auto bad = invalidHashes(hashes)) return Error{ErrorCode::kInvalid, *bad};
-  if (auto bad = invalidText("model", model, kModelBytesMax)) {
-    return Error{ErrorCode::kInvalid, *bad};
-  }
-  ++tree_.counters().lookups;
-  matcher_.match(tree_.salt(model), hashes, instanceMatches_);
-  lookupMatches_.resize(instanceMatches_.size());
-  for (size_t i = 0; i < instanceMatches_.size(); ++i) {
-    const InstanceMatch& from = instanceMatches_[i];
-    LookupMatch& to = lookupMatches_[i];
-    const Instance& instance = *tree_.instanceBySlot(from.instance);
-    to.instance = instance.record.instance;
-    to.location = tree_.locationNames().name(from.location);
-    to.chunks = from.chunks;
-    to.allRanksChunks = from.allRanks;
-    to.unconfirmed = from.unconfirmed;
-    to.pinnedChunks =
-        withPins ? pins_.pinnedPrefix(*instance.workers.at(from.rank), hashes.first(from.chunks))
-                 : 0;
-    to.hits.clear();
-    for (const LocationHits& hit : from.hits) {
-      to.hits.emplace_back(tree_.locationNames().name(hit.location), hit.chunks);
-    }
-  }
-  return std::span<const LookupMatch>(lookupMatches_);
+  if (auto error = lookup_.begin(model, hashes, withPins)) return *error;
+  lookup_.advance(std::numeric_limits<size_t>::max());
+  lookedUp();
+  return lookup_.matches();
 }
 
 Result<std::span<const PeerMatch>> KvController::batchedP2pLookup(
     SessionId session, std::span<const ChunkHash> hashes) {
-  if (auto bad = invalidHashes(hashes)) return Error{ErrorCode::kInvalid, *bad};
-  Worker* worker = heard(session);
-  if (worker == nullptr) return tree_.sessionNotInForce(session);
+  if (auto error = lookup_.beginPeers(session, hashes)) return *error;
+  lookup_.advance(std::numeric_limits<size_t>::max());
+  if (auto error = lookedUpPeers(session)) return *error;
+  return lookup_.peers();
+}
+
+void KvController::lookedUp() {
+  ++tree_.counters().lookups;
+}
+
+std::optional<Error> KvController::lookedUpPeers(SessionId session) {
+  if (heard(session) == nullptr) return tree_.sessionNotInForce(session);
   ++tree_.counters().p2pLookups;
-  matcher_.matchPeers(worker->modelSalt, hashes, worker->instance->slot, worker->record.worker,
-                      instanceMatches_);
-  peerMatches_.clear();
-  for (const InstanceMatch& match : instanceMatches_) {
-    const Instance& instance = *tree_.instanceBySlot(match.instance);
-    const WorkerRecord& peer = instance.workers.at(match.rank)->record;
-    if (peer.peerUrl.empty()) continue;
-    // The same rank of another world size has another part of each chunk.
-    const uint32_t ours = worker->record.worldSize;
-    if (ours != 0 && peer.worldSize != 0 && peer.worldSize != ours) continue;
-    peerMatches_.push_back({instance.record.instance, tree_.locationNames().name(match.location),
-                            match.chunks, peer.peerUrl});
-  }
-  return std::span<const PeerMatch>(peerMatches_);
+  return std::nullopt;
 }
 
 }  // namespace holdfast

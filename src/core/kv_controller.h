@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -12,7 +13,7 @@
 #include "core/full_sync_controller.h"
 #include "core/messages.h"
 #include "core/pins.h"
-#include "core/prefix_match.h"
+#include "core/prompt_lookup.h"
 #include "core/registry_tree.h"
 #include "core/repair_controller.h"
 #include "core/result.h"
@@ -50,6 +51,13 @@ class KvController {
   Result<std::span<const PeerMatch>> batchedP2pLookup(SessionId session,
                                                       std::span<const ChunkHash> hashes);
 
+  // Both without a bound on the work of a turn: what asks in pieces has a look-up of its own, and
+  // says when it is over, with what that leaves: it is counted, and the worker of the session was
+  // heard of. An error if its session is not in force any more.
+  PromptLookup newLookup() const { return {tree_, index_, pins_}; }
+  void lookedUp();
+  std::optional<Error> lookedUpPeers(SessionId session);
+
   // One bounded piece of what waits: reports that were held back by a gap, and full syncs. False
   // when nothing is left.
   bool work();
@@ -86,10 +94,7 @@ class KvController {
   FullSyncController& fullSyncs_;
   Pins& pins_;
   const uint64_t foldFloor_;
-  PrefixMatcher matcher_;
-  std::vector<InstanceMatch> instanceMatches_;
-  std::vector<LookupMatch> lookupMatches_;
-  std::vector<PeerMatch> peerMatches_;
+  PromptLookup lookup_;
 
   static constexpr size_t kFoldsAtOnce = 2;
   struct Fold {

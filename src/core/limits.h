@@ -38,6 +38,8 @@ inline constexpr uint64_t kHeldOperationsMax = 1u << 20;
 inline constexpr uint64_t kHeldBytesMax = uint64_t{256} << 20;
 inline constexpr size_t kHashesPerLookupMax = 65536;
 inline constexpr size_t kTokensPerLookupMax = 4194304;
+// Messages of all calls that take several turns of the loop and are not over.
+inline constexpr size_t kLongCallBytesMax = size_t{256} << 20;
 inline constexpr size_t kMessageBytesMax = size_t{64} << 20;
 inline constexpr size_t kConnectionsMaxDefault = 20000;
 inline constexpr size_t kStoreQueueBytesMax = size_t{64} << 20;

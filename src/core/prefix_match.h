@@ -36,6 +36,17 @@ class HolderDirectory {
     return instance < worldSizes_.size() ? worldSizes_[instance] : 0;
   }
 
+  // The instance is gone; its slot may be given to another one.
+  void retireInstance(uint32_t instance);
+  // Counts the instances that had this slot before.
+  uint32_t instanceUse(uint32_t instance) const {
+    return instance < instanceUses_.size() ? instanceUses_[instance] : 0;
+  }
+
+  // Whether the rank has a visible holder.
+  bool isVisible(uint32_t instance, uint32_t rank) const {
+    return slotOfRank_.contains(rankKey(instance, rank));
+  }
   // Dense number of a (instance, rank) that has a visible holder; kInvisible for other holders.
   static constexpr uint32_t kInvisible = ~0u;
   uint32_t rankSlot(HolderId holder) const {
@@ -44,16 +55,20 @@ class HolderDirectory {
   size_t rankSlots() const { return holdersOfRank_.size(); }
 
  private:
+  static uint64_t rankKey(uint32_t instance, uint32_t rank) {
+    return uint64_t{instance} << 32 | rank;
+  }
   uint32_t takeRankSlot(const HolderInfo& info);
   void dropRankSlot(uint32_t slot, const HolderInfo& info);
 
   static const HolderInfo kNobody;
   std::vector<HolderInfo> infos_;
-  std::vector<uint32_t> worldSizes_;
+  std::vector<uint32_t> worldSizes_;     // by instance slot
+  std::vector<uint32_t> instanceUses_;   // by instance slot
   std::vector<uint32_t> rankSlots_;      // by holder
   std::vector<uint32_t> holdersOfRank_;  // by rank slot: its visible holders
   std::vector<uint32_t> freeRankSlots_;
-  std::unordered_map<uint64_t, uint32_t> slotOfRank_;  // instance << 32 | rank
+  std::unordered_map<uint64_t, uint32_t> slotOfRank_;  // by rankKey()
 };
 
 struct LocationHits {
@@ -87,6 +102,18 @@ class PrefixMatcher {
   void matchPeers(uint64_t salt, std::span<const ChunkHash> keys, uint32_t asker, uint32_t rank,
                   std::vector<InstanceMatch>& out);
 
+  // Both in pieces, so that other things are done between them. `keys` stay valid until finish().
+  // Index and directory may change between the pieces: who holds a key is as of its piece, and a
+  // rank that is gone at the end is not in the answer.
+  void begin(uint64_t salt, std::span<const ChunkHash> keys);
+  void beginPeers(uint64_t salt, std::span<const ChunkHash> keys, uint32_t asker, uint32_t rank);
+  // A piece of about this much work: a holder that is looked at is 1, about 10 ns; a key is
+  // kWorkOfKey. True when nothing is left to do.
+  bool advance(size_t workMax);
+  static constexpr size_t kWorkOfKey = 2;
+  // Once advance() returned true, with no change in between. `out` is replaced.
+  void finish(std::vector<InstanceMatch>& out);
+
  private:
   // One rank with the first chunk, and how far it goes.
   struct Candidate {
@@ -94,9 +121,11 @@ class PrefixMatcher {
     uint32_t rank;
     uint32_t chunks;
     uint32_t firstHolder;  // index + 1 in touched_: what it holds where, in reverse order
+    uint32_t instanceUse;
     bool unconfirmed;
   };
   struct Touched {
+    uint32_t candidate;
     uint32_t chunks;
     uint16_t location;
     HolderId holder;
@@ -114,15 +143,22 @@ class PrefixMatcher {
     uint32_t value = 0;
   };
 
-  void walk(uint64_t salt, std::span<const ChunkHash> keys, const Filter& filter);
+  void begin(uint64_t salt, std::span<const ChunkHash> keys, const Filter& filter);
   // The chunks [begin, end) all have this set. How many candidates go on to `end`.
-  size_t extend(SetId set, uint32_t begin, uint32_t end, const Filter& filter);
-  void collect(const Filter& filter, std::vector<InstanceMatch>& out);
+  size_t extend(SetId set, uint32_t begin, uint32_t end, size_t& work);
+  bool isStillThere(const Candidate& candidate) const;
   void describe(const Candidate& best, InstanceMatch& match) const;
   void nextStamp();
 
   const ChunkIndex& index_;
   const HolderDirectory& directory_;
+  // The look-up under way.
+  uint64_t salt_ = 0;
+  std::span<const ChunkHash> keys_;
+  Filter filter_;
+  size_t next_ = 0;        // of keys_
+  size_t step_ = 0;        // keys to be found at once
+  bool inPieces_ = false;  // something may have changed since it began
   // Scratch, kept between look-ups.
   uint32_t stamp_ = 0;
   std::vector<SetId> sets_;

@@ -202,6 +202,7 @@ void RegistryTree::removeWorker(Worker& worker) {
     return;
   }
   instancesBySlot_[instance.slot] = nullptr;
+  directory_.retireInstance(instance.slot);
   freeInstanceSlots_.push_back(instance.slot);
   const std::string name = instance.record.instance;
   instances_.erase(name);

@@ -19,7 +19,7 @@ class BootstrapService final : public schema::Bootstrap::Server {
   kj::Promise<void> authenticate(AuthenticateContext context) override {
     auto granted = context.getResults();
     granted.setWorker(kj::heap<WorkerGatewayService>(services_, connection_));
-    granted.setOrchestrator(kj::heap<OrchestratorService>(services_));
+    granted.setOrchestrator(kj::heap<OrchestratorService>(services_, connection_));
     granted.setOperator(kj::heap<OperatorService>(services_));
     return kj::READY_NOW;
   }

@@ -50,7 +50,11 @@ kj::Promise<size_t> BufferedStream::tryRead(void* buffer, size_t minBytes, size_
 
 kj::Promise<size_t> BufferedStream::readOn(Wanted wanted, bool myTurn) {
   while (wanted.had < wanted.minBytes && !ended_) {
+    const size_t before = wanted.had;
     if (!receive(wanted)) return readWhenReported(wanted);
+    if (wanted.had - before < kDirectBytesMax || wanted.had >= wanted.minBytes) continue;
+    budget_.spent(wanted.had - before);
+    return budget_.ready().then([this, wanted]() { return readOn(wanted, true); });
   }
   if (!budgeted_) return wanted.had;
   // What is here already has its price too: it is the work behind it that others wait for.
@@ -72,7 +76,7 @@ bool BufferedStream::receive(Wanted& wanted) {
   // A large piece is worth its own call, without the detour.
   const bool direct = wanted.minBytes - wanted.had >= kReadBytes / 2;
   kj::byte* to = direct ? wanted.to + wanted.had : in_.begin();
-  const size_t room = direct ? wanted.maxBytes - wanted.had : in_.size();
+  const size_t room = direct ? std::min(wanted.maxBytes - wanted.had, kDirectBytesMax) : in_.size();
   const kj::TimePoint asked = now();
   ssize_t got = 0;
   do {

@@ -52,6 +52,8 @@ class BufferedStream final : public kj::AsyncIoStream {
   static constexpr size_t kPacketBytes = 16 << 10;
   // Writes wait while more is waiting to be sent.
   static constexpr size_t kWaitingBytesMax = 1 << 20;
+  // What is read at once of a large message: the rest takes turns with others, whoever sends it.
+  static constexpr size_t kDirectBytesMax = 256 << 10;
   // Of the budget, for each read beside its bytes.
   static constexpr size_t kPriceOfRead = 512;
   // While what was read is worked on, what has come since is looked for so often.

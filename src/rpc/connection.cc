@@ -99,7 +99,7 @@ class Connection::Messages final : public capnp::MessageStream {
 Connection::Connection(Services& services, kj::UnixEventPort& port, AcceptedSocket socket,
                        std::string peer)
     : services_(services),
-      handle_(std::make_shared<ConnectionHandle>(ConnectionHandle{this})),
+      handle_(std::make_shared<ConnectionHandle>(this, services.longCallBytes)),
       peer_(std::move(peer)),
       newestSessionAtOpening_(services.registry.tree().newestSession()),
       heardMs_(services.registry.nowMs()),
@@ -109,6 +109,8 @@ Connection::Connection(Services& services, kj::UnixEventPort& port, AcceptedSock
       messages_(kj::heap<Messages>(stream_, lookupTimer_)),
       network_(*messages_, capnp::rpc::twoparty::Side::SERVER, readerOptions()),
       rpc_(capnp::makeRpcServer(network_, newBootstrap(services, handle_))) {
+  // Nothing more is read while calls with as many bytes are unanswered.
+  rpc_.setFlowLimit(kMessageBytesMax / sizeof(capnp::word));
   auto paf = kj::newPromiseAndFulfiller<void>();
   stream_.onSending([this]() { lookupTimer_.sending(kj::systemPreciseMonotonicClock().now()); });
   end_ = kj::mv(paf.fulfiller);

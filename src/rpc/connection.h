@@ -11,6 +11,7 @@
 #include "core/messages.h"
 #include "rpc/acceptor.h"
 #include "rpc/buffered_stream.h"
+#include "rpc/call_queue.h"
 #include "rpc/lookup_timer.h"
 #include "rpc/services.h"
 #include "schema/controller.capnp.h"
@@ -26,7 +27,12 @@ class Connection;
 // Calls go on after their connection has ended, as Cap'n Proto cancels none by itself. What they
 // know of the connection is this: null when it is gone.
 struct ConnectionHandle {
-  Connection* connection = nullptr;
+  ConnectionHandle(Connection* its, size_t& longCallBytes)
+      : connection(its), lookups(longCallBytes), operations(longCallBytes) {}
+
+  Connection* connection;
+  CallQueue lookups;     // those that take several turns of the loop
+  CallQueue operations;  // until they have begun
 };
 
 class Connection {

@@ -45,28 +45,66 @@ kj::Promise<void> OrchestratorService::answerWhenSettled(Context context, const 
       });
 }
 
-std::optional<Error> OrchestratorService::select(schema::ChunkSelection::Reader selection,
-                                                 OperationRequest& request) {
-  request.allChunks = selection.isAll();
-  request.model = stringOf(selection.getModel());
-  if (selection.isHashes()) {
-    const auto hashes = numbersOf<uint64_t>(selection.getHashes(), hashes_);
-    request.chunks.assign(hashes.begin(), hashes.end());
-  } else if (selection.isTokens()) {
-    const auto prompt = promptOf(selection.getTokens());
-    if (!prompt.ok()) return prompt.error();
-    request.chunks.assign(prompt.value().hashes.begin(), prompt.value().hashes.end());
-  }
-  return std::nullopt;
-}
-
 template <typename Context>
 kj::Promise<void> OrchestratorService::operate(Context context, OperationRequest request,
                                                bool noWait) {
   context.releaseParams();
-  return services_.budget.ready(kStartCostBytes)
-      .then([this, context, noWait, request = kj::mv(request)]() mutable {
-        return begin(context, kj::mv(request), noWait);
+  return handle_->operations.enter(0).then([this, context, noWait, request = kj::mv(request)](
+                                               kj::Own<CallQueue::Turn>&& turn) mutable {
+    return services_.budget.ready(kStartCostBytes)
+        .then([this, context, noWait, request = kj::mv(request), turn = kj::mv(turn)]() mutable {
+          return begin(context, kj::mv(request), noWait);
+        });
+  });
+}
+
+template <typename Context>
+kj::Promise<void> OrchestratorService::operateOn(schema::ChunkSelection::Reader chunks,
+                                                 Context context, OperationRequest request,
+                                                 bool noWait) {
+  request.allChunks = chunks.isAll();
+  request.model = stringOf(chunks.getModel());
+  if (chunks.isHashes()) {
+    const auto list = chunks.getHashes();
+    if (list.size() > kHashesPerLookupMax) {
+      return wireError({ErrorCode::kInvalid, "an operation on " + std::to_string(list.size()) +
+                                                 " chunks, at most " +
+                                                 std::to_string(kHashesPerLookupMax) +
+                                                 " are allowed; cut it into several"});
+    }
+    const auto hashes = numbersOf<uint64_t>(list, hashes_);
+    request.chunks.assign(hashes.begin(), hashes.end());
+  } else if (chunks.isTokens()) {
+    const Tokens tokens = chunks.getTokens();
+    if (auto error = tooMany(tokens)) return wireError(*error);
+    if (isLong(tokens)) return operateOnTokens(tokens, context, kj::mv(request), noWait);
+    const Prompt prompt = promptOf(tokens);
+    request.chunks.assign(prompt.hashes.begin(), prompt.hashes.end());
+  }
+  return operate(context, kj::mv(request), noWait);
+}
+
+// Hashed in its turn, so that none that came later over this connection overtakes it.
+template <typename Context>
+kj::Promise<void> OrchestratorService::operateOnTokens(Tokens list, Context context,
+                                                       OperationRequest request, bool noWait) {
+  struct Hashing {
+    OperationRequest request;
+    kj::Own<CallQueue::Turn> turn;
+    std::vector<uint32_t> scratch = {};
+  };
+  return handle_->operations.enter(list.size() * sizeof(uint32_t))
+      .then([this, list, context, noWait,
+             request = kj::mv(request)](kj::Own<CallQueue::Turn>&& turn) mutable {
+        auto hashing = kj::heap<Hashing>(kj::mv(request), kj::mv(turn));
+        Hashing& state = *hashing;
+        return hashInPieces(services_, numbersOf<uint32_t>(list, state.scratch),
+                            state.request.chunks)
+            .then([this]() { return services_.budget.ready(kStartCostBytes); })
+            .then([this, context, noWait, hashing = kj::mv(hashing)]() mutable {
+              context.releaseParams();
+              return begin(context, kj::mv(hashing->request), noWait);
+            });
       });
 }
 
@@ -100,8 +138,7 @@ kj::Promise<void> OrchestratorService::pin(PinContext context) {
   OperationRequest request = requestOf(OperationKind::kPin, message);
   request.location = stringOf(message.getLocation());
   request.ttlSeconds = message.getTtlSeconds();
-  if (auto error = select(message.getChunks(), request)) return wireError(*error);
-  return operate(context, std::move(request), message.getNoWait());
+  return operateOn(message.getChunks(), context, std::move(request), message.getNoWait());
 }
 
 template <typename Context>
@@ -110,8 +147,7 @@ kj::Promise<void> OrchestratorService::compressOr(OperationKind kind, Context co
   OperationRequest request = requestOf(kind, message);
   request.location = stringOf(message.getLocation());
   request.method = stringOf(message.getMethod());
-  if (auto error = select(message.getChunks(), request)) return wireError(*error);
-  return operate(context, std::move(request), message.getNoWait());
+  return operateOn(message.getChunks(), context, std::move(request), message.getNoWait());
 }
 
 kj::Promise<void> OrchestratorService::compress(CompressContext context) {
@@ -132,8 +168,7 @@ kj::Promise<void> OrchestratorService::move(MoveContext context) {
   request.toInstance = stringOf(message.getNewPosition().getInstanceId());
   request.toLocation = stringOf(message.getNewPosition().getLocation());
   request.copy = message.getCopy();
-  if (auto error = select(message.getChunks(), request)) return wireError(*error);
-  return operate(context, std::move(request), message.getNoWait());
+  return operateOn(message.getChunks(), context, std::move(request), message.getNoWait());
 }
 
 kj::Promise<void> OrchestratorService::health(HealthContext context) {

@@ -36,27 +36,23 @@ uint64_t wordsOf(std::span<const LookupMatch> matches, capnp::Text::Reader event
 
 }  // namespace
 
-Result<OrchestratorService::Prompt> OrchestratorService::promptOf(
-    schema::LookupMsg::Reader message) {
-  if (!message.isTokens()) {
-    return Prompt{.hashes = numbersOf<uint64_t>(message.getHashes(), hashes_), .tokens = {}};
-  }
-  return promptOf(message.getTokens());
-}
-
-Result<OrchestratorService::Prompt> OrchestratorService::promptOf(
-    capnp::List<uint32_t>::Reader list) {
-  if (list.size() > kTokensPerLookupMax) {
-    return Error{ErrorCode::kInvalid, "prompt of " + std::to_string(list.size()) +
+std::optional<Error> OrchestratorService::tooMany(Tokens tokens) const {
+  if (tokens.size() > kTokensPerLookupMax) {
+    return Error{ErrorCode::kInvalid, "prompt of " + std::to_string(tokens.size()) +
                                           " tokens, at most " +
                                           std::to_string(kTokensPerLookupMax) + " are allowed"};
   }
-  if (services_.hasher.chunkCount(list.size()) > kHashesPerLookupMax) {
-    return Error{ErrorCode::kInvalid,
-                 "prompt of " + std::to_string(list.size()) + " tokens, which are " +
-                     std::to_string(services_.hasher.chunkCount(list.size())) +
-                     " chunks, at most " + std::to_string(kHashesPerLookupMax) + " are allowed"};
+  if (const size_t chunks = services_.hasher.chunkCount(tokens.size());
+      chunks > kHashesPerLookupMax) {
+    return Error{ErrorCode::kInvalid, "prompt of " + std::to_string(tokens.size()) +
+                                          " tokens, which are " + std::to_string(chunks) +
+                                          " chunks, at most " +
+                                          std::to_string(kHashesPerLookupMax) + " are allowed"};
   }
+  return std::nullopt;
+}
+
+OrchestratorService::Prompt OrchestratorService::promptOf(Tokens list) {
   const std::span<const uint32_t> tokens = numbersOf<uint32_t>(list, scratch_);
   services_.hasher.hash(tokens, hashes_);
   return Prompt{.hashes = hashes_, .tokens = tokens};
@@ -71,29 +67,86 @@ uint64_t OrchestratorService::tokensOf(const Prompt& prompt, uint32_t chunks) co
 kj::Promise<void> OrchestratorService::lookup(LookupContext context) {
   const auto message = context.getParams().getMessage();
   if (auto error = invalidEventId(message.getEventId())) return wireError(*error);
-  const auto prompt = promptOf(message);
-  if (!prompt.ok()) return wireError(prompt.error());
+  Prompt prompt;
+  if (message.isTokens()) {
+    const Tokens tokens = message.getTokens();
+    if (auto error = tooMany(tokens)) return wireError(*error);
+    if (isLong(tokens)) return lookupTokensInPieces(context, tokens);
+    prompt = promptOf(tokens);
+  } else {
+    prompt.hashes = numbersOf<uint64_t>(message.getHashes(), hashes_);
+  }
+  PromptLookup& lookup = services_.lookup;
+  if (auto error = lookup.begin(viewOf(message.getModel()), prompt.hashes, message.getWithPins())) {
+    return wireError(*error);
+  }
+  if (services_.inputs.advance(lookup)) {
+    answerLookup(context, services_.inputs.found(lookup, prompt.tokens), prompt);
+    return kj::READY_NOW;
+  }
+  return message.isTokens() ? lookupTokensInPieces(context, message.getTokens())
+                            : lookupHashesInPieces(context);
+}
 
-  const auto found = services_.inputs.lookup(viewOf(message.getModel()), prompt.value().hashes,
-                                             prompt.value().tokens, message.getWithPins());
-  if (!found.ok()) return wireError(found.error());
-  const std::span<const LookupMatch> matches = found.value();
+kj::Promise<void> OrchestratorService::lookupTokensInPieces(LookupContext context, Tokens list) {
+  context.allowCancellation();
+  return LongLookup::enter(services_, handle_->lookups, list.size() * sizeof(uint32_t))
+      .then([this, context, list](kj::Own<LongLookup>&& lookup) mutable {
+        LongLookup& state = *lookup;
+        const auto tokens = numbersOf<uint32_t>(list, state.tokens);
+        return hashInPieces(services_, tokens, state.hashes)
+            .then([this, context, tokens, lookup = kj::mv(lookup)]() mutable {
+              const Prompt prompt{.hashes = lookup->hashes, .tokens = tokens};
+              return lookupInPieces(context, kj::mv(lookup), prompt);
+            });
+      });
+}
 
-  auto answer = context.getResults(capnp::MessageSize{wordsOf(matches, message.getEventId()), 0})
-                    .initAnswer();
-  if (message.getEventId().size() != 0) answer.setEventId(message.getEventId());
-  if (matches.empty()) explainMiss(message, prompt.value(), answer);
-  auto layouts = answer.initLayoutInfo(static_cast<kj::uint>(matches.size()));
+kj::Promise<void> OrchestratorService::lookupHashesInPieces(LookupContext context) {
+  context.allowCancellation();
+  const auto list = context.getParams().getMessage().getHashes();
+  return LongLookup::enter(services_, handle_->lookups, list.size() * sizeof(ChunkHash))
+      .then([this, context, list](kj::Own<LongLookup>&& lookup) mutable {
+        const Prompt prompt{.hashes = numbersOf<uint64_t>(list, lookup->hashes), .tokens = {}};
+        return lookupInPieces(context, kj::mv(lookup), prompt);
+      });
+}
+
+kj::Promise<void> OrchestratorService::lookupInPieces(LookupContext context,
+                                                      kj::Own<LongLookup> lookup, Prompt prompt) {
+  const auto message = context.getParams().getMessage();
+  if (auto error =
+          lookup->prompt.begin(viewOf(message.getModel()), prompt.hashes, message.getWithPins())) {
+    return wireError(*error);
+  }
+  auto over = lookup->advance();
+  return over
+      .then([this, context, prompt, &state = *lookup]() mutable {
+        // The tokens of a long prompt are left out of a capture log: it would take long to copy
+        // them, and nothing of a replay depends on them.
+        answerLookup(context, services_.inputs.found(state.prompt, {}), prompt);
+      })
+      .attach(kj::mv(lookup));
+}
+
+void OrchestratorService::answerLookup(LookupContext context, std::span<const LookupMatch> matches,
+                                       const Prompt& prompt) {
+  const auto message = context.getParams().getMessage();
+  auto results = context.getResults(capnp::MessageSize{wordsOf(matches, message.getEventId()), 0})
+                     .initAnswer();
+  if (message.getEventId().size() != 0) results.setEventId(message.getEventId());
+  if (matches.empty()) explainMiss(message, prompt, results);
+  auto layouts = results.initLayoutInfo(static_cast<kj::uint>(matches.size()));
   for (kj::uint i = 0; i < layouts.size(); ++i) {
     const LookupMatch& match = matches[i];
     auto layout = layouts[i];
     layout.setInstanceId(textOf(match.instance));
     layout.setLocation(textOf(match.location));
-    layout.setMatchedEnd(tokensOf(prompt.value(), match.chunks));
-    layout.setAllRanksEnd(tokensOf(prompt.value(), match.allRanksChunks));
+    layout.setMatchedEnd(tokensOf(prompt, match.chunks));
+    layout.setAllRanksEnd(tokensOf(prompt, match.allRanksChunks));
     layout.setMatchedChunks(match.chunks);
     layout.setAllRanksChunks(match.allRanksChunks);
-    layout.setPinnedEnd(tokensOf(prompt.value(), match.pinnedChunks));
+    layout.setPinnedEnd(tokensOf(prompt, match.pinnedChunks));
     layout.setPinnedChunks(match.pinnedChunks);
     layout.setUnconfirmed(match.unconfirmed);
     auto hits = layout.initHits(static_cast<kj::uint>(match.hits.size()));
@@ -102,7 +155,6 @@ kj::Promise<void> OrchestratorService::lookup(LookupContext context) {
       hits[j].setChunks(match.hits[j].second);
     }
   }
-  return kj::READY_NOW;
 }
 
 void OrchestratorService::explainMiss(schema::LookupMsg::Reader message, const Prompt& prompt,

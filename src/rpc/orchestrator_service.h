@@ -1,10 +1,14 @@
 // What routers ask: who has the longest prefix, who is there.
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/result.h"
+#include "rpc/connection.h"
+#include "rpc/long_lookup.h"
 #include "rpc/services.h"
 #include "schema/controller.capnp.h"
 
@@ -12,7 +16,8 @@ namespace holdfast {
 
 class OrchestratorService final : public schema::Orchestrator::Server {
  public:
-  explicit OrchestratorService(Services& services) : services_(services) {}
+  OrchestratorService(Services& services, std::shared_ptr<ConnectionHandle> connection)
+      : services_(services), handle_(std::move(connection)) {}
 
   kj::Promise<void> lookup(LookupContext context) override;
   kj::Promise<void> queryInstance(QueryInstanceContext context) override;
@@ -37,9 +42,19 @@ class OrchestratorService final : public schema::Orchestrator::Server {
     std::span<const uint64_t> hashes;
     std::span<const uint32_t> tokens;  // none: asked by hashes
   };
-  Result<Prompt> promptOf(schema::LookupMsg::Reader message);
+  using Tokens = capnp::List<uint32_t>::Reader;
+  // Why there are too many of them.
+  std::optional<Error> tooMany(Tokens tokens) const;
   // The chunks of a list of tokens, into hashes_.
-  Result<Prompt> promptOf(capnp::List<uint32_t>::Reader tokens);
+  Prompt promptOf(Tokens tokens);
+  static bool isLong(Tokens tokens) { return tokens.size() > kTokensPerTurn; }
+  kj::Promise<void> lookupTokensInPieces(LookupContext context, Tokens tokens);
+  kj::Promise<void> lookupHashesInPieces(LookupContext context);
+  // The rest of a long one, whose turn it is.
+  kj::Promise<void> lookupInPieces(LookupContext context, kj::Own<LongLookup> lookup,
+                                   Prompt prompt);
+  void answerLookup(LookupContext context, std::span<const LookupMatch> matches,
+                    const Prompt& prompt);
   // Tokens that the first `chunks` chunks of a prompt cover; the last may be a partial one.
   uint64_t tokensOf(const Prompt& prompt, uint32_t chunks) const;
   // Says in the answer to a look-up why nobody was found.
@@ -49,11 +64,17 @@ class OrchestratorService final : public schema::Orchestrator::Server {
   // Workers of this instance (empty: of all) with these ids (none: all), in order.
   Result<std::vector<const Worker*>> select(capnp::Text::Reader instanceId,
                                             capnp::List<uint32_t>::Reader workerIds);
-  // Sets what the operation is about.
-  std::optional<Error> select(schema::ChunkSelection::Reader selection, OperationRequest& request);
-  // Starts the operation, and answers when it has ended; with noWait, when it is recorded.
+  // Starts the operation, behind those that came before over this connection, and answers when it
+  // has ended; with noWait, when it is recorded.
   template <typename Context>
   kj::Promise<void> operate(Context context, OperationRequest request, bool noWait);
+  // The same for one that names its chunks.
+  template <typename Context>
+  kj::Promise<void> operateOn(schema::ChunkSelection::Reader chunks, Context context,
+                              OperationRequest request, bool noWait);
+  template <typename Context>
+  kj::Promise<void> operateOnTokens(Tokens tokens, Context context, OperationRequest request,
+                                    bool noWait);
   template <typename Context>
   kj::Promise<void> begin(Context context, OperationRequest request, bool noWait);
   template <typename Context>
@@ -62,6 +83,7 @@ class OrchestratorService final : public schema::Orchestrator::Server {
   kj::Promise<void> compressOr(OperationKind kind, Context context);
 
   Services& services_;
+  const std::shared_ptr<ConnectionHandle> handle_;
   std::vector<uint64_t> hashes_;   // of a prompt given as tokens, or in an unusual encoding
   std::vector<uint32_t> scratch_;  // of lists in an unusual encoding
 };

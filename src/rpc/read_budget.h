@@ -32,10 +32,10 @@ class ReadBudget {
   // So much was read, or is about to be worked on.
   void spent(size_t bytes);
 
- private:
   // About 0.1 ms of reports.
   static constexpr size_t kBytesPerTurn = 8 << 10;
 
+ private:
   bool hasRoom();
   void beginToServe();
   kj::Promise<void> serve();

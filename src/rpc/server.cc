@@ -79,6 +79,7 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Inputs& inputs,
                 .budget = ReadBudget(port.getTimer(), turns),
                 .hasher = TokenHasher(options.hashing),
                 .hashSample = sampleOf(options.hashing),
+                .lookup = inputs.newLookup(),
                 .lookups = {},
                 .lookupWindow = {}},
       tasks_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))) {

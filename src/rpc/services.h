@@ -10,6 +10,7 @@
 
 #include "capture/inputs.h"
 #include "core/limits.h"
+#include "core/prompt_lookup.h"
 #include "core/registry.h"
 #include "core/result.h"
 #include "executor/executor.h"
@@ -78,6 +79,8 @@ struct Services {
   ReadBudget budget;  // of workers' connections
   TokenHasher hasher;
   const uint64_t hashSample;      // see schema/types.capnp
+  PromptLookup lookup;            // of calls that are over within a turn
+  size_t longCallBytes = 0;       // of messages of calls that are not
   LatencyHistogram lookups;       // since the start; nanoseconds
   LatencyHistogram lookupWindow;  // since an operator began a window
   size_t connections = 0;         // open now

@@ -93,7 +93,7 @@ kj::Promise<void> WorkerGatewayService::registerNow(RegisterContext context) {
         hashing.setHasSample(true);
         answer.setHeartbeatIntervalMs(services_.options.heartbeatIntervalMs);
         answer.setHeartbeatTimeoutMs(services_.options.heartbeatTimeoutMs);
-        results.setSession(kj::heap<WorkerSessionService>(services_, outcome.session));
+        results.setSession(kj::heap<WorkerSessionService>(services_, handle_, outcome.session));
       });
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "rpc/convert.h"
+#include "rpc/long_lookup.h"
 
 namespace holdfast {
 namespace {
@@ -46,7 +47,30 @@ kj::Promise<void> WorkerSessionService::heartbeat(HeartbeatContext context) {
 
 kj::Promise<void> WorkerSessionService::p2pLookup(P2pLookupContext context) {
   const auto hashes = numbersOf<uint64_t>(context.getParams().getMessage().getHashes(), scratch_);
-  const auto found = services_.inputs.p2pLookup(session_, hashes);
+  if (auto error = services_.lookup.beginPeers(session_, hashes)) return wireError(*error);
+  if (!services_.inputs.advance(services_.lookup)) return p2pLookupInPieces(context);
+  return answerPeers(context, services_.lookup);
+}
+
+kj::Promise<void> WorkerSessionService::p2pLookupInPieces(P2pLookupContext context) {
+  context.allowCancellation();
+  const auto list = context.getParams().getMessage().getHashes();
+  return LongLookup::enter(services_, handle_->lookups, list.size() * sizeof(ChunkHash))
+      .then([this, context, list](kj::Own<LongLookup>&& lookup) mutable -> kj::Promise<void> {
+        const auto hashes = numbersOf<uint64_t>(list, lookup->hashes);
+        if (auto error = lookup->prompt.beginPeers(session_, hashes)) return wireError(*error);
+        auto found = lookup->advance();
+        return found
+            .then([this, context, &prompt = lookup->prompt]() mutable {
+              return answerPeers(context, prompt);
+            })
+            .attach(kj::mv(lookup));
+      });
+}
+
+kj::Promise<void> WorkerSessionService::answerPeers(P2pLookupContext context,
+                                                    PromptLookup& lookup) {
+  const auto found = services_.inputs.peersFound(session_, lookup);
   if (!found.ok()) return wireError(found.error());
   const auto peers = found.value();
   auto layouts =

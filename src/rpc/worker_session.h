@@ -2,9 +2,12 @@
 // superseded or closed, reports are dropped and other calls say so.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "rpc/connection.h"
 #include "rpc/services.h"
 #include "schema/controller.capnp.h"
 
@@ -12,8 +15,9 @@ namespace holdfast {
 
 class WorkerSessionService final : public schema::WorkerSession::Server {
  public:
-  WorkerSessionService(Services& services, SessionId session)
-      : services_(services), session_(session) {}
+  WorkerSessionService(Services& services, std::shared_ptr<ConnectionHandle> connection,
+                       SessionId session)
+      : services_(services), handle_(std::move(connection)), session_(session) {}
 
   // Answered when the store has room for more, so that the peer's flow window is our back-pressure.
   // Throws only for what no honest client sends: then the session has ended, and the worker may
@@ -30,8 +34,11 @@ class WorkerSessionService final : public schema::WorkerSession::Server {
  private:
   // Ends the session; what its calls are answered with from now on.
   kj::Exception malformed(const std::string& what);
+  kj::Promise<void> p2pLookupInPieces(P2pLookupContext context);
+  kj::Promise<void> answerPeers(P2pLookupContext context, PromptLookup& lookup);
 
   Services& services_;
+  const std::shared_ptr<ConnectionHandle> handle_;
   const SessionId session_;
   std::vector<uint64_t> scratch_;  // used only for lists in an unusual encoding
 };

@@ -153,13 +153,24 @@ void TokenHasher::hash(std::span<const uint32_t> tokens, std::vector<TokenChunk>
 }
 
 void TokenHasher::hash(std::span<const uint32_t> tokens, std::vector<uint64_t>& hashes) {
-  hashes.resize(chunkCount(tokens.size()));
-  uint64_t previous = settings_.noneHash;
-  for (size_t i = 0; i < hashes.size(); ++i) {
+  hashes.clear();
+  extend(tokens, hashes, tokens.size());
+}
+
+bool TokenHasher::extend(std::span<const uint32_t> tokens, std::vector<uint64_t>& hashes,
+                         size_t tokensMax) {
+  const size_t chunks = chunkCount(tokens.size());
+  const size_t first = hashes.size();
+  const size_t piece = (tokensMax + settings_.chunkSize - 1) / settings_.chunkSize;
+  const size_t last = std::min(chunks, first + std::max<size_t>(piece, 1));
+  hashes.resize(last);
+  uint64_t previous = first == 0 ? settings_.noneHash : hashes[first - 1];
+  for (size_t i = first; i < last; ++i) {
     const size_t start = i * settings_.chunkSize;
     previous = hashChunk(previous, tokens.subspan(start, chunkEnd(i, tokens.size()) - start));
     hashes[i] = previous;
   }
+  return last == chunks;
 }
 
 }  // namespace holdfast

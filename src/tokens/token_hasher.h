@@ -78,6 +78,9 @@ class TokenHasher {
   void hash(std::span<const uint32_t> tokens, std::vector<TokenChunk>& chunks);
   // The same, hashes alone. Replaces `hashes`.
   void hash(std::span<const uint32_t> tokens, std::vector<uint64_t>& hashes);
+  // The same in pieces: adds the hashes of the next chunks to those that are there, about
+  // `tokensMax` tokens and at least one chunk. True when none are left.
+  bool extend(std::span<const uint32_t> tokens, std::vector<uint64_t>& hashes, size_t tokensMax);
 
  private:
   class Sha256;

@@ -436,7 +436,10 @@ TEST_F(PlayerTest, PromptTokensStayOutOfARedactedLog) {
                    {.options = {}, .clusterId = {}, .checkpoint = {}, .redact = redact});
     const std::vector<ChunkHash> hashes = {1, 2};
     const std::vector<uint32_t> tokens(512, 0x41424344);
-    (void)inputs.lookup("", hashes, tokens, false);
+    PromptLookup lookup = inputs.newLookup();
+    EXPECT_FALSE(lookup.begin("", hashes, false));
+    EXPECT_TRUE(inputs.advance(lookup));
+    (void)inputs.found(lookup, tokens);
     inputs.endCapture(Inputs::CaptureEnd::kSwitchedOff);
     EXPECT_FALSE(inputs.capturing());
     auto log = LogReader::open({folder});

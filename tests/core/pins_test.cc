@@ -41,7 +41,13 @@ class PinsTest : public RepairTest {
   // Chunks of this prefix that a look-up says are pinned.
   uint32_t pinnedPrefix(const std::vector<ChunkHash>& prompt) {
     const auto found = registry_->kv().lookup("", prompt, true).value();
-    return found.empty() ? 0 : found[0].pinnedChunks;
+    const uint32_t pinned = found.empty() ? 0 : found[0].pinnedChunks;
+    PromptLookup pieces = registry_->kv().newLookup();
+    EXPECT_FALSE(pieces.begin("", prompt, true));
+    while (!pieces.advance(1)) {
+    }
+    EXPECT_EQ(pieces.matches().empty() ? 0 : pieces.matches()[0].pinnedChunks, pinned);
+    return pinned;
   }
   // Whether the store has these, and nothing else.
   std::vector<ChunkHash> stored() {

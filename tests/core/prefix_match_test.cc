@@ -106,6 +106,80 @@ TEST_F(PrefixMatch, HiddenAndRetiredHoldersAreNotSeen) {
   EXPECT_THAT(match({1, 2}), testing::ElementsAre(InstanceMatch{2, 0, 1, 0, 1, false, {{1, 1}}}));
 }
 
+// --- what changes between the pieces of one look-up ---
+
+class PrefixMatchInPieces : public PrefixMatch {
+ protected:
+  // Two pieces: the first finds keys[0] alone, then `change` happens.
+  template <typename Change>
+  std::vector<InstanceMatch> match(std::vector<ChunkHash> keys, const Change& change) {
+    std::vector<InstanceMatch> out;
+    matcher_.begin(0, keys);
+    EXPECT_FALSE(matcher_.advance(1));
+    change();
+    while (!matcher_.advance(1)) {
+    }
+    matcher_.finish(out);
+    return out;
+  }
+  void leave(HolderId id) {
+    directory_.set(id, HolderInfo{});
+    index_.retire(id);
+    index_.sweep(100'000);
+  }
+};
+
+TEST_F(PrefixMatchInPieces, AChunkIsAsOfItsPiece) {
+  const HolderId one = holder(0, 0, 1);
+  admit(one, {1, 2});
+  EXPECT_THAT(match({1, 2, 3}, [&] { admit(one, {3}); }),
+              testing::ElementsAre(InstanceMatch{0, 0, 3, 0, 1, false, {{1, 3}}}));
+}
+
+TEST_F(PrefixMatchInPieces, WhoLeftIsNotInTheAnswer) {
+  const HolderId stays = holder(0, 0, 1);
+  const HolderId leaves = holder(1, 0, 1);
+  admit(leaves, {1, 2});
+  admit(stays, {1});
+  EXPECT_THAT(match({1, 2}, [&] { leave(leaves); }),
+              testing::ElementsAre(InstanceMatch{0, 0, 1, 0, 1, false, {{1, 1}}}));
+}
+
+TEST_F(PrefixMatchInPieces, WhoTakesThePlaceOfOneThatLeftIsNotTakenForIt) {
+  const HolderId leaves = holder(0, 0, 1);
+  const HolderId stays = holder(1, 0, 1);
+  admit(stays, {1});
+  admit(leaves, {1, 2, 3});
+  // The same slot, rank and holder id, but another instance.
+  EXPECT_THAT(match({1, 2, 3},
+                    [&] {
+                      leave(leaves);
+                      directory_.retireInstance(0);
+                      EXPECT_EQ(holder(0, 0, 1), leaves);
+                      admit(leaves, {2, 3});
+                    }),
+              testing::ElementsAre(InstanceMatch{1, 0, 1, 0, 1, false, {{1, 1}}}));
+  // The same dense number of a rank.
+  EXPECT_THAT(match({1, 2, 3},
+                    [&] {
+                      leave(stays);
+                      admit(holder(2, 3, 1), {2, 3});
+                    }),
+              testing::IsEmpty());
+}
+
+TEST_F(PrefixMatchInPieces, ALocationWhoseContentWasReplacedCountsOnce) {
+  const HolderId old = holder(0, 0, 7);
+  admit(old, {1, 2});
+  EXPECT_THAT(match({1, 2, 3},
+                    [&] {
+                      const HolderId synced = holder(0, 0, 7);
+                      admit(synced, {1, 2, 3});
+                      leave(old);
+                    }),
+              testing::ElementsAre(InstanceMatch{0, 0, 3, 0, 7, false, {{7, 3}}}));
+}
+
 TEST_F(PrefixMatch, OrdersByLengthThenWholenessThenConfirmationThenSlot) {
   for (const uint32_t instance : {4, 3, 2, 1, 0}) directory_.setWorldSize(instance, 1);
   directory_.setWorldSize(4, 2);
@@ -329,7 +403,18 @@ TEST(PrefixMatchProperty, AgreesWithABruteForceModel) {
         } else {
           matcher.match(9, path, out);
         }
-        ASSERT_THAT(out, testing::ElementsAreArray(model.match(path, peers, asker, rank)));
+        const std::vector<InstanceMatch> expected = model.match(path, peers, asker, rank);
+        ASSERT_THAT(out, testing::ElementsAreArray(expected));
+        // In pieces of any size it is the same.
+        if (peers) {
+          matcher.beginPeers(9, path, asker, rank);
+        } else {
+          matcher.begin(9, path);
+        }
+        while (!matcher.advance(below(random, 20))) {
+        }
+        matcher.finish(out);
+        ASSERT_THAT(out, testing::ElementsAreArray(expected));
       }
     }
   });

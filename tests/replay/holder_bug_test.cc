@@ -13,10 +13,13 @@ TEST_F(BugTest, AHolderIdReusedEarlyShowsAgainInAReplay) {
   core.admit(gone, 1, 3);
   (void)core.inputs().deregister(gone);
   core.registerWorker("llama");  // holds nothing
-  const auto found = core.inputs().lookup("", CapturedCore::keysOf(1, 3), {}, false);
-  ASSERT_TRUE(found.ok());
-  ASSERT_EQ(found.value().size(), 1u) << "the bug does not show";
-  EXPECT_EQ(found.value()[0].instance, "llama");
+  PromptLookup lookup = core.inputs().newLookup();
+  const auto keys = CapturedCore::keysOf(1, 3);
+  ASSERT_FALSE(lookup.begin("", keys, false));
+  ASSERT_TRUE(core.inputs().advance(lookup));
+  const auto found = core.inputs().found(lookup, {});
+  ASSERT_EQ(found.size(), 1u) << "the bug does not show";
+  EXPECT_EQ(found[0].instance, "llama");
   core.end();
 
   const std::string step = " " + log() + " --step --message lookup </dev/null";

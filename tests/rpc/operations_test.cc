@@ -193,6 +193,35 @@ TEST_F(OperationsTest, TokensBecomeChunks) {
   EXPECT_FALSE(calls(0)[0].allChunks);
 }
 
+// A token list that takes several turns to be hashed is not overtaken by what came behind it.
+TEST_F(OperationsTest, BeginInTheOrderTheyCame) {
+  registerInstance("llama", 1);
+  std::vector<uint32_t> tokens(256 * 1'000);
+  for (uint32_t i = 0; i < tokens.size(); ++i) tokens[i] = i;
+  auto orchestrator = asking->orchestrator();
+  auto pin = orchestrator.pinRequest();
+  auto message = pin.initMessage();
+  message.setInstanceId("llama");
+  message.setLocation("gpu");
+  message.setNoWait(true);
+  message.initChunks().setTokens(kj::arrayPtr(tokens.data(), tokens.size()));
+  auto clear = orchestrator.clearRequest();
+  clear.initMessage().setInstanceId("llama");
+  clear.getMessage().setLocation("gpu");
+  clear.getMessage().setNoWait(true);
+  auto pinned = pin.send();
+  auto cleared = clear.send();
+  EXPECT_EQ(await(kj::mv(pinned)).getEvent().getChunks(), 1'000u);
+  await(kj::mv(cleared));
+  settle();
+  ASSERT_THAT(calls(0), SizeIs(2));
+  EXPECT_EQ(calls(0)[0].kind, schema::OperationKind::PIN);
+  std::vector<uint64_t> hashes;
+  TokenHasher(HashSettings{}).hash(tokens, hashes);
+  EXPECT_EQ(calls(0)[0].hashes, hashes);
+  EXPECT_EQ(calls(0)[1].kind, schema::OperationKind::CLEAR);
+}
+
 TEST_F(OperationsTest, WhatIsPinnedIsListedAndLookedUp) {
   registerInstance("llama", 2);
   for (uint32_t rank = 0; rank < 2; ++rank) {

@@ -67,6 +67,23 @@ TEST(TokenHasher, CountsAndEndsOfChunks) {
   EXPECT_EQ(unfull.chunkEnd(1, 5), 5u);
 }
 
+TEST(TokenHasher, PiecesOfAnySizeGiveTheSameHashes) {
+  for (const HashAlgorithm algorithm : {HashAlgorithm::builtin, HashAlgorithm::sha256Cbor64}) {
+    TokenHasher hasher({.chunkSize = 4, .algorithm = algorithm, .saveUnfullChunk = true});
+    std::vector<uint32_t> tokens(4 * 9 + 3);
+    for (uint32_t i = 0; i < tokens.size(); ++i) tokens[i] = i * 7;
+    std::vector<uint64_t> whole;
+    hasher.hash(tokens, whole);
+    for (const size_t piece : {0, 1, 4, 5, 20, 1000}) {
+      std::vector<uint64_t> hashes;
+      size_t pieces = 1;
+      while (!hasher.extend(tokens, hashes, piece)) ++pieces;
+      EXPECT_EQ(hashes, whole) << piece;
+      EXPECT_EQ(pieces, piece == 1000 ? 1u : piece == 20 ? 2u : piece == 5 ? 5u : 10u);
+    }
+  }
+}
+
 TEST(TokenHasher, AHashStandsForTheWholePrefix) {
   for (const auto algorithm : {HashAlgorithm::builtin, HashAlgorithm::sha256Cbor64}) {
     TokenHasher hasher({.chunkSize = 4, .algorithm = algorithm});
