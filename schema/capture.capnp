@@ -11,6 +11,7 @@ struct CaptureEntry {
   # Times as core saw them during the input. The other answers of the outside:
   steadyMs @0 :UInt64;             # of a steady clock with an arbitrary origin
   wallMs @1 :UInt64;               # since 1970-01-01 UTC
+  storeMs @39 :UInt64;             # store time, see core/clock.h; 0, of older logs: wallMs
   lastTicket @2 :UInt64;           # of the writes queued to the store so far; a replay must agree
   noRoom @3 :Bool;                 # the store had no room when it was asked
   drawn @4 :List(UInt64);          # random numbers

@@ -13,6 +13,15 @@ struct FormatRecord {
   createdWallMs @3 :UInt64;  # ms since 1970-01-01 UTC
 }
 
+struct TimeRecord {
+  # `default` family, key "time": what the clocks said at one moment, so that store time (see
+  # core/clock.h) goes on from there. Written with other writes, every ten seconds at most.
+  storeMs @0 :UInt64;
+  wallMs @1 :UInt64;         # since 1970-01-01 UTC
+  bootMs @2 :UInt64;         # since the machine was booted
+  boot @3 :Text;             # names that boot
+}
+
 struct OwnerRecord {
   # `default` family, one per family in use.
   instance @0 :Text;
@@ -43,6 +52,7 @@ struct WorkerRecord {
   state @9 :Types.WorkerState;  # never `recovered`
   registeredWallMs @10 :UInt64;
   lastSeenWallMs @11 :UInt64;
+  lostStoreMs @12 :UInt64;      # of a LOST one, in store time; 0: lastSeenWallMs stands for it
 }
 
 struct LivePart {
@@ -105,6 +115,7 @@ struct PinRecord {
   eventId @0 :Text;            # of the operation that pinned it last
   pinnedWallMs @1 :UInt64;     # when that was asked for
   expiresWallMs @2 :UInt64;    # 0: pinned for as long as it is held
+  expiresStoreMs @3 :UInt64;   # in store time; 0: expiresWallMs stands for it
 }
 
 struct EventRecord {
@@ -126,6 +137,8 @@ struct EventRecord {
   ranks @14 :List(Rank);       # ascending
   ttlSeconds @15 :UInt64;      # of pin; 0: for as long as the chunks are held
   toPin @16 :List(UInt64);     # of a pin that has not ended: its chunks
+  createdStoreMs @17 :UInt64;  # in store time; 0: the wall clock's stands for it
+  finishedStoreMs @18 :UInt64;
 
   struct Rank {
     worker @0 :UInt32;

@@ -16,6 +16,7 @@ void Environment::begin() {
   if (!timeHeld_) {
     answers_.steadyMs = outsideClock_.steadyMs();
     answers_.wallMs = outsideClock_.wallMs();
+    answers_.storeMs = outsideClock_.storeMs();
   }
   answers_.noRoom = false;
   answers_.drawn.clear();

@@ -19,6 +19,7 @@ class Environment {
   struct Answers {
     uint64_t steadyMs = 0;
     uint64_t wallMs = 0;
+    uint64_t storeMs = 0;
     bool noRoom = false;
     std::vector<uint64_t> drawn;
   };
@@ -45,6 +46,7 @@ class Environment {
     explicit InputClock(const Environment& environment) : environment_(environment) {}
     uint64_t steadyMs() const override { return environment_.answers_.steadyMs; }
     uint64_t wallMs() const override { return environment_.answers_.wallMs; }
+    uint64_t storeMs() const override { return environment_.answers_.storeMs; }
 
    private:
     const Environment& environment_;

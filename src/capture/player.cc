@@ -123,6 +123,7 @@ std::optional<std::string> Player::play(Entry entry) {
   lastLookup_ = {};
   clock_.steady = entry.getSteadyMs();
   clock_.wall = entry.getWallMs();
+  clock_.store = entry.getStoreMs() != 0 ? entry.getStoreMs() : clock_.wall;
   store_.setRoom(!entry.getNoRoom());
   if (entry.hasDrawn()) {
     drawn_.clear();

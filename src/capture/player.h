@@ -60,8 +60,10 @@ class Player {
    public:
     uint64_t steadyMs() const override { return steady; }
     uint64_t wallMs() const override { return wall; }
+    uint64_t storeMs() const override { return store; }
     uint64_t steady = 0;
     uint64_t wall = 0;
+    uint64_t store = 0;
   };
   class NoLink;
   class IntoListener;

@@ -54,6 +54,7 @@ class Recorder {
                     schema::CaptureEntry::Builder to) {
     to.setSteadyMs(answers.steadyMs);
     to.setWallMs(answers.wallMs);
+    to.setStoreMs(answers.storeMs);
     to.setLastTicket(queued);
     to.setNoRoom(answers.noRoom);
     if (!answers.drawn.empty()) {

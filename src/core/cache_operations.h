@@ -117,7 +117,12 @@ struct EventRecord {
   uint64_t createdWallMs = 0;
   uint64_t finishedWallMs = 0;    // 0: some rank is not final
   std::vector<RankRecord> ranks;  // by worker
+  uint64_t createdStoreMs = 0;    // the same in store time; 0: the wall clock's stands for it
+  uint64_t finishedStoreMs = 0;
 
+  // In store time.
+  uint64_t createdMs() const { return createdStoreMs != 0 ? createdStoreMs : createdWallMs; }
+  uint64_t finishedMs() const { return finishedStoreMs != 0 ? finishedStoreMs : finishedWallMs; }
   bool final() const {
     return std::all_of(ranks.begin(), ranks.end(), [](const auto& rank) { return rank.final(); });
   }

@@ -15,7 +15,8 @@
 
 namespace holdfast {
 
-// (when a pin of the location ends, serial of the location): at most one of each location.
+// (when a pin of the location ends, in store time; serial of the location): at most one of each
+// location.
 using PinEnds = std::set<std::pair<uint64_t, uint64_t>>;
 
 // Of all locations together.

@@ -21,11 +21,13 @@ std::vector<PinnedChunks> asStored(const LocationPins& pins) {
                  [&](ChunkHash chunk, uint32_t group) { sorted.emplace_back(chunk, group); });
   std::sort(sorted.begin(), sorted.end());
   std::vector<PinnedChunks> result;
-  std::map<std::tuple<std::string_view, uint64_t, uint64_t>, size_t> known;  // -> place in result
+  std::map<std::tuple<std::string_view, uint64_t, uint64_t, uint64_t>, size_t>
+      known;  // -> place in result
   for (const auto& [chunk, group] : sorted) {
     const PinRecord& record = pins.group(group).record;
     const auto [alike, isNew] = known.try_emplace(
-        {record.eventId, record.pinnedWallMs, record.expiresWallMs}, result.size());
+        {record.eventId, record.pinnedWallMs, record.expiresWallMs, record.expiresStoreMs},
+        result.size());
     if (isNew) result.push_back({record, {}});
     result[alike->second].second.push_back(chunk);
   }
@@ -65,7 +67,7 @@ void Pins::keepAbsent(const Location& location, std::vector<ChunkHash>& chunks) 
 
 void Pins::record(Location& location, const PinRecord& record, std::span<const ChunkHash> chunks) {
   // What is hidden is not what the worker holds.
-  if (location.record.live.hidden || record.expired(clock_.wallMs())) return;
+  if (location.record.live.hidden || record.expired(clock_.storeMs())) return;
   std::vector<ChunkHash> held(chunks.begin(), chunks.end());
   std::sort(held.begin(), held.end());
   held.erase(std::unique(held.begin(), held.end()), held.end());
@@ -77,7 +79,7 @@ void Pins::record(Location& location, const PinRecord& record, std::span<const C
   if (held.empty()) return;
   LocationPins& pins = tree_.pinsOf(location);
   pins.pin(record, held);
-  if (record.expiresWallMs != 0) pins.expectEnd(record.expiresWallMs);
+  if (record.endMs() != 0) pins.expectEnd(record.endMs());
   write(location, PutPins{location.worker->owner, location.record.id, record, std::move(held)});
 }
 
@@ -89,7 +91,7 @@ void Pins::recovered(Location& location, const PinRecord& record, std::span<cons
     LocationPins& pins = tree_.pinsOf(location);
     pins.pin(record, chunks);
     for (const ChunkHash chunk : absent) pins.drop(chunk);
-    if (record.expiresWallMs != 0) pins.expectEnd(record.expiresWallMs);
+    if (record.endMs() != 0) pins.expectEnd(record.endMs());
   }
   if (absent.empty()) return;
   batch.steps.emplace_back(DropPins{location.worker->owner, location.record.id, std::move(absent)});
@@ -145,7 +147,7 @@ uint32_t Pins::pinnedPrefix(const Worker& worker, std::span<const ChunkHash> chu
     if (pins == nullptr || pins->sweep.checksHeld || location->record.live.hidden) continue;
     places[count++] = pins;
   }
-  const uint64_t now = clock_.wallMs();
+  const uint64_t now = clock_.storeMs();
   const auto pinned = [&](ChunkHash chunk) {
     return std::any_of(places.begin(), places.begin() + count, [&](const LocationPins* pins) {
       const PinRecord* const record = pins->find(chunk);
@@ -158,7 +160,7 @@ uint32_t Pins::pinnedPrefix(const Worker& worker, std::span<const ChunkHash> chu
 
 void Pins::tick() {
   if (!store_.health().writable) return;
-  const uint64_t now = clock_.wallMs();
+  const uint64_t now = clock_.storeMs();
   for (size_t n = 0; n < kExpiriesPerTick; ++n) {
     const PinEnds& ends = tree_.pinEnds();
     if (ends.empty() || ends.begin()->first > now) break;
@@ -187,13 +189,13 @@ bool Pins::work() {
 bool Pins::sweep(Location& location) {
   LocationPins& pins = *location.pins;
   LocationPins::Sweep& state = pins.sweep;
-  const uint64_t now = clock_.wallMs();
+  const uint64_t now = clock_.storeMs();
   const size_t to = std::min(state.next + kPlacesPerTurn, pins.places());
   std::vector<ChunkHash> over;
   std::vector<ChunkHash> rest;
   pins.forPlaces(state.next, to, [&](ChunkHash chunk, uint32_t group) {
     const PinRecord& record = pins.group(group).record;
-    const uint64_t end = record.expiresWallMs;
+    const uint64_t end = record.endMs();
     const bool isOver = record.expired(now);
     (isOver ? over : rest).push_back(chunk);
     if (end == 0 || isOver) return;

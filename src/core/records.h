@@ -37,6 +37,11 @@ struct WorkerRecord {
   WorkerState state = WorkerState::kActive;  // kRecovered is never persisted
   uint64_t registeredWallMs = 0;
   uint64_t lastSeenWallMs = 0;  // as of the last write of this record
+  uint64_t lostStoreMs =
+      0;  // of a LOST one: store time when it was; 0: lastSeenWallMs stands for it
+
+  // Since when a LOST one is, in store time.
+  uint64_t lostMs() const { return lostStoreMs != 0 ? lostStoreMs : lastSeenWallMs; }
 };
 
 // The content that look-ups see. (stream, baseSeq) is the point whose content is known whole:
@@ -80,13 +85,14 @@ struct LocationRecord {
 
 // That a chunk of a location is pinned.
 struct PinRecord {
-  std::string eventId;         // of the operation that pinned it last
-  uint64_t pinnedWallMs = 0;   // when that was asked for
-  uint64_t expiresWallMs = 0;  // 0: pinned for as long as it is held
+  std::string eventId;          // of the operation that pinned it last
+  uint64_t pinnedWallMs = 0;    // when that was asked for
+  uint64_t expiresWallMs = 0;   // as it was expected then; 0: pinned for as long as it is held
+  uint64_t expiresStoreMs = 0;  // when it ends, in store time; 0: expiresWallMs stands for it
 
-  bool expired(uint64_t nowWallMs) const {
-    return expiresWallMs != 0 && nowWallMs >= expiresWallMs;
-  }
+  // In store time; 0: it does not end by itself.
+  uint64_t endMs() const { return expiresStoreMs != 0 ? expiresStoreMs : expiresWallMs; }
+  bool expired(uint64_t nowStoreMs) const { return endMs() != 0 && nowStoreMs >= endMs(); }
   friend bool operator==(const PinRecord&, const PinRecord&) = default;
 };
 

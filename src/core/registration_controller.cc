@@ -142,7 +142,7 @@ void RegistrationController::makeRoom(StoreBatch& batch) {
   for (const auto& [name, instance] : tree_.instances()) {
     for (const auto& [id, worker] : instance->workers) {
       if (worker->record.state != WorkerState::kLost) continue;
-      const Rank rank{chunksOf(*worker) != 0, worker->lastHeardMs};
+      const Rank rank{chunksOf(*worker) != 0, worker->record.lostMs()};
       if (least != nullptr && rank >= leastRank) continue;
       least = worker.get();
       leastRank = rank;
@@ -273,6 +273,7 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
   tree_.setState(worker, WorkerState::kActive);
   worker.heard(clock_);
   record.registeredWallMs = record.lastSeenWallMs = worker.lastSeenWallMs;
+  record.lostStoreMs = 0;
   batch.steps.emplace_back(PutWorker{worker.owner, record});
 
   const bool otherModel = worker.modelSalt != tree_.salt(registration.model);
@@ -648,6 +649,7 @@ void RegistrationController::markLost(Worker& worker, const std::string& why) {
   endSession(worker);
   tree_.setState(worker, WorkerState::kLost);
   worker.record.lastSeenWallMs = worker.lastSeenWallMs;
+  worker.record.lostStoreMs = clock_.storeMs();
   worker.lastHeardMs = clock_.steadyMs();
   tree_.refreshVisibility(worker);
   noticeRanks(*worker.instance);
@@ -670,13 +672,19 @@ void RegistrationController::sessionFailed(SessionId session, const std::string&
 
 void RegistrationController::tick() {
   const uint64_t now = clock_.steadyMs();
+  const uint64_t storeNow = clock_.storeMs();
+  // While the controller is away nobody can come back: after a start there is some time for it.
+  const uint64_t timeToReturnMs = std::min(options_.heartbeatTimeoutMs, options_.lostGraceMs);
   const bool canResume = store_.health().writable && store_.hasRoom(kStoreQueueBytesMax / 2);
   std::vector<Worker*> expired;
   for (const auto& [name, instance] : tree_.instances()) {
     for (const auto& [id, worker] : instance->workers) {
       const uint64_t silentMs = now - std::min(now, worker->lastHeardMs);
       if (worker->record.state == WorkerState::kLost) {
-        if (silentMs >= options_.lostGraceMs) expired.push_back(worker.get());
+        const uint64_t lostMs = storeNow - std::min(storeNow, worker->record.lostMs());
+        if (lostMs >= options_.lostGraceMs && silentMs >= timeToReturnMs) {
+          expired.push_back(worker.get());
+        }
       } else if (silentMs >= options_.heartbeatTimeoutMs) {
         WorkerLink* link = worker->link;
         const std::string why = worker->record.state == WorkerState::kRecovered

@@ -143,7 +143,8 @@ void addOptions(CLI::App& app, Configuration& c, Texts& t) {
                ->capture_default_str()
                ->group(clients));
   duration(app.add_option("--lost-grace", t.lostGrace,
-                          "Time as LOST after which a worker's state is dropped")
+                          "Time as LOST after which a worker's state is dropped; also counts "
+                          "while the controller is down")
                ->capture_default_str()
                ->group(clients));
   app.add_option("--workers-max", c.workersMax,

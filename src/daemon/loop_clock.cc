@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace holdfast {
 namespace {
@@ -15,12 +16,16 @@ uint64_t milliseconds() {
 
 }  // namespace
 
-LoopClock::LoopClock() : systemMs_(milliseconds<std::chrono::steady_clock>()) {}
+LoopClock::LoopClock(std::function<uint64_t()> storeTime)
+    : storeTime_(std::move(storeTime)),
+      systemMs_(milliseconds<std::chrono::steady_clock>()),
+      storeMs_(storeTime_()) {}
 
 void LoopClock::tick() {
   const uint64_t systemMs = milliseconds<std::chrono::steady_clock>();
   nowMs_ += std::min(systemMs - systemMs_, kStepMsMax);
   systemMs_ = systemMs;
+  storeMs_ = std::max(storeMs_, storeTime_());
 }
 
 uint64_t LoopClock::wallMs() const {

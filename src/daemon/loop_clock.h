@@ -1,6 +1,8 @@
 // The clock that core sees: time as the event loop lives it.
 #pragma once
 
+#include <functional>
+
 #include "core/clock.h"
 
 namespace holdfast {
@@ -12,15 +14,19 @@ class LoopClock final : public Clock {
  public:
   static constexpr uint64_t kStepMsMax = 1'000;
 
-  LoopClock();
+  // `storeTime` gives the store's time, see Clock::storeMs; it is asked at every tick.
+  explicit LoopClock(std::function<uint64_t()> storeTime);
 
   void tick();
   uint64_t steadyMs() const override { return nowMs_; }
   uint64_t wallMs() const override;
+  uint64_t storeMs() const override { return storeMs_; }
 
  private:
+  const std::function<uint64_t()> storeTime_;
   uint64_t systemMs_ = 0;  // of the system's steady clock, at the last tick
   uint64_t nowMs_ = 1;
+  uint64_t storeMs_ = 0;
 };
 
 }  // namespace holdfast

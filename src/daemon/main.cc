@@ -203,7 +203,7 @@ ExitCode run(const Configuration& configuration) {
   }
 
   FaultAhead faultAhead;
-  LoopClock clock;
+  LoopClock clock([&store]() { return store->timeMs(); });
   LoggedEvents events;
   Environment environment(clock, *store, drawRandom);
   const CoreOptions coreOptions{registryOptions(configuration, faultAhead), configuration.executor};

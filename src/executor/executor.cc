@@ -48,7 +48,9 @@ Executor::Executor(const RegistryTree& tree, Pins& pins, TicketLedger& store, Cl
 
 void Executor::recover(std::vector<EventRecord> events) {
   std::sort(events.begin(), events.end(), [](const EventRecord& a, const EventRecord& b) {
-    return std::tie(a.createdWallMs, a.id) < std::tie(b.createdWallMs, b.id);
+    const uint64_t createdA = a.createdMs();
+    const uint64_t createdB = b.createdMs();
+    return std::tie(createdA, a.id) < std::tie(createdB, b.id);
   });
   std::vector<Event*> finished;
   for (EventRecord& record : events) {
@@ -60,8 +62,7 @@ void Executor::recover(std::vector<EventRecord> events) {
       finished.push_back(&event);
       continue;
     }
-    event.deadlineMs =
-        clock_.steadyMs() + options_.timeoutMs[static_cast<size_t>(event.record.kind)];
+    event.deadlineMs = deadlineOf(event.record);
     // Nothing tells what was sent from what was not: the workers will.
     for (RankRecord& rank : event.record.ranks) {
       if (!rank.final()) rank.status = RankStatus::kUnknown;
@@ -76,12 +77,20 @@ void Executor::recover(std::vector<EventRecord> events) {
     if (event.openRanks == 0 && event.finishedPlace == 0) finish(event);
   }
   std::stable_sort(finished.begin(), finished.end(), [](const Event* a, const Event* b) {
-    return a->record.finishedWallMs < b->record.finishedWallMs;
+    return a->record.finishedMs() < b->record.finishedMs();
   });
   for (Event* event : finished) {
     event->settled = true;
     log_.finish(*event);
   }
+}
+
+uint64_t Executor::deadlineOf(const EventRecord& record) const {
+  const uint64_t timeout = options_.timeoutMs[static_cast<size_t>(record.kind)];
+  const uint64_t now = clock_.storeMs();
+  const uint64_t passed = now - std::min(now, record.createdMs());
+  const uint64_t left = timeout - std::min(timeout, passed);
+  return clock_.steadyMs() + std::max(left, std::min(timeout, kAnswersAfterRestartMs));
 }
 
 bool Executor::quiet() const {
@@ -99,8 +108,7 @@ void Executor::restart() {
     // Those of a pin are in its record.
     keysWaiting_ -= event->chunks.size();
     event->chunks = {};
-    event->deadlineMs =
-        clock_.steadyMs() + options_.timeoutMs[static_cast<size_t>(event->record.kind)];
+    event->deadlineMs = deadlineOf(event->record);
     for (RankRecord& rank : event->record.ranks) {
       if (!rank.final()) rank.status = RankStatus::kUnknown;
     }
@@ -169,6 +177,7 @@ Event& Executor::add(const OperationRequest& request) {
   record.chunks = request.allChunks ? 0 : static_cast<uint32_t>(request.chunks.size());
   record.arguments = digestOf(request);
   record.createdWallMs = clock_.wallMs();
+  record.createdStoreMs = clock_.storeMs();
   for (const Worker* worker : ranksOf(*tree_.findInstance(request.instance))) {
     RankRecord rank;
     rank.worker = worker->record.worker;
@@ -177,7 +186,7 @@ Event& Executor::add(const OperationRequest& request) {
   }
   Event& event = log_.add(std::move(record));
   event.modelSalt = modelOf(event.record);
-  event.deadlineMs = clock_.steadyMs() + options_.timeoutMs[static_cast<size_t>(request.kind)];
+  event.deadlineMs = deadlineOf(event.record);
   track(event);
   return event;
 }
@@ -343,6 +352,7 @@ void Executor::finishRank(Event& event, RankRecord& rank, RankStatus status, std
 
 void Executor::finish(Event& event) {
   event.record.finishedWallMs = std::max<uint64_t>(clock_.wallMs(), 1);
+  event.record.finishedStoreMs = std::max<uint64_t>(clock_.storeMs(), 1);
   dropChunks(event);
   log_.finish(event);
   if (leavesEvent(event.record.kind)) return write(event, true);
@@ -428,12 +438,12 @@ bool Executor::forgetOld() {
     settledHealth_.pop_front();
   }
   StoreBatch batch;
-  const uint64_t now = clock_.wallMs();
+  const uint64_t now = clock_.storeMs();
   while (batch.steps.size() < kForgottenPerTurn) {
     const Event* oldest = log_.oldestFinished();
     if (oldest == nullptr || !oldest->settled) break;
-    const bool old = now >= oldest->record.finishedWallMs &&
-                     now - oldest->record.finishedWallMs >= options_.retentionMs;
+    const uint64_t finished = oldest->record.finishedMs();
+    const bool old = now >= finished && now - finished >= options_.retentionMs;
     if (!old && log_.finished() <= options_.eventsKeptMax) break;
     batch.steps.emplace_back(DropEvent{oldest->record.id});
     log_.erase(*oldest);

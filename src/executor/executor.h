@@ -36,7 +36,8 @@ namespace holdfast {
 class Executor final : public SessionObserver {
  public:
   struct Options {
-    // From start() to the last answer, by OperationKind; after a restart from there.
+    // From start() to the last answer, by OperationKind. After a restart what is left of it, and no
+    // less than kAnswersAfterRestartMs, so that workers can come back and say.
     std::array<uint64_t, kOperationKinds> timeoutMs = {60'000,  60'000,  600'000,
                                                        600'000, 600'000, 5'000};
     // What is remembered of finished events: so long, and so many.
@@ -85,6 +86,7 @@ class Executor final : public SessionObserver {
   static constexpr size_t kMessagesPerTurn = 8;
   static constexpr size_t kKeysPerTurn = 262'144;
   static constexpr size_t kForgottenPerTurn = 64;
+  static constexpr uint64_t kAnswersAfterRestartMs = 60'000;
 
  private:
   using WorkerKey = std::pair<std::string, uint32_t>;
@@ -109,6 +111,8 @@ class Executor final : public SessionObserver {
   uint64_t modelOf(const EventRecord& event) const;
   std::optional<Error> tooManyPins(const OperationRequest& request) const;
   Event& add(const OperationRequest& request);
+  // Steady clock.
+  uint64_t deadlineOf(const EventRecord& record) const;
   void track(Event& event);
   void send(Event& event, size_t rank);
   std::string whyNotSent(const Event& event, const RankRecord& rank) const;

@@ -42,9 +42,13 @@ bool Executor::recordPins() {
   // Of another model the same hashes are other chunks.
   if (location != nullptr && worker.modelSalt == event->modelSalt) {
     // The same for all ranks, and however often one is asked.
-    const uint64_t ends =
-        record.ttlSeconds == 0 ? 0 : record.createdWallMs + record.ttlSeconds * 1000;
-    pins_.record(*location, {record.id, record.createdWallMs, ends}, chunks);
+    const uint64_t ttlMs = record.ttlSeconds * 1000;
+    PinRecord pin{record.id, record.createdWallMs, 0, 0};
+    if (ttlMs != 0) {
+      pin.expiresWallMs = record.createdWallMs + ttlMs;
+      pin.expiresStoreMs = record.createdMs() + ttlMs;
+    }
+    pins_.record(*location, pin, chunks);
   }
   next.next += chunks.size();
   if (chunks.size() < left.size()) return true;

@@ -48,6 +48,8 @@ class Database {
   const std::vector<Owned>& owned() const { return owned_; }
   const FormatRecord& format() const { return format_; }
   bool created() const { return created_; }
+  // What the store says of its time; empty: nothing that can be read. After open().
+  std::optional<TimeRecord> storedTime() const;
 
   // Lets compactions run: recovery knows the damaged families.
   void recovered() { gate_.open(); }

@@ -48,6 +48,13 @@ class MigrationMeter {
 
 }  // namespace
 
+std::optional<TimeRecord> Database::storedTime() const {
+  std::string value;
+  const rocksdb::Status found =
+      db_->Get(rocksdb::ReadOptions(), default_, std::string(kTimeKey), &value);
+  return found.ok() ? decodeTime(value) : std::nullopt;
+}
+
 std::string Database::checkFormat() {
   std::string value;
   const rocksdb::Status found =

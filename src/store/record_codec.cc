@@ -131,6 +131,16 @@ std::string encodeRecord(const OwnerRecord& record) {
   });
 }
 
+std::string encodeRecord(const TimeRecord& record) {
+  const size_t words = 16 + wordsOfBytes(record.boot.size());
+  return encode<schema::TimeRecord>(words, [&](schema::TimeRecord::Builder to) {
+    to.setStoreMs(record.storeMs);
+    to.setWallMs(record.wallMs);
+    to.setBootMs(record.bootMs);
+    to.setBoot(text(record.boot));
+  });
+}
+
 std::string encodeRecord(const InstanceRecord& record) {
   const size_t words = 16 + wordsOfBytes(record.instance.size());
   return encode<schema::InstanceRecord>(words, [&](schema::InstanceRecord::Builder to) {
@@ -157,6 +167,7 @@ std::string encodeRecord(const WorkerRecord& record) {
     to.setState(toSchema(record.state));
     to.setRegisteredWallMs(record.registeredWallMs);
     to.setLastSeenWallMs(record.lastSeenWallMs);
+    to.setLostStoreMs(record.lostStoreMs);
   });
 }
 
@@ -209,6 +220,8 @@ std::string encodeRecord(const EventRecord& record) {
     to.setArgumentsHigh(record.arguments.high);
     to.setCreatedWallMs(record.createdWallMs);
     to.setFinishedWallMs(record.finishedWallMs);
+    to.setCreatedStoreMs(record.createdStoreMs);
+    to.setFinishedStoreMs(record.finishedStoreMs);
     to.setTtlSeconds(record.ttlSeconds);
     if (!record.toPin.empty()) {
       to.setToPin(kj::ArrayPtr<const uint64_t>(record.toPin.data(), record.toPin.size()));
@@ -233,6 +246,7 @@ std::string encodeRecord(const PinRecord& record) {
     to.setEventId(text(record.eventId));
     to.setPinnedWallMs(record.pinnedWallMs);
     to.setExpiresWallMs(record.expiresWallMs);
+    to.setExpiresStoreMs(record.expiresStoreMs);
   });
 }
 
@@ -262,6 +276,15 @@ std::optional<FormatRecord> decodeFormat(std::string_view value) {
   });
   if (record && record->version == 0) return std::nullopt;
   return record;
+}
+
+std::optional<TimeRecord> decodeTime(std::string_view value) {
+  return decode<schema::TimeRecord>(value, [](schema::TimeRecord::Reader from) {
+    return TimeRecord{.storeMs = from.getStoreMs(),
+                      .wallMs = from.getWallMs(),
+                      .bootMs = from.getBootMs(),
+                      .boot = std::string(text(from.getBoot()))};
+  });
 }
 
 std::optional<OwnerRecord> decodeOwner(std::string_view value) {
@@ -311,6 +334,7 @@ std::optional<WorkerRecord> decodeWorker(std::string_view value) {
         from.getState() == schema::WorkerState::LOST ? WorkerState::kLost : WorkerState::kActive;
     to.registeredWallMs = from.getRegisteredWallMs();
     to.lastSeenWallMs = from.getLastSeenWallMs();
+    to.lostStoreMs = from.getLostStoreMs();
     return to;
   });
 }
@@ -361,6 +385,8 @@ std::optional<EventRecord> decodeEvent(std::string_view value) {
     to.arguments = {from.getArgumentsLow(), from.getArgumentsHigh()};
     to.createdWallMs = from.getCreatedWallMs();
     to.finishedWallMs = from.getFinishedWallMs();
+    to.createdStoreMs = from.getCreatedStoreMs();
+    to.finishedStoreMs = from.getFinishedStoreMs();
     to.ttlSeconds = from.getTtlSeconds();
     const auto toPin = keysOf(from.getToPin());
     to.toPin.assign(toPin.begin(), toPin.end());
@@ -389,7 +415,8 @@ std::optional<PinRecord> decodePin(std::string_view value) {
   auto record = decode<schema::PinRecord>(value, [](schema::PinRecord::Reader from) {
     return PinRecord{.eventId = std::string(text(from.getEventId())),
                      .pinnedWallMs = from.getPinnedWallMs(),
-                     .expiresWallMs = from.getExpiresWallMs()};
+                     .expiresWallMs = from.getExpiresWallMs(),
+                     .expiresStoreMs = from.getExpiresStoreMs()};
   });
   if (record && record->eventId.empty()) return std::nullopt;
   return record;

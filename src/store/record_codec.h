@@ -26,6 +26,14 @@ struct FormatRecord {
   uint64_t createdWallMs = 0;
 };
 
+// What the clocks say at one moment; see store_clock.h.
+struct TimeRecord {
+  uint64_t storeMs = 0;
+  uint64_t wallMs = 0;
+  uint64_t bootMs = 0;  // since the machine was booted
+  std::string boot;     // names that boot; empty: not known
+};
+
 enum class OwnerKind : uint8_t { kInstance, kWorker, kAbandoned };
 
 struct OwnerRecord {
@@ -35,6 +43,7 @@ struct OwnerRecord {
 };
 
 std::string encodeRecord(const FormatRecord& record);
+std::string encodeRecord(const TimeRecord& record);
 std::string encodeRecord(const OwnerRecord& record);
 std::string encodeRecord(const InstanceRecord& record);
 std::string encodeRecord(const WorkerRecord& record);
@@ -47,6 +56,7 @@ std::string encodeSegment(std::span<const ChunkHash> keys);
 inline constexpr size_t kSegmentKeysMax = 65536;
 
 std::optional<FormatRecord> decodeFormat(std::string_view value);
+std::optional<TimeRecord> decodeTime(std::string_view value);
 std::optional<OwnerRecord> decodeOwner(std::string_view value);
 std::optional<InstanceRecord> decodeInstance(std::string_view value);
 std::optional<WorkerRecord> decodeWorker(std::string_view value);

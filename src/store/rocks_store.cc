@@ -14,6 +14,7 @@
 #include "store/database.h"
 #include "store/fold_thread.h"
 #include "store/recovery.h"
+#include "store/store_clock.h"
 #include "store/store_thread.h"
 #include "store/wal_syncer.h"
 #include "store/write_queue.h"
@@ -28,7 +29,7 @@ struct RocksStore::Parts {
         completions(options.notify),
         folds(options, database, [this](FoldWrite write) { thread.write(std::move(write)); }),
         checkpoints(database, completions),
-        thread(options, database, queue, completions, folds, checkpoints),
+        thread(options, database, queue, completions, folds, checkpoints, clock),
         syncer(options, database,
                [this](const rocksdb::Status& status) { thread.syncFailed(status); }) {
     thread.onCommit([this](bool synced) { syncer.committed(synced); });
@@ -38,6 +39,7 @@ struct RocksStore::Parts {
   Database database;
   WriteQueue queue;
   Completions completions;
+  StoreClock clock;
   FoldThread folds;
   CheckpointThread checkpoints;
   StoreThread thread;
@@ -63,6 +65,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(StoreOptions options) {
   if (std::string error = parts->database.open(); !error.empty()) {
     return Error{ErrorCode::kUnavailable, std::move(error)};
   }
+  parts->clock.begin(parts->database.storedTime());
   parts->nextOwner = static_cast<OwnerId>(parts->database.owned().size());
   return std::unique_ptr<RocksStore>(new RocksStore(std::move(parts)));
 }
@@ -113,6 +116,10 @@ void RocksStore::fold(const FoldRequest& request) {
   HOLDFAST_CHECK(parts_->recovered && !parts_->closed, "fold before recover() or after close()");
   HOLDFAST_CHECK(request.newFold != request.live.fold, "a fold onto itself");
   parts_->queue.append(request);
+}
+
+uint64_t RocksStore::timeMs() const {
+  return parts_->clock.nowMs();
 }
 
 StoreHealth RocksStore::health() const {

@@ -133,6 +133,8 @@ class RocksStore : public RegistryStore {
   Ticket write(StoreBatch batch) override;
   void fold(const FoldRequest& request) override;
   StoreHealth health() const override;
+  // Store time, see Clock::storeMs. Any thread.
+  uint64_t timeMs() const;
   void poll(StoreListener& listener) override;
   void recover(RecoverySink& sink) override;
 

@@ -38,6 +38,9 @@ OwnerId ownerOf(const StoreStep& step) {
       step);
 }
 
+// Between records of the time: what a crash of the machine may lose of it.
+constexpr std::chrono::seconds kTimeInterval{10};
+
 JournalKey journalKeyOf(const QueuedWrite& report) {
   return {report.location, report.generation, report.stream, report.firstSeq};
 }
@@ -75,13 +78,15 @@ struct StoreThread::Group {
 };
 
 StoreThread::StoreThread(const StoreOptions& options, Database& database, WriteQueue& queue,
-                         Completions& completions, FoldThread& folds, CheckpointThread& checkpoints)
+                         Completions& completions, FoldThread& folds, CheckpointThread& checkpoints,
+                         const StoreClock& clock)
     : options_(options),
       database_(database),
       queue_(queue),
       completions_(completions),
       folds_(folds),
-      checkpoints_(checkpoints) {}
+      checkpoints_(checkpoints),
+      clock_(clock) {}
 
 StoreThread::~StoreThread() {
   stop();
@@ -220,9 +225,17 @@ bool StoreThread::build(Group& group) {
   }
   // After the drops of the block, so that what was cancelled is not written.
   for (FoldWrite& write : group.foldWrites) build(group, write);
+  noteTime(group);
   group.synced =
       options_.walSync == WalSync::kAlways || (group.synced && options_.walSync != WalSync::kNever);
   return true;
+}
+
+void StoreThread::noteTime(Group& group) {
+  const auto now = std::chrono::steady_clock::now();
+  if (timeNoted_ && now < *timeNoted_ + kTimeInterval) return;
+  timeNoted_ = now;
+  group.put(database_.defaultFamily(), kTimeKey, encodeRecord(clock_.record()));
 }
 
 bool StoreThread::bind(Group& group, OwnerId id, OwnerRecord record) {

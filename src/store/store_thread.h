@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,6 +26,7 @@
 #include "store/fold_thread.h"
 #include "store/newest_records.h"
 #include "store/rocks_store.h"
+#include "store/store_clock.h"
 #include "store/write_queue.h"
 
 namespace holdfast {
@@ -33,7 +35,8 @@ class StoreThread {
  public:
   // Keeps all its arguments, which must outlive it.
   StoreThread(const StoreOptions& options, Database& database, WriteQueue& queue,
-              Completions& completions, FoldThread& folds, CheckpointThread& checkpoints);
+              Completions& completions, FoldThread& folds, CheckpointThread& checkpoints,
+              const StoreClock& clock);
   ~StoreThread();
 
   // Before start(): the owner of a family, and what must be in that.
@@ -67,6 +70,7 @@ class StoreThread {
   bool build(Group& group);
   bool build(Group& group, const StoreBatch& batch);
   void build(Group& group, FoldWrite& write);
+  void noteTime(Group& group);
   bool bind(Group& group, OwnerId owner, OwnerRecord record);
   void release(Group& group, Owner& owner);
   void startFold(Group& group, const FoldRequest& request);
@@ -98,6 +102,7 @@ class StoreThread {
   Completions& completions_;
   FoldThread& folds_;
   CheckpointThread& checkpoints_;
+  const StoreClock& clock_;
   std::function<void(bool)> onCommit_;
 
   std::vector<Owner> owners_;  // by OwnerId
@@ -107,8 +112,9 @@ class StoreThread {
   uint32_t failures_ = 0;  // since the last success
   std::chrono::steady_clock::time_point nextFamilies_;
   std::chrono::steady_clock::time_point nextWrite_;  // not before
-  bool triedLast_ = false;                           // to heal, after the deadline of stop()
-  std::string lost_;                                 // what stop() says
+  std::optional<std::chrono::steady_clock::time_point> timeNoted_;
+  bool triedLast_ = false;  // to heal, after the deadline of stop()
+  std::string lost_;        // what stop() says
 
   std::mutex mutex_;  // of what other threads hand in
   std::deque<FoldWrite> foldWrites_;

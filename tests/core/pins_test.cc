@@ -151,6 +151,33 @@ TEST_F(PinsTest, EndInTime) {
   EXPECT_THAT(pinned(), ElementsAre(3));
 }
 
+TEST_F(PinsTest, EndInTheirTimeWhateverTheWallClockSays) {
+  holding({1, 2});
+  const auto pinFor = [&](ChunkHash chunk, uint64_t ttlMs) {
+    const std::vector<ChunkHash> chunks = {chunk};
+    registry_->pins().record(
+        location(), {"e", clock_.wallMs(), clock_.wallMs() + ttlMs, clock_.storeMs() + ttlMs},
+        chunks);
+  };
+  pinFor(1, 10'000);
+  pinFor(2, 20'000);
+  settle();
+  clock_.nowMs += 9'999;
+  clock_.wallJumpMs = 3'600'000;
+  registry_->tick();
+  work();
+  EXPECT_EQ(pinnedPrefix({1, 2}), 2u);
+  restart();
+  EXPECT_THAT(pinned(), ElementsAre(1, 2));
+  clock_.wallJumpMs = -9'000;
+  clock_.nowMs += 1;
+  registry_->tick();
+  work();
+  EXPECT_THAT(pinned(), ElementsAre(2));
+  clock_.nowMs += 10'000;
+  EXPECT_EQ(pinnedPrefix({2}), 0u);
+}
+
 TEST_F(PinsTest, PinnedAgainAndAgainTheyLeaveNothingBehind) {
   holding({1, 2});
   for (uint64_t n = 0; n < 1000; ++n) pin({1}, clock_.nowMs + 1'000'000 - n, "renewed");

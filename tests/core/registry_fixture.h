@@ -17,8 +17,10 @@ namespace holdfast::test {
 class TestClock : public Clock {
  public:
   uint64_t steadyMs() const override { return nowMs; }
-  uint64_t wallMs() const override { return nowMs; }
+  uint64_t wallMs() const override { return nowMs + wallJumpMs; }
+  uint64_t storeMs() const override { return nowMs; }
   uint64_t nowMs = 1000;
+  uint64_t wallJumpMs = 0;  // modulo 2^64
 };
 
 class Remember : public EventSink {

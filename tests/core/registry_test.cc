@@ -414,6 +414,53 @@ TEST_F(RegistryTest, ALostWorkerExpires) {
   EXPECT_EQ(report_.workers, 0u);
 }
 
+TEST_F(RegistryTest, TheTimeAsLostGoesOnOverRestartsWhateverTheWallClockSays) {
+  registry_->registration().connectionClosed(registered(registration("a", 0)));
+  settle();
+  // An hour in six pieces, with a restart after each.
+  for (uint64_t n = 1; n <= 6; ++n) {
+    clock_.nowMs += 599'999;
+    clock_.wallJumpMs = n % 2 == 0 ? 36'000'000 : -36'000'000;
+    registry_->tick();
+    EXPECT_EQ(registry_->tree().workers(), 1u) << n;
+    restart();
+  }
+  clock_.nowMs += 30'000;
+  registry_->tick();
+  EXPECT_EQ(registry_->tree().workers(), 0u);
+}
+
+TEST_F(RegistryTest, WhoeverWasLostWhileTheControllerWasDownHasTimeToComeBack) {
+  registry_->registration().connectionClosed(registered(registration("a", 0)));
+  settle();
+  clock_.nowMs += 36'000'000;
+  restart();
+  registry_->tick();
+  EXPECT_EQ(registry_->tree().workers(), 1u);
+  clock_.nowMs += 29'999;
+  registry_->tick();
+  EXPECT_EQ(registry_->tree().workers(), 1u);
+  clock_.nowMs += 1;
+  registry_->tick();
+  EXPECT_EQ(registry_->tree().workers(), 0u);
+}
+
+TEST_F(RegistryTest, ALostWorkerOfAnOlderStoreExpiresToo) {
+  registry_->registration().connectionClosed(registered(registration("a", 0)));
+  settle();
+  MemoryStore::Disk disk = store_->afterCrash();
+  for (auto& [owner, family] : disk) {
+    if (family.worker) family.worker->lostStoreMs = 0;
+  }
+  open(std::move(disk));
+  clock_.nowMs += 3'599'999;
+  registry_->tick();
+  EXPECT_EQ(registry_->tree().workers(), 1u);
+  clock_.nowMs += 1;
+  registry_->tick();
+  EXPECT_EQ(registry_->tree().workers(), 0u);
+}
+
 TEST_F(RegistryTest, ARecoveredWorkerServesUnconfirmedUntilItsTimeIsUp) {
   ASSERT_TRUE(report(registered(registration("a", 0)), 1, {1}).ok());
   settle();

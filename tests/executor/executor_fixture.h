@@ -22,8 +22,10 @@ namespace holdfast::test {
 class SteppedClock final : public Clock {
  public:
   uint64_t steadyMs() const override { return nowMs; }
-  uint64_t wallMs() const override { return 1'700'000'000'000 + nowMs; }
+  uint64_t wallMs() const override { return storeMs() + wallJumpMs; }
+  uint64_t storeMs() const override { return 1'700'000'000'000 + nowMs; }
   uint64_t nowMs = 1'000;
+  uint64_t wallJumpMs = 0;  // modulo 2^64
 };
 
 class NoEvents final : public EventSink {

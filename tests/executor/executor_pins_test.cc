@@ -53,7 +53,7 @@ TEST_F(ExecutorPins, AreRecordedWhenTheRankHasDoneIt) {
   EXPECT_EQ(pinsOf(1), 0u);
   // Counted from the request, so that all ranks' pins end together.
   ASSERT_NE(location(0).pins->find(1), nullptr);
-  EXPECT_EQ(*location(0).pins->find(1), (PinRecord{"e1", asked, asked + 60'000}));
+  EXPECT_EQ(*location(0).pins->find(1), (PinRecord{"e1", asked, asked + 60'000, asked + 60'000}));
   answer(1, failed("no room"));
   EXPECT_EQ(pinsOf(1), 0u);
   EXPECT_EQ(pinsOf(0), 2u) << "what one rank has pinned stays so";
@@ -128,7 +128,20 @@ TEST_F(ExecutorPins, AreRecordedAlsoWhereTheAnswerComesAfterARestart) {
   EXPECT_EQ(status(), EventStatus::kDone);
   EXPECT_EQ(pinsOf(0), 2u);
   ASSERT_EQ(pinsOf(1), 2u);
-  EXPECT_EQ(*location(1).pins->find(3), (PinRecord{"e1", asked, asked + 60'000}));
+  EXPECT_EQ(*location(1).pins->find(3), (PinRecord{"e1", asked, asked + 60'000, asked + 60'000}));
+}
+
+TEST_F(ExecutorPins, LiveAsLongAsTheyWereAskedForWhateverTheWallClockSays) {
+  start(pinOf({1}, 60));
+  controller->commit();
+  clock.wallJumpMs = 3'600'000;
+  answer(0, done(256));
+  EXPECT_EQ(pinsOf(0), 1u) << "the wall clock went ahead by an hour";
+  clock.wallJumpMs = -3'600'000;
+  clock.nowMs += 60'000;
+  controller->registry.tick();
+  work();
+  EXPECT_EQ(pinsOf(0), 0u) << "it went back by two";
 }
 
 TEST_F(ExecutorPins, OneThatIsOverBeforeTheAnswerIsNotRecorded) {

@@ -400,6 +400,38 @@ TEST_F(ExecutorTest, FinishedEventsAreForgottenByAgeAndNumber) {
   EXPECT_EQ(controller->store.disk().events.size(), 1u) << "e1 ended just now";
 }
 
+TEST_F(ExecutorTest, WhatIsRememberedOfEventsDoesNotFollowTheWallClock) {
+  options.retentionMs = 1'000'000;
+  open({});
+  registerInstance("a", 1);
+  start(request(OperationKind::kClear, "e"));
+  controller->commit();
+  answer(0, done(1), "e");
+  controller->commit();
+  clock.wallJumpMs = 2'000'000;
+  pass(1);
+  EXPECT_NE(controller->executor.find("e"), nullptr);
+  clock.wallJumpMs = -2'000'000;
+  pass(1'000'000);
+  EXPECT_EQ(controller->executor.find("e"), nullptr);
+}
+
+TEST_F(ExecutorTest, TheTimeOfAnOperationGoesOnOverARestart) {
+  options.timeoutMs[static_cast<size_t>(OperationKind::kCompress)] = 600'000;
+  open({});
+  registerInstance("a", 1);
+  OperationRequest compress = request(OperationKind::kCompress, "e");
+  compress.method = "zstd";
+  start(compress);
+  controller->commit();
+  pass(500'000);
+  restart();
+  pass(99'999);
+  EXPECT_FALSE(controller->executor.find("e")->record.final());
+  pass(1);
+  EXPECT_TRUE(controller->executor.find("e")->record.final());
+}
+
 TEST_F(ExecutorTest, ManyRanksAreSentToInPieces) {
   constexpr uint32_t kMany = 2 * Executor::kMessagesPerTurn + 1;
   registerInstance("a", kMany);

@@ -290,6 +290,10 @@ TEST_F(OrchestratorTest, StatusSumsUp) {
   EXPECT_EQ(status.getLocationsCaughtUp(), 2u);
   EXPECT_EQ(status.getChunks(), 2u);
   EXPECT_EQ(status.getMemberships(), 3u);
+  ASSERT_EQ(status.getLimits().size(), 3u);
+  EXPECT_EQ(viewOf(status.getLimits()[0].getName()), "workers");
+  EXPECT_EQ(status.getLimits()[0].getUsed(), 2u);
+  EXPECT_EQ(status.getLimits()[0].getMax(), kWorkersMaxDefault);
   EXPECT_TRUE(status.getStoreWritable());
   EXPECT_TRUE(status.getCommitted());
   EXPECT_EQ(viewOf(status.getContentDigest()), registry.contentDigest().hex());

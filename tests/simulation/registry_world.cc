@@ -496,14 +496,18 @@ void RegistryWorld::pin() {
   auto at = worker->second.locations.begin();
   std::advance(at, below(random_, worker->second.locations.size()));
   auto& [name, ours] = *at;
-  const PinRecord record{"event/" + std::to_string(below(random_, 5)), clock_.wallMs(),
-                         chance(random_, 50) ? 0 : clock_.wallMs() + below(random_, kGraceMs)};
+  PinRecord record{"event/" + std::to_string(below(random_, 5)), clock_.wallMs(), 0, 0};
+  if (chance(random_, 50)) {
+    const uint64_t ttlMs = below(random_, kGraceMs);
+    record.expiresWallMs = clock_.wallMs() + ttlMs;
+    record.expiresStoreMs = clock_.storeMs() + ttlMs;
+  }
   std::vector<ChunkHash> chunks;
   for (uint64_t n = 1 + below(random_, 6); n > 0; --n) {
     chunks.push_back(keyOf(below(random_, kKeys)));
   }
   const Model before = model_;
-  if (!ours.hidden && !record.expired(clock_.wallMs())) {
+  if (!ours.hidden && !record.expired(clock_.storeMs())) {
     for (const ChunkHash chunk : chunks) {
       if (ours.keys.contains(chunk)) ours.pins[chunk] = record;
     }
@@ -535,7 +539,7 @@ void RegistryWorld::closeConnection() {
     if (process.session == kNoSession || worker.session != process.session) continue;
     worker.state = WorkerState::kLost;
     worker.session = kNoSession;
-    worker.heardMs = clock_.nowMs;
+    worker.heardMs = worker.lostMs = clock_.nowMs;
     for (auto& [name, location] : worker.locations) location.held.clear();
   }
   registry_->registration().connectionClosed(process.session);
@@ -547,6 +551,8 @@ void RegistryWorld::closeConnection() {
 void RegistryWorld::passTime() {
   if (chance(random_, 50)) clock_.nowMs += below(random_, kTimeoutMs);
   if (chance(random_, 5)) clock_.nowMs += kGraceMs;
+  // Nothing follows the wall clock.
+  if (chance(random_, 10)) clock_.wallJumpMs = below(random_, 8 * kGraceMs) - 4 * kGraceMs;
   const Model before = model_;
   registry_->tick();
   while (registry_->pins().work()) {
@@ -568,19 +574,20 @@ void RegistryWorld::modelTick() {
   for (auto at = model_.begin(); at != model_.end();) {
     ModelWorker& worker = at->second;
     const uint64_t silent = clock_.nowMs - worker.heardMs;
-    if (worker.state == WorkerState::kLost && silent >= kGraceMs) {
+    const bool lost = worker.state == WorkerState::kLost;
+    if (lost && clock_.nowMs - worker.lostMs >= kGraceMs && silent >= kTimeoutMs) {
       at = model_.erase(at);
       continue;
     }
     if (worker.state != WorkerState::kLost && silent >= kTimeoutMs) {
       worker.state = WorkerState::kLost;
       worker.session = kNoSession;
-      worker.heardMs = clock_.nowMs;
+      worker.heardMs = worker.lostMs = clock_.nowMs;
     }
     if (writable_) {
       for (auto& [name, location] : worker.locations) {
         std::erase_if(location.pins,
-                      [&](const auto& pin) { return pin.second.expired(clock_.wallMs()); });
+                      [&](const auto& pin) { return pin.second.expired(clock_.storeMs()); });
       }
     }
     // Whoever was told to stop is told to register again, and is not listened to until it has.

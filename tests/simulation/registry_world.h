@@ -35,8 +35,10 @@ class StoreUnderTest {
 class FakeClock : public Clock {
  public:
   uint64_t steadyMs() const override { return nowMs; }
-  uint64_t wallMs() const override { return 1'700'000'000'000 + nowMs; }
+  uint64_t wallMs() const override { return storeMs() + wallJumpMs; }
+  uint64_t storeMs() const override { return 1'700'000'000'000 + nowMs; }
   uint64_t nowMs = 1'000'000;
+  uint64_t wallJumpMs = 0;  // modulo 2^64
 };
 
 class IgnoreEvents : public EventSink {
@@ -111,6 +113,7 @@ class RegistryWorld {
     std::string model;
     WorkerState state = WorkerState::kActive;
     std::map<std::string, ModelLocation> locations;
+    uint64_t lostMs = 0;
     // Not persisted:
     SessionId session = kNoSession;
     bool open = true;  // reports are taken
