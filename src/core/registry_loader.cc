@@ -167,6 +167,11 @@ void RegistryLoader::pins(OwnerId owner, uint16_t id, const PinRecord& record,
   pins_.recovered(*loading->location, record, chunks, families_[owner].pinsDropped);
 }
 
+void RegistryLoader::behind(OwnerId owner, uint16_t id, uint64_t) {
+  Loading* loading = find(owner, id);
+  if (loading != nullptr) loading->behind = true;
+}
+
 void RegistryLoader::finish(OwnerId owner) {
   Family& family = families_[owner];
   for (Loading& loading : family.locations) {
@@ -177,16 +182,24 @@ void RegistryLoader::finish(OwnerId owner) {
   if (!family.damage.empty()) {
     quarantine(*family.worker, family.damage);
   } else {
+    bool anyBehind = false;
     for (Loading& loading : family.locations) {
       Location& location = *loading.location;
       location.committedSeq = location.lastSeq;
       location.sync = location.record.live.hidden ? SyncState::kDiverged : SyncState::kCaughtUp;
       location.reason = location.record.live.hidden ? Reason::kRestarted : Reason::kNone;
+      if (loading.behind) {
+        // What is missing shows when the worker registers.
+        location.sync = SyncState::kDiverged;
+        location.reason = Reason::kBehind;
+        anyBehind = true;
+      }
       if (location.building == nullptr) continue;
       location.sync = SyncState::kDiverged;
       location.reason = Reason::kSyncContinues;
       if (loading.tooMuchHeld) abandoned_.push_back(&location);
     }
+    report_.behind += anyBehind ? 1 : 0;
     auto& steps = family.pinsDropped.steps;
     std::move(steps.begin(), steps.end(), std::back_inserter(pinsDropped_.steps));
   }

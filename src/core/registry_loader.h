@@ -21,6 +21,7 @@ struct RecoveryReport {
   uint64_t instances = 0;
   uint64_t workers = 0;
   uint64_t quarantined = 0;
+  uint64_t behind = 0;  // workers of which the store has lost something that was confirmed
   uint64_t chunks = 0;  // memberships
 };
 
@@ -42,6 +43,7 @@ class RegistryLoader : public RecoverySink {
   void buildingJournal(OwnerId owner, uint16_t location, const JournalEntry& entry) override;
   void pins(OwnerId owner, uint16_t location, const PinRecord& record,
             std::span<const ChunkHash> chunks) override;
+  void behind(OwnerId owner, uint16_t location, uint64_t confirmedSeq) override;
   void finish(OwnerId owner) override;
   void damaged(OwnerId owner, const std::string& instance, bool isWorker, uint32_t worker,
                const std::string& reason) override;
@@ -60,6 +62,7 @@ class RegistryLoader : public RecoverySink {
     bool inStream = false;     // a record of `stream` came
     bool baseSeen = false;     // count and digest were compared at the base
     bool tooMuchHeld = false;  // more reports of a full sync than can be held
+    bool behind = false;       // what was confirmed is not there
   };
   struct Family {
     Worker* worker = nullptr;

@@ -187,8 +187,8 @@ struct RecoverySummary {
 // all workers with their locations; then the contents, worker by worker (different workers may
 // interleave): of each location the segments of its live part (in key order; batches as they came),
 // then its journal by (stream, seq), then the batches of its building part by number, then that
-// one's journal, then its pins; finish once per worker. The sink checks continuity, counts and
-// digests, and that what is pinned is held.
+// one's journal, then its pins; behind where it applies; finish once per worker. The sink checks
+// continuity, counts and digests, and that what is pinned is held.
 class RecoverySink {
  public:
   virtual ~RecoverySink() = default;
@@ -206,6 +206,9 @@ class RecoverySink {
   // Chunks that were pinned alike.
   virtual void pins(OwnerId owner, uint16_t location, const PinRecord& record,
                     std::span<const ChunkHash> chunks) = 0;
+  // Before finish(): the store has lost writes, and this location is whole as it was at an earlier
+  // point. Operations up to `confirmedSeq` had been confirmed; 0: it is not known how many.
+  virtual void behind(OwnerId /*owner*/, uint16_t /*location*/, uint64_t /*confirmedSeq*/) {}
   virtual void finish(OwnerId owner) = 0;
   // The family of this worker or instance cannot be read. Comes instead of finish(), possibly
   // after some of its contents, possibly without worker() having been called. For a worker,

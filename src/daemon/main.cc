@@ -253,6 +253,12 @@ ExitCode run(const Configuration& configuration) {
   int signalNumber = 0;
   {
     Daemon daemon(inputs, *store, server, clock, turns, storeWakeup, timer);
+    if (recovered.behind != 0) {
+      spdlog::warn(
+          "{} workers are behind what had been confirmed to them, because the store has lost "
+          "writes; each sends what is missing when it registers",
+          recovered.behind);
+    }
     if (recovered.quarantined != 0) {
       spdlog::warn(
           "{} workers are quarantined: their records are damaged; holdfast-ctl workers "

@@ -8,7 +8,6 @@
 #include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
-#include <cinttypes>
 #include <cstdarg>
 #include <cstdio>
 #include <filesystem>
@@ -29,23 +28,29 @@ constexpr size_t kManifestBytes = size_t{64} << 20;
 constexpr size_t kTableFileBytes = size_t{64} << 20;
 constexpr size_t kTableBlockBytes = size_t{32} << 10;
 
-// RocksDB's own log goes to ours: errors only, what it warns of is routine.
+// RocksDB's own log goes to ours: errors only. What it warns of is routine, but for what it cannot
+// read of logs.
 class ForwardingLogger : public rocksdb::Logger {
  public:
-  explicit ForwardingLogger(const StoreOptions& options)
-      : Logger(rocksdb::InfoLogLevel::ERROR_LEVEL), options_(options) {}
+  ForwardingLogger(const StoreOptions& options, DroppedBytes& dropped)
+      : Logger(rocksdb::InfoLogLevel::WARN_LEVEL), options_(options), dropped_(dropped) {}
 
   using Logger::Logv;
   void LogHeader(const char*, va_list) override {}
   void Logv(const char* format, va_list arguments) override {
-    if (!options_.log) return;
+    Logv(rocksdb::InfoLogLevel::ERROR_LEVEL, format, arguments);
+  }
+  void Logv(rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
+    if (level < rocksdb::InfoLogLevel::WARN_LEVEL) return;
     char line[1024];
     std::vsnprintf(line, sizeof(line), format, arguments);
-    options_.log(LogLevel::kWarning, std::string("rocksdb: ") + line);
+    if (level == rocksdb::InfoLogLevel::WARN_LEVEL) return dropped_.take(line);
+    if (options_.log) options_.log(LogLevel::kWarning, std::string("rocksdb: ") + line);
   }
 
  private:
   const StoreOptions& options_;
+  DroppedBytes& dropped_;
 };
 
 // What a damaged or missing table file makes of an open.
@@ -82,9 +87,11 @@ class Database::Listener : public rocksdb::EventListener {
 Database::Database(const StoreOptions& options)
     : options_(options),
       directory_(options),
-      gate_(std::make_shared<DirectoryGuard>(options.fileSystem, directory_), options.dataDir),
+      kept_(std::make_shared<KeptFiles>(
+          std::make_shared<DirectoryGuard>(options.fileSystem, directory_))),
+      gate_(kept_, options.dataDir),
       listener_(std::make_shared<Listener>()),
-      logger_(std::make_shared<ForwardingLogger>(options)),
+      logger_(std::make_shared<ForwardingLogger>(options, dropped_)),
       writeBuffers_(std::make_shared<rocksdb::WriteBufferManager>(options.writeBufferBytes)) {
   rocksdb::BlockBasedTableOptions tables;
   tables.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes);
@@ -108,7 +115,9 @@ rocksdb::DBOptions Database::dbOptions() const {
   db.info_log = logger_;
   db.listeners = {listener_};
   db.write_buffer_manager = writeBuffers_;
-  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  // With the filter this is a recovery to a point in time, family by family.
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
+  db.wal_filter = const_cast<LogReplay*>(&replay_);
   db.max_total_wal_size = options_.walBytesMax;
   db.max_manifest_file_size = kManifestBytes;
   db.max_open_files = -1;
@@ -202,8 +211,10 @@ void Database::closeFiles() {
 
 std::string Database::open() {
   raiseFileLimit();
+  if (!DataDirectory::inUse(options_.dataDir)) mendCurrent();
   if (std::string error = directory_.open(gate_); !error.empty()) return error;
   created_ = !directory_.holdsStore();
+  if (std::string error = readMark(); !error.empty()) return error;
   rocksdb::Status status = openFiles(created_);
   if (!status.ok() && speaksOfDamage(status)) {
     log(LogLevel::kWarning, "the store in " + options_.dataDir + " is damaged (" +
@@ -211,9 +222,11 @@ std::string Database::open() {
     paranoid_ = false;
     status = openFiles(false);
   }
+  if (speaksOfDamage(status)) return cannotOpen(status.ToString());
   if (!status.ok()) {
     return "cannot open the store in " + options_.dataDir + ": " + status.ToString();
   }
+  judge();
   if (std::string error = checkFormat(); !error.empty()) return error;
   if (std::string error = readOwners(); !error.empty()) return error;
   if (!paranoid_ && droppedAny_) {
@@ -256,7 +269,7 @@ std::string Database::readOwners() {
        records->Valid() && records->key().starts_with(std::string(kOwnerPrefix)); records->Next()) {
     const std::string family = records->key().ToString().substr(kOwnerPrefix.size());
     const std::optional<OwnerRecord> record = decodeOwner(records->value().ToStringView());
-    if (!record) return "the owner record of family " + family + " is damaged";
+    if (!record) return cannotOpen("the owner record of family " + family + " is damaged");
     const auto found = byName.find(family);
     if (found == byName.end()) {
       // Its family was dropped; this record was to go next.
@@ -274,8 +287,7 @@ std::string Database::readOwners() {
     }
   }
   if (!records->status().ok()) {
-    return "cannot read the owner records in " + options_.dataDir + ": " +
-           records->status().ToString();
+    return cannotOpen("its owner records cannot be read: " + records->status().ToString());
   }
   std::erase_if(free_, [&](FamilyIndex family) { return used.contains(family); });
   // Low numbers are taken first, so that the store looks the same however it came about.
@@ -287,11 +299,12 @@ std::string Database::readOwners() {
       return "cannot drop the abandoned family " + name(family) + ": " + dropped.ToString();
     }
   }
+  if (std::string error = adoptOrphans(stale); !error.empty()) return error;
   if (stale.Count() == 0) return "";
   rocksdb::WriteOptions synced;
   synced.sync = true;
   const rocksdb::Status status = db_->Write(synced, &stale);
-  return status.ok() ? "" : "cannot delete stale owner records: " + status.ToString();
+  return status.ok() ? "" : "cannot write owner records: " + status.ToString();
 }
 
 rocksdb::Status Database::dropFamily(FamilyIndex family) {
@@ -371,9 +384,7 @@ rocksdb::Status Database::currentLog(uint64_t* number) const {
 }
 
 std::string Database::logPath(uint64_t number) const {
-  char name[32];
-  std::snprintf(name, sizeof(name), "/%06" PRIu64 ".log", number);
-  return options_.dataDir + name;
+  return path(logName(number));
 }
 
 rocksdb::Status Database::syncDirectory() {

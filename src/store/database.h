@@ -17,10 +17,15 @@
 #include <vector>
 
 #include "core/result.h"
+#include "store/commit_mark.h"
 #include "store/compaction_gate.h"
 #include "store/data_directory.h"
+#include "store/dropped_bytes.h"
+#include "store/kept_files.h"
+#include "store/log_replay.h"
 #include "store/record_codec.h"
 #include "store/rocks_store.h"
+#include "store/store_loss.h"
 
 namespace holdfast {
 
@@ -51,8 +56,14 @@ class Database {
   // What the store says of its time; empty: nothing that can be read. After open().
   std::optional<TimeRecord> storedTime() const;
 
-  // Lets compactions run: recovery knows the damaged families.
-  void recovered() { gate_.open(); }
+  // What open() found to be lost, which was logged; by what families are kept as they were.
+  const StoreLoss& loss() const { return loss_; }
+  const std::optional<CommitMark>& mark() const { return mark_; }
+  const LogReplay& replay() const { return replay_; }
+
+  // Lets compactions run: recovery knows the damaged families. The mark of this run is written, so
+  // that what is obsolete may be deleted.
+  void recovered();
   // Lets those run that waited for space on the disk. Under a lease, every few seconds.
   void resumeCompactions() { gate_.letThrough(); }
 
@@ -83,6 +94,8 @@ class Database {
   std::string logPath(uint64_t number) const;
   rocksdb::Status syncDirectory();
   rocksdb::FileSystem& files() const { return *gate_.GetFileSystem(); }
+  KeptFiles& keptFiles() const { return *kept_; }
+  std::string path(const std::string& file) const { return options_.dataDir + "/" + file; }
 
   // Closes and opens the database. Waits for leases to end. After a failure there is no database,
   // and the only thing to do is to try again.
@@ -114,6 +127,12 @@ class Database {
 
   rocksdb::DBOptions dbOptions() const;
   rocksdb::ColumnFamilyOptions familyOptions(const std::string& name) const;
+  void mendCurrent();
+  std::string readMark();
+  void judge();
+  void settleFiles();
+  std::string adoptOrphans(rocksdb::WriteBatch& batch);
+  std::string cannotOpen(const std::string& why) const;
   rocksdb::Status openFiles(bool mayCreate);
   std::string checkFormat();
   std::string migrate();
@@ -126,7 +145,13 @@ class Database {
 
   const StoreOptions& options_;
   DataDirectory directory_;
+  const std::shared_ptr<KeptFiles> kept_;
   CompactionGate gate_;
+  LogReplay replay_;
+  DroppedBytes dropped_;
+  std::optional<CommitMark> mark_;  // as the last run left it
+  LogFiles logs_;                   // before the open
+  StoreLoss loss_;
   std::shared_ptr<Listener> listener_;
   std::shared_ptr<rocksdb::Logger> logger_;
   std::shared_ptr<rocksdb::WriteBufferManager> writeBuffers_;

@@ -61,12 +61,12 @@ std::string Database::checkFormat() {
       db_->Get(rocksdb::ReadOptions(), default_, std::string(kFormatKey), &value);
   if (found.ok()) {
     const std::optional<FormatRecord> record = decodeFormat(value);
-    if (!record) return "the format record of the store in " + options_.dataDir + " is damaged";
+    if (!record) return cannotOpen("its format record is damaged");
     format_ = *record;
   } else if (!found.IsNotFound()) {
-    return "cannot read the format record in " + options_.dataDir + ": " + found.ToString();
+    return cannotOpen("its format record cannot be read: " + found.ToString());
   } else if (!families_.empty()) {
-    return "the store in " + options_.dataDir + " has families but no format record";
+    return cannotOpen("it has families but no format record");
   }
   if (format_.version > newestFormat()) {
     return "the store in " + options_.dataDir + " has format " + std::to_string(format_.version) +
@@ -94,6 +94,9 @@ std::string Database::migrate() {
                "; nothing was changed";
       }
     }
+    // Its old tables are not kept beside the new ones. The mark names logs that go with them.
+    kept_->DeleteFile(path(kCommitMarkFile), rocksdb::IOOptions(), nullptr).PermitUncheckedError();
+    settleFiles();
     status = openForMigration(true);
     if (!status.ok()) return "cannot open " + store + " to migrate it: " + status.ToString();
   }

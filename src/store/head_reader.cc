@@ -63,12 +63,16 @@ bool HeadReader::readEnds(const LocationRecord& location) {
   const LivePart& live = location.live;
   if (!readLast(location.id, live.generation)) return false;
   const uint64_t operations = operationsAbove(live.stream, live.baseSeq);
+  owner_.ends.push_back({location.id, live.generation, live.stream, live.baseSeq + operations});
   owner_.keys += live.baseCount + operations;
   // An operation that was not counted may as well be an admit.
   owner_.chunks += last_ && last_->counted ? last_->countAfter : live.baseCount + operations;
   if (!location.building) return true;
   if (!readLast(location.id, location.building->generation)) return false;
-  owner_.keys += location.building->totalKeys + operationsAbove(0, location.building->baseSeq);
+  const uint64_t held = operationsAbove(0, location.building->baseSeq);
+  owner_.keys += location.building->totalKeys + held;
+  owner_.ends.push_back(
+      {location.id, location.building->generation, 0, location.building->baseSeq + held});
   return true;
 }
 

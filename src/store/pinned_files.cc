@@ -83,8 +83,8 @@ std::string PinnedFiles::pinAll() {
 
 std::string PinnedFiles::copyManifest() {
   for (int attempt = 0; attempt < kManifestAttemptsMax; ++attempt) {
-    std::string name;
-    std::ifstream(dataDir_ + "/CURRENT") >> name;
+    std::string name = manifest_;
+    if (name.empty()) std::ifstream(dataDir_ + "/CURRENT") >> name;
     std::ifstream from(dataDir_ + "/" + name, std::ios::binary);
     if (name.empty() || !from) continue;
     std::ofstream to(directory_ + "/" + name, std::ios::binary);

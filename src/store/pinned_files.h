@@ -21,6 +21,8 @@ class PinnedFiles {
   PinnedFiles(const PinnedFiles&) = delete;
   PinnedFiles& operator=(const PinnedFiles&) = delete;
 
+  // Before pin(): the manifest is this one, whatever CURRENT says.
+  void useManifest(const std::string& name) { manifest_ = name; }
   // Called once. Empty, or what is wrong and what to do.
   std::string pin(const std::string& dataDir);
 
@@ -40,6 +42,7 @@ class PinnedFiles {
 
   std::string dataDir_;
   std::string directory_;
+  std::string manifest_;                    // empty: the one that CURRENT names
   std::map<std::string, int> descriptors_;  // by file name
 };
 

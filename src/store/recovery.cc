@@ -13,8 +13,10 @@
 #include "core/ids.h"
 #include "store/content_reader.h"
 #include "store/head_reader.h"
+#include "store/keys.h"
 #include "store/record_codec.h"
 #include "store/recovery_queue.h"
+#include "store/store_loss.h"
 
 namespace holdfast {
 namespace {
@@ -91,6 +93,100 @@ class Progress {
   const Clock::time_point began_;
   Clock::time_point next_;
   uint64_t read_ = 0;
+};
+
+// Says how far back each worker and location is, and tells the sink of those that are there. One
+// that was back at an earlier start, and whose worker did not come since, still is.
+class LossReport {
+ public:
+  LossReport(const Database& database, const StoreOptions& options, RecoverySink& sink)
+      : database_(database), options_(options), sink_(sink) {}
+
+  void run(std::vector<RecoveredOwner>& owners) {
+    const bool lost = database_.loss().any();
+    if (!database_.mark()) {
+      if (lost) withoutMark(owners);
+      return;
+    }
+    std::map<uint32_t, RecoveredOwner*> byFamily;
+    for (RecoveredOwner& owner : owners) byFamily[numberOf(owner)] = &owner;
+    for (const auto& [number, mark] : database_.mark()->families) {
+      if (mark.owner.kind != OwnerKind::kWorker) continue;
+      const auto found = byFamily.find(number);
+      const bool same = found != byFamily.end() &&
+                        found->second->record.kind == OwnerKind::kWorker &&
+                        found->second->record.instance == mark.owner.instance &&
+                        found->second->record.worker == mark.owner.worker;
+      if (!same) {
+        if (lost) say(mark.owner, "is gone: it had registered, which is lost");
+      } else if (found->second->damage.empty()) {
+        stillOwed(mark, *found->second);
+        if (lost) compare(mark, *found->second);
+      }
+    }
+    if (said_ > kLinesMax) {
+      warn("and " + std::to_string(said_ - kLinesMax) + " more workers or locations are behind");
+    }
+  }
+
+ private:
+  // A fleet of thousands must not hide the rest of the log.
+  static constexpr size_t kLinesMax = 200;
+
+  uint32_t numberOf(const RecoveredOwner& owner) const {
+    return parseFamilyName(database_.name(owner.family)).value_or(0);
+  }
+
+  void stillOwed(const FamilyMark& mark, RecoveredOwner& owner) {
+    for (const LocationMark& known : mark.locations) {
+      for (LocationMark& end : owner.ends) {
+        if (known.owed == 0 || end.location != known.location ||
+            end.generation != known.generation || end.stream != known.stream ||
+            end.seq >= known.owed) {
+          continue;
+        }
+        owe(owner, end, known.owed);
+      }
+    }
+  }
+
+  void compare(const FamilyMark& mark, RecoveredOwner& owner) {
+    for (const LocationLoss& loss : compareWithMark(mark, owner.locations, owner.ends)) {
+      say(mark.owner, describe(loss));
+      for (LocationMark& end : owner.ends) {
+        if (end.location == loss.location) owe(owner, end, loss.to);
+      }
+    }
+  }
+
+  // Nothing says what was confirmed: whoever may have lost something is behind.
+  void withoutMark(std::vector<RecoveredOwner>& owners) {
+    for (RecoveredOwner& owner : owners) {
+      if (owner.record.kind != OwnerKind::kWorker || !owner.damage.empty()) continue;
+      if (!database_.replay().cut(database_.name(owner.family))) continue;
+      say(owner.record, "may be behind: its newest records may have been among those");
+      for (const LocationRecord& location : owner.locations) {
+        sink_.behind(owner.id, location.id, 0);
+      }
+    }
+  }
+
+  void owe(const RecoveredOwner& owner, LocationMark& end, uint64_t confirmed) {
+    end.owed = std::max<uint64_t>(confirmed, 1);
+    sink_.behind(owner.id, end.location, confirmed);
+  }
+  void say(const OwnerRecord& owner, const std::string& what) {
+    if (said_++ >= kLinesMax) return;
+    warn("instance '" + owner.instance + "' worker " + std::to_string(owner.worker) + ": " + what);
+  }
+  void warn(const std::string& text) {
+    if (options_.log) options_.log(LogLevel::kWarning, text);
+  }
+
+  const Database& database_;
+  const StoreOptions& options_;
+  RecoverySink& sink_;
+  size_t said_ = 0;
 };
 
 void feed(RecoverySink& sink, const RecoveryPart& part, RecoveredOwner& owner, Progress& progress) {
@@ -178,6 +274,8 @@ RecoveryOutcome recoverAll(Database& database, const StoreOptions& options, Reco
                  owner.record.worker, owner.damage);
   }
 
+  LossReport(database, options, sink).run(owners);
+
   // The largest first, so that no thread is left with a large one in the end.
   std::sort(workerIds.begin(), workerIds.end(),
             [&](OwnerId a, OwnerId b) { return owners[a].keys > owners[b].keys; });
@@ -199,6 +297,12 @@ RecoveryOutcome recoverAll(Database& database, const StoreOptions& options, Reco
     queue.giveBack(std::move(part));
   }
   for (std::thread& reader : readers) reader.join();
+  for (const RecoveredOwner& owner : owners) {
+    const auto number = parseFamilyName(database.name(owner.family));
+    if (number && owner.record.kind != OwnerKind::kAbandoned) {
+      outcome.marks[*number] = {owner.record, owner.ends};
+    }
+  }
   return outcome;
 }
 

@@ -5,9 +5,11 @@
 #include <rocksdb/write_batch.h>
 
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "core/registry_store.h"
+#include "store/commit_mark.h"
 #include "store/database.h"
 #include "store/newest_records.h"
 
@@ -18,14 +20,16 @@ struct RecoveredOwner {
   FamilyIndex family = kNoFamily;
   OwnerRecord record;
   std::vector<LocationRecord> locations;
-  NewestRecords newest;  // of the journals; all that was found is in table files anyway
-  uint64_t keys = 0;     // in what is read of it, estimated
-  uint64_t chunks = 0;   // memberships of the live parts in the end, estimated
-  std::string damage;    // why it cannot be read; empty: it can
+  std::vector<LocationMark> ends;  // where its live and building parts end
+  NewestRecords newest;            // of the journals; all that was found is in table files anyway
+  uint64_t keys = 0;               // in what is read of it, estimated
+  uint64_t chunks = 0;             // memberships of the live parts in the end, estimated
+  std::string damage;              // why it cannot be read; empty: it can
 };
 
 struct RecoveryOutcome {
-  std::vector<RecoveredOwner> owners;  // by id
+  std::vector<RecoveredOwner> owners;    // by id
+  std::map<uint32_t, FamilyMark> marks;  // of what was read
   // Deletes what unfinished folds left, and what a damaged log kept of dropped generations.
   rocksdb::WriteBatch leftovers;
 };

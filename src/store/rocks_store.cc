@@ -10,6 +10,7 @@
 
 #include "core/check.h"
 #include "store/checkpoint_thread.h"
+#include "store/commit_marker.h"
 #include "store/completions.h"
 #include "store/database.h"
 #include "store/fold_thread.h"
@@ -30,9 +31,11 @@ struct RocksStore::Parts {
         folds(options, database, [this](FoldWrite write) { thread.write(std::move(write)); }),
         checkpoints(database, completions),
         thread(options, database, queue, completions, folds, checkpoints, clock),
-        syncer(options, database,
+        marker(database),
+        syncer(options, database, marker,
                [this](const rocksdb::Status& status) { thread.syncFailed(status); }) {
     thread.onCommit([this](bool synced) { syncer.committed(synced); });
+    thread.mark(marker);
   }
 
   const StoreOptions options;
@@ -43,6 +46,7 @@ struct RocksStore::Parts {
   FoldThread folds;
   CheckpointThread checkpoints;
   StoreThread thread;
+  CommitMarker marker;
   WalSyncer syncer;
 
   // The registry's thread.
@@ -158,6 +162,7 @@ void RocksStore::recover(RecoverySink& sink) {
                        damaged ? NewestRecords() : owner.newest);
     if (damaged) parts_->database.quarantine(owner.family);
   }
+  parts_->marker.start(std::move(outcome.marks));
   parts_->database.recovered();
   parts_->thread.cleanUp(std::move(outcome.leftovers));
   parts_->recovered = true;

@@ -6,6 +6,8 @@
 #include <rocksdb/table.h>
 
 #include <algorithm>
+#include <cstdarg>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <utility>
@@ -13,9 +15,12 @@
 #include "migrations/migrations.h"
 #include "store/data_directory.h"
 #include "store/database.h"
+#include "store/dropped_bytes.h"
 #include "store/file_limit.h"
 #include "store/iterate.h"
+#include "store/log_replay.h"
 #include "store/pinned_files.h"
+#include "store/store_loss.h"
 
 namespace holdfast {
 namespace {
@@ -25,10 +30,21 @@ namespace fs = std::filesystem;
 // Attempts to find the families that the owner records name: a writer adds some at any time.
 constexpr int kAttemptsMax = 8;
 
-class Silent : public rocksdb::Logger {
+// Nothing of RocksDB's own log but what it cannot read of logs.
+class DroppedBytesLogger : public rocksdb::Logger {
  public:
+  explicit DroppedBytesLogger(DroppedBytes& dropped)
+      : Logger(rocksdb::InfoLogLevel::WARN_LEVEL), dropped_(dropped) {}
   using Logger::Logv;
-  void Logv(const char*, va_list) override {}
+  void LogHeader(const char*, va_list) override {}
+  void Logv(const char* format, va_list arguments) override {
+    char line[1024];
+    std::vsnprintf(line, sizeof(line), format, arguments);
+    dropped_.take(line);
+  }
+
+ private:
+  DroppedBytes& dropped_;
 };
 
 // What a damaged or missing table file makes of an open.
@@ -55,10 +71,17 @@ struct StoreReader::Parts {
   std::vector<Family> missing;
   FormatRecord format;
   std::string formatError;
+  std::optional<CommitMark> mark;
+  LogFiles logs;
+  LogReplay replay;
+  DroppedBytes dropped;
+  StoreLoss loss;
 
   ~Parts() { close(); }
   void close();
-  rocksdb::DBOptions options(bool strict) const;
+  std::string readMark();
+  void judge();
+  rocksdb::DBOptions options(bool strict);
   rocksdb::Status openFiles(bool strict);
   void readFormat();
   rocksdb::Status readOwners();
@@ -74,10 +97,44 @@ void StoreReader::Parts::close() {
   db.reset();
 }
 
-rocksdb::DBOptions StoreReader::Parts::options(bool strict) const {
+// Beside a writer the files go on while they are looked at, and the mark is of another moment.
+std::string StoreReader::Parts::readMark() {
+  if (besideWriter) return "";
+  ReadMark read = readCommitMark(dataDir);
+  if (!read.problem.empty()) {
+    loss.what.push_back(
+        "its file " + std::string(kCommitMarkFile) +
+        ", which says what a damaged log has lost, cannot be used: " + read.problem);
+  }
+  mark = std::move(read.mark);
+  if (mark) {
+    const auto instead = manifestInstead(dataDir, *mark);
+    if (std::string why = checkManifest(dataDir, *mark, instead); !why.empty()) return why;
+    if (instead) {
+      files.useManifest(*instead);
+      damage = "its file CURRENT is missing or damaged; a start of holdfastd writes it anew";
+    }
+  }
+  logs = lookAtLogs(dataDir, mark);
+  replay.expect(mark ? std::optional(mark->store) : std::nullopt, logs.missing);
+  return "";
+}
+
+void StoreReader::Parts::judge() {
+  const std::vector<std::string> unread = dropped.takeSentences();
+  if (besideWriter) return;
+  StoreLoss judged = judgeLoss(mark, logs, replay, db->GetLatestSequenceNumber());
+  if (judged.any()) judged.what.insert(judged.what.begin(), unread.begin(), unread.end());
+  loss.damage = judged.damage;
+  loss.what.insert(loss.what.end(), judged.what.begin(), judged.what.end());
+}
+
+rocksdb::DBOptions StoreReader::Parts::options(bool strict) {
   rocksdb::DBOptions result;
-  result.info_log = std::make_shared<Silent>();
-  result.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  result.info_log = std::make_shared<DroppedBytesLogger>(dropped);
+  // As holdfastd reads it: what verify sees is what a start would serve.
+  result.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
+  result.wal_filter = &replay;
   result.max_open_files = -1;
   result.paranoid_checks = strict;
   result.stats_dump_period_sec = 0;
@@ -164,7 +221,7 @@ StoreReader::~StoreReader() = default;
 
 Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& dataDir) {
   std::error_code error;
-  if (!fs::exists(dataDir + "/CURRENT", error)) {
+  if (!fs::exists(dataDir + "/CURRENT", error) && !fs::exists(dataDir + "/COMMITTED", error)) {
     const bool there = fs::is_directory(dataDir, error);
     return cannotOpen(dataDir, std::string(there ? "it holds no file CURRENT, so it is no store"
                                                  : "there is no such directory") +
@@ -175,6 +232,9 @@ Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& dataDi
     auto parts = std::make_unique<Parts>();
     parts->dataDir = dataDir;
     parts->besideWriter = DataDirectory::inUse(dataDir);
+    if (const std::string problem = parts->readMark(); !problem.empty()) {
+      return cannotOpen(dataDir, problem + "; " + remedies(dataDir));
+    }
     if (const std::string problem = parts->files.pin(dataDir); !problem.empty()) {
       return cannotOpen(dataDir, problem);
     }
@@ -185,6 +245,7 @@ Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& dataDi
       status = parts->openFiles(false);
     }
     if (status.ok()) {
+      parts->judge();
       parts->readFormat();
       status = parts->readOwners();
     }
@@ -195,9 +256,10 @@ Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& dataDi
       if (parts->damage.empty()) parts->files.unlink();
       return std::unique_ptr<StoreReader>(new StoreReader(std::move(parts)));
     }
-    return cannotOpen(dataDir, parts->files.translated(status.ToString()) +
-                                   (status.IsIOError() ? "; check its owner and permissions"
-                                                       : "; try again, or restore a backup"));
+    return cannotOpen(dataDir, parts->files.translated(status.ToString()) + "; " +
+                                   (status.IsIOError() && !speaksOfDamage(status)
+                                        ? "check its owner and permissions"
+                                        : remedies(dataDir)));
   }
 }
 
@@ -212,6 +274,15 @@ uint64_t StoreReader::sequence() const {
 }
 const std::string& StoreReader::damage() const {
   return parts_->damage;
+}
+const std::vector<std::string>& StoreReader::losses() const {
+  return parts_->loss.what;
+}
+bool StoreReader::lossIsDamage() const {
+  return parts_->loss.damage;
+}
+const CommitMark* StoreReader::mark() const {
+  return parts_->mark ? &*parts_->mark : nullptr;
 }
 const FormatRecord& StoreReader::format() const {
   return parts_->format;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "store/commit_mark.h"
 #include "store/keys.h"
 #include "store/record_codec.h"
 
@@ -48,6 +49,12 @@ class StoreReader {
   uint64_t sequence() const;
   // Empty, or why RocksDB did not open the store whole.
   const std::string& damage() const;
+  // Of a store that no process has open: what it has lost, in sentences. Empty: nothing is known.
+  const std::vector<std::string>& losses() const;
+  // Whether that is more than what had not reached stable storage when the machine stopped.
+  bool lossIsDamage() const;
+  // What the store had confirmed when it was last written; null if nothing says so.
+  const CommitMark* mark() const;
 
   const FormatRecord& format() const;
   // Empty, or why the records of this store cannot be understood: no format record, a damaged one,

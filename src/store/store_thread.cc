@@ -57,9 +57,13 @@ struct StoreThread::Group {
   std::deque<FoldWrite> foldWrites;
   std::vector<std::shared_ptr<FoldJob>> newFolds;
   std::vector<FoldResult> foldResults;
+  std::vector<MarkChange> marks;
   Ticket upTo = 0;
   bool synced = false;
 
+  void mark(MarkChange::Kind kind, uint32_t family, const LocationMark& at) {
+    marks.push_back({kind, family, at, {}});
+  }
   void put(rocksdb::ColumnFamilyHandle* family, std::string_view key, std::string_view value) {
     check(batch.Put(family, slice(key), slice(value)));
   }
@@ -182,9 +186,11 @@ void StoreThread::run() {
       continue;
     }
     lingered = false;
+    stampBatch(group.batch, database_.format().clusterId);
+    ++groups_;
     if (!build(group)) break;
     if (group.synced) nextWrite_ = std::chrono::steady_clock::now() + options_.syncedWriteInterval;
-    if (!commit(group.batch, group.synced)) break;
+    if (!commit(group.batch, group.synced, group.marks)) break;
     finish(group);
   }
   const size_t left = queue_.bytes();
@@ -206,6 +212,7 @@ bool StoreThread::build(Group& group) {
         case QueuedWrite::Kind::kReport:
           group.put(database_.handle(bound(write.owner).family),
                     journalKey(journalKeyOf(write)).view(), block.value(write));
+          markReport(group, bound(write.owner), write);
           break;
         case QueuedWrite::Kind::kSyncBatch:
           group.put(database_.handle(bound(write.owner).family), batchKey(batchKeyOf(write)).view(),
@@ -248,6 +255,7 @@ bool StoreThread::bind(Group& group, OwnerId id, OwnerRecord record) {
   of.record = std::move(record);
   group.put(database_.defaultFamily(), ownerKey(database_.name(of.family)),
             encodeRecord(of.record));
+  group.marks.push_back({MarkChange::Kind::kOwned, number(of), {}, of.record});
   return true;
 }
 
@@ -279,6 +287,7 @@ bool StoreThread::build(Group& group, const StoreBatch& batch) {
               group.put(family, workerKey().view(), encodeRecord(s.record));
             } else if constexpr (std::is_same_v<Step, PutLocation>) {
               group.put(family, locationKey(s.record.id).view(), encodeRecord(s.record));
+              markLocation(group, number(bound(id)), s.record);
             } else if constexpr (std::is_same_v<Step, DropGeneration>) {
               cancelFolds([&](const FoldRequest& fold) {
                 return fold.owner == id && fold.location == s.location &&
@@ -287,6 +296,8 @@ bool StoreThread::build(Group& group, const StoreBatch& batch) {
               group.erasePrefix(family, segmentsPrefix(s.location, s.generation));
               group.erasePrefix(family, journalPrefix(s.location, s.generation));
               group.erasePrefix(family, batchesPrefix(s.location, s.generation));
+              group.mark(MarkChange::Kind::kDropGeneration, number(bound(id)),
+                         {s.location, s.generation, 0, 0});
             } else if constexpr (std::is_same_v<Step, DropLocation>) {
               cancelFolds([&](const FoldRequest& fold) {
                 return fold.owner == id && fold.location == s.location;
@@ -296,6 +307,7 @@ bool StoreThread::build(Group& group, const StoreBatch& batch) {
               group.erasePrefix(family, journalPrefix(s.location));
               group.erasePrefix(family, batchesPrefix(s.location));
               group.erasePrefix(family, pinsPrefix(s.location));
+              group.mark(MarkChange::Kind::kDropLocation, number(bound(id)), {s.location, 0, 0, 0});
             } else if constexpr (std::is_same_v<Step, DropFold>) {
               cancelFolds([&](const FoldRequest& fold) {
                 return fold.owner == id && fold.location == s.location &&
@@ -331,6 +343,7 @@ bool StoreThread::build(Group& group, const StoreBatch& batch) {
 void StoreThread::release(Group& group, Owner& of) {
   if (of.family == kNoFamily) return;
   cancelFolds([&](const FoldRequest& fold) { return &owner(fold.owner) == &of; });
+  group.mark(MarkChange::Kind::kReleased, number(of), {});
   const std::string key = ownerKey(database_.name(of.family));
   if (database_.quarantined(of.family)) {
     // A damaged family is not used again: the next open drops it.
@@ -343,6 +356,37 @@ void StoreThread::release(Group& group, Owner& of) {
     database_.giveBack(of.family);
   }
   of = Owner();
+}
+
+// The number in the name of its family.
+uint32_t StoreThread::number(const Owner& of) const {
+  return parseFamilyName(database_.name(of.family)).value();
+}
+
+// Most reports of a group follow one of the same location, whose mark they move on.
+void StoreThread::markReport(Group& group, Owner& of, const QueuedWrite& report) {
+  const LocationMark at{report.location, report.generation, report.stream,
+                        report.firstSeq + report.operations - 1, 0};
+  if (of.markedIn == groups_) {
+    LocationMark& last = group.marks[of.mark].at;
+    if (last.location == at.location && last.generation == at.generation &&
+        last.stream == at.stream) {
+      last.seq = at.seq;
+      return;
+    }
+  }
+  of.markedIn = groups_;
+  of.mark = group.marks.size();
+  group.mark(MarkChange::Kind::kReached, number(of), at);
+}
+
+void StoreThread::markLocation(Group& group, uint32_t family, const LocationRecord& record) {
+  const LivePart& live = record.live;
+  group.mark(MarkChange::Kind::kReached, family,
+             {record.id, live.generation, live.stream, live.baseSeq});
+  if (!record.building) return;
+  group.mark(MarkChange::Kind::kReached, family,
+             {record.id, record.building->generation, 0, record.building->baseSeq});
 }
 
 void StoreThread::forgetNewest(const StoreStep& step) {
@@ -397,7 +441,8 @@ void StoreThread::build(Group& group, FoldWrite& write) {
   }
 }
 
-bool StoreThread::commit(rocksdb::WriteBatch& batch, bool synced) {
+bool StoreThread::commit(rocksdb::WriteBatch& batch, bool synced,
+                         const std::vector<MarkChange>& changes) {
   rocksdb::WriteOptions options;
   options.sync = synced;
   for (;;) {
@@ -406,6 +451,7 @@ bool StoreThread::commit(rocksdb::WriteBatch& batch, bool synced) {
     if (!standStill(status)) return false;
   }
   committedSequence_ = database_.db()->GetLatestSequenceNumber();
+  if (marker_ != nullptr) marker_->committed(committedSequence_, synced, changes);
   if (failures_ > 0) {
     failures_ = 0;
     log(LogLevel::kInfo, "the store in " + options_.dataDir + " accepts writes again");

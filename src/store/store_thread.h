@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "store/checkpoint_thread.h"
+#include "store/commit_marker.h"
 #include "store/completions.h"
 #include "store/database.h"
 #include "store/fold_thread.h"
@@ -46,6 +47,8 @@ class StoreThread {
   void cleanUp(rocksdb::WriteBatch batch) { leftovers_ = std::move(batch); }
   // Called on this thread when something was committed; `synced`: and is on stable storage.
   void onCommit(std::function<void(bool synced)> callback) { onCommit_ = std::move(callback); }
+  // Told of what is committed; may be set once, before start().
+  void mark(CommitMarker& marker) { marker_ = &marker; }
 
   void start();
   // Writes what is queued and ends. Empty, or why something was not written.
@@ -62,6 +65,8 @@ class StoreThread {
     FamilyIndex family = kNoFamily;
     OwnerRecord record;
     NewestRecords newest;
+    uint64_t markedIn = 0;  // the group with its last mark, and which one that is
+    size_t mark = 0;
   };
   struct Group;
 
@@ -78,10 +83,13 @@ class StoreThread {
   void cancelFolds(const Matches& matches);
   Owner& owner(OwnerId id);
   Owner& bound(OwnerId id);
+  uint32_t number(const Owner& owner) const;
+  void markReport(Group& group, Owner& owner, const QueuedWrite& report);
+  static void markLocation(Group& group, uint32_t family, const LocationRecord& record);
   void forgetNewest(const StoreStep& step);
   void rememberNewest(const QueuedWrite& write);
 
-  bool commit(rocksdb::WriteBatch& batch, bool synced);
+  bool commit(rocksdb::WriteBatch& batch, bool synced, const std::vector<MarkChange>& changes = {});
   void finish(Group& group);
   // The store cannot write because of `status`. True when it may be tried again, false when this
   // thread is to end.
@@ -104,10 +112,12 @@ class StoreThread {
   CheckpointThread& checkpoints_;
   const StoreClock& clock_;
   std::function<void(bool)> onCommit_;
+  CommitMarker* marker_ = nullptr;
 
   std::vector<Owner> owners_;  // by OwnerId
   std::vector<std::shared_ptr<FoldJob>> activeFolds_;
   rocksdb::WriteBatch leftovers_;
+  uint64_t groups_ = 0;  // begun
   rocksdb::SequenceNumber committedSequence_ = 0;
   uint32_t failures_ = 0;  // since the last success
   std::chrono::steady_clock::time_point nextFamilies_;

@@ -9,7 +9,7 @@ namespace holdfast {
 namespace {
 
 constexpr std::chrono::seconds kMeasureInterval{5};
-// Between looks at the directory where nothing is synced in intervals.
+// Between looks at the directory and writes of the mark where nothing is synced in intervals.
 constexpr std::chrono::seconds kLookInterval{1};
 
 int64_t nowMs() {
@@ -20,9 +20,9 @@ int64_t nowMs() {
 
 }  // namespace
 
-WalSyncer::WalSyncer(const StoreOptions& options, Database& database,
+WalSyncer::WalSyncer(const StoreOptions& options, Database& database, CommitMarker& marker,
                      std::function<void(const rocksdb::Status&)> failed)
-    : options_(options), database_(database), failed_(std::move(failed)) {}
+    : options_(options), database_(database), marker_(marker), failed_(std::move(failed)) {}
 
 WalSyncer::~WalSyncer() {
   stop().PermitUncheckedError();
@@ -42,7 +42,10 @@ rocksdb::Status WalSyncer::stop() {
   }
   if (!thread_.joinable()) return rocksdb::Status::OK();
   thread_.join();
-  return options_.walSync == WalSync::kNever ? rocksdb::Status::OK() : sync();
+  const rocksdb::Status status =
+      options_.walSync == WalSync::kNever ? rocksdb::Status::OK() : sync();
+  if (const auto lease = database_.lease()) marker_.write(true);
+  return status;
 }
 
 void WalSyncer::committed(bool synced) {
@@ -76,6 +79,7 @@ void WalSyncer::run() {
     rocksdb::Status status = database_.checkDirectory();
     if (status.ok() && options_.walSync == WalSync::kInterval) status = sync();
     if (!status.ok()) failed_(status);
+    if (const auto lease = database_.lease()) marker_.write(false);
     if (Clock::now() >= nextMeasure_) {
       measure();
       if (const auto lease = database_.lease()) database_.resumeCompactions();
@@ -92,7 +96,11 @@ rocksdb::Status WalSyncer::sync() {
   }
   rocksdb::Status status;
   // Without a lease the database is being opened again, which writes everything to table files.
-  if (const auto lease = database_.lease()) status = syncLogs();
+  if (const auto lease = database_.lease()) {
+    const uint64_t committed = marker_.committed();
+    status = syncLogs();
+    if (status.ok()) marker_.synced(committed);
+  }
   if (!status.ok()) file_.reset();
   const std::lock_guard lock(ageMutex_);
   syncing_ = false;

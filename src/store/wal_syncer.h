@@ -1,6 +1,6 @@
 // Brings the write-ahead log to stable storage in intervals, beside the store thread, so that
-// ingest does not wait for the disk. Also looks after the directory: its size, and whether it is
-// still there, since what is written to deleted files fails nowhere.
+// ingest does not wait for the disk. Also looks after the commit mark and the directory: its size,
+// and whether it is still there, since what is written to deleted files fails nowhere.
 //
 // It syncs the log's files itself: DB::SyncWAL() beside a write that has just failed runs into an
 // assertion of RocksDB, as Debian builds it.
@@ -17,6 +17,7 @@
 #include <mutex>
 #include <thread>
 
+#include "store/commit_marker.h"
 #include "store/database.h"
 #include "store/rocks_store.h"
 
@@ -25,7 +26,7 @@ namespace holdfast {
 class WalSyncer {
  public:
   // `failed` is called on this thread, again and again while it lasts.
-  WalSyncer(const StoreOptions& options, Database& database,
+  WalSyncer(const StoreOptions& options, Database& database, CommitMarker& marker,
             std::function<void(const rocksdb::Status&)> failed);
   ~WalSyncer();
 
@@ -50,6 +51,7 @@ class WalSyncer {
 
   const StoreOptions& options_;
   Database& database_;
+  CommitMarker& marker_;
   const std::function<void(const rocksdb::Status&)> failed_;
   mutable std::mutex ageMutex_;
   // Since when something is committed and not synced; of what a running sync may have missed. 0:

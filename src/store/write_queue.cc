@@ -89,6 +89,7 @@ void WriteQueue::append(Ticket ticket, const ReportRecord& report) {
   write.generation = report.generation;
   write.stream = report.stream;
   write.firstSeq = report.firstSeq;
+  write.operations = static_cast<uint32_t>(report.operations.size());
   write.ticket = ticket;
   append(write, journalWords(report.operations),
          [&](std::span<uint64_t> value) { encodeJournal(report, value); });

@@ -28,13 +28,14 @@ struct QueuedWrite {
   uint16_t location = 0;
   OwnerId owner = kNoOwner;
   uint32_t generation = 0;
-  uint32_t stream = 0;    // of a report
-  uint64_t firstSeq = 0;  // of a report
-  Ticket ticket = 0;      // 0: a fold, which has none
-  uint32_t at = 0;        // word in the block, or index of the batch or fold
-  uint32_t words = 0;     // of the value
-  uint32_t steps = 0;     // of a StoreBatch
-  uint32_t number = 0;    // of a batch of a full sync
+  uint32_t stream = 0;      // of a report
+  uint64_t firstSeq = 0;    // of a report
+  Ticket ticket = 0;        // 0: a fold, which has none
+  uint32_t at = 0;          // word in the block, or index of the batch or fold
+  uint32_t words = 0;       // of the value
+  uint32_t steps = 0;       // of a StoreBatch
+  uint32_t operations = 0;  // of a report
+  uint32_t number = 0;      // of a batch of a full sync
 };
 
 class QueueBlock {

@@ -660,5 +660,81 @@ TEST_F(RegistryTest, DamagedRecordsQuarantineTheirWorkerAlone) {
   }
 }
 
+// A store that has lost the newest of what it had confirmed: what is left of worker 0 is whole.
+class ForgetfulStore : public MemoryStore {
+ public:
+  using MemoryStore::MemoryStore;
+  void recover(RecoverySink& sink) override {
+    class Teller : public RecoverySink {
+     public:
+      explicit Teller(RecoverySink& to) : to_(to) {}
+      void begin(const RecoverySummary& summary) override { to_.begin(summary); }
+      void event(EventRecord record) override { to_.event(std::move(record)); }
+      void instance(OwnerId owner, const InstanceRecord& record) override {
+        to_.instance(owner, record);
+      }
+      void worker(OwnerId owner, const WorkerRecord& record,
+                  const std::vector<LocationRecord>& locations) override {
+        to_.worker(owner, record, locations);
+        if (record.worker == 0) to_.behind(owner, locations.at(0).id, 500);
+      }
+      void segment(OwnerId owner, uint16_t at, std::span<const ChunkHash> keys) override {
+        to_.segment(owner, at, keys);
+      }
+      void journal(OwnerId owner, uint16_t at, const JournalEntry& entry) override {
+        to_.journal(owner, at, entry);
+      }
+      void batch(OwnerId owner, uint16_t at, uint32_t number,
+                 std::span<const ChunkHash> keys) override {
+        to_.batch(owner, at, number, keys);
+      }
+      void buildingJournal(OwnerId owner, uint16_t at, const JournalEntry& entry) override {
+        to_.buildingJournal(owner, at, entry);
+      }
+      void pins(OwnerId owner, uint16_t at, const PinRecord& record,
+                std::span<const ChunkHash> chunks) override {
+        to_.pins(owner, at, record, chunks);
+      }
+      void finish(OwnerId owner) override { to_.finish(owner); }
+      void damaged(OwnerId owner, const std::string& instance, bool isWorker, uint32_t worker,
+                   const std::string& reason) override {
+        to_.damaged(owner, instance, isWorker, worker, reason);
+      }
+
+     private:
+      RecoverySink& to_;
+    };
+    Teller teller(sink);
+    MemoryStore::recover(teller);
+  }
+};
+
+TEST_F(RegistryTest, WhatTheStoreHasLostOfAWorkerIsNotCalledWhole) {
+  for (uint32_t worker = 0; worker < 2; ++worker) {
+    ASSERT_TRUE(report(registered(registration("a", worker)), 1, {1, 2, 3}).ok());
+  }
+  settle();
+  ForgetfulStore store(store_->afterCrash());
+  Registry registry(options_, clock_, store, events_);
+  const RecoveryReport report = registry.recover();
+  EXPECT_EQ(report.workers, 2u);
+  EXPECT_EQ(report.behind, 1u);
+  EXPECT_EQ(report.quarantined, 0u);
+  const Location& behind = *registry.tree().findWorker("a", 0)->find("cpu");
+  EXPECT_EQ(behind.sync, SyncState::kDiverged);
+  EXPECT_EQ(behind.reason, Reason::kBehind);
+  EXPECT_EQ(behind.count, 3u);
+  EXPECT_EQ(registry.tree().findWorker("a", 1)->find("cpu")->sync, SyncState::kCaughtUp);
+  // Its worker has gone on and can repeat the rest, or nothing of it.
+  for (const uint64_t replayable : {uint64_t{4}, uint64_t{501}}) {
+    Registration back = registration("a", 0, 1, replayable);
+    back.locations[0] = {"cpu", 11, true, 500, 500, {}, replayable};
+    const auto result = registry.registration().registerWorker(back, link_);
+    ASSERT_TRUE(result.ok());
+    const LocationDecision& decision = result.value().decisions.at(0);
+    EXPECT_EQ(decision.kind, replayable == 4 ? DecisionKind::kReplay : DecisionKind::kDiverged);
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::test

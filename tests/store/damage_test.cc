@@ -213,6 +213,39 @@ TEST_F(DamageTest, ADamagedInstanceIsReported) {
   EXPECT_EQ(sink_->content().workers.size(), 1u);
 }
 
+// As when the log with the owner records is damaged and the rest is in table files already.
+TEST_F(DamageTest, AFamilyThatHasLostItsOwnerFindsItByItsOwnRecords) {
+  fill(3);
+  rawErase(data(), "default", ownerKey(familyName(1)));
+  std::filesystem::remove(tableOf(3));
+  auto store = open();
+  ASSERT_NE(store, nullptr);
+  ASSERT_EQ(sink_->damages.size(), 1u);
+  EXPECT_EQ(sink_->damages[0].worker, 2u);
+  const StoredContent content = sink_->content();
+  ASSERT_EQ(content.workers.size(), 2u);
+  EXPECT_EQ(content.workers.at({"a", 0}).locations.at(0).keys.size(), 1000u);
+  EXPECT_THAT(events_->logged(), testing::Contains(testing::HasSubstr("had lost its owner")));
+}
+
+// A fresh worker must not inherit them.
+TEST_F(DamageTest, RecordsOfNobodyAreNotGivenToTheNextOwner) {
+  fill(2);
+  rawPut(data(), familyName(3), std::string(locationKey(5).view()),
+         encodeRecord(emptyLocation(5, "cpu", 9)));
+  std::filesystem::remove(tableOf(2));
+  {
+    auto store = open();
+    ASSERT_NE(store, nullptr);
+    for (uint32_t i = 10; i < 16; ++i) addWorker(*store, "b", i);
+    ASSERT_EQ(store->close(), "");
+  }
+  ASSERT_NE(open(), nullptr);
+  for (const auto& [id, worker] : sink_->content().workers) {
+    EXPECT_EQ(worker.locations.size(), 1u) << id.second;
+  }
+}
+
 TEST_F(DamageTest, CompactionsLeaveADamagedFamilyAlone) {
   fill(2);
   // With the next flush there are so many table files that RocksDB compacts them, at once.

@@ -159,6 +159,17 @@ TEST_F(OpenTest, ADirectoryThatCannotBeMadeIsRefused) {
 TEST_F(OpenTest, RemainsOfAnotherStoreAreNotOverwritten) {
   ASSERT_NE(open(), nullptr);
   std::filesystem::remove(dir_ + "/data/CURRENT");
+  std::filesystem::remove(dir_ + "/data/COMMITTED");
+  EXPECT_THAT(openError(options()), HasSubstr("CURRENT"));
+}
+
+// Everything else is gone, and a new store would look as if it had been empty all along.
+TEST_F(OpenTest, AMarkWithoutItsStoreIsNoReasonForANewOne) {
+  ASSERT_NE(open(), nullptr);
+  std::filesystem::copy(dir_ + "/data/COMMITTED", dir_ + "/COMMITTED");
+  std::filesystem::remove_all(dir_ + "/data");
+  std::filesystem::create_directories(dir_ + "/data");
+  std::filesystem::copy(dir_ + "/COMMITTED", dir_ + "/data/COMMITTED");
   EXPECT_THAT(openError(options()), HasSubstr("CURRENT"));
 }
 

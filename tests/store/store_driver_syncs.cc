@@ -6,7 +6,7 @@
 namespace holdfast {
 namespace {
 
-constexpr ChunkHash kKeySpace = 120;
+constexpr ChunkHash kSyncKeySpace = 120;
 
 }  // namespace
 
@@ -44,7 +44,7 @@ void StoreDriver::sync() {
 void StoreDriver::startSync(LiveWorker& worker, LiveLocation& location) {
   LocationRecord& record = location.record;
   std::set<ChunkHash> keys;
-  const ChunkHash space = chance(20) ? ~ChunkHash{0} : kKeySpace;
+  const ChunkHash space = chance(20) ? ~ChunkHash{0} : kSyncKeySpace;
   for (uint64_t i = chance(10) ? 0 : below(chance(10) ? 3000 : 80); i > 0; --i) {
     keys.insert(below(space));
   }
@@ -88,7 +88,7 @@ void StoreDriver::sendBatch(LiveWorker& worker, LiveLocation& location, uint32_t
 void StoreDriver::reportWhileBuilding(LiveWorker& worker, LiveLocation& location) {
   StoredBuilding& building = *location.building;
   std::vector<ChunkHash> keys(1 + below(20));
-  for (ChunkHash& key : keys) key = below(kKeySpace);
+  for (ChunkHash& key : keys) key = below(kSyncKeySpace);
   std::vector<uint8_t> bits((keys.size() + 15) / 8);
   for (uint8_t& byte : bits) byte = static_cast<uint8_t>(random_());
   ReportRecord report;

@@ -1,0 +1,221 @@
+#include "store/commit_marker.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <tuple>
+#include <utility>
+
+#include "store/checksum.h"
+
+namespace holdfast {
+namespace {
+
+constexpr std::chrono::seconds kMarkPause{1};
+// The file is written anew when it is so much larger than it would be then.
+constexpr uint64_t kMarkGrowthMin = uint64_t{256} << 10;
+constexpr uint64_t kMarkGrowthFactor = 4;
+constexpr size_t kManifestChunk = size_t{1} << 20;
+
+}  // namespace
+
+void CommitMarker::start(std::map<uint32_t, FamilyMark> families) {
+  {
+    const std::lock_guard lock(mutex_);
+    mark_.store = database_.format().clusterId;
+    mark_.identity = readIdentity(database_.path(""));
+    mark_.boot = bootId();
+    mark_.families = std::move(families);
+    mark_.committed = database_.db()->GetLatestSequenceNumber();
+    mark_.synced = mark_.committed;
+  }
+  noteLog();
+  noteManifest();
+  {
+    const std::lock_guard lock(fileMutex_);
+    keepOrForget(writeWhole());
+  }
+  database_.keptFiles().onLogDeleted([this](uint64_t number) { logDeleted(number); });
+}
+
+void CommitMarker::committed(uint64_t sequence, bool synced,
+                             const std::vector<MarkChange>& changes) {
+  const std::lock_guard lock(mutex_);
+  mark_.committed = sequence;
+  if (synced) mark_.synced = sequence;
+  for (const MarkChange& change : changes) apply(change);
+  news_ = true;
+}
+
+void CommitMarker::apply(const MarkChange& change) {
+  changed_.insert(change.family);
+  if (change.kind == MarkChange::Kind::kReleased) {
+    mark_.families.erase(change.family);
+    return;
+  }
+  FamilyMark& family = mark_.families[change.family];
+  auto& locations = family.locations;
+  const LocationMark& at = change.at;
+  switch (change.kind) {
+    case MarkChange::Kind::kOwned:
+      family.owner = change.owner;
+      locations.clear();
+      break;
+    case MarkChange::Kind::kDropGeneration:
+      std::erase_if(locations, [&](const LocationMark& known) {
+        return known.location == at.location && known.generation == at.generation;
+      });
+      break;
+    case MarkChange::Kind::kDropLocation:
+      std::erase_if(locations,
+                    [&](const LocationMark& known) { return known.location == at.location; });
+      break;
+    case MarkChange::Kind::kReached: {
+      const auto found =
+          std::find_if(locations.begin(), locations.end(), [&](const LocationMark& known) {
+            return known.location == at.location && known.generation == at.generation;
+          });
+      if (found == locations.end()) {
+        locations.push_back(at);
+      } else if (std::tie(found->stream, found->seq) < std::tie(at.stream, at.seq)) {
+        const bool owes = found->stream == at.stream && at.seq < found->owed;
+        const uint64_t owed = owes ? found->owed : 0;
+        *found = at;
+        found->owed = owed;
+      }
+      break;
+    }
+    case MarkChange::Kind::kReleased:
+      break;
+  }
+}
+
+uint64_t CommitMarker::committed() const {
+  const std::lock_guard lock(mutex_);
+  return mark_.committed;
+}
+
+void CommitMarker::synced(uint64_t sequence) {
+  const std::lock_guard lock(mutex_);
+  if (sequence <= mark_.synced) return;
+  mark_.synced = sequence;
+  news_ = true;
+}
+
+void CommitMarker::write(bool now) {
+  if (!now && Clock::now() < next_) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!news_ && file_) return;
+  }
+  next_ = Clock::now() + kMarkPause;
+  noteLog();
+  noteManifest();
+  const std::lock_guard lock(fileMutex_);
+  const bool large = bytes_ > std::max(kMarkGrowthMin, kMarkGrowthFactor * wholeBytes_);
+  keepOrForget(file_ && !large ? writeFrame(false) : writeWhole());
+}
+
+// That the deletion was right must be known even if the power fails right after it.
+void CommitMarker::logDeleted(uint64_t number) {
+  const std::lock_guard fileLock(fileMutex_);
+  {
+    const std::lock_guard lock(mutex_);
+    if (mark_.logs.erase(number) == 0) return;
+  }
+  keepOrForget(file_ ? writeFrame(true) : writeWhole());
+}
+
+// What is committed after a log was seen to be the newest is in that one or in a newer one.
+void CommitMarker::noteLog() {
+  const uint64_t newest = database_.currentLog();
+  const std::lock_guard lock(mutex_);
+  if (mark_.logs.insert(newest).second) mark_.logBegan = mark_.committed;
+}
+
+void CommitMarker::noteManifest() {
+  std::string name;
+  std::ifstream(database_.path("CURRENT")) >> name;
+  if (name != mark_.manifest) {
+    const std::lock_guard lock(mutex_);
+    mark_.manifest = name;
+    mark_.manifestBytes = 0;
+    mark_.manifestCrc = 0;
+  }
+  const int file = ::open(database_.path(name).c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat now = {};
+  if (file < 0) return;
+  // What is promised here is on the disk, whoever brought it there.
+  const bool grown = fstat(file, &now) == 0 &&
+                     static_cast<uint64_t>(now.st_size) > mark_.manifestBytes &&
+                     fdatasync(file) == 0;
+  std::vector<char> chunk(grown ? kManifestChunk : 0);
+  while (grown && mark_.manifestBytes < static_cast<uint64_t>(now.st_size)) {
+    const size_t wanted =
+        std::min<uint64_t>(chunk.size(), static_cast<uint64_t>(now.st_size) - mark_.manifestBytes);
+    const ssize_t got = pread(file, chunk.data(), wanted, static_cast<off_t>(mark_.manifestBytes));
+    if (got <= 0) break;
+    const std::lock_guard lock(mutex_);
+    mark_.manifestCrc = extendCrc32c(mark_.manifestCrc, {chunk.data(), static_cast<size_t>(got)});
+    mark_.manifestBytes += static_cast<uint64_t>(got);
+  }
+  ::close(file);
+}
+
+rocksdb::IOStatus CommitMarker::writeFrame(bool durable) {
+  std::string frame;
+  {
+    const std::lock_guard lock(mutex_);
+    frame = encodeMarkFrame(mark_, {changed_.begin(), changed_.end()});
+    changed_.clear();
+    news_ = false;
+  }
+  const rocksdb::IOOptions io;
+  rocksdb::IOStatus status = file_->Append(frame, io, nullptr);
+  if (status.ok()) status = file_->Flush(io, nullptr);
+  if (status.ok() && durable) status = file_->Sync(io, nullptr);
+  bytes_ += frame.size();
+  return status;
+}
+
+rocksdb::IOStatus CommitMarker::writeWhole() {
+  file_.reset();
+  std::string frame;
+  {
+    const std::lock_guard lock(mutex_);
+    std::vector<uint32_t> all;
+    for (const auto& [number, family] : mark_.families) all.push_back(number);
+    frame = encodeMarkFrame(mark_, all);
+    changed_.clear();
+    news_ = false;
+  }
+  rocksdb::FileSystem& files = database_.files();
+  const std::string path = database_.path(kCommitMarkFile);
+  const rocksdb::IOOptions io;
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  rocksdb::IOStatus status =
+      files.NewWritableFile(path + ".tmp", rocksdb::FileOptions(), &file, nullptr);
+  if (status.ok()) status = file->Append(frame, io, nullptr);
+  if (status.ok()) status = file->Sync(io, nullptr);
+  if (status.ok()) status = files.RenameFile(path + ".tmp", path, io, nullptr);
+  if (status.ok()) status = rocksdb::status_to_io_status(database_.syncDirectory());
+  bytes_ = frame.size();
+  wholeBytes_ = frame.size();
+  // Frames are appended to what has the name now.
+  if (status.ok()) file_ = std::move(file);
+  return status;
+}
+
+// A mark that does not tell of a deleted log would call it missing: better none.
+void CommitMarker::keepOrForget(const rocksdb::IOStatus& status) {
+  if (status.ok()) return;
+  file_.reset();
+  database_.files()
+      .DeleteFile(database_.path(kCommitMarkFile), rocksdb::IOOptions(), nullptr)
+      .PermitUncheckedError();
+}
+
+}  // namespace holdfast

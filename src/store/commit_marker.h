@@ -1,0 +1,70 @@
+// Keeps the commit mark of an open store: told by the store thread what is committed, by the syncer
+// what is on stable storage, and by the files which logs are about to go. Written at most once a
+// second, only what has changed; whole again when the file has grown.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "store/commit_mark.h"
+#include "store/database.h"
+
+namespace holdfast {
+
+// What a committed group did to a family's part of the mark.
+struct MarkChange {
+  enum class Kind : uint8_t { kOwned, kReached, kDropGeneration, kDropLocation, kReleased };
+  Kind kind = Kind::kReached;
+  uint32_t family = 0;  // its number
+  LocationMark at;      // the part of it that the kind needs
+  OwnerRecord owner;    // of kOwned
+};
+
+class CommitMarker {
+ public:
+  // Keeps its argument, which must outlive it.
+  explicit CommitMarker(Database& database) : database_(database) {}
+
+  // After recovery, before the first write: writes the mark anew. What is on the disk by then
+  // counts as synced. A mark that cannot be written is deleted, and tried again later.
+  void start(std::map<uint32_t, FamilyMark> families);
+
+  // The store thread.
+  void committed(uint64_t sequence, bool synced, const std::vector<MarkChange>& changes);
+
+  // The syncer, under a lease. Everything committed until now; that it is on stable storage.
+  uint64_t committed() const;
+  void synced(uint64_t sequence);
+  // Writes what is new if a second has passed, or `now`.
+  void write(bool now);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void apply(const MarkChange& change);
+  void logDeleted(uint64_t number);
+  void noteLog();
+  void noteManifest();
+  rocksdb::IOStatus writeFrame(bool durable);
+  rocksdb::IOStatus writeWhole();
+  void keepOrForget(const rocksdb::IOStatus& status);
+
+  Database& database_;
+  mutable std::mutex mutex_;  // of the mark
+  CommitMark mark_;
+  std::unordered_set<uint32_t> changed_;  // families
+  bool news_ = false;
+
+  std::mutex fileMutex_;  // held first
+  std::unique_ptr<rocksdb::FSWritableFile> file_;
+  uint64_t bytes_ = 0;       // of the file
+  uint64_t wholeBytes_ = 0;  // of it when it was written anew
+  Clock::time_point next_;
+};
+
+}  // namespace holdfast
