@@ -209,6 +209,35 @@ TEST_F(StartTest, StartsWithAMissingTableFileAndSaysSo) {
   EXPECT_EQ(statusNumber(daemon->address(), "memberships"), 50'000u);
 }
 
+// The newest log is cut in half: a confirmed part of a worker is gone, which nothing else tells.
+TEST_F(StartTest, StartsWithALogThatIsCutShortAndSaysWhoIsBehind) {
+  {
+    const auto daemon = start(onDataDir());
+    fill(daemon->address());
+    daemon->signal(SIGTERM);
+    ASSERT_EQ(daemon->wait(), 0) << daemon->log();
+  }
+  std::filesystem::path newest;
+  for (const auto& entry : std::filesystem::directory_iterator(dataDir())) {
+    if (entry.path().extension() == ".log" && entry.file_size() > 0) {
+      newest = std::max(newest, entry.path());
+    }
+  }
+  std::filesystem::resize_file(newest, std::filesystem::file_size(newest) * 3 / 4);
+  const auto verified = runCommand(std::string(HOLDFAST_INSPECT) + " verify " + dataDir());
+  EXPECT_EQ(verified.exitCode, 1) << verified.output;
+  EXPECT_THAT(verified.output, HasSubstr("log " + newest.filename().string() + " is damaged"));
+  EXPECT_THAT(verified.output, HasSubstr("location 'gpu' is back at seq"));
+  const auto daemon = start(onDataDir());
+  EXPECT_THAT(daemon->log(), HasSubstr("log " + newest.filename().string() + " is damaged"));
+  EXPECT_THAT(daemon->log(), HasSubstr("worker 1: location 'gpu' is back at seq"));
+  EXPECT_THAT(daemon->log(), HasSubstr("seq 50000 had been confirmed"));
+  EXPECT_THAT(daemon->log(), HasSubstr("1 workers are behind"));
+  EXPECT_THAT(ctl(daemon->address(), "workers --worker 1").output, HasSubstr("behind"));
+  EXPECT_LT(statusNumber(daemon->address(), "memberships"), 100'000u);
+  EXPECT_GE(statusNumber(daemon->address(), "memberships"), 50'000u);
+}
+
 TEST_F(StartTest, KeepsEverythingThroughAKill) {
   std::string digest;
   {

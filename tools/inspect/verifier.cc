@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <numeric>
@@ -15,6 +16,7 @@
 #include "inspect/parallel.h"
 #include "store/keys.h"
 #include "store/record_codec.h"
+#include "store/store_loss.h"
 #include "store/worker_head.h"
 
 namespace holdfast::inspect {
@@ -26,6 +28,10 @@ constexpr const char* kLeftOutByExport =
 constexpr const char* kRestore =
     "restore a backup, or start holdfastd, which serves what it can read";
 
+constexpr const char* kLost =
+    "start holdfastd: it serves what there is, and workers send what is missing when they "
+    "register; or start on a newer backup";
+
 class Verifier {
  public:
   Verifier(const StoreReader& reader, const VerifyOptions& options, text::Progress& progress)
@@ -36,6 +42,7 @@ class Verifier {
       add(Severity::kProblem, "format", {}, reader_.formatError(),
           "nothing else can be checked until then");
     } else {
+      losses();
       tables();
       owners();
       contents();
@@ -67,6 +74,55 @@ class Verifier {
     place.instance = family.owner->instance;
     if (family.owner->kind == OwnerKind::kWorker) place.worker = family.owner->worker;
     return place;
+  }
+
+  // What had been confirmed and is not there, by the commit mark and the logs; then per location.
+  void losses() {
+    if (reader_.losses().empty()) return;
+    const Severity severity = reader_.lossIsDamage() ? Severity::kProblem : Severity::kNote;
+    for (const std::string& what : reader_.losses()) {
+      add(severity, "lost-writes", {}, what, kLost);
+    }
+    if (reader_.mark() == nullptr) return;
+    for (size_t i = 0; i < reader_.families().size(); ++i) {
+      const StoreReader::Family& family = reader_.families()[i];
+      const auto number = parseFamilyName(family.name);
+      const auto mark =
+          number ? reader_.mark()->families.find(*number) : reader_.mark()->families.end();
+      if (mark == reader_.mark()->families.end()) continue;
+      if (mark->second.owner.kind == OwnerKind::kWorker) behind(i, family, mark->second, severity);
+    }
+  }
+
+  void behind(size_t i, const StoreReader::Family& family, const FamilyMark& mark,
+              Severity severity) {
+    if (!family.owner || family.owner->instance != mark.owner.instance ||
+        family.owner->worker != mark.owner.worker) {
+      Place place;
+      place.family = family.name;
+      place.instance = mark.owner.instance;
+      place.worker = mark.owner.worker;
+      add(severity, "lost-worker", place, "it had registered, and the store does not know it",
+          "nothing needs to be done: it registers again");
+      return;
+    }
+    auto rows = reader_.rows(i);
+    const auto head = readWorkerHead(rows, *family.owner);
+    if (!head.ok()) return;  // see contents()
+    std::vector<LocationRecord> records;
+    std::vector<LocationMark> ends;
+    for (const LocationHead& location : head.value().locations) {
+      const LivePart& live = location.record.live;
+      records.push_back(location.record);
+      ends.push_back({location.record.id, live.generation, live.stream, location.lastSeq});
+      // Where its journal ends is not looked at: a full sync goes on by what the worker states.
+      if (!location.record.building) continue;
+      ends.push_back({location.record.id, location.record.building->generation, 0,
+                      std::numeric_limits<uint64_t>::max()});
+    }
+    for (const LocationLoss& loss : compareWithMark(mark, records, ends)) {
+      add(severity, "behind", placeOf(family), describe(loss), kLost);
+    }
   }
 
   // Every block of every table file.
