@@ -116,9 +116,11 @@ StoreOptions storeOptions(const Configuration& configuration, Wakeup& wakeup) {
   return options;
 }
 
-std::optional<Error> backUp(RocksStore& store, const std::string& path,
+std::optional<Error> backUp(RocksStore& store, const Registry& registry, const std::string& path,
                             std::function<void(const BackupOutcome&)> done) {
-  return store.checkpoint(path, [path, done = std::move(done)](const CheckpointResult& result) {
+  // What is queued behind is not in it, so the registry is now what the copy will hold.
+  const CheckpointRequest asked{path, registry.registryDigest().hex()};
+  return store.checkpoint(asked, [path, done = std::move(done)](const CheckpointResult& result) {
     if (result.error) {
       spdlog::warn("no backup was made: {}", result.error->message);
     } else {
@@ -232,8 +234,8 @@ ExitCode run(const Configuration& configuration) {
                               bool redact) { return capture.on(directory, redact); },
       .captureOff = [&capture]() { return capture.off(); },
       .backup =
-          [&store](const std::string& path, std::function<void(const BackupOutcome&)> done) {
-            return backUp(*store, path, std::move(done));
+          [&](const std::string& path, std::function<void(const BackupOutcome&)> done) {
+            return backUp(*store, registry, path, std::move(done));
           }};
   Server server(serverOptions(configuration), std::move(facts), inputs, *store, events, turns,
                 io.unixEventPort);

@@ -1,16 +1,20 @@
 #include "store/checkpoint.h"
 
 #include <fcntl.h>
+#include <rocksdb/file_checksum.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <limits>
-#include <optional>
+#include <thread>
 #include <utility>
+
+#include "store/staged_directory.h"
 
 namespace holdfast {
 namespace {
@@ -22,6 +26,10 @@ constexpr size_t kChunkBytes = size_t{1} << 20;
 
 std::string reason() {
   return std::strerror(errno);
+}
+
+std::string whyNot(const CopyWork& work) {
+  return work.interrupted ? work.interrupted() : std::string();
 }
 
 class File {
@@ -47,7 +55,8 @@ Error refused(const std::string& what) {
 }
 
 // Why there cannot be a copy of the store at `path`.
-std::optional<Error> wrongPlace(const std::string& path, const std::string& dataDir) {
+std::optional<Error> wrongPlace(const std::string& path, const std::string& dataDir,
+                                Checkpoint::Tables tables) {
   const fs::path place(path);
   if (!place.is_absolute()) {
     return refused(path +
@@ -55,10 +64,8 @@ std::optional<Error> wrongPlace(const std::string& path, const std::string& data
                    "controller's machine");
   }
   std::error_code error;
-  for (const std::string& taken : {path, path + ".tmp"}) {
-    if (fs::symlink_status(taken, error).type() == fs::file_type::not_found) continue;
-    return refused(taken + " exists already; name a directory that is new" +
-                   (taken == path ? "" : ", or remove what was left there"));
+  if (fs::symlink_status(path, error).type() != fs::file_type::not_found) {
+    return refused(path + " exists already; name a directory that is new");
   }
   const std::string parent = place.parent_path();
   struct stat ofParent = {};
@@ -66,7 +73,8 @@ std::optional<Error> wrongPlace(const std::string& path, const std::string& data
   if (stat(parent.c_str(), &ofParent) != 0) {
     return refused(path + " cannot be made: " + parent + ": " + reason() + "; make that first");
   }
-  if (stat(dataDir.c_str(), &ofStore) == 0 && ofParent.st_dev != ofStore.st_dev) {
+  if (tables == Checkpoint::Tables::kShareOnly && stat(dataDir.c_str(), &ofStore) == 0 &&
+      ofParent.st_dev != ofStore.st_dev) {
     return refused(path + " is on another file system than the store in " + dataDir +
                    ", whose files it is to share; name a place there, and copy it from there");
   }
@@ -76,18 +84,19 @@ std::optional<Error> wrongPlace(const std::string& path, const std::string& data
   return std::nullopt;
 }
 
-// The first `bytes` of a file.
+// The first `bytes` of a file, added to `sum`.
 std::string copyBytes(const std::string& from, const std::string& to, uint64_t bytes,
-                      const std::function<std::string()>& interrupted) {
+                      const CopyWork& work, FileChecksum& sum) {
   const File source(from, O_RDONLY);
   const File target(to, O_WRONLY | O_CREAT | O_EXCL);
   if (!source.ok() || !target.ok()) return reason();
   std::vector<char> chunk(kChunkBytes);
   for (uint64_t at = 0; at < bytes;) {
-    if (std::string why = interrupted(); !why.empty()) return why;
+    if (std::string why = whyNot(work); !why.empty()) return why;
     const size_t wanted = std::min<uint64_t>(chunk.size(), bytes - at);
     const ssize_t got = pread(source.get(), chunk.data(), wanted, static_cast<off_t>(at));
     if (got <= 0) return got == 0 ? "it is shorter than it should be" : reason();
+    sum.add(chunk.data(), static_cast<size_t>(got));
     for (ssize_t done = 0; done < got;) {
       const ssize_t put = write(target.get(), chunk.data() + done, static_cast<size_t>(got - done));
       if (put <= 0) return reason();
@@ -98,42 +107,79 @@ std::string copyBytes(const std::string& from, const std::string& to, uint64_t b
   return target.sync() ? "" : reason();
 }
 
-std::string writeText(const std::string& to, const std::string& text) {
+std::string writeText(const std::string& to, const std::string& text, FileChecksum& sum) {
   const File target(to, O_WRONLY | O_CREAT | O_EXCL);
   if (!target.ok()) return reason();
+  sum.add(text.data(), text.size());
   const bool whole =
       write(target.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
   return whole && target.sync() ? "" : reason();
 }
 
-std::string share(const std::string& from, const std::string& to, bool isLog) {
-  if (link(from.c_str(), to.c_str()) != 0) return reason();
+// False where hard links end; otherwise `why` is empty, or says what is wrong.
+bool share(const std::string& from, const std::string& to, bool isLog, std::string& why) {
+  if (link(from.c_str(), to.c_str()) != 0) {
+    if (errno == EXDEV) return false;
+    why = reason();
+    return true;
+  }
   // What is in a table file is on the disk before it counts; a log gets there when it is synced.
-  if (!isLog) return "";
+  if (!isLog) return true;
   const File log(to, O_RDONLY);
-  return log.ok() && log.sync() ? "" : reason();
+  if (!log.ok() || !log.sync()) why = reason();
+  return true;
 }
 
-std::string syncDirectory(const std::string& path) {
-  const File directory(path, O_RDONLY | O_DIRECTORY);
-  return directory.ok() && directory.sync() ? "" : reason();
+// As RocksDB noted it when it wrote the file; empty: it did not.
+std::string notedChecksum(const rocksdb::LiveFileStorageInfo& file) {
+  static const std::string kName =
+      rocksdb::GetFileChecksumGenCrc32cFactory()->CreateFileChecksumGenerator({})->Name();
+  return file.file_checksum_func_name == kName ? hexDigits(file.file_checksum) : "";
 }
+
+// Reads shared files for their checksums, half of the time, and says how far that is.
+class Reading {
+ public:
+  Reading(const CopyWork& work, uint64_t total) : work_(work), total_(total) {}
+
+  Result<std::string> checksum(const std::string& path, uint64_t bytes) {
+    auto began = Clock::now();
+    return checksumOf(path, bytes, [&](uint64_t read) -> std::string {
+      if (read > 0) {
+        done_ += read;
+        std::this_thread::sleep_for(Clock::now() - began);
+        if (work_.progress) work_.progress(done_, total_);
+      }
+      began = Clock::now();
+      return whyNot(work_);
+    });
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  const CopyWork& work_;
+  const uint64_t total_;
+  uint64_t done_ = 0;
+};
 
 }  // namespace
 
-Checkpoint::Checkpoint(rocksdb::DB& db, std::string path) : db_(db), path_(std::move(path)) {}
+Checkpoint::Checkpoint(rocksdb::DB& db, std::string path, CopiedStore store)
+    : db_(db), path_(std::move(path)), store_(std::move(store)) {}
 
 Checkpoint::~Checkpoint() {
   (void)db_.EnableFileDeletions(false);
 }
 
-Result<std::unique_ptr<Checkpoint>> Checkpoint::note(rocksdb::DB& db, const std::string& path) {
-  if (auto wrong = wrongPlace(path, db.GetName())) return *wrong;
+Result<std::unique_ptr<Checkpoint>> Checkpoint::note(rocksdb::DB& db, const std::string& path,
+                                                     CopiedStore store, Tables tables) {
+  if (auto wrong = wrongPlace(path, db.GetName(), tables)) return *wrong;
   rocksdb::Status status = db.DisableFileDeletions();
   std::unique_ptr<Checkpoint> noted;
   if (status.ok()) {
-    noted.reset(new Checkpoint(db, path));
+    noted.reset(new Checkpoint(db, path, std::move(store)));
     rocksdb::LiveFilesStorageInfoOptions options;
+    options.include_checksum_info = true;
     // Nothing is flushed: that would hold up all writes. The logs are copied instead.
     options.wal_size_for_flush = std::numeric_limits<uint64_t>::max();
     noted->sequence_ = db.GetLatestSequenceNumber();
@@ -147,35 +193,60 @@ Result<std::unique_ptr<Checkpoint>> Checkpoint::note(rocksdb::DB& db, const std:
   return noted;
 }
 
-std::string Checkpoint::copy(const std::function<std::string()>& interrupted) {
-  const std::string staging = path_ + ".tmp";
-  const auto failed = [&](const std::string& where, const std::string& why) {
-    std::error_code ignored;
-    fs::remove_all(staging, ignored);
-    return where + ": " + why + "; nothing was left behind";
+std::optional<Error> Checkpoint::copy(const CopyWork& work) {
+  auto begun = StagedDirectory::begin(path_);
+  if (!begun.ok()) return begun.error();
+  StagedDirectory& staged = *begun.value();
+  CopyManifest manifest;
+  manifest.clusterId = clusterText(store_.format);
+  manifest.format = store_.format.version;
+  manifest.sequence = sequence_;
+  manifest.madeWallMs = wallMsNow();
+  manifest.registryDigest = store_.registryDigest;
+  auto failed = copyInto(staged.directory(), work, manifest.files);
+  if (!failed) failed = staged.publish(manifest);
+  if (failed) failed->message += "; nothing was left behind";
+  return failed;
+}
+
+// All files, and what there is to say of each.
+std::optional<Error> Checkpoint::copyInto(const std::string& directory, const CopyWork& work,
+                                          std::vector<CopiedFile>& copied) const {
+  const auto failed = [](const std::string& where, const std::string& why) {
+    return Error{ErrorCode::kUnavailable, where + ": " + why};
   };
-  if (mkdir(staging.c_str(), 0755) != 0) {
-    return path_ + " cannot be made: " + reason() + "; check owner, permissions and space of " +
-           fs::path(path_).parent_path().string();
-  }
+  std::vector<std::pair<size_t, std::string>> toRead;  // place in `copied`, path
+  uint64_t bytesToRead = 0;
   for (const rocksdb::LiveFileStorageInfo& file : files_) {
     const std::string from = file.directory + "/" + file.relative_filename;
-    const std::string to = staging + "/" + file.relative_filename;
-    std::string why = interrupted();
+    const std::string to = directory + "/" + file.relative_filename;
+    std::string why = whyNot(work);
     if (!why.empty()) return failed(path_, why);
+    CopiedFile& entry = copied.emplace_back(CopiedFile{file.relative_filename, file.size, {}});
+    FileChecksum sum;
+    const bool isLog = file.file_type == rocksdb::kWalFile;
     if (!file.replacement_contents.empty()) {
-      why = writeText(to, file.replacement_contents);
-    } else if (file.trim_to_size) {
-      why = copyBytes(from, to, file.size, interrupted);
+      why = writeText(to, file.replacement_contents, sum);
+      entry.checksum = sum.hex();
+    } else if (file.trim_to_size || !share(from, to, isLog, why)) {
+      why = copyBytes(from, to, file.size, work, sum);
+      entry.checksum = sum.hex();
     } else {
-      why = share(from, to, file.file_type == rocksdb::kWalFile);
+      entry.checksum = notedChecksum(file);
+      if (entry.checksum.empty() && work.readTables) {
+        toRead.emplace_back(copied.size() - 1, to);
+        bytesToRead += file.size;
+      }
     }
     if (!why.empty()) return failed("cannot copy " + from + " to " + to, why);
   }
-  std::string why = syncDirectory(staging);
-  if (why.empty() && rename(staging.c_str(), path_.c_str()) != 0) why = reason();
-  if (!why.empty()) return failed("cannot make " + path_, why);
-  return syncDirectory(fs::path(path_).parent_path());
+  Reading reading(work, bytesToRead);
+  for (const auto& [place, path] : toRead) {
+    auto sum = reading.checksum(path, copied[place].bytes);
+    if (!sum.ok()) return sum.error();
+    copied[place].checksum = std::move(sum.value());
+  }
+  return std::nullopt;
 }
 
 }  // namespace holdfast

@@ -3,12 +3,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace holdfast {
+namespace {
 
-void CheckpointThread::take(const std::string& path) {
+constexpr std::chrono::seconds kBetweenLines{10};
+
+}  // namespace
+
+void CheckpointThread::take(const CheckpointRequest& request) {
   if (thread_.joinable()) thread_.join();  // the one before has answered
   CheckpointResult result;
   auto lease = database_.lease();
@@ -16,7 +23,9 @@ void CheckpointThread::take(const std::string& path) {
     result.error = {ErrorCode::kUnavailable, "the store is being opened again; try again"};
     return completions_.checkpointed(std::move(result));
   }
-  auto noted = Checkpoint::note(*database_.db(), path);
+  auto noted =
+      Checkpoint::note(*database_.db(), request.path, {database_.format(), request.registryDigest},
+                       Checkpoint::Tables::kShareOnly);
   if (!noted.ok()) {
     result.error = noted.error();
     return completions_.checkpointed(std::move(result));
@@ -32,16 +41,27 @@ void CheckpointThread::take(const std::string& path) {
 void CheckpointThread::copy(Checkpoint& checkpoint) {
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 15);
   CheckpointResult result;
-  const std::string failure = checkpoint.copy([this]() -> std::string {
+  CopyWork work;
+  work.interrupted = [this]() -> std::string {
     if (stopping_) return "the controller ends";
     return database_.leavesWanted() ? "the store had to be opened again; try again" : "";
-  });
-  if (failure.empty()) {
+  };
+  auto nextLine = std::chrono::steady_clock::now() + kBetweenLines;
+  work.progress = [&](uint64_t done, uint64_t total) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < nextLine || !options_.log) return;
+    nextLine = now + kBetweenLines;
+    options_.log(LogLevel::kInfo, "the copy in " + checkpoint.path() + ": " +
+                                      std::to_string(done >> 20) + " of " +
+                                      std::to_string(total >> 20) +
+                                      " MiB of its table files are read for their checksums");
+  };
+  if (auto failure = checkpoint.copy(work)) {
+    result.error = std::move(failure);
+  } else {
     result.path = checkpoint.path();
     result.bytes = checkpoint.bytes();
     result.sequence = checkpoint.sequence();
-  } else {
-    result.error = {ErrorCode::kUnavailable, failure};
   }
   completions_.checkpointed(std::move(result));
 }

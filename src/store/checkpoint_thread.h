@@ -13,22 +13,23 @@ namespace holdfast {
 
 class CheckpointThread {
  public:
-  // Keeps both, which must outlive it.
-  CheckpointThread(Database& database, Completions& completions)
-      : database_(database), completions_(completions) {}
+  // Keeps all of them, which must outlive it.
+  CheckpointThread(const StoreOptions& options, Database& database, Completions& completions)
+      : options_(options), database_(database), completions_(completions) {}
   ~CheckpointThread() { stop(); }
   CheckpointThread(const CheckpointThread&) = delete;
   CheckpointThread& operator=(const CheckpointThread&) = delete;
 
   // The store thread: notes what is written so far and has it copied to `path`. The answer goes to
   // the completions, also that it cannot be done. None may be under way.
-  void take(const std::string& path);
+  void take(const CheckpointRequest& request);
   // Breaks off what is under way.
   void stop();
 
  private:
   void copy(Checkpoint& checkpoint);
 
+  const StoreOptions& options_;
   Database& database_;
   Completions& completions_;
   std::atomic<bool> stopping_{false};

@@ -2,6 +2,7 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
+#include <rocksdb/file_checksum.h>
 #include <rocksdb/file_system.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
@@ -15,6 +16,7 @@
 #include <thread>
 
 #include "core/check.h"
+#include "store/copy_manifest.h"
 #include "store/directory_guard.h"
 #include "store/file_limit.h"
 #include "store/give_way.h"
@@ -126,6 +128,8 @@ rocksdb::DBOptions Database::dbOptions() const {
   // See Listener.
   db.max_bgerror_resume_count = 0;
   db.bytes_per_sync = size_t{1} << 20;
+  // So that copies need not read table files to say their checksums.
+  db.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
   return db;
@@ -211,7 +215,13 @@ void Database::closeFiles() {
 
 std::string Database::open() {
   raiseFileLimit();
-  if (!DataDirectory::inUse(options_.dataDir)) mendCurrent();
+  // What another process has open is left alone; the lock says so below.
+  if (!DataDirectory::inUse(options_.dataDir)) {
+    const auto copy = startOnCopy(options_.dataDir);
+    if (!copy.ok()) return copy.error().message;
+    if (!copy.value().empty()) log(LogLevel::kInfo, copy.value());
+    mendCurrent();
+  }
   if (std::string error = directory_.open(gate_); !error.empty()) return error;
   created_ = !directory_.holdsStore();
   if (std::string error = readMark(); !error.empty()) return error;

@@ -136,6 +136,7 @@ class Database {
   rocksdb::Status openFiles(bool mayCreate);
   std::string checkFormat();
   std::string migrate();
+  std::optional<Error> keepCopy(const std::string& path);
   rocksdb::Status openForMigration(bool migrating);
   std::string readOwners();
   rocksdb::Status dropFamily(FamilyIndex family);

@@ -77,6 +77,17 @@ std::string Database::checkFormat() {
   return format_.version < newestFormat() ? migrate() : "";
 }
 
+// Makes a copy at `path`, unless a run that was cut short has made it.
+std::optional<Error> Database::keepCopy(const std::string& path) {
+  if (isWholeCopyOf(path, format_)) {
+    log(LogLevel::kInfo,
+        "the copy in " + path + " is from a migration that was cut short, and kept");
+    return std::nullopt;
+  }
+  const auto noted = Checkpoint::note(*db_, path, {format_, {}}, Checkpoint::Tables::kShareOnly);
+  return noted.ok() ? noted.value()->copy(CopyWork()) : noted.error();
+}
+
 // Applies the missing steps, each with its number.
 std::string Database::migrate() {
   const std::string store = "the store in " + options_.dataDir;
@@ -86,11 +97,8 @@ std::string Database::migrate() {
                              " and is brought to format " + std::to_string(newestFormat()) +
                              "; older programs do not open it any more");
     if (const std::string& path = options_.checkpointBeforeMigration; !path.empty()) {
-      const auto noted = Checkpoint::note(*db_, path);
-      std::string failure =
-          noted.ok() ? noted.value()->copy([] { return std::string(); }) : noted.error().message;
-      if (!failure.empty()) {
-        return store + " is to be copied before its format is changed: " + failure +
+      if (const auto failed = keepCopy(path)) {
+        return store + " is to be copied before its format is changed: " + failed->message +
                "; nothing was changed";
       }
     }

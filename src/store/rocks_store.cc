@@ -1,6 +1,5 @@
 #include "store/rocks_store.h"
 
-#include <rocksdb/utilities/checkpoint.h>
 #include <sys/stat.h>
 
 #include <chrono>
@@ -29,7 +28,7 @@ struct RocksStore::Parts {
         queue(options.queueBytes),
         completions(options.notify),
         folds(options, database, [this](FoldWrite write) { thread.write(std::move(write)); }),
-        checkpoints(database, completions),
+        checkpoints(options, database, completions),
         thread(options, database, queue, completions, folds, checkpoints, clock),
         marker(database),
         syncer(options, database, marker,
@@ -138,7 +137,7 @@ void RocksStore::poll(StoreListener& listener) {
   }
 }
 
-std::optional<Error> RocksStore::checkpoint(std::string path,
+std::optional<Error> RocksStore::checkpoint(CheckpointRequest request,
                                             std::function<void(const CheckpointResult&)> done) {
   HOLDFAST_CHECK(parts_->recovered && !parts_->closed,
                  "checkpoint before recover(), after close()");
@@ -149,7 +148,7 @@ std::optional<Error> RocksStore::checkpoint(std::string path,
     return Error{ErrorCode::kUnavailable, now.reason};
   }
   parts_->checkpointDone = std::move(done);
-  parts_->queue.appendCheckpoint(std::move(path));
+  parts_->queue.appendCheckpoint(std::move(request));
   return std::nullopt;
 }
 
@@ -176,13 +175,15 @@ std::string RocksStore::checkpointNow(const std::string& path) const {
                  "a checkpoint while writes are queued");
   const auto lease = parts_->database.lease();
   if (!lease) return "cannot make a copy of the store while it is opened again; try again soon";
-  rocksdb::Checkpoint* made = nullptr;
-  rocksdb::Status status = rocksdb::Checkpoint::Create(parts_->database.db(), &made);
-  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
-  // The log is copied with it: writing the memory out takes seconds where there are many families.
-  if (status.ok()) status = checkpoint->CreateCheckpoint(path, UINT64_MAX);
-  if (status.ok()) return {};
-  return "cannot make a copy of the store in " + path + ": " + status.ToString();
+  const std::string absolute = std::filesystem::absolute(path);
+  const Database& database = parts_->database;
+  const auto noted = Checkpoint::note(*database.db(), absolute, {database.format(), {}},
+                                      Checkpoint::Tables::kMayCopy);
+  if (!noted.ok()) return "cannot make a copy of the store: " + noted.error().message;
+  CopyWork work;
+  work.readTables = false;
+  const auto failed = noted.value()->copy(work);
+  return failed ? "cannot make a copy of the store: " + failed->message : "";
 }
 
 bool RocksStore::sharesFileSystem(const std::string& directory) const {
@@ -208,13 +209,7 @@ StoreStatistics RocksStore::statistics() const {
 }
 
 std::string RocksStore::clusterId() const {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const uint8_t byte : parts_->database.format().clusterId) {
-    text.push_back(kDigits[byte >> 4]);
-    text.push_back(kDigits[byte & 15]);
-  }
-  return text;
+  return clusterText(parts_->database.format());
 }
 
 bool RocksStore::created() const {

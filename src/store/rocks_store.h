@@ -98,7 +98,13 @@ struct StoreOptions {
   std::function<void(const std::string&)> fatal;
 };
 
-// What became of a copy of the store.
+// A copy of the store that is asked for.
+struct CheckpointRequest {
+  std::string path;
+  std::string registryDigest;  // as of it, which it will say; 32 hexadecimal digits or empty
+};
+
+// What became of it.
 struct CheckpointResult {
   std::optional<Error> error;  // there is none; says what is wrong and what to do
   std::string path;
@@ -138,15 +144,15 @@ class RocksStore : public RegistryStore {
   void poll(StoreListener& listener) override;
   void recover(RecoverySink& sink) override;
 
-  // Copies the store into `path`, as it is when everything that was queued before is committed, and
-  // nothing of what is queued behind: a place in the order of writes that the caller chooses.
-  // Writes go on meanwhile. `path` is absolute, a directory that is new, on the store's file
+  // Copies the store to request.path, as it is when everything that was queued before is committed,
+  // and nothing of what is queued behind: a place in the order of writes that the caller chooses.
+  // Writes go on meanwhile. The path is absolute, of a directory that is new, on the store's file
   // system: table files are shared by hard links. `done` is called by poll(), or never if the store
   // is closed first. The error comes at once: another one is under way, or the store cannot write.
-  std::optional<Error> checkpoint(std::string path,
+  std::optional<Error> checkpoint(CheckpointRequest request,
                                   std::function<void(const CheckpointResult&)> done);
-  // Makes a copy of the store in a new directory, of hard links where the file system lets it. No
-  // write may be queued. Empty, or why not.
+  // Makes such a copy at once, on this thread; checksums of table files are left out where they
+  // would have to be read for them. No write may be queued. Empty, or why not.
   std::string checkpointNow(const std::string& path) const;
   // Whether a directory, or where it is to be made, can share the store's files by hard links.
   bool sharesFileSystem(const std::string& directory) const;

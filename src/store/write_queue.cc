@@ -131,11 +131,11 @@ void WriteQueue::append(const FoldRequest& request) {
   added(bytesOf(write));
 }
 
-void WriteQueue::appendCheckpoint(std::string path) {
+void WriteQueue::appendCheckpoint(CheckpointRequest request) {
   QueuedWrite write;
   write.kind = QueuedWrite::Kind::kCheckpoint;
   auto block = std::make_unique<QueueBlock>(0);
-  block->checkpoint = std::move(path);
+  block->checkpoint = std::move(request);
   block->sealed = true;
   block->writes.push_back(write);
   const std::lock_guard lock(mutex_);

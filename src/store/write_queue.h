@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/registry_store.h"
+#include "store/rocks_store.h"
 
 namespace holdfast {
 
@@ -56,8 +57,8 @@ class QueueBlock {
   std::vector<QueuedWrite> writes;
   std::vector<StoreBatch> batches;
   std::vector<FoldRequest> folds;
-  std::string checkpoint;  // where to; of a block that holds nothing else
-  bool sealed = false;     // takes no more
+  CheckpointRequest checkpoint;  // of a block that holds nothing else
+  bool sealed = false;           // takes no more
 
  private:
   std::unique_ptr<uint64_t[]> words_;
@@ -76,7 +77,7 @@ class WriteQueue {
   void append(Ticket ticket, StoreBatch batch);
   void append(const FoldRequest& request);
   // Between what was appended before and what comes: in a block, hence a group, of its own.
-  void appendCheckpoint(std::string path);
+  void appendCheckpoint(CheckpointRequest request);
 
   // What is queued and not yet committed, any thread.
   size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "migrations/migrations.h"
+#include "store/copy_manifest.h"
 #include "store/store_reader.h"
 #include "tests/format/inspection.h"
 #include "tests/format/plain_store.h"
@@ -120,6 +121,28 @@ TEST_F(Migration, RefusesAPlaceThatIsTaken) {
   EXPECT_THAT(refused.out, HasSubstr(dir_ + ".before-2 exists"));
   EXPECT_THAT(refused.out, HasSubstr("--checkpoint"));
   EXPECT_EQ(files(), before);
+}
+
+// The store is still of the old format when such a run begins again.
+TEST_F(Migration, GoesOnWithTheCopyOfARunThatWasCutShort) {
+  const std::string kept = dir_ + ".before-2";
+  ASSERT_EQ(runInspect("migrate " + dir_).code, 0);
+  fs::remove_all(dir_);
+  fs::copy(kept, dir_);
+  fs::remove(fs::path(dir_) / kCopyFile);
+  const auto written = fs::last_write_time(kept);
+  const Ran again = runInspect("migrate " + dir_);
+  EXPECT_EQ(again.code, 0) << again.out;
+  EXPECT_EQ(formatOf(dir_), 2u);
+  EXPECT_EQ(fs::last_write_time(kept), written);
+  EXPECT_EQ(view(kept).registry.hex(), made_.registryDigest);
+  // But not with one that is not whole.
+  fs::remove_all(dir_);
+  fs::copy(kept, dir_);
+  fs::remove(fs::path(dir_) / kCopyFile);
+  fs::remove(fs::path(kept) / "CURRENT");
+  EXPECT_THAT(runInspect("migrate " + dir_).out, HasSubstr(kept + " exists"));
+  EXPECT_EQ(formatOf(dir_), 1u);
 }
 
 TEST_F(Migration, ChangesNothingWhereNoCopyCanBeKept) {

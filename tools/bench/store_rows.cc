@@ -125,7 +125,7 @@ class Controller {
 
   // Copies the store; `done` is called by a turn, with what went wrong.
   void backUp(const std::string& path, const std::function<void(const std::string&)>& done) {
-    const auto refused = store_->checkpoint(path, [done](const CheckpointResult& result) {
+    const auto refused = store_->checkpoint({path, {}}, [done](const CheckpointResult& result) {
       done(result.error ? result.error->message : "");
     });
     if (refused) done(refused->message);

@@ -4,8 +4,9 @@
 namespace holdfast::ctl {
 namespace {
 
-// Logs of some hundred MiB are copied.
-constexpr Patience kPatienceForBackups{600'000};
+// Logs of some hundred MiB are copied, and every table file of a store that knows no checksums of
+// them is read.
+constexpr Patience kPatienceForBackups{3'600'000};
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include "inspect/commands.h"
 #include "inspect/parallel.h"
 #include "migrations/migrations.h"
+#include "store/copy_manifest.h"
 #include "store/rocks_store.h"
 #include "text/json_writer.h"
 #include "text/table.h"
@@ -19,7 +20,8 @@ struct Plan {
   uint32_t from = 0;
   uint64_t tableBytes = 0;
   bool inUse = false;
-  std::string checkpoint;  // empty: none
+  std::string checkpoint;      // empty: none
+  bool hasCheckpoint = false;  // made by a run that was cut short
 };
 
 uint64_t tableBytes(const StoreReader& reader) {
@@ -52,7 +54,7 @@ std::string refusal(const std::string& dataDir, const Plan& plan) {
            "newest format by itself when it starts)";
   }
   std::error_code error;
-  if (!plan.checkpoint.empty() && fs::exists(plan.checkpoint, error)) {
+  if (!plan.checkpoint.empty() && fs::exists(plan.checkpoint, error) && !plan.hasCheckpoint) {
     return plan.checkpoint +
            " exists, and the old store was to be kept there; name another place "
            "with --checkpoint PATH, or remove it if it is not needed any more";
@@ -148,12 +150,14 @@ ExitCode failed(const std::string& why, const Output& output) {
 
 ExitCode migrate(const std::string& dataDir, const Output& output, const MigrateOptions& options) {
   Plan plan;
+  FormatRecord format;
   {
     const auto reader = StoreReader::open(dataDir);
     if (!reader.ok()) return failed(reader.error().message, output);
     const StoreReader& store = *reader.value();
     if (!store.formatError().empty()) return failed(store.formatError(), output);
-    plan.from = store.format().version;
+    format = store.format();
+    plan.from = format.version;
     plan.inUse = store.besideWriter();
     plan.tableBytes = tableBytes(store);
   }
@@ -161,6 +165,7 @@ ExitCode migrate(const std::string& dataDir, const Output& output, const Migrate
   uint64_t bytesAfter = 0;
   if (plan.from != newestFormat()) {
     plan.checkpoint = checkpointPath(dataDir, options);
+    plan.hasCheckpoint = !plan.checkpoint.empty() && isWholeCopyOf(plan.checkpoint, format);
     if (!options.dryRun) {
       if (std::string why = refusal(dataDir, plan); !why.empty()) return failed(why, output);
       const Meter meter(output.progress, "");
