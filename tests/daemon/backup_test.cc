@@ -101,8 +101,10 @@ TEST_F(BackupTest, IsOfOneMomentOfABusyController) {
     for (const char* key : {"registryDigest", "memberships", "workers", "instances", "sequence"}) {
       EXPECT_EQ(valueOf(summary.output, key), valueOf(made.output, key)) << key;
     }
-    const CommandResult verified = inspect("verify " + path);
+    const CommandResult verified = inspect("verify " + path + " --json");
     EXPECT_EQ(verified.exitCode, 0) << verified.output;
+    EXPECT_EQ(valueOf(verified.output, "whole"), "true");
+    EXPECT_EQ(valueOf(verified.output, "registryDigest"), valueOf(made.output, "registryDigest"));
   }
   rest();
 }
@@ -130,6 +132,68 @@ TEST_F(BackupTest, IsRestoredByStartingOnIt) {
   }
   EXPECT_EQ(inspect("verify " + dataDir()).exitCode, 0);
   EXPECT_EQ(inspect("digest --content " + backupDir()).output, digest + "\n");
+}
+
+// As rsync leaves it that was broken off.
+TEST_F(BackupTest, IsNotRestoredFromHalfOfIt) {
+  {
+    const auto daemon = start(onDataDir());
+    work(daemon->address());
+    rest();
+    ASSERT_EQ(ctl(daemon->address(), "backup " + backupDir()).exitCode, 0);
+  }
+  const std::string half = backupDir("half");
+  std::filesystem::copy(backupDir(), half);
+  std::string missing;
+  for (const auto& entry : std::filesystem::directory_iterator(half)) {
+    const std::string name = entry.path().filename();
+    if (name.ends_with(".log") && entry.file_size() > 0) missing = name;
+  }
+  ASSERT_NE(missing, "");
+  std::filesystem::remove(half + "/" + missing);
+  const CommandResult refused =
+      runCommand(std::string(HOLDFASTD) + " --listen 127.0.0.1:0 --data-dir " + half);
+  EXPECT_NE(refused.exitCode, 0);
+  EXPECT_THAT(refused.output, HasSubstr(missing + " is missing; copy it again"));
+  const CommandResult verified = inspect("verify " + half);
+  EXPECT_EQ(verified.exitCode, 1);
+  EXPECT_THAT(verified.output, HasSubstr(missing));
+  // Copied again, over what is there, it is whole.
+  std::filesystem::copy(
+      backupDir(), half,
+      std::filesystem::copy_options::overwrite_existing | std::filesystem::copy_options::recursive);
+  EXPECT_EQ(inspect("verify " + half).exitCode, 0);
+  DaemonStart again{.arguments = {"--data-dir", half, "--listen", "127.0.0.1:0"},
+                    .environment = {}};
+  EXPECT_THAT(start(again)->log(), HasSubstr("is a copy as of write"));
+}
+
+TEST_F(BackupTest, ThatWasKilledIsMadeAgain) {
+  for (int kill = 0; kill < 4; ++kill) {
+    const auto daemon = start(onDataDir());
+    if (kill == 0) {
+      work(daemon->address());
+      rest();
+    }
+    std::thread asked([&] { (void)ctl(daemon->address(), "backup " + backupDir()); });
+    // Somewhere between its first file and its end.
+    for (int look = 0; look < 100'000 && !std::filesystem::exists(backupDir() + ".partial") &&
+                       !std::filesystem::exists(backupDir());
+         ++look) {
+      std::this_thread::yield();
+    }
+    daemon->signal(SIGKILL);
+    daemon->wait();
+    asked.join();
+    if (!std::filesystem::exists(backupDir())) continue;
+    EXPECT_EQ(inspect("verify " + backupDir()).exitCode, 0);
+    std::filesystem::remove_all(backupDir());
+  }
+  const auto daemon = start(onDataDir());
+  const CommandResult made = ctl(daemon->address(), "backup " + backupDir());
+  EXPECT_EQ(made.exitCode, 0) << made.output;
+  EXPECT_EQ(inspect("verify " + backupDir()).exitCode, 0);
+  EXPECT_FALSE(std::filesystem::exists(backupDir() + ".partial"));
 }
 
 TEST_F(BackupTest, SaysWhatIsWrongWithThePlace) {

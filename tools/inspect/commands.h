@@ -54,7 +54,8 @@ ExitCode showKeys(const StoreReader& reader, const Output& output, const Filter&
                   KeyRange range);
 ExitCode showEvents(const StoreReader& reader, const Output& output, const EventFilter& filter);
 ExitCode findHolders(const StoreReader& reader, const Output& output, ChunkHash hash);
-ExitCode showVerification(const StoreReader& reader, const Output& output);
+// Opens the store itself: what is wrong with a copy is told also of one that does not open.
+ExitCode showVerification(const std::string& dataDir, const Output& output);
 ExitCode showDifferences(const StoreReader& left, const StoreReader& right, const Output& output);
 struct MigrateOptions {
   bool dryRun = false;  // says what would be done, and does nothing

@@ -54,12 +54,12 @@ constexpr const char* kCommandFooter =
 holdfast-inspect --help has examples of every command, and the exit codes.)";
 
 // Opens the store; where that fails, or its records cannot be understood, says why.
-std::unique_ptr<StoreReader> open(const std::string& dataDir, bool anyFormat = false) {
+std::unique_ptr<StoreReader> open(const std::string& dataDir) {
   auto opened = StoreReader::open(dataDir);
   std::string error;
   if (!opened.ok()) {
     error = opened.error().message;
-  } else if (!anyFormat && !opened.value()->formatError().empty()) {
+  } else if (!opened.value()->formatError().empty()) {
     error = opened.value()->formatError();
   } else {
     return std::move(opened.value());
@@ -224,14 +224,14 @@ int run(int argc, const char* const* argv) {
     const auto answer = [&]() -> ExitCode {
       if (import->parsed()) return importFrom(a.file, a.dir, output);
       if (migrated->parsed()) return migrate(a.dir, output, a.migrate);
-      const auto store = open(a.dir, verify->parsed());
+      if (verify->parsed()) return showVerification(a.dir, output);
+      const auto store = open(a.dir);
       if (!store) return kUnreadable;
       if (summary->parsed()) return showSummary(*store, output);
       if (workers->parsed()) return showWorkers(*store, output, a.filter);
       if (keys->parsed()) return showKeys(*store, output, a.filter, range);
       if (find->parsed()) return findHolders(*store, output, hash);
       if (events->parsed()) return showEvents(*store, output, a.events);
-      if (verify->parsed()) return showVerification(*store, output);
       if (digest->parsed()) return showDigest(*store, output, a.content);
       if (exported->parsed()) return exportStore(*store, output);
       const auto other = open(a.other);

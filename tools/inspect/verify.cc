@@ -1,5 +1,6 @@
 // verify: prints what the verifier found.
 #include "inspect/commands.h"
+#include "inspect/copy_check.h"
 #include "inspect/verifier.h"
 #include "text/json_writer.h"
 #include "text/table.h"
@@ -23,12 +24,39 @@ void writeFinding(text::JsonWriter& json, const Finding& finding) {
   json.endObject();
 }
 
-void writeJson(const StoreReader& reader, const VerifyOutcome& outcome, const Output& output) {
+// Of a copy, whether it is whole in a sentence; empty of anything else.
+std::string copyText(const CopyCheck& check) {
+  using Kind = CopyState::Kind;
+  const Kind kind = check.state.kind;
+  if (kind == Kind::kNone || kind == Kind::kUsed) return "";
+  if (kind != Kind::kCopy || check.outcome.problems != 0) return "a copy that is not whole\n";
+  const CopyManifest& manifest = check.state.manifest;
+  const std::string& digest = manifest.registryDigest;
+  return "a whole copy: " + text::countText(manifest.files.size(), "file") + " as of write " +
+         grouped(manifest.sequence) + (digest.empty() ? "" : ", registry digest " + digest) + "\n";
+}
+
+void writeCopy(text::JsonWriter& json, const CopyCheck& check) {
+  const CopyManifest& manifest = check.state.manifest;
+  if (check.state.kind != CopyState::Kind::kCopy) return;
+  json.beginObject("copy");
+  json.boolean("whole", check.outcome.problems == 0);
+  json.number("files", manifest.files.size());
+  json.number("sequence", manifest.sequence);
+  json.number("madeWallMs", manifest.madeWallMs);
+  json.text("clusterId", manifest.clusterId);
+  json.text("registryDigest", manifest.registryDigest);
+  json.endObject();
+}
+
+void writeVerification(const std::string& dataDir, const StoreReader* reader,
+                       const CopyCheck& check, const VerifyOutcome& outcome, const Output& output) {
   text::JsonWriter json(output.out);
   json.beginObject();
-  json.text("directory", reader.dataDir());
-  json.boolean("besideWriter", reader.besideWriter());
-  json.number("sequence", reader.sequence());
+  json.text("directory", dataDir);
+  json.boolean("besideWriter", reader != nullptr && reader->besideWriter());
+  json.number("sequence", reader == nullptr ? 0 : reader->sequence());
+  writeCopy(json, check);
   json.number("problems", outcome.problems);
   json.number("notes", outcome.notes);
   json.number("families", outcome.families);
@@ -42,14 +70,8 @@ void writeJson(const StoreReader& reader, const VerifyOutcome& outcome, const Ou
   json.endObject();
 }
 
-}  // namespace
-
-ExitCode showVerification(const StoreReader& reader, const Output& output) {
-  const VerifyOutcome outcome = verify(reader, VerifyOptions(), output.progress);
-  if (output.json) {
-    writeJson(reader, outcome, output);
-    return outcome.problems == 0 ? kDone : kFound;
-  }
+void printVerification(const std::string& dataDir, const StoreReader* reader,
+                       const CopyCheck& check, const VerifyOutcome& outcome, const Output& output) {
   for (const Finding& finding : outcome.findings) {
     output.out << (finding.severity == Severity::kProblem ? "PROBLEM  " : "note     ")
                << describe(finding.place) << "\n         " << finding.what << " [" << finding.kind
@@ -59,13 +81,42 @@ ExitCode showVerification(const StoreReader& reader, const Output& output) {
   if (all > outcome.findings.size()) {
     output.out << "... and " << grouped(all - outcome.findings.size()) << " more\n";
   }
-  output.out << (outcome.problems == 0 ? "no problem"
+  output.out << copyText(check)
+             << (outcome.problems == 0 ? "no problem"
                                        : text::countText(outcome.problems, "problem"))
-             << " in " << reader.dataDir() << " as of write " << grouped(reader.sequence()) << ": "
-             << grouped(outcome.families) << " families, " << grouped(outcome.keys)
-             << " keys recounted, " << grouped(outcome.tableFiles) << " table files of "
+             << " in " << dataDir;
+  if (reader == nullptr) {
+    output.out << ", which does not open\n";
+    return;
+  }
+  output.out << " as of write " << grouped(reader->sequence()) << ": " << grouped(outcome.families)
+             << " families, " << grouped(outcome.keys) << " keys recounted, "
+             << grouped(outcome.tableFiles) << " table files of "
              << text::bytesText(outcome.tableBytes) << " read, "
              << text::durationText(static_cast<uint64_t>(outcome.seconds * 1000)) << '\n';
+}
+
+}  // namespace
+
+ExitCode showVerification(const std::string& dataDir, const Output& output) {
+  CopyCheck check = checkCopy(dataDir, output.progress);
+  const auto opened = StoreReader::open(dataDir);
+  if (!opened.ok() && check.outcome.problems == 0) {
+    output.err << "holdfast-inspect: " << opened.error().message << '\n';
+    return kUnreadable;
+  }
+  const StoreReader* const reader = opened.ok() ? opened.value().get() : nullptr;
+  VerifyOutcome outcome;
+  if (reader != nullptr) {
+    compareWithCopy(*reader, check, output.progress);
+    outcome = verify(*reader, VerifyOptions(), output.progress);
+  }
+  // What is wrong with the copy comes first: the rest may follow from it.
+  outcome.findings.insert(outcome.findings.begin(), check.outcome.findings.begin(),
+                          check.outcome.findings.end());
+  outcome.problems += check.outcome.problems;
+  outcome.notes += check.outcome.notes;
+  (output.json ? writeVerification : printVerification)(dataDir, reader, check, outcome, output);
   return outcome.problems == 0 ? kDone : kFound;
 }
 
