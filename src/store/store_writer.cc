@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "migrations/migrations.h"
-#include "store/data_directory.h"
 #include "store/database.h"
 #include "store/file_limit.h"
 #include "store/slices.h"
+#include "store/staged_directory.h"
 
 namespace holdfast {
 namespace {
@@ -44,30 +44,28 @@ rocksdb::WriteOptions unlogged() {
 }  // namespace
 
 struct StoreWriter::Parts {
-  explicit Parts(const std::string& path) : dataDir(path) {
-    storeOptions.dataDir = path;
-    storeOptions.create = true;
-  }
-
-  const std::string dataDir;
-  StoreOptions storeOptions;
-  DataDirectory directory{storeOptions};
+  std::string dataDir;
+  std::unique_ptr<StagedDirectory> staged;
   FormatRecord format;
+  uint64_t sequence = 0;  // of the last write, once it is finished
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families;
   size_t used = 0;  // the last of them is the current one
   rocksdb::ColumnFamilyHandle* events = nullptr;
 
-  ~Parts() {
-    if (!db) return;
+  ~Parts() { (void)close(); }
+  rocksdb::Status close() {
+    if (!db) return rocksdb::Status();
     for (rocksdb::ColumnFamilyHandle* family : families) db->DestroyColumnFamilyHandle(family);
     if (events != nullptr) db->DestroyColumnFamilyHandle(events);
-    db->Close();
+    const rocksdb::Status closed = db->Close();
+    db.reset();
+    return closed;
   }
   std::string failed(const rocksdb::Status& status) const {
     return "cannot write the store in " + dataDir + ": " + status.ToString() +
            (status.IsNoSpace() ? "; free space on that disk" : "; check the disk") +
-           ", remove the directory, and import again";
+           " and try again; nothing was left behind";
   }
 };
 
@@ -83,14 +81,15 @@ Result<std::unique_ptr<StoreWriter>> StoreWriter::create(const std::string& data
                                           "; use the program that wrote them or a newer one"};
   }
   std::error_code error;
-  if (fs::exists(dataDir, error) && !fs::is_empty(dataDir, error)) {
-    return Error{ErrorCode::kRefused,
-                 dataDir + " exists and is not empty; name a directory that is new"};
+  const fs::path parent = fs::path(dataDir).parent_path();
+  if (!parent.empty()) fs::create_directories(parent, error);
+  if (error) {
+    return Error{ErrorCode::kUnavailable, "cannot create the directory " + parent.string() + ": " +
+                                              error.message() +
+                                              "; check the path and its permissions"};
   }
-  auto parts = std::make_unique<Parts>(dataDir);
-  if (std::string problem = parts->directory.open(*rocksdb::Env::Default()); !problem.empty()) {
-    return Error{ErrorCode::kUnavailable, std::move(problem)};
-  }
+  auto staged = StagedDirectory::begin(dataDir);
+  if (!staged.ok()) return staged.error();
   raiseFileLimit();
   rocksdb::Options options;
   options.create_if_missing = true;
@@ -101,10 +100,13 @@ Result<std::unique_ptr<StoreWriter>> StoreWriter::create(const std::string& data
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.info_log_level = rocksdb::InfoLogLevel::ERROR_LEVEL;
+  auto parts = std::make_unique<Parts>();
+  parts->dataDir = dataDir;
+  parts->staged = std::move(staged.value());
   parts->format = format;
   parts->format.version = newestFormat();
   rocksdb::DB* opened = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(options, dataDir, &opened);
+  const rocksdb::Status status = rocksdb::DB::Open(options, parts->staged->directory(), &opened);
   if (!status.ok()) return Error{ErrorCode::kUnavailable, parts->failed(status)};
   parts->db.reset(opened);
   return std::unique_ptr<StoreWriter>(new StoreWriter(std::move(parts)));
@@ -156,7 +158,30 @@ std::string StoreWriter::finish() {
     synced.sync = true;
     status = p.db->Put(synced, std::string(kFormatKey), encodeRecord(p.format));
   }
+  if (status.ok()) {
+    p.sequence = p.db->GetLatestSequenceNumber();
+    status = p.close();
+  }
   return status.ok() ? "" : p.failed(status);
+}
+
+const std::string& StoreWriter::directory() const {
+  return parts_->staged->directory();
+}
+
+std::string StoreWriter::publish(const std::string& registryDigest) {
+  Parts& p = *parts_;
+  auto files = filesOfCopy(p.staged->directory());
+  if (!files.ok()) return files.error().message;
+  CopyManifest manifest;
+  manifest.clusterId = clusterText(p.format);
+  manifest.format = p.format.version;
+  manifest.sequence = p.sequence;
+  manifest.madeWallMs = wallMsNow();
+  manifest.registryDigest = registryDigest;
+  manifest.files = std::move(files.value());
+  const auto failed = p.staged->publish(manifest);
+  return failed ? failed->message : "";
 }
 
 }  // namespace holdfast

@@ -1,5 +1,5 @@
-// Writes a new store record by record, in the newest format, for imports. Until finish() has
-// returned, what is in the directory is no store: there is no format record.
+// Writes a new store record by record, in the newest format, for imports. It gets its name when it
+// is whole: until publish() it is in a directory beside that, see staged_directory.h.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,8 @@ namespace holdfast {
 class StoreWriter {
  public:
   // `format` is that of the store that it is a copy of: not newer than this program's. The
-  // directory must not exist or be empty. The error says what is wrong and what to do.
+  // directory must not exist or be empty. The error says what is wrong and what to do. What is not
+  // published is removed in the end.
   static Result<std::unique_ptr<StoreWriter>> create(const std::string& dataDir,
                                                      const FormatRecord& format);
   ~StoreWriter();
@@ -27,8 +28,13 @@ class StoreWriter {
   std::string beginFamily(const OwnerRecord& owner);
   std::string put(const StoreKey& key, std::string_view value);
   std::string putEvent(std::string_view id, std::string_view value);
-  // Makes it a store, on stable storage. The last call.
+  // Makes it a store, on stable storage, and closes it. Nothing can be put after that.
   std::string finish();
+  // After finish(): where it can be read until it is published.
+  const std::string& directory() const;
+  // Gives it its name, and the file COPY. `registryDigest` as hexadecimal digits, or empty. The
+  // last call.
+  std::string publish(const std::string& registryDigest);
 
  private:
   struct Parts;

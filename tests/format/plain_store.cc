@@ -76,6 +76,7 @@ void write(const std::string& dataDir, FormatRecord& format, uint32_t workers, u
                     live.incarnation, live.baseSeq);
   }
   ASSERT_EQ(writer.finish(), "");
+  ASSERT_EQ(writer.publish(""), "");
 }
 
 }  // namespace

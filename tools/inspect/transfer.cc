@@ -254,7 +254,7 @@ class Importer {
     json_.setRejectUnknownFields(true);
   }
 
-  // Empty, or what is wrong, where, and what to do.
+  // Empty, or what is wrong, where, and what to do. The store is finished, but not published.
   std::string run() {
     const auto buffer = std::make_unique<char[]>(static_cast<size_t>(kLineBytesMax));
     while (!ended_) {
@@ -276,13 +276,14 @@ class Importer {
     return writer_->finish();
   }
 
+  StoreWriter& writer() { return *writer_; }
   const std::string& registryDigest() const { return registryDigest_; }
   uint64_t lines() const { return lines_; }
 
  private:
   std::string at(const std::string& what) const {
-    return "line " + std::to_string(lines_ + 1) + ": " + what + "; nothing was imported: remove " +
-           dataDir_ + " and try again with a whole export";
+    return "line " + std::to_string(lines_ + 1) + ": " + what +
+           "; nothing was imported: try again with a whole export";
   }
 
   std::string take(ExportLine::Reader line) {
@@ -381,18 +382,12 @@ ExitCode exportStore(const StoreReader& reader, const Output& output) {
 }
 
 ExitCode importStore(std::istream& in, const std::string& dataDir, const Output& output) {
-  std::string error;
-  std::string stated;
-  uint64_t lines = 0;
-  {
-    Importer importer(in, dataDir);
-    error = importer.run();
-    stated = importer.registryDigest();
-    lines = importer.lines();
-  }
+  Importer importer(in, dataDir);
+  std::string error = importer.run();
+  const std::string& stated = importer.registryDigest();
   std::optional<RegistryView> view;
   if (error.empty()) {
-    const auto reader = StoreReader::open(dataDir);
+    const auto reader = StoreReader::open(importer.writer().directory());
     if (reader.ok()) {
       view = viewRegistry(*reader.value(), output.progress);
     } else {
@@ -401,8 +396,9 @@ ExitCode importStore(std::istream& in, const std::string& dataDir, const Output&
   }
   if (view && view->registry.hex() != stated) {
     error = "the registry digest of what was imported is " + view->registry.hex() +
-            ", the export says " + stated + "; the export was changed: remove " + dataDir;
+            ", the export says " + stated + "; the export was changed: nothing was imported";
   }
+  if (error.empty()) error = importer.writer().publish(stated);
   if (!error.empty()) {
     output.err << "holdfast-inspect: " << error << '\n';
     return kUnreadable;
@@ -410,7 +406,7 @@ ExitCode importStore(std::istream& in, const std::string& dataDir, const Output&
   if (output.json) {
     text::JsonWriter json(output.out);
     json.beginObject();
-    json.number("lines", lines);
+    json.number("lines", importer.lines());
     json.number("workers", view->workers.size());
     json.number("memberships", view->memberships);
     json.text("registryDigest", stated);
