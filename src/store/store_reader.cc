@@ -272,6 +272,13 @@ bool StoreReader::besideWriter() const {
 uint64_t StoreReader::sequence() const {
   return parts_->db->GetLatestSequenceNumber();
 }
+uint64_t StoreReader::sequenceInTables() const {
+  std::vector<rocksdb::LiveFileMetaData> files;
+  parts_->db->GetLiveFilesMetaData(&files);
+  uint64_t last = 0;
+  for (const rocksdb::LiveFileMetaData& file : files) last = std::max(last, file.largest_seqno);
+  return last;
+}
 const std::string& StoreReader::damage() const {
   return parts_->damage;
 }

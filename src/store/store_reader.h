@@ -47,6 +47,8 @@ class StoreReader {
   bool besideWriter() const;
   // RocksDB's number of the last write that is seen.
   uint64_t sequence() const;
+  // The same of what is in table files.
+  uint64_t sequenceInTables() const;
   // Empty, or why RocksDB did not open the store whole.
   const std::string& damage() const;
   // Of a store that no process has open: what it has lost, in sentences. Empty: nothing is known.

@@ -68,4 +68,7 @@ ExitCode migrate(const std::string& dataDir, const Output& output, const Migrate
 ExitCode exportStore(const StoreReader& reader, const Output& output);
 ExitCode importStore(std::istream& in, const std::string& dataDir, const Output& output);
 
+// Saves what is left of a damaged store that nobody has open in a new one; see salvage.cc.
+ExitCode salvage(const std::string& dataDir, const std::string& into, const Output& output);
+
 }  // namespace holdfast::inspect

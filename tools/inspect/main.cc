@@ -38,16 +38,18 @@ Examples:
   holdfast-inspect diff DIR /backup/holdfast       what a backup has not
   holdfast-inspect export DIR > store.jsonl        every record as a line of JSON
   holdfast-inspect import NEWDIR < store.jsonl     and a new store of them
+  holdfast-inspect salvage DIR --into NEWDIR       a new store of what is left of a damaged one
   holdfast-inspect migrate DIR --dry-run           which format has it, what would be done
   holdfast-inspect migrate DIR                     to this program's format, as the next start of
                                                    holdfastd would; a copy of the old store is kept
 
 Exit codes:
   0  done; verify: no problem; diff: no difference
-  1  verify: problems; diff: differences; else: what was asked for by name is not there
+  1  verify: problems; diff: differences; salvage: not all could be saved; else: what was asked for
+     by name is not there
   2  the command line is wrong
-  3  a store cannot be opened or written, or is in use and must not be (migrate), or a part of it
-     cannot be read (what can be is answered), or the output cannot be written)";
+  3  a store cannot be opened or written, or is in use and must not be (migrate, salvage), or a part
+     of it cannot be read (what can be is answered), or the output cannot be written)";
 
 constexpr const char* kCommandFooter =
     R"(--json answers in JSON, --progress says how far it is on stderr.
@@ -78,6 +80,7 @@ ChunkHash hashOf(const std::string& option, const std::string& text) {
 struct Arguments {
   std::string dir;
   std::string other;
+  std::string into;
   Filter filter;
   EventFilter events;
   std::string hash;
@@ -208,6 +211,11 @@ int run(int argc, const char* const* argv) {
   diff->add_option("B", a.other, "The other")->required();
   diff->footer(kCommandFooter);
   CLI::App* migrated = addMigrate(app, a);
+  CLI::App* salvaged = addCommand(
+      app, "salvage", "Save what is left of a damaged store, that may not open, in a new one", a);
+  salvaged->add_option("--into", a.into, "Where the new store is made: a directory that is new")
+      ->type_name("NEWDIR")
+      ->required();
   CLI::App* exported = addCommand(app, "export", "Every record as a line of JSON, to stdout", a);
   CLI::App* import =
       addCommand(app, "import", "A new store from an export", a, "A directory that is new");
@@ -223,6 +231,7 @@ int run(int argc, const char* const* argv) {
     const Output output{std::cout, std::cerr, json, progress};
     const auto answer = [&]() -> ExitCode {
       if (import->parsed()) return importFrom(a.file, a.dir, output);
+      if (salvaged->parsed()) return salvage(a.dir, a.into, output);
       if (migrated->parsed()) return migrate(a.dir, output, a.migrate);
       if (verify->parsed()) return showVerification(a.dir, output);
       const auto store = open(a.dir);
