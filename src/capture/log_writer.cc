@@ -76,13 +76,21 @@ uint64_t bytesIn(const fs::path& folder) {
   return bytes;
 }
 
+// Whether we name a folder like that. Others are not ours to count, and not ours to delete.
+bool isLogFolder(const std::string& name) {
+  if (!name.starts_with(kCaptureFolderPrefix)) return false;
+  const std::string digits = name.substr(kCaptureFolderPrefix.size());
+  return digits.size() >= 5 && digits.size() <= 9 &&
+         digits.find_first_not_of("0123456789") == std::string::npos;
+}
+
 // Folders of logs, oldest first.
 std::vector<fs::path> logsIn(const fs::path& directory) {
   std::vector<fs::path> logs;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(directory, ignored)) {
     const std::string name = entry.path().filename();
-    if (entry.is_directory(ignored) && name.starts_with(kCaptureFolderPrefix)) {
+    if (entry.is_directory(ignored) && isLogFolder(name)) {
       logs.push_back(entry.path());
     }
   }

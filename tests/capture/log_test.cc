@@ -162,6 +162,24 @@ TEST_F(LogTest, OlderLogsMakeRoom) {
   EXPECT_EQ(read({folders[3]}).numbers, upTo(50));
 }
 
+// Somebody's own folder, beside logs that are deleted for the room.
+TEST_F(LogTest, FoldersThatAreNoLogsAreLeftAlone) {
+  LogOptions small = options();
+  small.totalBytesMax = 600'000;
+  const std::string kept = directory + "/capture-of-the-bug-in-may";
+  fs::create_directories(kept);
+  std::ofstream(kept + "/000001.log") << std::string(500'000, 'x');
+  for (int i = 0; i < 3; ++i) {
+    auto log = open(small);
+    ASSERT_NE(log, nullptr);
+    for (uint64_t j = 1; j <= 50; ++j) append(*log, j, 1'000);  // 400 KB
+    close(*log);
+    EXPECT_EQ(log->failure(), "");
+    EXPECT_EQ(read({log->folder()}).numbers, upTo(50));
+  }
+  EXPECT_TRUE(fs::exists(kept + "/000001.log"));
+}
+
 TEST_F(LogTest, ALogThatNeedsAllTheRoomEndsWithAMark) {
   LogOptions small = options();
   small.totalBytesMax = 1'000'000;
