@@ -5,18 +5,25 @@
 #include <filesystem>
 #include <utility>
 
+#include "store/copy_manifest.h"
+
 namespace holdfast::replay {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Table files never change, so a link will do; everything else is written to.
+// Table files never change, so a link will do; everything else is written to. What it consists of
+// comes first, so that a start refuses what was copied by half; one that is not whole is refused by
+// the start that follows.
 std::error_code copyStore(const fs::path& from, const fs::path& to) {
   std::error_code error;
   fs::create_directories(to, error);
   if (error) return error;
+  if (fs::exists(from / kCopyFile, error)) fs::copy(from / kCopyFile, to / kCopyFile, error);
+  if (error) return error;
   for (const auto& entry : fs::directory_iterator(from, error)) {
     const fs::path target = to / entry.path().filename();
+    if (target.filename() == kCopyFile) continue;
     if (entry.path().extension() == ".sst") {
       fs::create_hard_link(entry.path(), target, error);
       if (!error) continue;
