@@ -17,7 +17,7 @@ struct CaptureEntry {
   drawn @4 :List(UInt64);          # random numbers
 
   session @5 :UInt64;              # of a worker's message; of `register` the one it began, 0: refused
-  onLaterConnection @39 :Bool;     # of `register`: over a connection that was opened after the
+  onLaterConnection @40 :Bool;     # of `register`: over a connection that was opened after the
                                    # worker's newest registration was taken
 
   union {
