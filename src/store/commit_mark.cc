@@ -206,10 +206,4 @@ std::string readIdentity(const std::string& dataDir) {
   return identity;
 }
 
-std::string bootId() {
-  std::string id;
-  std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
-  return id;
-}
-
 }  // namespace holdfast

@@ -73,7 +73,4 @@ ReadMark readCommitMark(const std::string& dataDir);
 // What the file IDENTITY says; empty if it is missing or empty.
 std::string readIdentity(const std::string& dataDir);
 
-// "This machine since it was started"; empty if that cannot be known.
-std::string bootId();
-
 }  // namespace holdfast

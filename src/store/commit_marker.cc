@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "store/boot_id.h"
 #include "store/checksum.h"
 
 namespace holdfast {
@@ -131,7 +132,8 @@ void CommitMarker::logDeleted(uint64_t number) {
 
 // What is committed after a log was seen to be the newest is in that one or in a newer one.
 void CommitMarker::noteLog() {
-  const uint64_t newest = database_.currentLog();
+  uint64_t newest = 0;
+  if (!database_.currentLog(&newest).ok()) return;
   const std::lock_guard lock(mutex_);
   if (mark_.logs.insert(newest).second) mark_.logBegan = mark_.committed;
 }

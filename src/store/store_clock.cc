@@ -3,7 +3,8 @@
 #include <time.h>
 
 #include <algorithm>
-#include <fstream>
+
+#include "store/boot_id.h"
 
 namespace holdfast {
 namespace {
@@ -12,14 +13,6 @@ uint64_t milliseconds(clockid_t clock) {
   timespec now{};
   clock_gettime(clock, &now);
   return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
-}
-
-// Another one after each boot; empty where the system has none.
-std::string bootId() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  std::getline(file, id);
-  return id;
 }
 
 }  // namespace

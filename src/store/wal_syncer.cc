@@ -78,8 +78,11 @@ void WalSyncer::run() {
     lock.unlock();
     rocksdb::Status status = database_.checkDirectory();
     if (status.ok() && options_.walSync == WalSync::kInterval) status = sync();
-    if (!status.ok()) failed_(status);
-    if (const auto lease = database_.lease()) marker_.write(false);
+    if (!status.ok()) {
+      failed_(status);
+    } else if (const auto lease = database_.lease()) {
+      marker_.write(false);
+    }
     if (Clock::now() >= nextMeasure_) {
       measure();
       if (const auto lease = database_.lease()) database_.resumeCompactions();
