@@ -33,6 +33,7 @@ void CommitMarker::start(std::map<uint32_t, FamilyMark> families) {
     mark_.committed = database_.db()->GetLatestSequenceNumber();
     mark_.synced = mark_.committed;
   }
+  firstLog_ = database_.currentLog();
   noteLog();
   noteManifest();
   {
@@ -125,17 +126,33 @@ void CommitMarker::logDeleted(uint64_t number) {
   const std::lock_guard fileLock(fileMutex_);
   {
     const std::lock_guard lock(mutex_);
+    gone_.insert(number);
     if (mark_.logs.erase(number) == 0) return;
   }
   keepOrForget(file_ ? writeFrame(true) : writeWhole());
 }
 
-// What is committed after a log was seen to be the newest is in that one or in a newer one.
+// What is committed after a log was seen to be the newest is in that one or in a newer one. Several
+// may have been begun since the last look.
 void CommitMarker::noteLog() {
   uint64_t newest = 0;
   if (!database_.currentLog(&newest).ok()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (mark_.logs.contains(newest)) return;
+  }
+  std::vector<std::string> names;
+  database_.files()
+      .GetChildren(database_.path(""), rocksdb::IOOptions(), &names, nullptr)
+      .PermitUncheckedError();
   const std::lock_guard lock(mutex_);
-  if (mark_.logs.insert(newest).second) mark_.logBegan = mark_.committed;
+  for (const std::string& name : names) {
+    const auto number = logNumber(name);
+    if (number && *number >= firstLog_ && !gone_.contains(*number)) mark_.logs.insert(*number);
+  }
+  mark_.logs.insert(newest);
+  mark_.logBegan = mark_.committed;
+  gone_.erase(gone_.begin(), gone_.lower_bound(*mark_.logs.begin()));
 }
 
 void CommitMarker::noteManifest() {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -58,6 +59,8 @@ class CommitMarker {
   mutable std::mutex mutex_;  // of the mark
   CommitMark mark_;
   std::unordered_set<uint32_t> changed_;  // families
+  std::set<uint64_t> gone_;               // logs that were deleted
+  uint64_t firstLog_ = 0;                 // of this run
   bool news_ = false;
 
   std::mutex fileMutex_;  // held first

@@ -56,10 +56,9 @@ class Database {
   // What the store says of its time; empty: nothing that can be read. After open().
   std::optional<TimeRecord> storedTime() const;
 
-  // What open() found to be lost, which was logged; by what families are kept as they were.
+  // What open() found to be lost, which was logged; and the mark that told it.
   const StoreLoss& loss() const { return loss_; }
   const std::optional<CommitMark>& mark() const { return mark_; }
-  const LogReplay& replay() const { return replay_; }
 
   // Lets compactions run: recovery knows the damaged families. The mark of this run is written, so
   // that what is obsolete may be deleted.

@@ -78,6 +78,7 @@ void Database::judge() {
   loss_ = judgeLoss(mark_, logs_, replay_, db_->GetLatestSequenceNumber());
   const std::vector<std::string> unread = dropped_.takeSentences();
   // Later opens of this run begin where this one ended.
+  replay_.expect(mark_ ? std::optional(mark_->store) : std::nullopt, {});
   if (!loss_.any()) {
     for (const std::string& sentence : unread) {
       log(LogLevel::kInfo, sentence + "; nothing that was confirmed is missing");

@@ -130,9 +130,12 @@ std::set<uint64_t> LogReplay::missing() const {
   return needed;
 }
 
-bool LogReplay::cut(const std::string& family) const {
-  const auto found = names_.find(family);
-  return found != names_.end() && cut_.contains(found->second);
+std::set<std::string> LogReplay::cut() const {
+  std::set<std::string> families;
+  for (const auto& [name, family] : names_) {
+    if (cut_.contains(family)) families.insert(name);
+  }
+  return families;
 }
 
 // A replay begins. An open that fails is tried again with the same expectations.

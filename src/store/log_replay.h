@@ -51,9 +51,8 @@ class LogReplay : public rocksdb::WalFilter {
   uint64_t last() const { return expected_ == 0 ? 0 : expected_ - 1; }
   // Writes behind a hole that were left out.
   uint64_t leftOut() const { return leftOut_; }
-  // Whether this family is kept as it was before a hole.
-  bool cut(const std::string& family) const;
-  bool anyCut() const { return !cut_.empty(); }
+  // Names of the families that are kept as they were before a hole.
+  std::set<std::string> cut() const;
 
   // --- rocksdb::WalFilter ---
 

@@ -163,7 +163,7 @@ class LossReport {
   void withoutMark(std::vector<RecoveredOwner>& owners) {
     for (RecoveredOwner& owner : owners) {
       if (owner.record.kind != OwnerKind::kWorker || !owner.damage.empty()) continue;
-      if (!database_.replay().cut(database_.name(owner.family))) continue;
+      if (!database_.loss().cut.contains(database_.name(owner.family))) continue;
       say(owner.record, "may be behind: its newest records may have been among those");
       for (const LocationRecord& location : owner.locations) {
         sink_.behind(owner.id, location.id, 0);

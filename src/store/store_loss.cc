@@ -82,6 +82,7 @@ LogFiles lookAtLogs(const std::string& dataDir, const std::optional<CommitMark>&
 StoreLoss judgeLoss(const std::optional<CommitMark>& mark, const LogFiles& logs,
                     const LogReplay& replay, uint64_t latest) {
   StoreLoss loss;
+  loss.cut = replay.cut();
   if (const auto missing = replay.missing(); !missing.empty()) {
     loss.damage = true;
     loss.what.push_back("log " + names(missing) + " is gone");

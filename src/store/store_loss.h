@@ -23,6 +23,8 @@ LogFiles lookAtLogs(const std::string& dataDir, const std::optional<CommitMark>&
 struct StoreLoss {
   // Sentences for people: which file, which writes. Empty: nothing is known to be lost.
   std::vector<std::string> what;
+  // Families that are kept as they were before a hole in the logs.
+  std::set<std::string> cut;
   // False: only what had not reached stable storage when the machine stopped.
   bool damage = false;
 

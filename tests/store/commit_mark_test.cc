@@ -163,6 +163,30 @@ TEST_F(CommitMarkTest, ALogThatNobodyNeedsMayBeMissing) {
   EXPECT_THAT(events_->logged(), Each(Not(HasSubstr("lost"))));
 }
 
+// What had not been synced when the machine stopped is missing, and no damage.
+TEST_F(CommitMarkTest, APowerCutIsNotTakenForDamage) {
+  auto store = open();
+  const OwnerId one = addWorker(*store, "a", 1);
+  StoredLocation content;
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(committed(*store, admit(*store, one, content, numbers(content.lastSeq, 100))));
+  }
+  ASSERT_EQ(store->close(), "");
+  CommitMark mark = read();
+  mark.boot = "an earlier one";
+  mark.synced = mark.committed / 4;
+  std::vector<uint32_t> families;
+  for (const auto& [number, family] : mark.families) families.push_back(number);
+  writeFile(path(), encodeMarkFrame(mark, families));
+  const std::string log = logFile(data());
+  fs::resize_file(log, fs::file_size(log) / 2);
+  store = open();
+  EXPECT_THAT(events_->logged(), Contains(HasSubstr("before they were on stable storage")));
+  EXPECT_THAT(events_->logged(), Each(Not(HasSubstr("damaged"))));
+  EXPECT_THAT(events_->logged(), Contains(HasSubstr("location 'gpu' is back at seq")));
+  EXPECT_FALSE(fs::exists(data() + "/set-aside"));
+}
+
 // Bytes of a damaged log are kept, and its bad bytes are named.
 TEST_F(CommitMarkTest, ADamagedLogIsNamedAndSetAside) {
   auto store = open();

@@ -111,14 +111,14 @@ class DamagedFiles : public StoreFixture {
         for (uint32_t i = 0; i < kTableWorkers; ++i) {
           put(store, store.claim(), i, 0, true);
         }
-        StoreBatch events;
+        StoreBatch recorded;
         for (uint32_t i = 0; i < kTableEvents; ++i) {
           EventRecord event;
           event.id = std::to_string(which) + "-event-" + std::to_string(i);
           event.instance = "a";
-          events.steps.emplace_back(PutEvent{event});
+          recorded.steps.emplace_back(PutEvent{event});
         }
-        store.write(std::move(events));
+        store.write(std::move(recorded));
         ASSERT_EQ(store.close(), "");
         continue;
       }

@@ -36,7 +36,7 @@ bool StoreDriver::fail(const std::string& what) {
   return false;
 }
 
-bool StoreDriver::open(uint64_t atLeast) {
+bool StoreDriver::open(uint64_t atLeast, bool powerLost) {
   files_ = std::make_shared<FaultyFileSystem>(random_());
   events_ = std::make_unique<StoreEvents>();
   StoreOptions options;
@@ -58,6 +58,10 @@ bool StoreDriver::open(uint64_t atLeast) {
   sink_ = std::make_unique<ContentSink>();
   store_->recover(*sink_);
   if (!compare(atLeast)) return false;
+  for (const std::string& line : events_->logged()) {
+    // A kill loses nothing, and must not be taken for damage.
+    if (!powerLost && line.find("lost writes") != std::string::npos) return fail(line);
+  }
   adoptRecovered();
   return true;
 }
@@ -398,7 +402,7 @@ bool StoreDriver::restart() {
     }
     atLeast = synced;
   }
-  return open(atLeast);
+  return open(atLeast, kind == 2);
 }
 
 // Records a cache operation, goes on with it, or forgets it.

@@ -54,7 +54,7 @@ class StoreDriver {
   bool chance(uint32_t percent) { return below(100) < percent; }
   bool fail(const std::string& what);
 
-  bool open(uint64_t atLeast);
+  bool open(uint64_t atLeast, bool powerLost = false);
   bool compare(uint64_t atLeast);
   void adoptRecovered();
   bool restart();
