@@ -51,6 +51,8 @@ TEST_F(KillTest, NothingIsLostAndNothingIsSentAgain) {
     daemon->signal(SIGKILL);
     ASSERT_EQ(daemon->wait(), -SIGKILL);
     daemon = startOnSocket();
+    // A kill is no damage, and must not be taken for it.
+    ASSERT_EQ(daemon->log().find("lost writes"), std::string::npos) << daemon->log();
     for (auto& worker : workers) worker->pause();
     RegistryDigest truth;
     for (auto& worker : workers) {
