@@ -1,5 +1,6 @@
 #include "rpc/loop_turns.h"
 
+#include <kj/time.h>
 #include <sys/resource.h>
 
 namespace holdfast {
@@ -15,11 +16,16 @@ int64_t sleeps() {
 }  // namespace
 
 LoopTurns::LoopTurns(kj::Timer& timer)
-    : timer_(timer), start_(timer.now()), earliest_(timer.now()), end_(kj::READY_NOW) {}
+    : timer_(timer),
+      start_(timer.now()),
+      earliest_(timer.now()),
+      turnEnd_(timer.now()),
+      end_(kj::READY_NOW) {}
 
 void LoopTurns::beginTurn() {
   const kj::TimePoint now = timer_.now();
-  if (sleeps() != sleepsAtEnd_) {
+  // A call of the system: not made where the loop is busy, which is where it would cost most.
+  if (now - turnEnd_ >= kShortPoll && sleeps() != sleepsAtEnd_) {
     earliest_ = now;
   } else if (reports_ < kReportedByOnePoll) {
     earliest_ = start_;
@@ -29,7 +35,10 @@ void LoopTurns::beginTurn() {
   reports_ = 0;
   // Runs when nothing else is left to do, just before the next poll: what slept from here on slept
   // in that poll.
-  end_ = kj::evalLast([this]() { sleepsAtEnd_ = sleeps(); }).eagerlyEvaluate(nullptr);
+  end_ = kj::evalLast([this]() {
+           sleepsAtEnd_ = sleeps();
+           turnEnd_ = kj::systemPreciseMonotonicClock().now();
+         }).eagerlyEvaluate(nullptr);
 }
 
 }  // namespace holdfast

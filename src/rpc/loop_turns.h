@@ -44,12 +44,15 @@ class LoopTurns {
 
   static constexpr uint32_t kReportedByOnePoll = 16;  // of kj::UnixEventPort
   static constexpr uint32_t kFullTurnsMax = 64;
+  // A poll that returns sooner either did not sleep, or so shortly that it makes no difference.
+  static constexpr kj::Duration kShortPoll = 10 * kj::MICROSECONDS;
 
   kj::Timer& timer_;
   kj::TimePoint start_;     // when the poll that began this turn returned
   kj::TimePoint earliest_;  // see above
   uint32_t reports_ = 0;    // in this turn
   uint32_t fullTurns_ = 0;  // with as many, in a row before this one
+  kj::TimePoint turnEnd_;  // of the turn before, about when the poll that began this one was called
   int64_t sleepsAtEnd_ = 0;
   kj::Promise<void> end_;
 };
