@@ -282,10 +282,10 @@ ClientOutcome Client::leave(uint32_t timeoutMs) {
     if (!shared->reporter) return verdict->give(false);
     shared->reporter->leave(verdict);
   });
-  if (verdict->wait(timeoutMs)) return {.done = true};
-  std::string why = whyNotDone();
+  const bool done = verdict->wait(timeoutMs);
+  const std::string why = done ? "" : "the controller could not be told: " + whyNotDone();
   shared_->loop.run([this] { shared_->reporter->abandonLeave(); });
-  return {.why = "the controller could not be told: " + why};
+  return {.done = done, .why = why};
 }
 
 ClientState Client::state() const {

@@ -199,7 +199,15 @@ void Reporter::abandonLeave() {
 void Reporter::p2pLookup(const std::vector<ChunkHash>& hashes,
                          std::function<void(Result<std::vector<Client::Peer>>)> callback) {
   auto answer = std::make_shared<OneAnswer<std::vector<Client::Peer>>>(std::move(callback));
-  if (!live_ || !live_->session) return;  // the answer is dropped
+  if (!live_ || !live_->session) {
+    std::string why;
+    {
+      const std::lock_guard lock(shared_.stateMutex);
+      why = shared_.stateReason;
+    }
+    if (why.empty()) why = "not registered at the controller yet";
+    return answer->give(Error{ErrorCode::kUnavailable, why});
+  }
   auto request = live_->session->p2pLookupRequest();
   auto list = request.initMessage().initHashes(static_cast<unsigned>(hashes.size()));
   for (unsigned i = 0; i < hashes.size(); ++i) list.set(i, hashes[i]);

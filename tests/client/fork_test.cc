@@ -18,6 +18,13 @@
 namespace holdfast {
 namespace {
 
+// Their allocators' locks are not free in a child whose parent's other threads held them.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kQuietParent = true;
+#else
+constexpr bool kQuietParent = false;
+#endif
+
 // Runs `child` in a forked process, which an alarm ends should it hang. Its exit code, or the
 // number of the signal that ended it, negative.
 int inChild(const std::function<int()>& child) {
@@ -55,12 +62,12 @@ TEST(Fork, TheChildsCopyIsDeadAndEndsAtOnce) {
   // So that now and then a lock is held by a thread that the child does not have.
   std::atomic<bool> stop = false;
   std::thread engine([&] {
-    for (ChunkHash key = 0; !stop; ++key) {
+    for (ChunkHash key = 0; !stop && !kQuietParent; ++key) {
       client->admit(LocationHandle{0}, range(key, key + 10));
       (void)client->locations();
     }
   });
-  for (int turn = 0; turn < 20; ++turn) {
+  for (int turn = 0; turn < (kQuietParent ? 2 : 20); ++turn) {
     const int ended = inChild([&] {
       if (client->state() != ClientState::kForked) return 1;
       client->admit(LocationHandle{0}, range(0, 100'000));
