@@ -62,14 +62,19 @@ bool askedToEnd() {
   return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
 }
 
-// Recovery has the loop's thread; nothing has been written yet, so nothing needs to be closed.
-void reportProgress(const RecoveryProgress& progress) {
+// The start has the loop's thread; nothing has been written yet, so nothing needs to be closed.
+void reportProgress(const StartProgress& progress) {
   if (askedToEnd()) {
     spdlog::info("asked to end while recovering");
     std::_Exit(static_cast<int>(ExitCode::kClean));
   }
-  spdlog::info("recovering: {} of about {} keys, {:.1f} M/s, {:.0f} s remain", progress.keysRead,
-               progress.keysTotal, progress.keysPerSecond / 1e6, progress.secondsRemaining);
+  const std::string total =
+      progress.total > progress.done ? fmt::format(" of about {}", progress.total) : "";
+  const std::string remaining = progress.secondsRemaining > 0
+                                    ? fmt::format(", {:.0f} s remain", progress.secondsRemaining)
+                                    : "";
+  spdlog::info("recovering: {} for {:.0f} s: {}{} {}{}", progress.phase, progress.seconds,
+               progress.done, total, progress.unit, remaining);
 }
 
 // The same of open(): a migration that was cut short goes on at the next start.

@@ -33,7 +33,8 @@ void CommitMarker::start(std::map<uint32_t, FamilyMark> families) {
     mark_.committed = database_.db()->GetLatestSequenceNumber();
     mark_.synced = mark_.committed;
   }
-  firstLog_ = database_.currentLog();
+  // None that can be told: whatever there is counts.
+  if (!database_.currentLog(&firstLog_).ok()) firstLog_ = 0;
   noteLog();
   noteManifest();
   {

@@ -156,6 +156,16 @@ std::string DataDirectory::look(rocksdb::Env& files) {
          "; check its owner and its permissions";
 }
 
+uint64_t DataDirectory::tableFiles() const {
+  uint64_t count = 0;
+  std::error_code error;
+  for (fs::directory_iterator at(options_.dataDir, error), end; !error && at != end;
+       at.increment(error)) {
+    if (at->path().extension() == ".sst") ++count;
+  }
+  return count;
+}
+
 void DataDirectory::removeRemains(rocksdb::Env& files, uint64_t current) const {
   const std::string& path = options_.dataDir;
   std::vector<std::string> names;

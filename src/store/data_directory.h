@@ -31,6 +31,9 @@ class DataDirectory {
   // Whether open() found a store; if not, the directory is one in which a store may be made.
   bool holdsStore() const { return holdsStore_; }
 
+  // How many table files there are, about.
+  uint64_t tableFiles() const;
+
   // Deletes what ended processes left: logs without a byte, except the log `current`, and the file
   // of a probe.
   void removeRemains(rocksdb::Env& files, uint64_t current) const;

@@ -21,6 +21,7 @@
 #include "store/file_limit.h"
 #include "store/give_way.h"
 #include "store/keys.h"
+#include "store/start_meter.h"
 
 namespace holdfast {
 namespace {
@@ -29,6 +30,9 @@ constexpr size_t kBlockCacheBytes = size_t{32} << 20;
 constexpr size_t kManifestBytes = size_t{64} << 20;
 constexpr size_t kTableFileBytes = size_t{64} << 20;
 constexpr size_t kTableBlockBytes = size_t{32} << 10;
+// As RocksDB divides its background jobs: a quarter are flushes.
+constexpr int kFlushesMax = 1;
+constexpr int kCompactionsMax = 3;
 
 // RocksDB's own log goes to ours: errors only. What it warns of is routine, but for what it cannot
 // read of logs.
@@ -89,8 +93,9 @@ class Database::Listener : public rocksdb::EventListener {
 Database::Database(const StoreOptions& options)
     : options_(options),
       directory_(options),
-      kept_(std::make_shared<KeptFiles>(
-          std::make_shared<DirectoryGuard>(options.fileSystem, directory_))),
+      files_(std::make_shared<OpeningFiles>(
+          std::make_shared<DirectoryGuard>(options.fileSystem, directory_), options.dataDir)),
+      kept_(std::make_shared<KeptFiles>(files_)),
       gate_(kept_, options.dataDir),
       listener_(std::make_shared<Listener>()),
       logger_(std::make_shared<ForwardingLogger>(options, dropped_)),
@@ -123,7 +128,9 @@ rocksdb::DBOptions Database::dbOptions() const {
   db.max_total_wal_size = options_.walBytesMax;
   db.max_manifest_file_size = kManifestBytes;
   db.max_open_files = -1;
-  db.max_background_jobs = 4;
+  // RocksDB starts this many for each family, which takes longer than to open its few files.
+  db.max_file_opening_threads = 1;
+  db.max_background_jobs = kFlushesMax + kCompactionsMax;
   db.paranoid_checks = paranoid_;
   // See Listener.
   db.max_bgerror_resume_count = 0;
@@ -161,11 +168,22 @@ rocksdb::Status Database::openFiles(bool mayCreate) {
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* opened = nullptr;
   rocksdb::Status status;
-  // RocksDB's own threads are started here and are what their starter is.
-  std::thread([&] {
+  StartMeter meter(options_, "opening the store", "table files", directory_.tableFiles());
+  files_->families(names.size());
+  files_->begin();
+  // RocksDB's own threads are what their starter is. The open itself does not give way at a start:
+  // there is no loop yet.
+  std::thread([this] {
     giveWay(kNiceOfWrites);
-    status = rocksdb::DB::Open(db, options_.dataDir, descriptors, &handles, &opened);
+    gate_.IncBackgroundThreadsIfNeeded(kCompactionsMax, rocksdb::Env::LOW);
+    gate_.IncBackgroundThreadsIfNeeded(kFlushesMax, rocksdb::Env::HIGH);
   }).join();
+  runShowing(
+      [&] { status = rocksdb::DB::Open(db, options_.dataDir, descriptors, &handles, &opened); },
+      [&] {
+        if (starting_) meter.show(files_->tables());
+      });
+  files_->end();
   if (!status.ok()) return status;
   db_.reset(opened);
 
@@ -257,7 +275,9 @@ std::string Database::open() {
     }
   }
   const size_t wanted = options_.familiesFree;
+  StartMeter meter(options_, "making families", "families", wanted);
   while (free_.size() < wanted) {
+    meter.show(free_.size());
     status = addFamilies(std::min(wanted - free_.size(), kFamiliesGroupMax));
     if (!status.ok()) {
       return "cannot create families in " + options_.dataDir + ": " + status.ToString();
@@ -303,7 +323,9 @@ std::string Database::readOwners() {
   // Low numbers are taken first, so that the store looks the same however it came about.
   std::sort(free_.rbegin(), free_.rend());
   droppedAny_ = !abandoned.empty();
+  StartMeter meter(options_, "dropping what was abandoned", "families", abandoned.size());
   for (const FamilyIndex family : abandoned) {
+    meter.add(1);
     const rocksdb::Status dropped = dropFamily(family);
     if (!dropped.ok()) {
       return "cannot drop the abandoned family " + name(family) + ": " + dropped.ToString();
@@ -352,6 +374,7 @@ rocksdb::Status Database::addFamilies(size_t count) {
     if (!taken.contains(name)) names.push_back(std::move(name));
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  files_->families(families_.size() + count);
   const rocksdb::Status status =
       db_->CreateColumnFamilies(familyOptions(names.front()), names, &handles);
   // What a failed call did create is in `handles`, in order.

@@ -23,6 +23,7 @@
 #include "store/dropped_bytes.h"
 #include "store/kept_files.h"
 #include "store/log_replay.h"
+#include "store/opening_files.h"
 #include "store/record_codec.h"
 #include "store/rocks_store.h"
 #include "store/store_loss.h"
@@ -145,6 +146,7 @@ class Database {
 
   const StoreOptions& options_;
   DataDirectory directory_;
+  const std::shared_ptr<OpeningFiles> files_;
   const std::shared_ptr<KeptFiles> kept_;
   CompactionGate gate_;
   LogReplay replay_;
@@ -164,6 +166,7 @@ class Database {
   std::vector<Family> families_;
   std::vector<FamilyIndex> free_;
   std::set<std::string> uncompacted_;  // names of families kept from compaction
+  bool starting_ = true;
   bool paranoid_ = true;
   bool created_ = false;
   bool migrating_ = false;

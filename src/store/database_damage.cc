@@ -108,6 +108,7 @@ void Database::settleFiles() {
 }
 
 void Database::recovered() {
+  starting_ = false;
   settleFiles();
   gate_.open();
 }

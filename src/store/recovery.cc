@@ -16,12 +16,11 @@
 #include "store/keys.h"
 #include "store/record_codec.h"
 #include "store/recovery_queue.h"
+#include "store/start_meter.h"
 #include "store/store_loss.h"
 
 namespace holdfast {
 namespace {
-
-constexpr std::chrono::seconds kProgressInterval{1};
 
 // A second family of the same owner can come of a damaged log only: a release in it is skipped,
 // the binding behind it is not. The next open drops it.
@@ -60,40 +59,6 @@ void readEvents(Database& database, const StoreOptions& options, RecoverySink& s
     warn("not all events can be read: " + records->status().ToString());
   }
 }
-
-class Progress {
- public:
-  Progress(const StoreOptions& options, uint64_t keysTotal)
-      : options_(options),
-        total_(keysTotal),
-        began_(Clock::now()),
-        next_(began_ + kProgressInterval) {}
-
-  void read(uint64_t keys) {
-    read_ += keys;
-    const auto now = Clock::now();
-    if (now < next_ || !options_.progress) return;
-    next_ = now + kProgressInterval;
-    const double seconds = std::chrono::duration<double>(now - began_).count();
-    RecoveryProgress progress;
-    progress.keysRead = read_;
-    progress.keysTotal = std::max(total_, read_);
-    progress.keysPerSecond = static_cast<double>(read_) / seconds;
-    progress.secondsRemaining =
-        progress.keysPerSecond > 0
-            ? static_cast<double>(progress.keysTotal - read_) / progress.keysPerSecond
-            : 0;
-    options_.progress(progress);
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  const StoreOptions& options_;
-  const uint64_t total_;
-  const Clock::time_point began_;
-  Clock::time_point next_;
-  uint64_t read_ = 0;
-};
 
 // Says how far back each worker and location is, and tells the sink of those that are there. One
 // that was back at an earlier start, and whose worker did not come since, still is.
@@ -189,7 +154,7 @@ class LossReport {
   size_t said_ = 0;
 };
 
-void feed(RecoverySink& sink, const RecoveryPart& part, RecoveredOwner& owner, Progress& progress) {
+void feed(RecoverySink& sink, const RecoveryPart& part, RecoveredOwner& owner, StartMeter& meter) {
   for (const RecoveryRow& row : part.rows) {
     const auto& keys = row.entry.operations.keys;
     switch (row.kind) {
@@ -206,8 +171,9 @@ void feed(RecoverySink& sink, const RecoveryPart& part, RecoveredOwner& owner, P
         sink.buildingJournal(part.owner, row.location, row.entry);
         break;
     }
-    progress.read(row.entry.operations.size());
+    meter.add(row.entry.operations.size());
   }
+  meter.add(0);
   if (!part.last) return;
   if (part.damage.empty()) {
     for (const RecoveredPins& pins : part.pins) {
@@ -234,7 +200,9 @@ RecoveryOutcome recoverAll(Database& database, const StoreOptions& options, Reco
   uint64_t keysTotal = 0;
   owners.resize(database.owned().size());
   std::set<std::tuple<OwnerKind, std::string, uint32_t>> names;
+  StartMeter heads(options, "reading the records", "families", owners.size());
   for (OwnerId id = 0; id < owners.size(); ++id) {
+    heads.show(id);
     RecoveredOwner& owner = owners[id];
     owner.id = id;
     owner.family = database.owned()[id].family;
@@ -279,7 +247,7 @@ RecoveryOutcome recoverAll(Database& database, const StoreOptions& options, Reco
   // The largest first, so that no thread is left with a large one in the end.
   std::sort(workerIds.begin(), workerIds.end(),
             [&](OwnerId a, OwnerId b) { return owners[a].keys > owners[b].keys; });
-  Progress progress(options, keysTotal);
+  StartMeter meter(options, "reading the contents", "keys", keysTotal);
   RecoveryQueue queue(workerIds.size());
   std::atomic<size_t> nextWorker{0};
   const auto read = [&] {
@@ -292,8 +260,8 @@ RecoveryOutcome recoverAll(Database& database, const StoreOptions& options, Reco
   const size_t wanted = options.recoveryThreads != 0 ? options.recoveryThreads : processors;
   std::vector<std::thread> readers;
   for (size_t i = 0; i < std::min(wanted, workerIds.size()); ++i) readers.emplace_back(read);
-  while (auto part = queue.pop()) {
-    feed(sink, *part, owners[part->owner], progress);
+  while (auto part = queue.pop([&] { meter.add(0); })) {
+    feed(sink, *part, owners[part->owner], meter);
     queue.giveBack(std::move(part));
   }
   for (std::thread& reader : readers) reader.join();

@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "store/record_codec.h"
+#include "store/start_meter.h"
 
 namespace holdfast {
 namespace {
@@ -59,10 +60,14 @@ void RecoveryQueue::push(std::unique_ptr<RecoveryPart> part) {
   pushed_.notify_one();
 }
 
-std::unique_ptr<RecoveryPart> RecoveryQueue::pop() {
+std::unique_ptr<RecoveryPart> RecoveryQueue::pop(const std::function<void()>& waiting) {
   std::unique_lock lock(mutex_);
   if (workersLeft_ == 0) return nullptr;
-  pushed_.wait(lock, [this] { return !parts_.empty(); });
+  while (!pushed_.wait_for(lock, kProgressInterval, [this] { return !parts_.empty(); })) {
+    lock.unlock();
+    waiting();
+    lock.lock();
+  }
   std::unique_ptr<RecoveryPart> part = std::move(parts_.front());
   parts_.pop_front();
   if (part->last) --workersLeft_;

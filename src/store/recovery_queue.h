@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -60,8 +61,8 @@ class RecoveryQueue {
   std::unique_ptr<RecoveryPart> blank(OwnerId owner, size_t words);
   void push(std::unique_ptr<RecoveryPart> part);
 
-  // Waits for the next part; null at the end.
-  std::unique_ptr<RecoveryPart> pop();
+  // Waits for the next part, and calls `waiting` every second of that; null at the end.
+  std::unique_ptr<RecoveryPart> pop(const std::function<void()>& waiting);
   void giveBack(std::unique_ptr<RecoveryPart> part);
 
  private:

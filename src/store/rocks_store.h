@@ -32,11 +32,15 @@ enum class WalSync {
 
 enum class LogLevel { kInfo, kWarning, kError };
 
-struct RecoveryProgress {
-  uint64_t keysRead = 0;   // of segments and journals
-  uint64_t keysTotal = 0;  // an estimate
-  double keysPerSecond = 0;
-  double secondsRemaining = 0;
+// How far a start is in one of its phases.
+struct StartProgress {
+  const char* phase = "";  // what it does, as in "reading the contents"
+  const char* unit = "";   // of what is counted, as in "keys"
+  uint64_t done = 0;
+  uint64_t total = 0;  // an estimate; 0: unknown
+  double seconds = 0;  // since the phase began
+  double perSecond = 0;
+  double secondsRemaining = 0;  // 0: unknown
 };
 
 // Of one step from a storage format to the next.
@@ -88,8 +92,8 @@ struct StoreOptions {
   std::function<void()> notify;
   // From any thread.
   std::function<void(LogLevel, const std::string&)> log;
-  // From the thread in recover(), every second.
-  std::function<void(const RecoveryProgress&)> progress;
+  // From the thread in open() or recover(), every second.
+  std::function<void(const StartProgress&)> progress;
   // From the thread in open(), every second.
   std::function<void(const MigrationProgress&)> migrationProgress;
   // From the store thread: what had been reported as committed is gone after a failure of the

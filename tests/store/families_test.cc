@@ -1,10 +1,16 @@
 // The pool of families.
 #include <gmock/gmock.h>
+#include <rocksdb/file_system.h>
 
+#include <atomic>
 #include <filesystem>
+#include <optional>
+#include <thread>
 
 #include "faulty_file_system.h"
 #include "raw_store.h"
+#include "store/recovery_queue.h"
+#include "store/start_meter.h"
 #include "store_fixture.h"
 
 namespace holdfast {
@@ -93,6 +99,122 @@ TEST_F(FamiliesTest, CommittedWritesThatVanishEndTheProcess) {
   EXPECT_THAT(events_->fatalError(), testing::HasSubstr("lost committed writes"));
   EXPECT_LT(events_->committed, next);
   EXPECT_NE(store->close(), "");
+}
+
+constexpr uint32_t kManyWorkers = 600;
+
+// Counts syncs of table files, and files of options.
+class CountingFiles : public rocksdb::FileSystemWrapper {
+ public:
+  CountingFiles() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "CountingFiles"; }
+
+  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* debug) override {
+    if (name.find("/OPTIONS-") != std::string::npos) ++optionFiles;
+    std::unique_ptr<rocksdb::FSWritableFile> made;
+    const rocksdb::IOStatus status =
+        FileSystemWrapper::NewWritableFile(name, options, &made, debug);
+    if (!status.ok() || !name.ends_with(".sst")) {
+      *file = std::move(made);
+      return status;
+    }
+    ++tables;
+    *file = std::make_unique<Table>(std::move(made), *this);
+    return status;
+  }
+
+  std::atomic<uint64_t> tables{0};
+  std::atomic<uint64_t> tableSyncs{0};
+  std::atomic<uint64_t> optionFiles{0};
+
+ private:
+  class Table : public rocksdb::FSWritableFileOwnerWrapper {
+   public:
+    Table(std::unique_ptr<rocksdb::FSWritableFile> file, CountingFiles& files)
+        : FSWritableFileOwnerWrapper(std::move(file)), files_(files) {}
+    rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
+                           rocksdb::IODebugContext* debug) override {
+      ++files_.tableSyncs;
+      return FSWritableFileOwnerWrapper::Sync(options, debug);
+    }
+
+   private:
+    CountingFiles& files_;
+  };
+};
+
+using ManyFamiliesTest = StoreFixture;
+
+TEST_F(ManyFamiliesTest, OpenWithoutASyncOfEach) {
+  StoreOptions options = this->options();
+  options.familiesFree = kManyWorkers;
+  auto store = open(options);
+  for (uint32_t i = 1; i < kManyWorkers; ++i) addWorker(*store, "a", i);
+  const OwnerId owner = addWorker(*store, "a", 0);
+  StoredLocation content;
+  ASSERT_TRUE(committed(*store, admit(*store, owner, content, numbers(0, 100))));
+  EXPECT_EQ(store->close(), "");
+
+  const auto files = std::make_shared<CountingFiles>();
+  options.fileSystem = files;
+  store = open(options);
+  EXPECT_EQ(sink_->workers.size(), kManyWorkers);
+  EXPECT_GE(files->tables, kManyWorkers);
+  EXPECT_LE(files->tableSyncs, 100u);
+  EXPECT_EQ(files->optionFiles, 0u);
+
+  // Neither is missed in a copy.
+  std::optional<CheckpointResult> copied;
+  ASSERT_FALSE(store->checkpoint(dir_ + "/copy", [&](const CheckpointResult& r) { copied = r; }));
+  ASSERT_TRUE(events_->wait(*store, [&] { return copied.has_value(); }));
+  EXPECT_FALSE(copied->error) << copied->error->message;
+  EXPECT_EQ(store->checkpointNow(dir_ + "/copy2"), "");
+  for (const char* copy : {"/copy", "/copy2"}) {
+    StoreOptions ofCopy = this->options();
+    ofCopy.dataDir = dir_ + copy;
+    const auto opened = open(ofCopy);
+    EXPECT_EQ(sink_->workers.size(), kManyWorkers) << copy;
+    EXPECT_EQ(sink_->content().workers.at({"a", 0}).locations.at(0).keys, content.keys);
+  }
+}
+
+TEST(StartMeterTest, ShowsThatItGoesOnWhileItWaits) {
+  std::atomic<int> shown{0};
+  // Would never end if nothing were shown meanwhile.
+  runShowing([&] { shown.wait(0); },
+             [&] {
+               ++shown;
+               shown.notify_all();
+             });
+  EXPECT_GE(shown, 1);
+
+  RecoveryQueue queue(1);
+  const auto last = queue.pop([&] {
+    auto part = queue.blank(0, 0);
+    part->last = true;
+    queue.push(std::move(part));
+  });
+  ASSERT_NE(last, nullptr);
+  EXPECT_EQ(queue.pop([] {}), nullptr);
+}
+
+TEST(StartMeterTest, SaysOfAPhaseHowFarItIs) {
+  std::vector<StartProgress> said;
+  StoreOptions options;
+  options.progress = [&](const StartProgress& progress) { said.push_back(progress); };
+  StartMeter meter(options, "reading the contents", "keys", 1000);
+  while (said.empty()) {
+    meter.show(100);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_STREQ(said[0].phase, "reading the contents");
+  EXPECT_STREQ(said[0].unit, "keys");
+  EXPECT_EQ(said[0].done, 100u);
+  EXPECT_EQ(said[0].total, 1000u);
+  EXPECT_GE(said[0].seconds, 1);
+  EXPECT_GT(said[0].secondsRemaining, said[0].seconds);
 }
 
 }  // namespace

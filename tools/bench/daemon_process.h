@@ -20,6 +20,10 @@ class DaemonProcess {
 
   // Empty: it serves. Otherwise why it does not.
   std::string start();
+  // What the last start has logged until now.
+  std::string log() const;
+  // Of its store.
+  std::string dataDir() const { return directory_ / "data"; }
   // SIGTERM, and waits for the end; whether that was clean.
   bool stop();
   // "unix:PATH", the same after a restart.
@@ -28,8 +32,6 @@ class DaemonProcess {
   std::string tcpAddress() const;
 
  private:
-  std::string log() const;
-
   std::filesystem::path directory_;
   std::vector<std::string> more_;
   pid_t pid_ = -1;
