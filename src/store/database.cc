@@ -179,7 +179,12 @@ rocksdb::Status Database::openFiles(bool mayCreate) {
     gate_.IncBackgroundThreadsIfNeeded(kFlushesMax, rocksdb::Env::HIGH);
   }).join();
   runShowing(
-      [&] { status = rocksdb::DB::Open(db, options_.dataDir, descriptors, &handles, &opened); },
+      [&] {
+        status =
+            readOnly_
+                ? rocksdb::DB::OpenForReadOnly(db, options_.dataDir, descriptors, &handles, &opened)
+                : rocksdb::DB::Open(db, options_.dataDir, descriptors, &handles, &opened);
+      },
       [&] {
         if (starting_) meter.show(files_->tables());
       });
@@ -243,6 +248,23 @@ std::string Database::open() {
   if (std::string error = directory_.open(gate_); !error.empty()) return error;
   created_ = !directory_.holdsStore();
   if (std::string error = readMark(); !error.empty()) return error;
+  readOnly_ = !created_ && probe().IsNoSpace();
+  std::string error = openStore();
+  if (error.empty() || !full_ || created_ || readOnly_) return error;
+  // There was room for the probe, but not for what an open writes.
+  forget();
+  readOnly_ = true;
+  return openStore();
+}
+
+void Database::forget() {
+  closeFiles();
+  families_.clear();
+  free_.clear();
+  owned_.clear();
+}
+
+std::string Database::openStore() {
   rocksdb::Status status = openFiles(created_);
   if (!status.ok() && speaksOfDamage(status)) {
     log(LogLevel::kWarning, "the store in " + options_.dataDir + " is damaged (" +
@@ -250,6 +272,7 @@ std::string Database::open() {
     paranoid_ = false;
     status = openFiles(false);
   }
+  full_ = status.IsNoSpace();
   if (speaksOfDamage(status)) return cannotOpen(status.ToString());
   if (!status.ok()) {
     return "cannot open the store in " + options_.dataDir + ": " + status.ToString();
@@ -267,6 +290,11 @@ std::string Database::open() {
     if (!status.ok())
       return "cannot open the store in " + options_.dataDir + " again: " + status.ToString();
   }
+  if (readOnly_) {
+    if (events_ != nullptr) return "";
+    return "the store in " + options_.dataDir +
+           " is of an older program, and its disk is full; free space on that disk and start again";
+  }
   if (events_ == nullptr) {
     const std::string name(kEventsFamily);
     status = db_->CreateColumnFamily(familyOptions(name), name, &events_);
@@ -279,6 +307,7 @@ std::string Database::open() {
   while (free_.size() < wanted) {
     meter.show(free_.size());
     status = addFamilies(std::min(wanted - free_.size(), kFamiliesGroupMax));
+    full_ = status.IsNoSpace();
     if (!status.ok()) {
       return "cannot create families in " + options_.dataDir + ": " + status.ToString();
     }
@@ -322,11 +351,13 @@ std::string Database::readOwners() {
   std::erase_if(free_, [&](FamilyIndex family) { return used.contains(family); });
   // Low numbers are taken first, so that the store looks the same however it came about.
   std::sort(free_.rbegin(), free_.rend());
+  if (readOnly_) return "";  // the next start does the rest
   droppedAny_ = !abandoned.empty();
   StartMeter meter(options_, "dropping what was abandoned", "families", abandoned.size());
   for (const FamilyIndex family : abandoned) {
     meter.add(1);
     const rocksdb::Status dropped = dropFamily(family);
+    full_ = dropped.IsNoSpace();
     if (!dropped.ok()) {
       return "cannot drop the abandoned family " + name(family) + ": " + dropped.ToString();
     }
@@ -390,7 +421,7 @@ rocksdb::Status Database::addFamilies(size_t count) {
 
 void Database::quarantine(FamilyIndex family) {
   families_[family].quarantined = true;
-  if (!uncompacted_.insert(families_[family].name).second || !db_) return;
+  if (!uncompacted_.insert(families_[family].name).second || !db_ || readOnly_) return;
   const rocksdb::Status status =
       db_->SetOptions(families_[family].handle, {{"disable_auto_compactions", "true"}});
   if (!status.ok()) {
@@ -435,6 +466,7 @@ rocksdb::Status Database::reopen() {
     log(LogLevel::kError, "family " + name + " is damaged and kept from compaction from now on");
     uncompacted_.insert(name);
   }
+  readOnly_ = false;
   return openFiles(false);
 }
 

@@ -7,6 +7,7 @@
 
 #include <rocksdb/db.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -50,7 +51,10 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   // Empty, or why not. Checks and migrates the format, drops abandoned families, makes free ones.
+  // Where the disk is full it is opened for reading only.
   std::string open();
+  // Until reopen() is called. Any thread.
+  bool readOnly() const { return readOnly_; }
   const std::vector<Owned>& owned() const { return owned_; }
   const FormatRecord& format() const { return format_; }
   bool created() const { return created_; }
@@ -134,6 +138,8 @@ class Database {
   std::string adoptOrphans(rocksdb::WriteBatch& batch);
   std::string cannotOpen(const std::string& why) const;
   rocksdb::Status openFiles(bool mayCreate);
+  std::string openStore();
+  void forget();
   std::string checkFormat();
   std::string migrate();
   std::optional<Error> keepCopy(const std::string& path);
@@ -167,6 +173,8 @@ class Database {
   std::vector<FamilyIndex> free_;
   std::set<std::string> uncompacted_;  // names of families kept from compaction
   bool starting_ = true;
+  std::atomic<bool> readOnly_{false};
+  bool full_ = false;  // why openStore() failed
   bool paranoid_ = true;
   bool created_ = false;
   bool migrating_ = false;

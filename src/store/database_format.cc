@@ -91,6 +91,10 @@ std::optional<Error> Database::keepCopy(const std::string& path) {
 // Applies the missing steps, each with its number.
 std::string Database::migrate() {
   const std::string store = "the store in " + options_.dataDir;
+  if (readOnly_) {
+    return store + " is to be brought to format " + std::to_string(newestFormat()) +
+           ", and its disk is full; free space on that disk and start again";
+  }
   rocksdb::Status status;
   if (!created_) {
     log(LogLevel::kInfo, store + " has format " + std::to_string(format_.version) +

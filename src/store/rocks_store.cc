@@ -173,6 +173,10 @@ void RocksStore::recover(RecoverySink& sink) {
 std::string RocksStore::checkpointNow(const std::string& path) const {
   HOLDFAST_CHECK(parts_->completions.committed() + 1 == parts_->nextTicket,
                  "a checkpoint while writes are queued");
+  if (parts_->database.readOnly()) {
+    return "cannot make a copy of the store in " + path + ": the disk of " +
+           parts_->options.dataDir + " is full; free space on that disk";
+  }
   const auto lease = parts_->database.lease();
   if (!lease) return "cannot make a copy of the store while it is opened again; try again soon";
   const std::string absolute = std::filesystem::absolute(path);

@@ -157,6 +157,10 @@ void StoreThread::log(LogLevel level, const std::string& message) const {
 
 void StoreThread::run() {
   giveWay(kNiceOfWrites);
+  if (database_.readOnly() && !heal(rocksdb::Status::NoSpace("the store was opened read-only"))) {
+    if (queue_.bytes() == 0) lost_.clear();
+    return;
+  }
   if (!commitLeftovers()) return;
   bool lingered = false;
   for (;;) {

@@ -116,5 +116,39 @@ TEST_F(FullDiskTest, GoesReadOnlyAndRecoversWithNothingLost) {
   EXPECT_EQ(statusText(daemon->address(), "contentDigest"), digest);
 }
 
+// Whatever is left of it: a probe fits or not, and what an open writes may not fit behind it.
+TEST_F(FullDiskTest, StartsOnAFullDiskAndGoesOnWhenThereIsRoom) {
+  auto daemon = start(onDisk());
+  {
+    ClientThread thread;
+    ClientOptions options;
+    options.controller = daemon->address();
+    options.instance = "llama";
+    options.locations = {{.name = "gpu", .contents = {}}};
+    Client client(thread, options);
+    std::vector<ChunkHash> keys(500'000);
+    for (size_t i = 0; i < keys.size(); ++i) keys[i] = splitmix64Finalise(i);
+    client.admit(client.location("gpu"), keys);
+    ASSERT_TRUE(client.flush(60'000));
+  }
+  const std::string digest = statusText(daemon->address(), "contentDigest");
+  for (const uint64_t room : {0, 64 << 10, 1 << 20, 1280 << 10, 2 << 20, 3 << 20}) {
+    daemon->signal(SIGKILL);
+    daemon->wait();
+    leaveRoom(room);
+    daemon = start(onDisk());
+    ASSERT_TRUE(daemon->ready()) << room << "\n" << daemon->log();
+    const std::string address = daemon->address();
+    EXPECT_EQ(statusText(address, "contentDigest"), digest) << room;
+    if (room < 1 << 20) {
+      ASSERT_TRUE(eventually([&]() { return statusText(address, "storeWritable") == "false"; }));
+      EXPECT_THAT(statusText(address, "storeReason"), HasSubstr("free space on that disk"));
+    }
+    makeRoom();
+    ASSERT_TRUE(eventually([&]() { return statusText(address, "storeWritable") == "true"; }))
+        << daemon->log();
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::test

@@ -139,6 +139,62 @@ INSTANTIATE_TEST_SUITE_P(Disk, FailingDiskTest, testing::Values(State::kFull, St
                            return test.param == State::kFull ? "Full" : "Broken";
                          });
 
+class FullAtStartTest : public FailingDiskTest {
+ protected:
+  // Workers with content, some of it in the log only, and leftovers that a start deletes.
+  std::set<ChunkHash> makeStore() {
+    auto store = open();
+    const OwnerId owner = addWorker(*store, "a", 0);
+    StoredLocation content;
+    EXPECT_TRUE(committed(*store, admit(*store, owner, content, numbers(0, 100))));
+    store.reset();
+    store = open();
+    addWorker(*store, "b", 0);
+    StoreBatch release;
+    release.steps.emplace_back(Release{addWorker(*store, "c", 0)});
+    EXPECT_TRUE(committed(*store, store->write(std::move(release))));
+    EXPECT_EQ(store->close(), "");
+    return content.keys;
+  }
+};
+
+TEST_P(FullAtStartTest, IsReadAndWritesWaitUntilThereIsRoom) {
+  const std::set<ChunkHash> keys = makeStore();
+  files_->set(State::kFull);
+  auto store = open(faulty());
+  ASSERT_NE(store, nullptr);
+  EXPECT_EQ(sink_->content().workers.at({"a", 0}).locations.at(0).keys, keys);
+  EXPECT_EQ(sink_->workers.size(), 2u);
+  const OwnerId owner = addWorker(*store, "d", 0);
+  StoredLocation content;
+  const Ticket last = admit(*store, owner, content, numbers(0, 10));
+  ASSERT_TRUE(waitUnwritable(*store));
+  EXPECT_THAT(store->health().reason, testing::HasSubstr("free space on that disk"));
+  files_->set(State::kWell);
+  ASSERT_TRUE(committed(*store, last));
+  ASSERT_TRUE(events_->wait(*store, [&] { return events_->healths.back().writable; }));
+  ASSERT_TRUE(events_->wait(*store, [&] { return store->statistics().lastSyncAgeMs == 0; }));
+  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(events_->fatalError(), "");
+  open();
+  EXPECT_THAT(sink_->faults, testing::IsEmpty());
+  EXPECT_EQ(sink_->content().workers.at({"a", 0}).locations.at(0).keys, keys);
+  EXPECT_EQ(sink_->content().workers.at({"d", 0}).locations.at(0).keys, content.keys);
+}
+
+TEST_P(FullAtStartTest, ItEndsWithNothingLostIfNothingWasQueued) {
+  const std::set<ChunkHash> keys = makeStore();
+  files_->set(State::kFull);
+  auto store = open(faulty());
+  EXPECT_THAT(store->checkpointNow(dir_ + "/copy"), testing::HasSubstr("is full"));
+  EXPECT_EQ(store->close(), "");
+  open();
+  EXPECT_EQ(sink_->content().workers.at({"a", 0}).locations.at(0).keys, keys);
+}
+
+INSTANTIATE_TEST_SUITE_P(Disk, FullAtStartTest, testing::Values(State::kFull),
+                         [](const auto&) { return "Full"; });
+
 // As when a disk is unmounted, or somebody removes the directory.
 class LostDirectoryTest : public StoreFixture, public testing::WithParamInterface<WalSync> {
  protected:
