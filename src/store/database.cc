@@ -291,6 +291,11 @@ std::string Database::openStore() {
       return "cannot open the store in " + options_.dataDir + " again: " + status.ToString();
   }
   if (readOnly_) {
+    // What damage calls for has to be written.
+    if (loss_.any() || !paranoid_) {
+      return "the store in " + options_.dataDir +
+             " is damaged, and its disk is full; free space on that disk and start again";
+    }
     if (events_ != nullptr) return "";
     return "the store in " + options_.dataDir +
            " is of an older program, and its disk is full; free space on that disk and start again";
