@@ -4,6 +4,7 @@
 #include <kj/async-unix.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -151,11 +152,25 @@ RegistryOptions registryOptions(const Configuration& configuration, FaultAhead& 
   return options;
 }
 
+// Connections leave half of the files that the process may open to the store. To be called when it
+// is open, which raises the limit as far as that is allowed.
+size_t connectionsMax(const Configuration& configuration) {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return configuration.connectionsMax;
+  const size_t most = files.rlim_cur / 2;
+  if (most >= configuration.connectionsMax) return configuration.connectionsMax;
+  spdlog::warn(
+      "taking {} connections at most, not {} (--connections-max): the process may open {} files, "
+      "and the store needs its share; raise the hard limit (ulimit -Hn, LimitNOFILE)",
+      most, configuration.connectionsMax, files.rlim_cur);
+  return most;
+}
+
 ServerOptions serverOptions(const Configuration& configuration) {
   return {.hashing = configuration.hashing,
           .heartbeatIntervalMs = configuration.heartbeatIntervalMs,
           .heartbeatTimeoutMs = configuration.heartbeatTimeoutMs,
-          .connectionsMax = configuration.connectionsMax,
+          .connectionsMax = connectionsMax(configuration),
           .crowdIntervalUs = ServerOptions().crowdIntervalUs};
 }
 

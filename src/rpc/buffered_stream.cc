@@ -30,13 +30,22 @@ BufferedStream::BufferedStream(kj::AutoCloseFd socket, kj::TimePoint notBefore,
       observer_(port, socket_.get(), kj::UnixEventPort::FdObserver::OBSERVE_READ_WRITE),
       turns_(turns),
       budget_(budget),
-      in_(kj::heapArray<kj::byte>(kReadBytes)),
       arrivals_(notBefore),
       lastLook_(now()),
       armed_(kj::READY_NOW),
       send_(kj::READY_NOW) {}
 
 // --- reading ---
+
+kj::Promise<bool> BufferedStream::firstBytes() {
+  return observer_.whenBecomesReadable().then([this]() -> kj::Promise<bool> {
+    turns_.observeReport();
+    arrivals_.found(received_, turns_.earliestArrival());
+    Wanted nothing{nullptr, 0, 0};
+    if (!receive(nothing)) return firstBytes();
+    return !ended_;
+  });
+}
 
 kj::Promise<size_t> BufferedStream::tryRead(void* buffer, size_t minBytes, size_t maxBytes) {
   Wanted wanted{static_cast<kj::byte*>(buffer), minBytes, maxBytes};
@@ -75,6 +84,7 @@ kj::Promise<size_t> BufferedStream::readWhenReported(Wanted wanted) {
 bool BufferedStream::receive(Wanted& wanted) {
   // A large piece is worth its own call, without the detour.
   const bool direct = wanted.minBytes - wanted.had >= kReadBytes / 2;
+  if (!direct && in_.size() == 0) in_ = kj::heapArray<kj::byte>(kReadBytes);
   kj::byte* to = direct ? wanted.to + wanted.had : in_.begin();
   const size_t room = direct ? std::min(wanted.maxBytes - wanted.had, kDirectBytesMax) : in_.size();
   const kj::TimePoint asked = now();

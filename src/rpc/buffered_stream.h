@@ -36,6 +36,10 @@ class BufferedStream final : public kj::AsyncIoStream {
   // A bound on the safe side of when the byte arrived that was taken last.
   kj::TimePoint lastByteNotBefore();
 
+  // Resolves when something came, which is then read first: true; false if the other side ended the
+  // stream before. Before any other reading.
+  kj::Promise<bool> firstBytes();
+
   kj::Promise<size_t> tryRead(void* buffer, size_t minBytes, size_t maxBytes) override;
   kj::Promise<void> write(const void* buffer, size_t size) override;
   kj::Promise<void> write(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces) override;
@@ -87,8 +91,8 @@ class BufferedStream final : public kj::AsyncIoStream {
   LoopTurns& turns_;
   ReadBudget& budget_;
   bool budgeted_ = false;
-  bool ended_ = false;  // nothing more will come
-  kj::Array<kj::byte> in_;
+  bool ended_ = false;      // nothing more will come
+  kj::Array<kj::byte> in_;  // made when something comes
   size_t inBegin_ = 0;
   size_t inEnd_ = 0;
   uint64_t received_ = 0;  // bytes, ever

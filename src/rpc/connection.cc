@@ -1,10 +1,12 @@
 #include "rpc/connection.h"
 
+#include <capnp/rpc.capnp.h>
 #include <capnp/serialize-async.h>
 #include <kj/time.h>
 
 #include <utility>
 
+#include "core/ids.h"
 #include "rpc/bootstrap.h"
 #include "rpc/convert.h"
 #include "rpc/convert_operations.h"
@@ -53,6 +55,7 @@ class Connection::Messages final : public capnp::MessageStream {
               KJ_IF_MAYBE (came, message) {
                 heard_ = true;
                 timer_.received(*came->reader, stream_.lastByteNotBefore());
+                lookForAbort(*came->reader);
               } else {
                 peerLeft_ = true;
               }
@@ -63,7 +66,7 @@ class Connection::Messages final : public capnp::MessageStream {
               if (e.getType() == kj::Exception::Type::DISCONNECTED) {
                 peerLeft_ = true;
               } else {
-                error_ = e.getDescription().cStr();
+                error_ = std::string("malformed message: ") + e.getDescription().cStr();
               }
               kj::throwFatalException(kj::mv(e));
             });
@@ -72,12 +75,12 @@ class Connection::Messages final : public capnp::MessageStream {
       kj::ArrayPtr<const int> fds,
       kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) override {
     timer_.writing(segments);
-    return inner_.writeMessage(fds, segments);
+    return written(inner_.writeMessage(fds, segments));
   }
   kj::Promise<void> writeMessages(
       kj::ArrayPtr<kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>>> messages) override {
     for (const auto& segments : messages) timer_.writing(segments);
-    return inner_.writeMessages(messages);
+    return written(inner_.writeMessages(messages));
   }
   kj::Maybe<int> getSendBufferSize() override { return inner_.getSendBufferSize(); }
   kj::Promise<void> end() override { return inner_.end(); }
@@ -85,9 +88,27 @@ class Connection::Messages final : public capnp::MessageStream {
   bool peerLeft() const { return peerLeft_; }
   // Whether a message came since the last call.
   bool takeHeard() { return std::exchange(heard_, false); }
+  // As a sentence; empty: none.
   const std::string& error() const { return error_; }
 
  private:
+  // A library's client says that it is about to leave with a message of the same kind as one that
+  // does not like what it got.
+  void lookForAbort(capnp::MessageReader& message) {
+    const auto root = message.getRoot<capnp::rpc::Message>();
+    if (!root.isAbort()) return;
+    peerLeft_ = true;
+    if (root.getAbort().getType() == capnp::rpc::Exception::Type::DISCONNECTED) return;
+    error_ = "the peer gave up: " + quotedForPeople(viewOf(root.getAbort().getReason()));
+  }
+  // Whoever leaves may be noticed by a write before its end is read.
+  kj::Promise<void> written(kj::Promise<void> write) {
+    return write.catch_([this](kj::Exception&& e) {
+      if (e.getType() == kj::Exception::Type::DISCONNECTED) peerLeft_ = true;
+      kj::throwFatalException(kj::mv(e));
+    });
+  }
+
   BufferedStream& stream_;
   LookupTimer& timer_;
   capnp::AsyncIoMessageStream inner_;
@@ -96,23 +117,31 @@ class Connection::Messages final : public capnp::MessageStream {
   std::string error_;
 };
 
-Connection::Connection(Services& services, kj::UnixEventPort& port, AcceptedSocket socket,
-                       std::string peer)
+struct Connection::Protocol {
+  Protocol(BufferedStream& stream, Services& services, std::shared_ptr<ConnectionHandle> handle)
+      : lookupTimer(services.lookups, services.lookupWindow),
+        messages(stream, lookupTimer),
+        network(messages, capnp::rpc::twoparty::Side::SERVER, readerOptions()),
+        rpc(capnp::makeRpcServer(network, newBootstrap(services, std::move(handle)))) {
+    // Nothing more is read while calls with as many bytes are unanswered.
+    rpc.setFlowLimit(kMessageBytesMax / sizeof(capnp::word));
+  }
+
+  LookupTimer lookupTimer;
+  Messages messages;
+  capnp::TwoPartyVatNetwork network;
+  capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
+};
+
+Connection::Connection(Services& services, kj::UnixEventPort& port, AcceptedSocket socket)
     : services_(services),
       handle_(std::make_shared<ConnectionHandle>(this, services.longCallBytes)),
-      peer_(std::move(peer)),
       newestSessionAtOpening_(services.registry.tree().newestSession()),
+      socket_(socket.fd.get()),
       heardMs_(services.registry.nowMs()),
       ended_(nullptr),
-      stream_(kj::mv(socket.fd), socket.notBefore, port, services.turns, services.budget),
-      lookupTimer_(services.lookups, services.lookupWindow),
-      messages_(kj::heap<Messages>(stream_, lookupTimer_)),
-      network_(*messages_, capnp::rpc::twoparty::Side::SERVER, readerOptions()),
-      rpc_(capnp::makeRpcServer(network_, newBootstrap(services, handle_))) {
-  // Nothing more is read while calls with as many bytes are unanswered.
-  rpc_.setFlowLimit(kMessageBytesMax / sizeof(capnp::word));
+      stream_(kj::mv(socket.fd), socket.notBefore, port, services.turns, services.budget) {
   auto paf = kj::newPromiseAndFulfiller<void>();
-  stream_.onSending([this]() { lookupTimer_.sending(kj::systemPreciseMonotonicClock().now()); });
   end_ = kj::mv(paf.fulfiller);
   ended_ = kj::mv(paf.promise);
   ++services_.connections;
@@ -126,16 +155,22 @@ Connection::~Connection() {
   --services_.connections;
 }
 
-kj::Promise<void> Connection::onEnd() {
-  return network_.onDisconnect().exclusiveJoin(kj::mv(ended_));
+kj::Promise<void> Connection::begin(std::string peer) {
+  peer_ = std::move(peer);
+  protocol_ = kj::heap<Protocol>(stream_, services_, handle_);
+  stream_.onSending(
+      [this]() { protocol_->lookupTimer.sending(kj::systemPreciseMonotonicClock().now()); });
+  return protocol_->network.onDisconnect();
 }
 
 void Connection::check() {
-  if (const size_t unread = network_.getCurrentQueueSize(); unread > kUnreadAnswersBytesMax) {
+  if (isSilent()) return;
+  const size_t unread = protocol_->network.getCurrentQueueSize();
+  if (unread > kUnreadAnswersBytesMax) {
     return endSoon("it does not read its answers, " + std::to_string(unread) + " bytes wait");
   }
   const uint64_t now = services_.registry.nowMs();
-  if (messages_->takeHeard()) heardMs_ = now;
+  if (protocol_->messages.takeHeard()) heardMs_ = now;
   const uint64_t silentMs = now - heardMs_;
   if (silentMs >= services_.options.heartbeatTimeoutMs && isDeserted()) {
     endSoon("nothing received for " + std::to_string(silentMs) + " ms, its workers are LOST");
@@ -152,14 +187,14 @@ bool Connection::isDeserted() const {
 }
 
 void Connection::endSoon(std::string reason) {
-  if (ending_.empty()) ending_ = std::move(reason);
+  if (!std::exchange(endsSoon_, true)) ending_ = std::move(reason);
   end_->fulfill();
 }
 
 std::string Connection::endReason() const {
-  if (!ending_.empty()) return ending_;
-  if (!messages_->error().empty()) return "malformed message: " + messages_->error();
-  if (!messages_->peerLeft()) return "the peer broke the RPC protocol";
+  if (!ending_.empty() || isSilent()) return ending_;
+  if (!protocol_->messages.error().empty()) return protocol_->messages.error();
+  if (!protocol_->messages.peerLeft()) return "the peer broke the RPC protocol";
   return {};
 }
 

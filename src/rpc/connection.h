@@ -35,17 +35,27 @@ struct ConnectionHandle {
   CallQueue operations;  // until they have begun
 };
 
+// Costs little until the peer says something: then begin() makes an RPC system for it.
 class Connection {
  public:
-  // `peer` is for logs. The references outlive the connection.
-  Connection(Services& services, kj::UnixEventPort& port, AcceptedSocket socket, std::string peer);
+  // The references outlive the connection.
+  Connection(Services& services, kj::UnixEventPort& port, AcceptedSocket socket);
   // Every session still open here ends: its worker is LOST, unless abandon() was called.
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Resolves when the connection is over, for whatever reason; then destroy it.
-  kj::Promise<void> onEnd();
+  // Resolves with true when the peer's first bytes are there: then call begin(). With false if it
+  // left without a word.
+  kj::Promise<bool> firstBytes() { return stream_.firstBytes(); }
+  // `peer` is for logs. Resolves when the connection is over, for whatever reason but endSoon().
+  kj::Promise<void> begin(std::string peer);
+  bool isSilent() const { return protocol_ == nullptr; }
+  // Resolves after endSoon(). Once.
+  kj::Promise<void> endAsked() { return kj::mv(ended_); }
+  // Ends it from a later turn of the loop. `reason` is logged if it is not empty.
+  void endSoon(std::string reason);
+  bool endsSoon() const { return endsSoon_; }
   // Ends it from a later turn of the loop if its peer does not read its answers, or is silent since
   // the last of its workers was given up. What concerns one worker ends its session only. Every
   // second or so.
@@ -57,36 +67,38 @@ class Connection {
   std::unique_ptr<WorkerCapabilityLink> link(schema::Worker::Client worker);
   // The registration succeeded.
   void add(SessionId session, std::unique_ptr<WorkerCapabilityLink> link);
+  bool hasSessions() const { return !sessions_.empty(); }
 
+  int socket() const { return socket_; }
   const std::string& peer() const { return peer_; }
   // For RegistryTree::openedSince.
   SessionId newestSessionAtOpening() const { return newestSessionAtOpening_; }
-  // What to tell people about the end; empty: the peer went away in an orderly manner.
+  // What to tell people about the end; empty: the peer went away, which is its right.
   std::string endReason() const;
 
  private:
-  // Sees every message of the connection: times look-ups, and remembers how reading ended, which
-  // Cap'n Proto's RPC system keeps to itself.
+  // Sees every message of the connection: times look-ups, and remembers how it ended, which Cap'n
+  // Proto's RPC system keeps to itself.
   class Messages;
+  // All that a connection needs that says something.
+  struct Protocol;
 
-  void endSoon(std::string reason);
   // Whether a worker was given up here and none has a session in force.
   bool isDeserted() const;
 
   Services& services_;
   const std::shared_ptr<ConnectionHandle> handle_;
-  const std::string peer_;
   const SessionId newestSessionAtOpening_;
-  std::string ending_;
+  const int socket_;  // the stream's
   uint64_t heardMs_;  // steady clock; of the last check before which something came
+  std::string peer_;
+  std::string ending_;  // why; empty: nothing to tell
+  bool endsSoon_ = false;
   kj::Own<kj::PromiseFulfiller<void>> end_;
   kj::Promise<void> ended_;
   BufferedStream stream_;
-  LookupTimer lookupTimer_;
-  kj::Own<Messages> messages_;
-  capnp::TwoPartyVatNetwork network_;
   std::map<SessionId, std::unique_ptr<WorkerCapabilityLink>> sessions_;
-  capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc_;
+  kj::Own<Protocol> protocol_;  // null before begin()
 };
 
 // Core's way to a worker, over the Worker capability that came with the registration.

@@ -15,6 +15,8 @@ namespace {
 
 // The flow window of stream calls is the send buffer; small ones cost throughput.
 constexpr int kSocketBufferBytes = 1 << 20;
+// What the RPC system of a connection costs to make, or to destroy, in terms of ReadBudget.
+constexpr size_t kProtocolCostBytes = 4 << 10;
 
 void atLeast(int socket, int option) {
   int bytes = 0;
@@ -81,7 +83,9 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Inputs& inputs,
                 .hashSample = sampleOf(options.hashing),
                 .lookup = inputs.newLookup(),
                 .lookups = {},
-                .lookupWindow = {}},
+                .lookupWindow = {},
+                .connections = 0,
+                .warnings = LimitedWarnings(events, port.getTimer())},
       tasks_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))) {
   inputs.onSettled([this](const Event& event) { services_.eventWaiters.settled(event.record); });
 }
@@ -109,43 +113,89 @@ kj::Promise<void> Server::acceptFrom(Listener& listener) {
   return listener.acceptor.accept().then(
       [this, &listener](AcceptedSocket&& socket) {
         accepted(listener, kj::mv(socket));
-        return services_.crowd.myTurn().then([this, &listener]() { return acceptFrom(listener); });
+        return acceptNext(listener);
       },
-      [this, &listener](kj::Exception&& e) {
-        // Out of file descriptors, most likely: that passes.
-        services_.warn("cannot accept a connection on " + listener.name + ": " +
-                       e.getDescription().cStr());
-        return port_.getTimer().afterDelay(100 * kj::MILLISECONDS).then([this, &listener]() {
-          return acceptFrom(listener);
-        });
-      });
+      [this, &listener](kj::Exception&& e) { return cannotAccept(listener, e); });
+}
+
+kj::Promise<void> Server::acceptNext(Listener& listener) {
+  kj::Timer& timer = port_.getTimer();
+  if (acceptTurn_ != timer.now()) {
+    acceptTurn_ = timer.now();
+    accepts_ = 0;
+  }
+  if (++accepts_ < kAcceptsPerTurn) return acceptFrom(listener);
+  return timer.afterDelay(1 * kj::NANOSECONDS).then([this, &listener]() {
+    return acceptFrom(listener);
+  });
+}
+
+kj::Promise<void> Server::cannotAccept(Listener& listener, const kj::Exception& e) {
+  // Out of file descriptors, most likely: that passes.
+  services_.warnings.say(LimitedWarnings::Kind::kAccept,
+                         "cannot accept a connection on " + listener.name + ": " +
+                             e.getDescription().cStr() + "; " +
+                             std::to_string(services_.connections) +
+                             " connections are open; raise the limit of open files (ulimit -n, "
+                             "LimitNOFILE) or lower --connections-max");
+  const kj::Duration pause = makeRoom() ? 1 * kj::MILLISECONDS : 100 * kj::MILLISECONDS;
+  return port_.getTimer().afterDelay(pause).then(
+      [this, &listener]() { return acceptFrom(listener); });
+}
+
+bool Server::makeRoom() {
+  const auto oldest = std::find_if(silent_.begin(), silent_.end(),
+                                   [](const Connection& one) { return !one.endsSoon(); });
+  if (oldest == silent_.end()) return false;
+  oldest->endSoon({});
+  return true;
 }
 
 void Server::accepted(Listener& listener, AcceptedSocket socket) {
-  if (connections_.size() >= services_.options.connectionsMax) {
-    if (!warnedFull_) {
-      services_.warn("refusing connections: " + std::to_string(connections_.size()) +
-                     " are open, the limit is " + std::to_string(services_.options.connectionsMax));
-    }
-    warnedFull_ = true;
-    return;
+  const size_t max = services_.options.connectionsMax;
+  if (services_.connections >= max) {
+    const bool room = makeRoom();
+    services_.warnings.say(LimitedWarnings::Kind::kConnectionsMax,
+                           std::string(room ? "closing connections that never said anything"
+                                            : "refusing connections") +
+                               ": " + std::to_string(services_.connections) +
+                               " are open, the limit is " + std::to_string(max) +
+                               " (--connections-max)");
+    if (!room) return;
   }
-  warnedFull_ = false;
-  prepare(socket.fd.get(), listener.unixPath.empty());
-  std::string peer = peerOf(socket.fd.get());
-  const auto connection =
-      connections_.emplace(connections_.end(), services_, port_, kj::mv(socket), std::move(peer));
-  tasks_->add(connection->onEnd()
+  const bool tcp = listener.unixPath.empty();
+  const auto connection = silent_.emplace(silent_.end(), services_, port_, kj::mv(socket));
+  tasks_->add(serve(connection, tcp)
+                  .exclusiveJoin(connection->endAsked())
                   .catch_([](kj::Exception&&) {})
-                  .then([this]() { return services_.crowd.myTurn(); })
+                  .then([this, connection]() { return turnToEnd(*connection); })
                   .then([this, connection]() { ended(connection); }));
+}
+
+kj::Promise<void> Server::serve(Connections::iterator connection, bool tcp) {
+  return connection->firstBytes().then([this, connection, tcp](bool came) -> kj::Promise<void> {
+    if (!came) return kj::READY_NOW;
+    return services_.budget.ready(kProtocolCostBytes).then([this, connection, tcp]() {
+      connections_.splice(connections_.end(), silent_, connection);
+      prepare(connection->socket(), tcp);
+      return connection->begin(peerOf(connection->socket()));
+    });
+  });
+}
+
+kj::Promise<void> Server::turnToEnd(const Connection& connection) {
+  if (connection.isSilent()) return kj::READY_NOW;
+  // A worker that is LOST leads to more.
+  if (connection.hasSessions()) return services_.crowd.myTurn();
+  return services_.budget.ready(kProtocolCostBytes);
 }
 
 void Server::ended(Connections::iterator connection) {
   if (const std::string reason = connection->endReason(); !reason.empty()) {
-    services_.warn("closing the connection of " + connection->peer() + ": " + reason);
+    services_.warnings.say(LimitedWarnings::Kind::kClosed,
+                           "closing the connection of " + connection->peer() + ": " + reason);
   }
-  connections_.erase(connection);
+  (connection->isSilent() ? silent_ : connections_).erase(connection);
 }
 
 void Server::storePolled() {
@@ -154,6 +204,7 @@ void Server::storePolled() {
 }
 
 void Server::checkConnections() {
+  services_.warnings.tick();
   for (Connection& connection : connections_) connection.check();
 }
 
@@ -161,6 +212,7 @@ void Server::stop() {
   tasks_ = nullptr;
   for (Connection& connection : connections_) connection.abandon();
   connections_.clear();
+  silent_.clear();
 }
 
 void Server::taskFailed(kj::Exception&& exception) {

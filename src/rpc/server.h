@@ -56,16 +56,29 @@ class Server final : private kj::TaskSet::ErrorHandler {
   };
   using Connections = std::list<Connection>;
 
+  // As many a turn of the loop as one poll of the sockets reports: who connects without saying
+  // anything costs little, and does not stand in the way of those who do.
+  static constexpr uint32_t kAcceptsPerTurn = 16;
+
   kj::Promise<void> acceptFrom(Listener& listener);
+  kj::Promise<void> acceptNext(Listener& listener);
+  kj::Promise<void> cannotAccept(Listener& listener, const kj::Exception& e);
   void accepted(Listener& listener, AcceptedSocket socket);
+  // Ends the connection that has been silent for longest. False if none is.
+  bool makeRoom();
+  kj::Promise<void> serve(Connections::iterator connection, bool tcp);
+  // Resolves when the connection may be destroyed.
+  kj::Promise<void> turnToEnd(const Connection& connection);
   void ended(Connections::iterator connection);
   void taskFailed(kj::Exception&& exception) override;
 
   kj::UnixEventPort& port_;
   Services services_;
-  Connections connections_;
+  Connections silent_;       // that have not said anything, oldest first
+  Connections connections_;  // the others
   std::list<Listener> listeners_;
-  bool warnedFull_ = false;
+  kj::TimePoint acceptTurn_ = kj::origin<kj::TimePoint>();  // in which accepts_ were made
+  uint32_t accepts_ = 0;
   // Accepting, and waiting for the end of each connection; null when stopped; destroyed first.
   kj::Own<kj::TaskSet> tasks_;
 };

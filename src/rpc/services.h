@@ -17,6 +17,7 @@
 #include "rpc/commit_waiters.h"
 #include "rpc/event_waiters.h"
 #include "rpc/latency_histogram.h"
+#include "rpc/limited_warnings.h"
 #include "rpc/loop_turns.h"
 #include "rpc/read_budget.h"
 #include "rpc/turn_pacer.h"
@@ -75,7 +76,7 @@ struct Services {
   LoopTurns& turns;
   CommitWaiters waiters;
   EventWaiters eventWaiters;
-  TurnPacer crowd;    // connections that come and go, registrations
+  TurnPacer crowd;    // registrations, and ends of connections that have workers
   ReadBudget budget;  // of workers' connections
   TokenHasher hasher;
   const uint64_t hashSample;      // see schema/types.capnp
@@ -84,6 +85,7 @@ struct Services {
   LatencyHistogram lookups;       // since the start; nanoseconds
   LatencyHistogram lookupWindow;  // since an operator began a window
   size_t connections = 0;         // open now
+  LimitedWarnings warnings;       // that peers can cause
 
   void warn(const std::string& text) { events.event(EventSink::Level::kWarning, text); }
 };

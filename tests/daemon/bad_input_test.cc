@@ -20,7 +20,13 @@ using testing::HasSubstr;
 
 class BadInputTest : public DaemonTest {
  protected:
-  BadInputTest() : daemon(start(onDataDir())) {}
+  explicit BadInputTest(rlim_t files = 0) : daemon(start(withFiles(files))) {}
+
+  DaemonStart withFiles(rlim_t files) const {
+    DaemonStart what = onDataDir();
+    what.files = files;
+    return what;
+  }
 
   int connectRaw() const {
     const std::string address = daemon->address();
@@ -128,6 +134,31 @@ TEST_F(BadInputTest, RefusesWorkersThatHashDifferently) {
                          .hashing = ClientHashing{.chunkSize = 17},
                          .locations = {{.name = "gpu", .contents = {}}}});
   EXPECT_TRUE(eventually([&]() { return client.state() == ClientState::kRefused; }));
+}
+
+class FewFilesTest : public BadInputTest {
+ protected:
+  FewFilesTest() : BadInputTest(128) {}
+};
+
+// More connections than descriptors, and none of them says anything.
+TEST_F(FewFilesTest, TheSilentMakeRoomForThoseWhoSpeak) {
+  std::vector<int> silent;
+  for (int i = 0; i < 300; ++i) silent.push_back(connectRaw());
+  EXPECT_EQ(ctl(daemon->address(), "status").exitCode, 0) << daemon->log();
+  ClientThread thread;
+  ClientOptions options;
+  options.controller = daemon->address();
+  options.instance = "llama";
+  options.locations = {{.name = "gpu", .contents = {}}};
+  Client worker(thread, options);
+  worker.admit(worker.location("gpu"), std::vector<ChunkHash>{1, 2, 3});
+  EXPECT_TRUE(worker.flush(60'000)) << "a new worker needs files of the store";
+  for (const int fd : silent) close(fd);
+  const std::string log = daemon->log();
+  const size_t first = log.find("connections that never said anything");
+  EXPECT_NE(first, std::string::npos) << log;
+  EXPECT_EQ(log.find("connections that never said anything", first + 1), std::string::npos) << log;
 }
 
 }  // namespace

@@ -26,6 +26,10 @@ std::string contentsOf(const std::filesystem::path& file) {
   dup2(log, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
   for (const auto& [name, value] : start.environment) setenv(name.c_str(), value.c_str(), 1);
+  if (start.files != 0) {
+    const rlimit files{.rlim_cur = start.files, .rlim_max = start.files};
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0) _exit(126);
+  }
   if (start.asNobody && setresuid(kNobody, kNobody, kNobody) != 0) _exit(126);
   std::vector<std::string> arguments = {HOLDFASTD};
   arguments.insert(arguments.end(), start.arguments.begin(), start.arguments.end());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -24,6 +25,7 @@ struct DaemonStart {
   std::vector<std::string> arguments;
   std::map<std::string, std::string> environment;
   bool asNobody = false;  // drop root, for tests of permissions
+  rlim_t files = 0;       // that it may open; 0: as many as this process
 };
 
 // A process of holdfastd with its log in a file. Killed by the destructor.

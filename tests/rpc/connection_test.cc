@@ -173,7 +173,8 @@ class LimitedConnectionsTest : public ServerTest {
 TEST_F(LimitedConnectionsTest, RefusesOneTooMany) {
   const auto first = connect();
   auto second = connect();
-  settle();
+  lookup(*first, {1});
+  lookup(*second, {1});
   auto third = connectRaw();
   settle();
   char byte = 0;
@@ -183,6 +184,85 @@ TEST_F(LimitedConnectionsTest, RefusesOneTooMany) {
   settle();
   const auto fourth = connect();
   EXPECT_EQ(lookup(*fourth, {1}).size(), 0u);
+}
+
+TEST_F(LimitedConnectionsTest, WhoNeverSaidAnythingMakesRoom) {
+  const auto speaks = connect();
+  lookup(*speaks, {1});
+  auto silent = connectRaw();
+  settle();
+  const auto late = connect();
+  EXPECT_EQ(lookup(*late, {1}).size(), 0u);
+  char byte = 0;
+  EXPECT_EQ(await(silent->tryRead(&byte, 1, 1)), 0u);
+  EXPECT_EQ(lookup(*speaks, {1}).size(), 0u);
+  EXPECT_TRUE(logged("closing connections that never said anything"));
+}
+
+// No piece of what is paced has its turn before an hour is over.
+class CrowdedServerTest : public ServerTest {
+ protected:
+  CrowdedServerTest()
+      : ServerTest(ServerOptions{.hashing = {}, .crowdIntervalUs = 3'600'000'000}) {}
+};
+
+TEST_F(CrowdedServerTest, WhoSpeaksDoesNotWaitForTheSilent) {
+  std::vector<kj::Own<kj::AsyncIoStream>> silent;
+  for (int i = 0; i < 100; ++i) silent.push_back(connectRaw());
+  const auto speaks = connect();
+  EXPECT_EQ(lookup(*speaks, {1}).size(), 0u);
+  EXPECT_EQ(server->services().connections, 101u);
+  silent.clear();
+  settle();
+  EXPECT_EQ(server->services().connections, 1u);
+  EXPECT_TRUE(events.texts.empty()) << testing::PrintToString(events.texts);
+}
+
+// --- what is said of connections that end ---
+
+TEST_F(ConnectionTest, WhoMerelyLeavesIsNotSpokenOf) {
+  // A library's client, with a call under way.
+  auto peer = connect();
+  auto lookup = peer->orchestrator().lookupRequest().send();
+  peer.reset();
+  settle();
+  // One that does not wait for its answers.
+  auto stream = connectRaw();
+  Bytes bytes = greeting();
+  stream->write(bytes.data(), bytes.size()).wait(io.waitScope);
+  stream = nullptr;
+  settle();
+  // One that reads nothing, so that its end is noticed when something is written to it.
+  stream = connectRaw();
+  send(*stream, bytes);
+  capnp::MallocMessageBuilder call;
+  callToOrchestrator(call, 2, kLookupMethod);
+  bytes.clear();
+  append(bytes, call);
+  stream->write(bytes.data(), bytes.size()).wait(io.waitScope);
+  stream->abortRead();
+  settle();
+  stream = nullptr;
+  settle();
+  EXPECT_EQ(server->services().connections, 0u);
+  EXPECT_TRUE(events.texts.empty()) << testing::PrintToString(events.texts);
+}
+
+TEST_F(ConnectionTest, WhoGivesUpIsQuoted) {
+  auto stream = connectRaw();
+  capnp::MallocMessageBuilder message;
+  auto abort = message.initRoot<capnp::rpc::Message>().initAbort();
+  abort.setReason("no\nsense");
+  Bytes bytes;
+  append(bytes, message);
+  send(*stream, bytes);
+  EXPECT_TRUE(logged("the peer gave up: \"no\\x0asense\"")) << testing::PrintToString(events.texts);
+}
+
+TEST_F(ConnectionTest, ACrowdOfMalformedOnesIsSpokenOfAFewTimes) {
+  for (int i = 0; i < 50; ++i) send(*connectRaw(), Bytes(8, 0xff));
+  EXPECT_EQ(server->services().connections, 0u);
+  EXPECT_EQ(events.texts.size(), 10u);
 }
 
 TEST_F(ServerTest, CutsOffAPeerThatDoesNotReadItsAnswers) {

@@ -88,9 +88,10 @@ ServerTest::ServerTest(const ServerOptions& options)
                      .captureOn = {},
                      .captureOff = {},
                      .backup = {}};
-  // Time does not pass while a test drives the loop, so nobody may wait for it.
+  // Time does not pass while a test drives the loop, so nobody may wait for it, unless a test wants
+  // just that.
   ServerOptions unpaced = options;
-  unpaced.crowdIntervalUs = 0;
+  if (options.crowdIntervalUs == ServerOptions().crowdIntervalUs) unpaced.crowdIntervalUs = 0;
   server = std::make_unique<Server>(unpaced, std::move(facts), inputs, store, events, turns,
                                     io.unixEventPort);
   const auto names = server->listen(address);
