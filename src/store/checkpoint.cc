@@ -203,10 +203,11 @@ std::optional<Error> Checkpoint::copy(const CopyWork& work) {
   manifest.sequence = sequence_;
   manifest.madeWallMs = wallMsNow();
   manifest.registryDigest = store_.registryDigest;
-  auto failed = copyInto(staged.directory(), work, manifest.files);
-  if (!failed) failed = staged.publish(manifest);
-  if (failed) failed->message += "; nothing was left behind";
-  return failed;
+  if (auto failed = copyInto(staged.directory(), work, manifest.files)) {
+    failed->message += "; nothing was left behind";
+    return failed;
+  }
+  return staged.publish(manifest);
 }
 
 // All files, and what there is to say of each.
@@ -231,11 +232,15 @@ std::optional<Error> Checkpoint::copyInto(const std::string& directory, const Co
     } else if (file.trim_to_size || !share(from, to, isLog, why)) {
       why = copyBytes(from, to, file.size, work, sum);
       entry.checksum = sum.hex();
-    } else {
+    } else if (why.empty()) {
       entry.checksum = notedChecksum(file);
+      // A store with a damaged table is copied as it is: the list says what the copy has.
+      std::error_code error;
+      entry.bytes = fs::file_size(to, error);
+      if (error) why = error.message();
       if (entry.checksum.empty() && work.readTables) {
         toRead.emplace_back(copied.size() - 1, to);
-        bytesToRead += file.size;
+        bytesToRead += entry.bytes;
       }
     }
     if (!why.empty()) return failed("cannot copy " + from + " to " + to, why);

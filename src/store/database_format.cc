@@ -85,7 +85,11 @@ std::optional<Error> Database::keepCopy(const std::string& path) {
     return std::nullopt;
   }
   const auto noted = Checkpoint::note(*db_, path, {format_, {}}, Checkpoint::Tables::kShareOnly);
-  return noted.ok() ? noted.value()->copy(CopyWork()) : noted.error();
+  if (!noted.ok()) return noted.error();
+  CopyWork work;
+  // Those of such old stores have no checksums noted, and it is the migration that is waited for.
+  work.readTables = false;
+  return noted.value()->copy(work);
 }
 
 // Applies the missing steps, each with its number.

@@ -230,6 +230,31 @@ TEST_F(CopyTest, IsNotStartedOnWhereAFileIsMissingOrShort) {
               testing::Not(HasSubstr("copy it again")));
 }
 
+// One of a damaged store is as that is: its workers are quarantined, no start is refused.
+TEST_F(CopyTest, OfADamagedStoreIsWhole) {
+  {
+    auto store = open();
+    const OwnerId owner = addWorker(*store, "a", 0);
+    EXPECT_TRUE(committed(*store, admit(*store, owner, content_, numbers(1, 1000))));
+  }
+  ASSERT_EQ(open()->close(), "");
+  const auto tables = tableFiles(dir_ + "/data", "f/00000");
+  ASSERT_EQ(tables.size(), 1u);
+  std::filesystem::resize_file(tables[0], std::filesystem::file_size(tables[0]) / 2);
+  {
+    auto store = open();
+    ASSERT_EQ(sink_->damages.size(), 1u);
+    ask(*store, place());
+    ASSERT_FALSE(wait(*store).error);
+  }
+  EXPECT_THAT(state().faults, testing::IsEmpty());
+  StoreOptions options = this->options();
+  options.dataDir = place();
+  const auto copy = open(std::move(options));
+  ASSERT_NE(copy, nullptr);
+  EXPECT_EQ(sink_->damages.size(), 1u);
+}
+
 TEST_F(CopyTest, IsNotStartedOnWithTheFilesOfAnother) {
   make();
   EXPECT_THAT(startError([](const std::string& torn) {
