@@ -20,8 +20,9 @@ enum class ConnectionStep : uint8_t {
 };
 
 // `controller` is the address, which the message names. What the controller says itself begins with
-// "superseded:", "refused:", "invalid:" or "unavailable:" and is passed on as it is. Whatever else
-// went wrong, the network above all, is kUnavailable: one sentence without a full stop.
+// "superseded:", "refused:", "invalid:", "unknown:" or "unavailable:" and is passed on as it is.
+// Whatever else went wrong, the network above all, is kUnavailable: one sentence without a full
+// stop.
 Error toError(const kj::Exception& exception, std::string_view controller,
               ConnectionStep step = ConnectionStep::kTalking);
 

@@ -26,8 +26,6 @@ class NotFound : public Refused {
   using Refused::Refused;
 };
 
-class NotedStream;
-
 using Patience = std::chrono::milliseconds;
 // What any controller that is not stopped keeps, however busy it is.
 inline constexpr Patience kUsualPatience{5'000};
@@ -53,7 +51,7 @@ class Connection {
     try {
       return promise.exclusiveJoin(timeOut<T>(patience, late)).wait(io_.waitScope);
     } catch (const kj::Exception& e) {
-      fail(e, late, patience);
+      fail(e, late);
     }
   }
 
@@ -67,13 +65,11 @@ class Connection {
           return KJ_EXCEPTION(OVERLOADED, "no answer in time");
         });
   }
-  [[noreturn]] void fail(const kj::Exception& e, bool late, Patience patience) const;
-  [[noreturn]] void notReached(const std::string& why) const;
+  [[noreturn]] void fail(const kj::Exception& e, bool late) const;
 
   const std::string address_;
   kj::AsyncIoContext& io_;
   bool reached_ = false;
-  NotedStream* noted_ = nullptr;  // is stream_
   kj::Own<kj::AsyncIoStream> stream_;
   kj::Own<capnp::TwoPartyVatNetwork> network_;
   kj::Own<capnp::RpcSystem<capnp::rpc::twoparty::VatId>> rpc_;

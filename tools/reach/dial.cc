@@ -36,7 +36,7 @@ std::string reasonOf(int error, bool isUnix) {
   switch (error) {
     case ECONNREFUSED:
       return isUnix ? "nobody listens on that socket any more, its process has ended"
-                    : "nothing listens there (connection refused)";
+                    : "connection refused, nothing listens there";
     case ENOENT:
       return "there is no such socket";
     case EACCES:
