@@ -432,11 +432,17 @@ TEST_F(WorkerTest, StoppedServerLeavesItsWorkersActive) {
 TEST_F(WorkerTest, SilentWorkersConnectionIsClosed) {
   const auto peer = connect();
   auto session = registerWorker(*peer, registration());
-  server->checkConnections();
   clock.nowMs += 30'001;
   inputs.tick();
   settle();
   EXPECT_EQ(registry.tree().findWorker("llama", 0)->record.state, WorkerState::kLost);
+  // Its process lives: it took the call that tells it to register again.
+  server->checkConnections();
+  settle();
+  EXPECT_THAT(workerCalls, ElementsAre("resume"));
+  EXPECT_EQ(server->services().connections, 1u);
+  clock.nowMs += 30'001;
+  inputs.tick();
   server->checkConnections();
   settle();
   EXPECT_EQ(server->services().connections, 0u);
