@@ -99,8 +99,8 @@ class World {
         inputs_->answered(worker.session, number, {OperationOutcome::Status::kDone, 256, 0, {}});
       }
     } else if (what < 78) {
-      (void)inputs_->lookup("", keys(4), {}, chance(random_, 50));
-      (void)inputs_->p2pLookup(worker.session, keys(4));
+      lookUp(keys(4), chance(random_, 50));
+      lookUpPeers(worker.session, keys(4));
     } else if (what < 79) {
       (void)inputs_->drain("llama", chance(random_, 50));
       (void)inputs_->forceSync("llama", worker.id(), "");
@@ -159,6 +159,19 @@ class World {
     store_.poll(*inputs_);
   }
 
+  // In pieces, with something else in between.
+  void lookUp(const std::vector<ChunkHash>& hashes, bool withPins) {
+    PromptLookup lookup = inputs_->newLookup();
+    ASSERT_FALSE(lookup.begin("", hashes, withPins));
+    while (!lookup.advance(1)) inputs_->work();
+    (void)inputs_->found(lookup, {});
+  }
+  void lookUpPeers(SessionId session, const std::vector<ChunkHash>& hashes) {
+    PromptLookup lookup = inputs_->newLookup();
+    if (lookup.beginPeers(session, hashes)) return;
+    while (!lookup.advance(1)) inputs_->work();
+    (void)inputs_->peersFound(session, lookup);
+  }
   std::vector<ChunkHash> keys(size_t count) {
     std::vector<ChunkHash> keys;
     for (size_t i = 0; i < count; ++i) keys.push_back(below(random_, 200) * 0x9E3779B97F4A7C15u);
