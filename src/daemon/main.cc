@@ -7,9 +7,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <random>
@@ -152,17 +155,20 @@ RegistryOptions registryOptions(const Configuration& configuration, FaultAhead& 
   return options;
 }
 
-// Connections leave half of the files that the process may open to the store. To be called when it
-// is open, which raises the limit as far as that is allowed.
+// Of the files that the process may still open, connections leave half to the store. To be called
+// when that is open: it raises the limit as far as that is allowed.
 size_t connectionsMax(const Configuration& configuration) {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return configuration.connectionsMax;
-  const size_t most = files.rlim_cur / 2;
+  std::error_code failed;
+  const std::filesystem::directory_iterator open("/proc/self/fd", failed);
+  const auto inUse = static_cast<rlim_t>(std::distance(begin(open), end(open)));
+  const size_t most = std::max<rlim_t>(2, files.rlim_cur - std::min(files.rlim_cur, inUse)) / 2;
   if (most >= configuration.connectionsMax) return configuration.connectionsMax;
   spdlog::warn(
       "taking {} connections at most, not {} (--connections-max): the process may open {} files, "
-      "and the store needs its share; raise the hard limit (ulimit -Hn, LimitNOFILE)",
-      most, configuration.connectionsMax, files.rlim_cur);
+      "{} are open, and the store will need more; raise the hard limit (ulimit -Hn, LimitNOFILE)",
+      most, configuration.connectionsMax, files.rlim_cur, inUse);
   return most;
 }
 

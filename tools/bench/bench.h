@@ -52,6 +52,7 @@ std::vector<Row> inspectRows();
 std::vector<Row> rpcRows();
 std::vector<Row> clientRows();
 std::vector<Row> crowdRows();
+std::vector<Row> heavyRows();
 std::vector<Row> repairRows();
 std::vector<Row> operationRows();
 std::vector<Row> captureRows();
