@@ -66,6 +66,9 @@ interface Worker {
 }
 
 interface Orchestrator {
+  # One that takes long is answered piece by piece, later ones of other connections overtake it: who
+  # holds a chunk is as of its piece, and who is gone at the end is not in the answer. "unavailable:"
+  # where too many such calls are under way.
   lookup @0 (message :Messages.LookupMsg) -> (answer :Messages.LookupRetMsg);
   queryInstance @1 (message :Messages.QueryInstMsg) -> (answer :Messages.QueryInstRetMsg);
   queryWorkers @2 (message :Messages.QueryWorkerInfoMsg)
