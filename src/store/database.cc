@@ -94,7 +94,7 @@ Database::Database(const StoreOptions& options)
     : options_(options),
       directory_(options),
       files_(std::make_shared<OpeningFiles>(
-          std::make_shared<DirectoryGuard>(options.fileSystem, directory_), options.dataDir)),
+          std::make_shared<DirectoryGuard>(options.fileSystem, directory_))),
       kept_(std::make_shared<KeptFiles>(files_)),
       gate_(kept_, options.dataDir),
       listener_(std::make_shared<Listener>()),

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <utility>
+#include <string_view>
+#include <thread>
 
 namespace holdfast {
 namespace {
@@ -14,11 +16,23 @@ using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
-// Table files that an open syncs one by one: a sync of the file system may have more to do than
-// these.
+// Table files that an open syncs as it writes them.
 constexpr uint64_t kTablesSyncedAlone = 64;
+// Disks take the flushes of so many at a time as one.
+constexpr size_t kSyncThreads = 32;
 // The options of so many families take some hundredths of a second to write and to check.
 constexpr size_t kFamiliesWithOptionsMax = 512;
+
+IOStatus syncFile(const std::string& name) {
+  const int file = open(name.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = file >= 0 && fdatasync(file) == 0;
+  const int error = errno;
+  if (file >= 0) close(file);
+  if (synced) return IOStatus::OK();
+  const std::string what = "cannot sync " + name;
+  return error == ENOSPC ? IOStatus::NoSpace(what, std::strerror(error))
+                         : IOStatus::IOError(what, std::strerror(error));
+}
 
 std::string_view lastPartOf(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
@@ -29,8 +43,12 @@ std::string_view lastPartOf(std::string_view path) {
 // A table file, or a manifest.
 class OpeningFiles::File : public rocksdb::FSWritableFileOwnerWrapper {
  public:
-  File(std::unique_ptr<rocksdb::FSWritableFile> file, OpeningFiles& files, bool manifest)
-      : FSWritableFileOwnerWrapper(std::move(file)), files_(files), manifest_(manifest) {}
+  File(std::unique_ptr<rocksdb::FSWritableFile> file, OpeningFiles& files, std::string name,
+       bool manifest)
+      : FSWritableFileOwnerWrapper(std::move(file)),
+        files_(files),
+        name_(std::move(name)),
+        manifest_(manifest) {}
 
   IOStatus Sync(const IOOptions& options, IODebugContext* debug) override {
     return sync([&] { return FSWritableFileOwnerWrapper::Sync(options, debug); });
@@ -42,39 +60,49 @@ class OpeningFiles::File : public rocksdb::FSWritableFileOwnerWrapper {
  private:
   template <typename Sync>
   IOStatus sync(Sync run) {
-    if (!manifest_) return files_.defer() ? IOStatus::OK() : run();
+    if (!manifest_) return files_.defer(name_) ? IOStatus::OK() : run();
     IOStatus status = files_.syncDeferred();
     return status.ok() ? run() : status;
   }
 
   OpeningFiles& files_;
+  const std::string name_;
   const bool manifest_;
 };
 
 void OpeningFiles::begin() {
+  const std::lock_guard lock(mutex_);
+  deferred_.clear();  // of an open that failed: nothing refers to them
   syncs_ = 0;
   tables_ = 0;
-  deferred_ = false;
   opening_ = true;
 }
 
-bool OpeningFiles::defer() {
+bool OpeningFiles::defer(const std::string& name) {
   if (!opening_ || ++syncs_ <= kTablesSyncedAlone) return false;
-  deferred_ = true;
+  const std::lock_guard lock(mutex_);
+  deferred_.push_back(name);
   return true;
 }
 
 IOStatus OpeningFiles::syncDeferred() {
-  if (!deferred_.exchange(false)) return IOStatus::OK();
-  const int directory = open(dataDir_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = directory >= 0 && syncfs(directory) == 0;
-  const int error = errno;
-  if (directory >= 0) close(directory);
-  if (synced) return IOStatus::OK();
-  deferred_ = true;
-  const std::string what = "cannot sync the file system of " + dataDir_;
-  return error == ENOSPC ? IOStatus::NoSpace(what, std::strerror(error))
-                         : IOStatus::IOError(what, std::strerror(error));
+  const std::lock_guard lock(mutex_);
+  std::atomic<size_t> next{0};
+  std::vector<IOStatus> failures(kSyncThreads);
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < std::min(kSyncThreads, deferred_.size()); ++i) {
+    threads.emplace_back([&, i] {
+      for (size_t at = next++; at < deferred_.size() && failures[i].ok(); at = next++) {
+        failures[i] = syncFile(deferred_[at]);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const IOStatus& failure : failures) {
+    if (!failure.ok()) return failure;
+  }
+  deferred_.clear();
+  return IOStatus::OK();
 }
 
 IOStatus OpeningFiles::NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
@@ -90,7 +118,7 @@ IOStatus OpeningFiles::NewWritableFile(const std::string& name, const rocksdb::F
   }
   std::unique_ptr<rocksdb::FSWritableFile> made;
   IOStatus status = FileSystemWrapper::NewWritableFile(name, options, &made, debug);
-  if (status.ok()) *file = std::make_unique<File>(std::move(made), *this, manifest);
+  if (status.ok()) *file = std::make_unique<File>(std::move(made), *this, name, manifest);
   return status;
 }
 

@@ -1,10 +1,10 @@
 // A file system that makes opening a store of thousands of families cheaper.
 //
-// RocksDB writes the log's content of each family to a table file of its own and syncs each: from
-// some number on one sync of the file system takes the place of theirs, before the manifest that
-// refers to them is synced. And it writes the options of all families to a file, which it reads
-// again to check it, at each start and whenever families are made; nothing needs that file, so
-// where there are many families it is left out.
+// RocksDB writes the log's content of each family to a table file of its own and syncs one after
+// the other: from some number on they are synced together, by many threads, before the manifest
+// that refers to them is. And it writes the options of all families to a file, which it reads again
+// to check it, at each start and whenever families are made; nothing needs that file, so where
+// there are many families it is left out.
 #pragma once
 
 #include <rocksdb/file_system.h>
@@ -12,14 +12,17 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace holdfast {
 
 class OpeningFiles : public rocksdb::FileSystemWrapper {
  public:
-  OpeningFiles(std::shared_ptr<rocksdb::FileSystem> files, std::string dataDir)
-      : FileSystemWrapper(std::move(files)), dataDir_(std::move(dataDir)) {}
+  explicit OpeningFiles(std::shared_ptr<rocksdb::FileSystem> files)
+      : FileSystemWrapper(std::move(files)) {}
 
   // While the database is opened, from any thread.
   void begin();
@@ -43,12 +46,12 @@ class OpeningFiles : public rocksdb::FileSystemWrapper {
   class File;
 
   // Whether the sync of a table file may wait for syncDeferred().
-  bool defer();
+  bool defer(const std::string& name);
   rocksdb::IOStatus syncDeferred();
 
-  const std::string dataDir_;
+  std::mutex mutex_;
+  std::vector<std::string> deferred_;  // table files that are still to be synced
   std::atomic<bool> opening_{false};
-  std::atomic<bool> deferred_{false};
   std::atomic<uint64_t> syncs_{0};
   std::atomic<uint64_t> tables_{0};
   std::atomic<size_t> families_{0};
