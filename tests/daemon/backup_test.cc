@@ -168,6 +168,42 @@ TEST_F(BackupTest, IsNotRestoredFromHalfOfIt) {
   EXPECT_THAT(start(again)->log(), HasSubstr("is a copy as of write"));
 }
 
+// Where there is none: the lists of table files are gone, and the controller does not start.
+TEST_F(BackupTest, IsNotNeededForWhatSalvageSaves) {
+  std::string address;
+  std::string digest;
+  for (int run = 0; run < 2; ++run) {
+    // The second start brings what is in the log to table files.
+    DaemonStart what = onDataDir();
+    if (run == 1) what.arguments = {"--data-dir", dataDir(), "--listen", address};
+    const auto daemon = start(what);
+    if (run == 0) work(daemon->address());
+    rest();
+    address = daemon->address();
+    digest = statusText(address, "contentDigest");
+    daemon->signal(SIGKILL);
+    daemon->wait();
+  }
+  std::vector<std::filesystem::path> lists;
+  for (const auto& entry : std::filesystem::directory_iterator(dataDir())) {
+    const std::string name = entry.path().filename();
+    if (name == "CURRENT" || name.starts_with("MANIFEST-")) lists.push_back(entry.path());
+  }
+  for (const auto& list : lists) std::filesystem::remove(list);
+  EXPECT_NE(
+      runCommand(std::string(HOLDFASTD) + " --listen 127.0.0.1:0 --data-dir " + dataDir()).exitCode,
+      0);
+  const CommandResult saved = inspect("salvage " + dataDir() + " --into " + backupDir());
+  EXPECT_EQ(saved.exitCode, 1) << saved.output;
+  EXPECT_THAT(saved.output, HasSubstr("3 workers with"));
+  DaemonStart onIt{.arguments = {"--data-dir", backupDir(), "--listen", address},
+                   .environment = {}};
+  const auto daemon = start(onIt);
+  rest();
+  EXPECT_EQ(statusText(address, "contentDigest"), digest);
+  EXPECT_EQ(inspect("digest --content " + backupDir()).output, digest + "\n");
+}
+
 TEST_F(BackupTest, ThatWasKilledIsMadeAgain) {
   for (int kill = 0; kill < 4; ++kill) {
     const auto daemon = start(onDataDir());

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 
+#include "store/copy_manifest.h"
 #include "store/record_codec.h"
 #include "tests/inspect/planted_store.h"
 #include "tests/store/raw_store.h"
@@ -207,6 +208,13 @@ TEST_F(Commands, ExportAndImportAreARoundTrip) {
   EXPECT_EQ(run("digest " + other).out, on("digest").out);
   EXPECT_EQ(run("events " + other + " --json").out, on("events", "--json").out);
   EXPECT_EQ(run("verify " + other).code, 0);
+  // One that was killed is in nobody's way.
+  std::filesystem::create_directory(other + "2.partial");
+  std::ofstream(other + "2.partial/" + kCopyFile);
+  std::ofstream(other + "2.partial/000012.sst") << "some of it";
+  EXPECT_EQ(run("import " + other + "2 --file " + lines).code, 0);
+  EXPECT_FALSE(std::filesystem::exists(other + "2.partial"));
+  EXPECT_THAT(run("verify " + other + "2").out, HasSubstr("a whole copy: "));
   // Never over something that is there.
   EXPECT_EQ(run("import " + other + " --file " + lines).code, 3);
 }
@@ -244,6 +252,11 @@ TEST_F(Commands, ImportRefusesWhatIsNotWhole) {
   EXPECT_EQ(changed.code, 3);
   EXPECT_THAT(changed.out, HasSubstr("the export was changed"));
   EXPECT_EQ(imported({}).code, 3);
+  // Nothing is left of any of them.
+  for (int i = 0; i < number; ++i) {
+    EXPECT_FALSE(std::filesystem::exists(scratch.path() / std::to_string(i))) << i;
+    EXPECT_FALSE(std::filesystem::exists(scratch.path() / (std::to_string(i) + ".partial"))) << i;
+  }
 }
 
 TEST_F(Commands, ErrorsSayWhatToDo) {
