@@ -10,6 +10,8 @@
 namespace holdfast {
 
 inline constexpr std::chrono::milliseconds kProgressInterval{1000};
+// The rest is forecast when one of so many parts is done.
+inline constexpr uint64_t kForecastShare = 20;
 
 // Of one phase, on the thread of open() or recover().
 class StartMeter {
@@ -31,7 +33,8 @@ class StartMeter {
     progress_.seconds = std::chrono::duration<double>(now - began_).count();
     progress_.perSecond = static_cast<double>(done) / progress_.seconds;
     progress_.secondsRemaining = 0;
-    if (progress_.total > done && done > 0) {
+    // Before that it would be a guess.
+    if (progress_.total > done && done * kForecastShare >= progress_.total) {
       progress_.secondsRemaining =
           static_cast<double>(progress_.total - done) / progress_.perSecond;
     }
