@@ -110,7 +110,8 @@ bool takeFrame(std::string_view payload, CommitMark& mark) {
   mark.manifest = from.text();
   mark.manifestBytes = from.number<uint64_t>();
   mark.manifestCrc = from.number<uint32_t>();
-  mark.logBegan = from.number<uint64_t>();
+  mark.endLog = from.number<uint64_t>();
+  mark.base = from.number<uint64_t>();
   mark.logs.clear();
   const auto logs = from.number<uint32_t>();
   for (uint32_t i = 0; i < logs && from.ok(); ++i) mark.logs.insert(from.number<uint64_t>());
@@ -131,7 +132,8 @@ std::string encodeMarkFrame(const CommitMark& mark, const std::vector<uint32_t>&
   payload.text(mark.manifest);
   payload.number(mark.manifestBytes);
   payload.number(mark.manifestCrc);
-  payload.number(mark.logBegan);
+  payload.number(mark.endLog);
+  payload.number(mark.base);
   payload.number(static_cast<uint32_t>(mark.logs.size()));
   for (const uint64_t log : mark.logs) payload.number(log);
   payload.number(static_cast<uint32_t>(families.size()));

@@ -50,13 +50,13 @@ struct CommitMark {
   uint64_t manifestBytes = 0;
   uint32_t manifestCrc = 0;
 
-  // Logs that were not deleted. Writes above `logBegan` are in the newest of them.
+  // Logs that were not deleted, and the newest of them that was not empty: the last write is in it
+  // or behind it. Up to `base` everything was in table files when the run began.
   std::set<uint64_t> logs;
-  uint64_t logBegan = 0;
+  uint64_t endLog = 0;
+  uint64_t base = 0;
 
   std::map<uint32_t, FamilyMark> families;  // in use, by number of the family
-
-  uint64_t newestLog() const { return logs.empty() ? 0 : *logs.rbegin(); }
 };
 
 // A frame with the state of all of `mark` but families, and with those that are named.

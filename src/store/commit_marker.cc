@@ -32,6 +32,7 @@ void CommitMarker::start(std::map<uint32_t, FamilyMark> families) {
     mark_.families = std::move(families);
     mark_.committed = database_.db()->GetLatestSequenceNumber();
     mark_.synced = mark_.committed;
+    mark_.base = mark_.committed;
   }
   // None that can be told: whatever there is counts.
   if (!database_.currentLog(&firstLog_).ok()) firstLog_ = 0;
@@ -116,6 +117,7 @@ void CommitMarker::write(bool now) {
   }
   next_ = Clock::now() + kMarkPause;
   noteLog();
+  noteEnd();
   noteManifest();
   const std::lock_guard lock(fileMutex_);
   const bool large = bytes_ > std::max(kMarkGrowthMin, kMarkGrowthFactor * wholeBytes_);
@@ -133,8 +135,7 @@ void CommitMarker::logDeleted(uint64_t number) {
   keepOrForget(file_ ? writeFrame(true) : writeWhole());
 }
 
-// What is committed after a log was seen to be the newest is in that one or in a newer one. Several
-// may have been begun since the last look.
+// Several may have been begun since the last look.
 void CommitMarker::noteLog() {
   uint64_t newest = 0;
   if (!database_.currentLog(&newest).ok()) return;
@@ -152,8 +153,18 @@ void CommitMarker::noteLog() {
     if (number && *number >= firstLog_ && !gone_.contains(*number)) mark_.logs.insert(*number);
   }
   mark_.logs.insert(newest);
-  mark_.logBegan = mark_.committed;
   gone_.erase(gone_.begin(), gone_.lower_bound(*mark_.logs.begin()));
+}
+
+void CommitMarker::noteEnd() {
+  const std::lock_guard lock(mutex_);
+  mark_.endLog = 0;
+  for (auto at = mark_.logs.rbegin(); at != mark_.logs.rend() && mark_.endLog == 0; ++at) {
+    uint64_t bytes = 0;
+    const rocksdb::IOStatus status = database_.files().GetFileSize(
+        database_.logPath(*at), rocksdb::IOOptions(), &bytes, nullptr);
+    if (status.ok() && bytes > 0) mark_.endLog = *at;
+  }
 }
 
 void CommitMarker::noteManifest() {

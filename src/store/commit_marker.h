@@ -50,6 +50,7 @@ class CommitMarker {
   void apply(const MarkChange& change);
   void logDeleted(uint64_t number);
   void noteLog();
+  void noteEnd();
   void noteManifest();
   rocksdb::IOStatus writeFrame(bool durable);
   rocksdb::IOStatus writeWhole();

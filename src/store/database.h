@@ -158,7 +158,6 @@ class Database {
   LogReplay replay_;
   DroppedBytes dropped_;
   std::optional<CommitMark> mark_;  // as the last run left it
-  LogFiles logs_;                   // before the open
   StoreLoss loss_;
   std::shared_ptr<Listener> listener_;
   std::shared_ptr<rocksdb::Logger> logger_;

@@ -68,14 +68,14 @@ std::string Database::readMark() {
       return cannotOpen(why);
     }
   }
-  logs_ = lookAtLogs(options_.dataDir, mark_);
-  replay_.expect(mark_ ? std::optional(mark_->store) : std::nullopt, logs_.missing);
+  replay_.expect(mark_ ? std::optional(mark_->store) : std::nullopt,
+                 missingLogs(options_.dataDir, mark_));
   return "";
 }
 
 // After the first open that succeeded.
 void Database::judge() {
-  loss_ = judgeLoss(mark_, logs_, replay_, db_->GetLatestSequenceNumber());
+  loss_ = judgeLoss(mark_, replay_, db_->GetLatestSequenceNumber());
   const std::vector<std::string> unread = dropped_.takeSentences();
   // Later opens of this run begin where this one ended.
   replay_.expect(mark_ ? std::optional(mark_->store) : std::nullopt, {});

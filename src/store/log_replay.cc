@@ -121,13 +121,15 @@ void LogReplay::expect(const std::optional<ClusterId>& store, std::set<uint64_t>
   missing_ = std::move(missing);
 }
 
+bool LogReplay::needed(uint64_t log) const {
+  return std::any_of(logs_.begin(), logs_.end(),
+                     [&](const auto& family) { return family.second <= log; });
+}
+
 std::set<uint64_t> LogReplay::missing() const {
-  std::set<uint64_t> needed = missing_;
-  std::erase_if(needed, [&](uint64_t log) {
-    return std::none_of(logs_.begin(), logs_.end(),
-                        [&](const auto& family) { return family.second <= log; });
-  });
-  return needed;
+  std::set<uint64_t> gone = missing_;
+  std::erase_if(gone, [&](uint64_t log) { return !needed(log); });
+  return gone;
 }
 
 std::set<std::string> LogReplay::cut() const {

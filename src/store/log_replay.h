@@ -44,7 +44,9 @@ class LogReplay : public rocksdb::WalFilter {
 
   // After an open, until the next.
   const std::vector<Hole>& holes() const { return holes_; }
-  // Of the missing logs those that a family needs: others hold nothing that is not in table files.
+  // Whether a family needs this log: others hold nothing that is not in table files.
+  bool needed(uint64_t log) const;
+  // Of the missing logs those that a family needs.
   std::set<uint64_t> missing() const;
   const std::set<uint64_t>& foreignLogs() const { return foreign_; }
   // The last write that was seen; 0: none was.

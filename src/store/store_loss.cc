@@ -40,23 +40,23 @@ uint64_t manifestNumber(const std::string& name) {
 }
 
 // Where what can be read of the logs ends.
-void judgeEnd(const CommitMark& mark, const LogFiles& logs, const LogReplay& replay,
-              uint64_t latest, StoreLoss& loss) {
+void judgeEnd(const CommitMark& mark, const LogReplay& replay, uint64_t latest, StoreLoss& loss) {
   const uint64_t committed = mark.committed;
-  // The manifest may name a later write than the logs have. If the newest log of the mark is still
-  // the newest, it must have them.
-  const bool inNewest = logs.newest == mark.newestLog() && committed > mark.logBegan;
-  const uint64_t end = inNewest ? replay.last() : latest;
+  // The manifest may name a later write than the logs have: where a family needs the log with the
+  // last write, that must be read.
+  const bool inLogs =
+      committed > mark.base && mark.logs.contains(mark.endLog) && replay.needed(mark.endLog);
+  const uint64_t end = inLogs ? replay.last() : latest;
   if (end >= committed) return;
-  const uint64_t from = std::max(end, inNewest ? mark.logBegan : end) + 1;
+  const uint64_t from = std::max(end, mark.base) + 1;
   const bool sameBoot = !mark.boot.empty() && mark.boot == bootId();
   const bool damage = sameBoot || end < mark.synced;
   loss.damage |= damage;
   std::string text = writes(from, committed) + " had been confirmed and are not there: ";
   if (!damage) {
     text += "the machine stopped before they were on stable storage";
-  } else if (inNewest) {
-    text += "log " + logName(logs.newest) + " is damaged or cut short";
+  } else if (inLogs) {
+    text += "log " + logName(mark.endLog) + " is damaged or cut short";
   } else {
     text += "a log or the manifest is damaged or older than the rest";
   }
@@ -65,22 +65,18 @@ void judgeEnd(const CommitMark& mark, const LogFiles& logs, const LogReplay& rep
 
 }  // namespace
 
-LogFiles lookAtLogs(const std::string& dataDir, const std::optional<CommitMark>& mark) {
-  LogFiles logs;
-  if (mark) logs.missing = mark->logs;
+std::set<uint64_t> missingLogs(const std::string& dataDir, const std::optional<CommitMark>& mark) {
+  std::set<uint64_t> missing;
+  if (!mark) return missing;
   std::error_code error;
-  for (std::filesystem::directory_iterator at(dataDir, error), end; !error && at != end;
-       at.increment(error)) {
-    const auto number = logNumber(at->path().string());
-    if (!number) continue;
-    logs.missing.erase(*number);
-    logs.newest = std::max(logs.newest, *number);
+  for (const uint64_t log : mark->logs) {
+    if (!std::filesystem::exists(dataDir + "/" + logName(log), error)) missing.insert(log);
   }
-  return logs;
+  return missing;
 }
 
-StoreLoss judgeLoss(const std::optional<CommitMark>& mark, const LogFiles& logs,
-                    const LogReplay& replay, uint64_t latest) {
+StoreLoss judgeLoss(const std::optional<CommitMark>& mark, const LogReplay& replay,
+                    uint64_t latest) {
   StoreLoss loss;
   loss.cut = replay.cut();
   if (const auto missing = replay.missing(); !missing.empty()) {
@@ -107,7 +103,7 @@ StoreLoss judgeLoss(const std::optional<CommitMark>& mark, const LogFiles& logs,
                         " writes behind that were left out, so that nothing is mixed with what is "
                         "older");
   }
-  if (mark) judgeEnd(*mark, logs, replay, latest, loss);
+  if (mark) judgeEnd(*mark, replay, latest, loss);
   return loss;
 }
 

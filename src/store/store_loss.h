@@ -13,12 +13,8 @@
 
 namespace holdfast {
 
-// The logs of a directory, before an open.
-struct LogFiles {
-  std::set<uint64_t> missing;  // that the mark names
-  uint64_t newest = 0;
-};
-LogFiles lookAtLogs(const std::string& dataDir, const std::optional<CommitMark>& mark);
+// Logs that the mark names and the directory does not have, before an open.
+std::set<uint64_t> missingLogs(const std::string& dataDir, const std::optional<CommitMark>& mark);
 
 struct StoreLoss {
   // Sentences for people: which file, which writes. Empty: nothing is known to be lost.
@@ -32,8 +28,8 @@ struct StoreLoss {
 };
 
 // After an open that ended at write `latest`.
-StoreLoss judgeLoss(const std::optional<CommitMark>& mark, const LogFiles& logs,
-                    const LogReplay& replay, uint64_t latest);
+StoreLoss judgeLoss(const std::optional<CommitMark>& mark, const LogReplay& replay,
+                    uint64_t latest);
 
 // How far back a location is.
 struct LocationLoss {

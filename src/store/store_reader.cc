@@ -72,7 +72,6 @@ struct StoreReader::Parts {
   FormatRecord format;
   std::string formatError;
   std::optional<CommitMark> mark;
-  LogFiles logs;
   LogReplay replay;
   DroppedBytes dropped;
   StoreLoss loss;
@@ -115,15 +114,14 @@ std::string StoreReader::Parts::readMark() {
       damage = "its file CURRENT is missing or damaged; a start of holdfastd writes it anew";
     }
   }
-  logs = lookAtLogs(dataDir, mark);
-  replay.expect(mark ? std::optional(mark->store) : std::nullopt, logs.missing);
+  replay.expect(mark ? std::optional(mark->store) : std::nullopt, missingLogs(dataDir, mark));
   return "";
 }
 
 void StoreReader::Parts::judge() {
   const std::vector<std::string> unread = dropped.takeSentences();
   if (besideWriter) return;
-  StoreLoss judged = judgeLoss(mark, logs, replay, db->GetLatestSequenceNumber());
+  StoreLoss judged = judgeLoss(mark, replay, db->GetLatestSequenceNumber());
   if (judged.any()) judged.what.insert(judged.what.begin(), unread.begin(), unread.end());
   loss.damage = judged.damage;
   loss.what.insert(loss.what.end(), judged.what.begin(), judged.what.end());

@@ -30,7 +30,8 @@ CommitMark sampleMark(uint64_t committed) {
   mark.manifestBytes = 1000;
   mark.manifestCrc = 7;
   mark.logs = {5, 9};
-  mark.logBegan = 12;
+  mark.endLog = 9;
+  mark.base = 12;
   mark.families[2] = {{"a", OwnerKind::kWorker, 1}, {{0, 1, 2, committed * 10}}};
   mark.families[3] = {{"b", OwnerKind::kInstance, 0}, {}};
   return mark;
