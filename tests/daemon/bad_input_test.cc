@@ -107,7 +107,7 @@ TEST_F(BadInputTest, NewerProcessOfARankSupersedesTheOlder) {
                               .port = 1,
                               .peerUrl = {},
                               .model = {},
-                              .worldSize = 1,
+                              .worldSize = 4,
                               .hashing = {},
                               .locations = {{.name = "gpu", .contents = {}}}};
   Client older(thread, options);
