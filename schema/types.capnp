@@ -46,7 +46,8 @@ enum Reason {
   none @0;
   equal @1;             # all four compared equal
   contentDiffers @2;    # same seq, other count or digest
-  behind @3;            # the worker can replay what is missing
+  behind @3;            # the worker can replay what is missing; before it registers: the store has
+                        # lost what was confirmed
   gapTooOld @4;         # the worker can no longer replay what is missing
   workerRolledBack @5;  # the controller knows later operations of this incarnation
   unknownEmpty @6;      # new to the controller, and empty
