@@ -90,15 +90,15 @@ bool parseFile(const Lines& line, std::vector<CopiedFile>& files) {
 }
 
 // Nothing if it cannot be read; `missing` tells whether that is because it is not there.
-std::optional<std::string> readWhole(const std::string& path, bool& missing) {
-  std::error_code error;
+std::optional<std::string> readWhole(const std::string& path, std::error_code& error) {
   const uint64_t bytes = fs::file_size(path, error);
-  missing = error == std::errc::no_such_file_or_directory;
-  if (error || bytes > kManifestBytesMax) return std::nullopt;
+  if (error) return std::nullopt;
   std::ifstream in(path, std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  if (in.bad()) return std::nullopt;
-  return text;
+  if (in && bytes <= kManifestBytesMax) return text;
+  error = std::make_error_code(bytes > kManifestBytesMax ? std::errc::file_too_large
+                                                         : std::errc::io_error);
+  return std::nullopt;
 }
 
 // Whether CURRENT names a file of its own time, which the copy has not.
@@ -311,12 +311,12 @@ Result<std::string> checksumOf(const std::string& path, uint64_t bytes,
 Result<CopyState> stateOfCopy(const std::string& directory) {
   const std::string path = directory + "/" + kCopyFile;
   CopyState state;
-  bool missing = false;
-  const auto text = readWhole(path, missing);
-  if (missing) return state;
+  std::error_code error;
+  const auto text = readWhole(path, error);
+  if (error == std::errc::no_such_file_or_directory) return state;
   if (!text) {
-    return Error{ErrorCode::kUnavailable,
-                 "cannot read " + path + "; check its owner and permissions"};
+    return Error{ErrorCode::kUnavailable, "cannot read " + path + ": " + error.message() +
+                                              "; check its owner and permissions"};
   }
   auto manifest = decodeCopyManifest(*text);
   if (!manifest) {

@@ -15,6 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include "store/commit_mark.h"
+#include "store/store_loss.h"
+
 namespace holdfast {
 namespace {
 
@@ -141,11 +144,10 @@ std::string DataDirectory::look(rocksdb::Env& files) {
   for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename().string();
     if (name == "lost+found" || isOfAStoreInTheMaking(name)) continue;
-    if (name.ends_with(".sst") || isNumberedLog(name)) {
+    if (name.ends_with(".sst") || isNumberedLog(name) || name == kCommitMarkFile) {
       // RocksDB would start a new store over the remains of another.
-      return "the data directory " + path + " holds data (" + name +
-             ") but no file CURRENT, so it is not a whole store; restore it or choose another "
-             "directory";
+      return "the data directory " + path + " has files of a store (" + name +
+             ") but no file CURRENT, so it is not a whole one; " + remedies(path);
     }
     return "the data directory " + path + " is not empty (" + name +
            ") and holds no store; a new store is made in an empty directory only: name one, or "

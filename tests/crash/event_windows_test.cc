@@ -76,6 +76,12 @@ class EventWindowsTest : public DaemonTest {
       options.backoffMaxMs = 50;
       clients_.push_back(std::make_unique<Client>(thread_, std::move(options)));
     }
+    ranks_ = ranks;
+    awaitRanks();
+  }
+  // Until every rank is registered and answers.
+  void awaitRanks() {
+    ASSERT_TRUE(eventually([&] { return statusNumber(listen(), "workersActive") == ranks_; }));
     ASSERT_TRUE(eventually([&] { return ctl(listen(), "health a").exitCode == 0; }));
   }
   CommandResult compress(const std::string& event) {
@@ -103,6 +109,7 @@ class EventWindowsTest : public DaemonTest {
   std::unique_ptr<DaemonProcess> daemon_;
   std::atomic<pid_t> pid_ = -1;      // of the daemon, for the clients' thread
   std::atomic<bool> armed_ = false;  // the next operation that begins kills it
+  uint32_t ranks_ = 0;
   std::vector<std::shared_ptr<HeldEngine>> engines_;
   ClientThread thread_;
   std::vector<std::unique_ptr<Client>> clients_;
@@ -142,7 +149,7 @@ TEST_F(EventWindowsTest, KilledBeforeEveryWorkerHeardOfItTheOthersNeverRunIt) {
   uint32_t neverRun = 0;
   for (int attempt = 0; attempt < kAttemptsMax && neverRun == 0; ++attempt) {
     const std::string event = "event-" + std::to_string(attempt);
-    ASSERT_TRUE(eventually([&] { return ctl(listen(), "health a").exitCode == 0; }));
+    ASSERT_NO_FATAL_FAILURE(awaitRanks());
     armed_ = true;
     // Whoever asked may have been answered or not: the event is on the disk all the same.
     compress(event);

@@ -40,6 +40,16 @@ struct Tally {
   uint64_t underWay = 0;  // kills that found the thing begun and not ended
 };
 
+// Of the files of all capture logs in a directory.
+uintmax_t bytesOfLogs(const std::string& directory) {
+  uintmax_t bytes = 0;
+  for (const auto& log : std::filesystem::directory_iterator(directory)) {
+    const std::filesystem::path first = log.path() / "000001.log";
+    if (std::filesystem::exists(first)) bytes += std::filesystem::file_size(first);
+  }
+  return bytes;
+}
+
 class TortureTest : public DaemonTest {
  protected:
   void addWorkers(uint64_t seed) {
@@ -99,6 +109,8 @@ class TortureTest : public DaemonTest {
         const std::string log = (directory / ("capture-" + std::to_string(tally.kills))).string();
         const CommandResult began = ctl(socketAddress(), "capture on " + log);
         ASSERT_EQ(began.exitCode, 0) << began.output << daemon->log();
+        // Its first entries reach the file within a moment; a kill before that leaves nothing.
+        ASSERT_TRUE(eventually([&] { return bytesOfLogs(log) > 64; }));
         sleepUpTo(300);
         kill();
         ++tally.underWay;

@@ -37,6 +37,7 @@ class CaptureSwitchTest : public testing::Test {
   CaptureSwitchTest() {
     StoreOptions options;
     options.dataDir = scratch_.path() / "data";
+    options.create = true;
     // What is queued behind a synced write stays queued for a while.
     options.syncedWriteInterval = std::chrono::milliseconds(500);
     auto opened = RocksStore::open(options);

@@ -22,7 +22,7 @@ mkdir -p "$work/project" "$work/data"
 # Its address is this test's own.
 awk '/^```cpp$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$source/src/client/README.md" |
   sed "s|127.0.0.1:7440|unix:$work/socket|" >"$work/project/main.cc"
-grep -q 'int main()' "$work/project/main.cc" || fail "src/client/README.md has no program"
+grep -q 'int main(' "$work/project/main.cc" || fail "src/client/README.md has no program"
 grep -q "unix:$work" "$work/project/main.cc" || fail "the program names another address"
 
 # A server's libraries that are there must not be looked for.

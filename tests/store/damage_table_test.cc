@@ -88,6 +88,7 @@ class DamagedFiles : public StoreFixture {
   static StoreOptions tableOptions(const std::string& dataDir, StoreEvents& events) {
     StoreOptions options;
     options.dataDir = dataDir;
+    options.create = true;
     options.familiesFree = 2;
     events.install(options);
     return options;

@@ -108,8 +108,11 @@ TEST_F(OpenTest, ADeletedLockFileLetsNobodyIn) {
 TEST_F(OpenTest, AStoreThatIsBeingImportedIsRefused) {
   const auto writer = StoreWriter::create(dir_ + "/data", anyFormat());
   ASSERT_TRUE(writer.ok());
-  std::filesystem::remove(dir_ + "/data/LOCK");
-  EXPECT_THAT(openError(options()), HasSubstr("in use"));
+  EXPECT_FALSE(std::filesystem::exists(dir_ + "/data")) << "it has its name when it is whole";
+  StoreOptions options = this->options();
+  options.dataDir = writer.value()->directory();
+  std::filesystem::remove(options.dataDir + "/LOCK");
+  EXPECT_THAT(openError(options), HasSubstr("not finished"));
 }
 
 TEST_F(OpenTest, ADirectoryIsMadeOnlyIfAskedFor) {

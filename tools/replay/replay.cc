@@ -227,7 +227,9 @@ int Run::finish() {
     printTable(outcome_, std::cout);
   }
   std::cout.flush();
-  if (!outcome_.hasDigests) return kUnreadable;
+  if (!outcome_.hasDigests) {
+    return unusable("the log was cut before its first entry was whole: there is nothing to replay");
+  }
   if (!options_.checkDigest.empty() && outcome_.registryDigest != options_.checkDigest) {
     std::cerr << "holdfast-replay: the registry digest is " << outcome_.registryDigest << ", not "
               << options_.checkDigest << '\n';
