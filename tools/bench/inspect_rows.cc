@@ -1,12 +1,16 @@
 // holdfast-inspect, as a process of its own, on a store of 100 M memberships.
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
 
 #include "bench/bench.h"
 #include "bench/filled_store.h"
@@ -19,6 +23,21 @@ struct Inspection {
   double residentMiB = 0;  // at its peak
   std::string error;
 };
+
+// The largest resident memory of a process so far, once it runs a program of its own.
+double peakMiB(pid_t process) {
+  const std::string files = "/proc/" + std::to_string(process);
+  std::error_code gone;
+  if (std::filesystem::read_symlink(files + "/exe", gone) ==
+      std::filesystem::read_symlink("/proc/self/exe", gone)) {
+    return 0;
+  }
+  std::ifstream status(files + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::atof(line.c_str() + 6) / 1024;
+  }
+  return 0;
+}
 
 // The binary beside this one; what it prints goes nowhere.
 Inspection inspect(const std::string& command, const std::string& dataDir) {
@@ -33,10 +52,13 @@ Inspection inspect(const std::string& command, const std::string& dataDir) {
     _exit(127);
   }
   int status = 0;
-  rusage usage{};
-  wait4(child, &status, 0, &usage);
+  // Its own peak, again and again until it is gone: what the system reports at its end includes
+  // that of the process which it was forked from.
+  while (waitpid(child, &status, WNOHANG) == 0) {
+    inspection.residentMiB = std::max(inspection.residentMiB, peakMiB(child));
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
   inspection.seconds = watch.seconds();
-  inspection.residentMiB = static_cast<double>(usage.ru_maxrss) / 1024;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     inspection.error = binary + " " + command + " failed";
   }
