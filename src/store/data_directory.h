@@ -28,6 +28,8 @@ class DataDirectory {
   // and what to do.
   std::string open(rocksdb::Env& files);
   void close();
+  bool isOpen() const { return descriptor_ >= 0; }
+  const std::string& path() const { return options_.dataDir; }
   // Whether open() found a store; if not, the directory is one in which a store may be made.
   bool holdsStore() const { return holdsStore_; }
 

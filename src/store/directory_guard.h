@@ -63,6 +63,11 @@ class DirectoryGuard : public rocksdb::FileSystemWrapper {
   }
   rocksdb::IOStatus CreateDirIfMissing(const std::string& name, const rocksdb::IOOptions& options,
                                        rocksdb::IODebugContext* debug) override {
+    // RocksDB asks for its own directory again and again: between a look at it and its making it
+    // could go, and another one would take its place.
+    if (directory_.isOpen() && name == directory_.path()) {
+      return rocksdb::status_to_io_status(directory_.check());
+    }
     return guarded([&] { return target()->CreateDirIfMissing(name, options, debug); });
   }
 

@@ -113,7 +113,7 @@ class World {
       while (inputs_->work() && chance(random_, 80)) {
       }
     } else if (what < 92) {
-      clock_.nowMs += below(random_, chance(random_, 5) ? 40'000 : 500);
+      clock_.nowMs += below(random_, chance(random_, 5) ? 90'000 : 500);
       inputs_->tick();
     } else {
       store_.complete(below(random_, 20));
