@@ -167,7 +167,8 @@ TEST_F(ManyFamiliesTest, OpenWithoutASyncOfEach) {
 
   // Neither is missed in a copy.
   std::optional<CheckpointResult> copied;
-  ASSERT_FALSE(store->checkpoint({dir_ + "/copy", ""}, [&](const CheckpointResult& r) { copied = r; }));
+  ASSERT_FALSE(
+      store->checkpoint({dir_ + "/copy", ""}, [&](const CheckpointResult& r) { copied = r; }));
   ASSERT_TRUE(events_->wait(*store, [&] { return copied.has_value(); }));
   EXPECT_FALSE(copied->error) << copied->error->message;
   EXPECT_EQ(store->checkpointNow(dir_ + "/copy2"), "");
