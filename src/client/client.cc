@@ -1,6 +1,7 @@
 #include "client/client.h"
 
 #include <limits>
+#include <new>
 #include <numeric>
 #include <random>
 #include <set>
@@ -150,7 +151,7 @@ Client::Client(ClientThread& thread, ClientOptions options, StateCallback onStat
 Client::~Client() {
   if (shared_->loop.forked()) {
     // Kept for ever: destroying it would speak to the parent's controller.
-    (void)new std::shared_ptr<ClientShared>(std::move(shared_));
+    (void)new (std::nothrow) std::shared_ptr<ClientShared>(std::move(shared_));
     return;
   }
   shared_->operationEndings->close();

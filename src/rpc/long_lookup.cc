@@ -13,8 +13,8 @@ kj::Promise<void> hashInPieces(Services& services, std::span<const uint32_t> tok
 
 kj::Promise<kj::Own<LongLookup>> LongLookup::enter(Services& services, CallQueue& queue,
                                                    size_t bytes) {
-  return queue.enter(bytes).then([&services](kj::Own<CallQueue::Turn>&& turn) {
-    return kj::heap<LongLookup>(services, kj::mv(turn));
+  return queue.enter(bytes).then([&services](kj::Own<CallQueue::Turn>&& place) {
+    return kj::heap<LongLookup>(services, kj::mv(place));
   });
 }
 

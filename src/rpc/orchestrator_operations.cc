@@ -89,9 +89,12 @@ template <typename Context>
 kj::Promise<void> OrchestratorService::operateOnTokens(Tokens list, Context context,
                                                        OperationRequest request, bool noWait) {
   struct Hashing {
+    Hashing(OperationRequest&& what, kj::Own<CallQueue::Turn>&& place)
+        : request(kj::mv(what)), turn(kj::mv(place)) {}
+
     OperationRequest request;
     kj::Own<CallQueue::Turn> turn;
-    std::vector<uint32_t> scratch = {};
+    std::vector<uint32_t> scratch;
   };
   return handle_->operations.enter(list.size() * sizeof(uint32_t))
       .then([this, list, context, noWait,

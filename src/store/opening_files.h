@@ -21,8 +21,8 @@ namespace holdfast {
 
 class OpeningFiles : public rocksdb::FileSystemWrapper {
  public:
-  explicit OpeningFiles(std::shared_ptr<rocksdb::FileSystem> files)
-      : FileSystemWrapper(std::move(files)) {}
+  explicit OpeningFiles(const std::shared_ptr<rocksdb::FileSystem>& files)
+      : FileSystemWrapper(files) {}
 
   // While the database is opened, from any thread.
   void begin();

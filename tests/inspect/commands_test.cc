@@ -210,7 +210,7 @@ TEST_F(Commands, ExportAndImportAreARoundTrip) {
   EXPECT_EQ(run("verify " + other).code, 0);
   // One that was killed is in nobody's way.
   std::filesystem::create_directory(other + "2.partial");
-  std::ofstream(other + "2.partial/" + kCopyFile);
+  std::ofstream(other + "2.partial/" + kCopyFile).close();
   std::ofstream(other + "2.partial/000012.sst") << "some of it";
   EXPECT_EQ(run("import " + other + "2 --file " + lines).code, 0);
   EXPECT_FALSE(std::filesystem::exists(other + "2.partial"));

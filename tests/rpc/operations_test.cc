@@ -196,7 +196,7 @@ TEST_F(OperationsTest, TokensBecomeChunks) {
 // A token list that takes several turns to be hashed is not overtaken by what came behind it.
 TEST_F(OperationsTest, BeginInTheOrderTheyCame) {
   registerInstance("llama", 1);
-  std::vector<uint32_t> tokens(256 * 1'000);
+  std::vector<uint32_t> tokens(size_t{256} * 1'000);
   for (uint32_t i = 0; i < tokens.size(); ++i) tokens[i] = i;
   auto orchestrator = asking->orchestrator();
   auto pin = orchestrator.pinRequest();

@@ -317,7 +317,7 @@ TEST_F(CopyTest, LeavesAloneWhatIsNotItsOwn) {
   std::ofstream(place("file") + ".partial") << "notes";
   refused("file", "file.partial is in the way");
   std::filesystem::create_directory(place("mixed") + ".partial");
-  std::ofstream(place("mixed") + ".partial/" + kCopyFile);
+  std::ofstream(place("mixed") + ".partial/" + kCopyFile).close();
   std::ofstream(place("mixed") + ".partial/letter.txt") << "dear";
   refused("mixed", "mixed.partial is in the way");
   EXPECT_TRUE(std::filesystem::exists(place("mixed") + ".partial/letter.txt"));

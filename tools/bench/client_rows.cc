@@ -64,7 +64,8 @@ RunResult largeCall(const RunOptions& run) {
   ClientThread thread;
   Client client(thread, lonelyWorker());
   const Stopwatch copying;
-  const std::vector<ChunkHash> copy = keys;
+  std::vector<ChunkHash> copy;
+  copy.insert(copy.end(), keys.begin(), keys.end());
   const double copyMs = copying.milliseconds();
   const Stopwatch watch;
   client.admit(LocationHandle{0}, copy);

@@ -195,8 +195,9 @@ class Salvage {
       made.instance.instance = worker.owner.instance;
       made.instance.worldSize = worker.worker.worldSize;
       made.instance.createdWallMs = worker.worker.registeredWallMs;
+      const std::string& instance = worker.owner.instance;
       const bool said = std::any_of(lost_.begin(), lost_.end(), [&](const Lost& lost) {
-        return lost.instance == worker.owner.instance && !lost.worker;
+        return lost.instance == instance && !lost.worker;
       });
       if (said) continue;
       lose(made.owner, "its own record is gone, so nobody knows whether it was drained");
