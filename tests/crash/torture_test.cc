@@ -107,8 +107,10 @@ class TortureTest : public DaemonTest {
       }
       case kCapture: {
         const std::string log = (directory / ("capture-" + std::to_string(tally.kills))).string();
-        const CommandResult began = ctl(socketAddress(), "capture on " + log);
-        ASSERT_EQ(began.exitCode, 0) << began.output << daemon->log();
+        // Not at once where folds take long.
+        ASSERT_TRUE(eventually([&] {
+          return ctl(socketAddress(), "capture on " + log).exitCode == 0;
+        })) << daemon->log();
         // Its first entries reach the file within a moment; a kill before that leaves nothing.
         ASSERT_TRUE(eventually([&] { return bytesOfLogs(log) > 64; }));
         sleepUpTo(300);
