@@ -344,8 +344,12 @@ TEST_F(SalvagingLogs, UpToALogThatIsOfAnotherStore) {
   EXPECT_EQ(ran.code, 1) << ran.out;
   EXPECT_THAT(ran.out, HasSubstr("999999.log: write "));
   EXPECT_THAT(ran.out, HasSubstr("should come next, and it goes on with write "));
-  for (const auto& [name, held] : contentOf(into_)) {
-    EXPECT_EQ(held.keys.size(), kReports / 2 * kKeys) << name;
+  const Truth saved = contentOf(into_);
+  for (uint64_t worker = 0; worker < 2; ++worker) {
+    const Held& held = saved.at("a/" + std::to_string(worker) + "/gpu");
+    expectPrefix(held, worker);
+    // Nearly all: a log that the other one's numbers break off may end a little early.
+    EXPECT_GT(held.keys.size(), kReports / 2 * kKeys * 9 / 10);
   }
 }
 
