@@ -316,11 +316,14 @@ class SalvagingLogs : public testing::Test {
 TEST_F(SalvagingLogs, UpToTheDamage) {
   const std::string log = newest(dir_, "", ".log");
   ASSERT_GT(fs::file_size(log), 10 * kKeys);
-  ASSERT_EQ(salvage().code, 0);
+  const Ran whole = salvage();
+  ASSERT_EQ(whole.code, 0) << whole.out;
   for (const auto& [name, held] : contentOf(into_)) {
     EXPECT_EQ(held.keys.size(), kReports / 2 * kKeys) << name;
   }
-  overwrite(log, fs::file_size(log) / 2, 64);
+  // Not in its last block, where damage looks like the end of a writer that was killed.
+  const uintmax_t bytes = fs::file_size(log);
+  overwrite(log, bytes > 128 * kKeys ? bytes / 2 : 64, 64);
   const Ran ran = salvage();
   EXPECT_EQ(ran.code, 1) << ran.out;
   EXPECT_THAT(ran.out, HasSubstr(fs::path(log).filename().string() + ": its record is damaged"));
