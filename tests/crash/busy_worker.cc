@@ -75,4 +75,18 @@ std::string BusyWorker::describe() {
          std::string(reasonName(cpu.reason)) + "\n";
 }
 
+std::vector<std::unique_ptr<BusyWorker>> busyWorkers(ClientThread& thread, uint32_t instances,
+                                                     uint32_t ranks, const BusyWorkerOptions& of) {
+  std::vector<std::unique_ptr<BusyWorker>> workers;
+  for (uint32_t i = 0; i < instances * ranks; ++i) {
+    BusyWorkerOptions one = of;
+    one.instance = "instance-" + std::to_string(i / ranks);
+    one.rank = i % ranks;
+    one.ranks = ranks;
+    one.seed = of.seed + i;
+    workers.push_back(std::make_unique<BusyWorker>(thread, one));
+  }
+  return workers;
+}
+
 }  // namespace holdfast::test

@@ -5,10 +5,12 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "client/client.h"
 #include "core/registry_digest.h"
@@ -53,5 +55,10 @@ class BusyWorker {
   std::atomic<bool> running_{false};
   std::thread thread_;
 };
+
+// `instances` x `ranks` of them, "instance-0" and on, each with a seed of its own; `of` gives the
+// rest.
+std::vector<std::unique_ptr<BusyWorker>> busyWorkers(ClientThread& thread, uint32_t instances,
+                                                     uint32_t ranks, const BusyWorkerOptions& of);
 
 }  // namespace holdfast::test

@@ -35,16 +35,11 @@ TEST_F(KillTest, NothingIsLostAndNothingIsSentAgain) {
 
   auto daemon = startOnSocket();
   ClientThread thread;
-  std::vector<std::unique_ptr<BusyWorker>> workers;
-  for (uint32_t i = 0; i < kInstances * kRanks; ++i) {
-    workers.push_back(std::make_unique<BusyWorker>(
-        thread, BusyWorkerOptions{.controller = socketAddress(),
-                                  .instance = "instance-" + std::to_string(i / kRanks),
-                                  .rank = i % kRanks,
-                                  .ranks = kRanks,
-                                  .capacity = kCapacity,
-                                  .seed = seed + i}));
-  }
+  BusyWorkerOptions of;
+  of.controller = socketAddress();
+  of.capacity = kCapacity;
+  of.seed = seed;
+  const auto workers = busyWorkers(thread, kInstances, kRanks, of);
   for (uint64_t kill = 1; kill <= kills; ++kill) {
     for (auto& worker : workers) worker->resume();
     std::this_thread::sleep_for(std::chrono::milliseconds(random() % 150));

@@ -53,15 +53,11 @@ uintmax_t bytesOfLogs(const std::string& directory) {
 class TortureTest : public DaemonTest {
  protected:
   void addWorkers(uint64_t seed) {
-    for (uint32_t i = 0; i < kInstances * kRanks; ++i) {
-      workers.push_back(std::make_unique<BusyWorker>(
-          thread, BusyWorkerOptions{.controller = socketAddress(),
-                                    .instance = "instance-" + std::to_string(i / kRanks),
-                                    .rank = i % kRanks,
-                                    .ranks = kRanks,
-                                    .capacity = kCapacity,
-                                    .seed = seed + i}));
-    }
+    BusyWorkerOptions of;
+    of.controller = socketAddress();
+    of.capacity = kCapacity;
+    of.seed = seed;
+    workers = busyWorkers(thread, kInstances, kRanks, of);
   }
 
   void sleepUpTo(uint64_t milliseconds) {
