@@ -1,8 +1,8 @@
 // The options of core and executor, which a log begins with: a replay needs the same ones.
 #pragma once
 
-#include "core/registry.h"
-#include "executor/executor.h"
+#include "core/operations/executor.h"
+#include "core/registry/registry.h"
 #include "schema/capture.capnp.h"
 
 namespace holdfast {

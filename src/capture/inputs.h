@@ -14,8 +14,8 @@
 #include "capture/core_options.h"
 #include "capture/environment.h"
 #include "capture/log_writer.h"
-#include "core/registry.h"
-#include "executor/executor.h"
+#include "core/operations/executor.h"
+#include "core/registry/registry.h"
 
 namespace holdfast {
 

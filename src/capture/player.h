@@ -15,9 +15,9 @@
 #include "capture/replay_store.h"
 #include "capture/values.h"
 #include "core/clock.h"
-#include "core/page_faulter.h"
-#include "core/registry.h"
-#include "executor/executor.h"
+#include "core/index/page_faulter.h"
+#include "core/operations/executor.h"
+#include "core/registry/registry.h"
 #include "schema/capture.capnp.h"
 
 namespace holdfast {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/messages.h"
-#include "executor/operation_request.h"
+#include "core/operations/operation_request.h"
 #include "schema/capture.capnp.h"
 #include "schema/messages.capnp.h"
 

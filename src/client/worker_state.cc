@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/index/prefetch.h"
 #include "core/limits.h"
-#include "core/prefetch.h"
 
 namespace holdfast {
 namespace {

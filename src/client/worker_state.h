@@ -34,7 +34,7 @@
 #include "client/full_sync_state.h"
 #include "client/operation_buffer.h"
 #include "client/replay_ranges.h"
-#include "core/key_set.h"
+#include "core/index/key_set.h"
 #include "core/messages.h"
 #include "core/types.h"
 

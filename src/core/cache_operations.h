@@ -1,5 +1,5 @@
 // Cache operations (clear, pin, compress, decompress, move, health): what a worker is asked to do,
-// what it answers, and the event that keeps both. Who asks whom when is src/executor's.
+// what it answers, and the event that keeps both. Who asks whom when is core/operations'.
 #pragma once
 
 #include <algorithm>

@@ -8,7 +8,7 @@
 
 #include "capture/log_writer.h"
 #include "core/limits.h"
-#include "executor/executor.h"
+#include "core/operations/executor.h"
 #include "store/rocks_store.h"
 #include "tokens/token_hasher.h"
 

@@ -6,7 +6,7 @@
 #include "capture/inputs.h"
 #include "daemon/loop_clock.h"
 #include "daemon/wakeup.h"
-#include "rpc/loop_turns.h"
+#include "net/loop_turns.h"
 #include "rpc/server.h"
 
 namespace holdfast {

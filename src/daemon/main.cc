@@ -19,16 +19,16 @@
 #include <string>
 
 #include "capture/inputs.h"
-#include "core/registry.h"
+#include "core/operations/executor.h"
+#include "core/registry/registry.h"
 #include "daemon/capture_switch.h"
 #include "daemon/configuration.h"
 #include "daemon/daemon.h"
 #include "daemon/logging.h"
 #include "daemon/loop_clock.h"
 #include "daemon/wakeup.h"
-#include "executor/executor.h"
-#include "memory/fault_ahead.h"
-#include "rpc/listen_address.h"
+#include "net/listen_address.h"
+#include "os/fault_ahead.h"
 #include "rpc/server.h"
 #include "store/rocks_store.h"
 

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "core/messages.h"
-#include "rpc/acceptor.h"
-#include "rpc/buffered_stream.h"
+#include "net/acceptor.h"
+#include "net/buffered_stream.h"
 #include "rpc/call_queue.h"
 #include "rpc/lookup_timer.h"
 #include "rpc/services.h"

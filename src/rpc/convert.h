@@ -10,7 +10,7 @@
 
 #include "capture/values.h"
 #include "core/messages.h"
-#include "core/registry.h"
+#include "core/registry/registry.h"
 #include "core/result.h"
 #include "schema/messages.capnp.h"
 #include "tokens/token_hasher.h"

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "executor/event_summary.h"
+#include "core/operations/event_summary.h"
 #include "rpc/convert.h"
 
 namespace holdfast {

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "core/prompt_lookup.h"
+#include "core/index/prompt_lookup.h"
 #include "rpc/call_queue.h"
 #include "rpc/services.h"
 

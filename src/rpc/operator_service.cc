@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/instance_ranks.h"
+#include "core/registry/instance_ranks.h"
 #include "rpc/convert.h"
 
 namespace holdfast {

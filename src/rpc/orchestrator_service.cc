@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "core/ids.h"
-#include "core/instance_ranks.h"
-#include "core/lookup_miss.h"
+#include "core/index/lookup_miss.h"
+#include "core/registry/instance_ranks.h"
 #include "rpc/convert.h"
 
 namespace holdfast {

@@ -11,9 +11,9 @@
 
 #include "capture/inputs.h"
 #include "core/result.h"
-#include "rpc/acceptor.h"
+#include "net/acceptor.h"
+#include "net/listen_address.h"
 #include "rpc/connection.h"
-#include "rpc/listen_address.h"
 #include "rpc/services.h"
 
 namespace holdfast {

@@ -9,18 +9,18 @@
 #include <string>
 
 #include "capture/inputs.h"
+#include "core/index/prompt_lookup.h"
 #include "core/limits.h"
-#include "core/prompt_lookup.h"
-#include "core/registry.h"
+#include "core/operations/executor.h"
+#include "core/registry/registry.h"
 #include "core/result.h"
-#include "executor/executor.h"
+#include "net/limited_warnings.h"
+#include "net/loop_turns.h"
+#include "net/read_budget.h"
+#include "net/turn_pacer.h"
 #include "rpc/commit_waiters.h"
 #include "rpc/event_waiters.h"
 #include "rpc/latency_histogram.h"
-#include "rpc/limited_warnings.h"
-#include "rpc/loop_turns.h"
-#include "rpc/read_budget.h"
-#include "rpc/turn_pacer.h"
 #include "tokens/token_hasher.h"
 
 namespace holdfast {

@@ -9,7 +9,7 @@
 #include <tuple>
 #include <utility>
 
-#include "store/boot_id.h"
+#include "os/boot_id.h"
 #include "store/checksum.h"
 
 namespace holdfast {

@@ -16,10 +16,10 @@
 #include <thread>
 
 #include "core/check.h"
+#include "os/file_limit.h"
+#include "os/give_way.h"
 #include "store/copy_manifest.h"
 #include "store/directory_guard.h"
-#include "store/file_limit.h"
-#include "store/give_way.h"
 #include "store/keys.h"
 #include "store/start_meter.h"
 

@@ -4,8 +4,8 @@
 
 #include <chrono>
 
+#include "os/give_way.h"
 #include "store/fold_input.h"
-#include "store/give_way.h"
 #include "store/record_codec.h"
 
 namespace holdfast {

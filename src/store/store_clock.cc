@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "store/boot_id.h"
+#include "os/boot_id.h"
 
 namespace holdfast {
 namespace {

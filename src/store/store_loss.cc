@@ -6,7 +6,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "store/boot_id.h"
+#include "os/boot_id.h"
 #include "store/checksum.h"
 #include "store/kept_files.h"
 

@@ -13,10 +13,10 @@
 #include <utility>
 
 #include "migrations/migrations.h"
+#include "os/file_limit.h"
 #include "store/data_directory.h"
 #include "store/database.h"
 #include "store/dropped_bytes.h"
-#include "store/file_limit.h"
 #include "store/iterate.h"
 #include "store/log_replay.h"
 #include "store/pinned_files.h"

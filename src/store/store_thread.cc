@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/check.h"
-#include "store/give_way.h"
+#include "os/give_way.h"
 #include "store/slices.h"
 
 namespace holdfast {

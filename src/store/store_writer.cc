@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "migrations/migrations.h"
+#include "os/file_limit.h"
 #include "store/database.h"
-#include "store/file_limit.h"
 #include "store/slices.h"
 #include "store/staged_directory.h"
 

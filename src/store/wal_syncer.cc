@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "store/give_way.h"
+#include "os/give_way.h"
 
 namespace holdfast {
 namespace {

@@ -23,18 +23,18 @@ without() {
 
 may core core
 may tokens tokens
-may memory memory core
-may store store core schema migrations
-may executor executor core
-may capture capture core executor schema
-may rpc rpc core executor capture tokens schema
+may os os core
+may net net core
+may store store core os schema migrations
+may capture capture core schema
+may rpc rpc core net capture tokens schema
 may client client core schema
 may command_line command_line core
-may daemon daemon command_line core executor capture tokens memory store rpc schema
+may daemon daemon command_line core capture tokens os store net rpc schema
 without core 'rocksdb/|capnp/|kj/|spdlog/|chrono>|thread>|mutex>|atomic>|condition_variable>|fstream>|filesystem>|iostream>|unistd|sys/[^m]|fcntl'
-without executor 'rocksdb/|capnp/|kj/|spdlog/|chrono>|thread>|mutex>|atomic>|fstream>|iostream>'
 without store 'capnp/rpc|kj/async|spdlog/'
 without capture 'rocksdb/|capnp/rpc|kj/async|spdlog/'
+without net 'rocksdb/|capnp/|spdlog/'
 without rpc 'rocksdb/|spdlog/'
 without client 'rocksdb/|spdlog/'
 

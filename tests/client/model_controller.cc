@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/resume_policy.h"
+#include "core/repair/resume_policy.h"
 
 namespace holdfast {
 

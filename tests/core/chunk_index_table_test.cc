@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "core/table.h"
+#include "core/index/table.h"
 
 namespace holdfast {
 namespace {

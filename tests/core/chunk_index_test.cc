@@ -1,4 +1,4 @@
-#include "core/chunk_index.h"
+#include "core/index/chunk_index.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-#include "core/key_mixer.h"
+#include "core/index/key_mixer.h"
 #include "tests/core/random_sequences.h"
 
 namespace holdfast {

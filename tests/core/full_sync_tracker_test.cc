@@ -1,5 +1,5 @@
 // Whose turn it is to sync, under random inputs, against what must always hold.
-#include "core/full_sync_tracker.h"
+#include "core/repair/full_sync_tracker.h"
 
 #include <gtest/gtest.h>
 

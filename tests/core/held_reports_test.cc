@@ -1,5 +1,5 @@
 // Whatever comes in whatever order leaves in order, each operation once.
-#include "core/held_reports.h"
+#include "core/repair/held_reports.h"
 
 #include <gtest/gtest.h>
 

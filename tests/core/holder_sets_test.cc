@@ -1,4 +1,4 @@
-#include "core/holder_sets.h"
+#include "core/index/holder_sets.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "core/key_set.h"
+#include "core/index/key_set.h"
 
 #include <gtest/gtest.h>
 

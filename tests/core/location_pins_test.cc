@@ -1,5 +1,5 @@
 // The table of what is pinned, against a plain map.
-#include "core/location_pins.h"
+#include "core/registry/location_pins.h"
 
 #include <gtest/gtest.h>
 

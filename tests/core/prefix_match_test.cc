@@ -1,4 +1,4 @@
-#include "core/prefix_match.h"
+#include "core/index/prefix_match.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

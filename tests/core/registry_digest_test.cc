@@ -1,5 +1,5 @@
 // The digests' test vectors, as schema/README.md gives them.
-#include "core/registry_digest.h"
+#include "core/registry/registry_digest.h"
 
 #include <gtest/gtest.h>
 

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/registry.h"
+#include "core/registry/registry.h"
 #include "tests/support/memory_store.h"
 
 namespace holdfast::test {

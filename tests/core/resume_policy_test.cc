@@ -1,5 +1,5 @@
 // The resume table, row by row, and what must hold for every pair of states.
-#include "core/resume_policy.h"
+#include "core/repair/resume_policy.h"
 
 #include <gtest/gtest.h>
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "client/client.h"
-#include "core/registry_digest.h"
+#include "core/registry/registry_digest.h"
 
 namespace holdfast::test {
 

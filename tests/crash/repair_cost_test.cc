@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "client/client.h"
-#include "core/registry_digest.h"
+#include "core/registry/registry_digest.h"
 #include "tests/daemon/daemon_process.h"
 
 namespace holdfast::test {

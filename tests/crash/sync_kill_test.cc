@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "client/client.h"
-#include "core/registry_digest.h"
+#include "core/registry/registry_digest.h"
 #include "tests/daemon/daemon_process.h"
 #include "tests/support/repetitions.h"
 

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "client/client.h"
-#include "core/registry_digest.h"
+#include "core/registry/registry_digest.h"
 #include "tests/crash/busy_worker.h"
 #include "tests/daemon/daemon_process.h"
 #include "tests/support/repetitions.h"

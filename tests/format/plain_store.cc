@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/registry_digest.h"
+#include "core/registry/registry_digest.h"
 #include "schema/storage.capnp.h"
 #include "store/store_reader.h"
 #include "store/store_writer.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/chunk_index.h"
+#include "core/index/chunk_index.h"
 #include "inspect/registry_view.h"
 #include "tests/inspect/store_grower.h"
 #include "tests/support/scratch.h"

@@ -1,4 +1,4 @@
-#include "rpc/arrivals.h"
+#include "net/arrivals.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // A connected socket: bytes, when they arrived, and whose turn it is.
-#include "rpc/buffered_stream.h"
+#include "net/buffered_stream.h"
 
 #include <gtest/gtest.h>
 #include <kj/async-io.h>

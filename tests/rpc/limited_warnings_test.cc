@@ -1,4 +1,4 @@
-#include "rpc/limited_warnings.h"
+#include "net/limited_warnings.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "rpc/listen_address.h"
+#include "net/listen_address.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

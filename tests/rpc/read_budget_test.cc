@@ -1,5 +1,5 @@
 // Workers take turns reading; a poll of the sockets comes between their turns.
-#include "rpc/read_budget.h"
+#include "net/read_budget.h"
 
 #include <gtest/gtest.h>
 #include <kj/async-io.h>

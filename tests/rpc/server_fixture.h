@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "capture/inputs.h"
-#include "core/registry.h"
+#include "core/registry/registry.h"
 #include "rpc/convert.h"
 #include "rpc/server.h"
 #include "schema/controller.capnp.h"

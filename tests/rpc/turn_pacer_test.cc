@@ -1,4 +1,4 @@
-#include "rpc/turn_pacer.h"
+#include "net/turn_pacer.h"
 
 #include <gtest/gtest.h>
 #include <kj/timer.h>

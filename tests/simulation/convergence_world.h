@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "client/worker_state.h"
-#include "core/registry.h"
+#include "core/registry/registry.h"
 #include "tests/simulation/registry_world.h"
 #include "tests/simulation/worker_truth.h"
 #include "tests/support/memory_store.h"

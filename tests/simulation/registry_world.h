@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/registry.h"
+#include "core/registry/registry.h"
 #include "tests/core/random_sequences.h"
 
 namespace holdfast::test {

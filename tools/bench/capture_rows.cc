@@ -10,7 +10,7 @@
 #include "capture/inputs.h"
 #include "capture/log_reader.h"
 #include "capture/player.h"
-#include "memory/fault_ahead.h"
+#include "os/fault_ahead.h"
 
 namespace holdfast::bench {
 namespace {

@@ -6,9 +6,9 @@
 #include <memory>
 
 #include "bench/bench.h"
-#include "core/chunk_index.h"
-#include "core/prefix_match.h"
-#include "memory/fault_ahead.h"
+#include "core/index/chunk_index.h"
+#include "core/index/prefix_match.h"
+#include "os/fault_ahead.h"
 
 namespace holdfast::bench {
 namespace {

@@ -15,8 +15,8 @@
 #include "bench/filled_store.h"
 #include "bench/ingest.h"
 #include "bench/temporary_directory.h"
-#include "core/registry.h"
-#include "memory/fault_ahead.h"
+#include "core/registry/registry.h"
+#include "os/fault_ahead.h"
 #include "store/rocks_store.h"
 
 namespace holdfast::bench {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/registry_digest.h"
+#include "core/registry/registry_digest.h"
 #include "core/types.h"
 #include "fleet/lru_cache.h"
 

@@ -3,7 +3,7 @@
 #include <tuple>
 
 #include "core/ids.h"
-#include "executor/event_summary.h"
+#include "core/operations/event_summary.h"
 #include "inspect/commands.h"
 #include "inspect/event_walk.h"
 #include "text/json_writer.h"

@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "core/key_set.h"
-#include "core/prefetch.h"
+#include "core/index/key_set.h"
+#include "core/index/prefetch.h"
 #include "store/live_keys.h"
 #include "store/worker_head.h"
 

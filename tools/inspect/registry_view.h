@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/registry_digest.h"
+#include "core/registry/registry_digest.h"
 #include "store/store_reader.h"
 #include "store/worker_head.h"
 #include "text/progress.h"

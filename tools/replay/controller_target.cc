@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "executor/operation_request.h"
+#include "core/operations/operation_request.h"
 
 namespace holdfast::replay {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "capture/log_format.h"
 #include "capture/player.h"
-#include "memory/fault_ahead.h"
+#include "os/fault_ahead.h"
 #include "replay/checkpoint.h"
 #include "replay/controller_target.h"
 #include "replay/kinds.h"

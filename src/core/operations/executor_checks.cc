@@ -1,0 +1,151 @@
+// What is known before anything is sent: whether all ranks are there, and whether the chunks mean
+// the same to whoever names them and to whoever holds them.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "core/ids.h"
+#include "core/operations/executor.h"
+#include "core/registry/instance_ranks.h"
+
+namespace holdfast {
+namespace {
+
+std::string describeInstance(std::string_view instance) {
+  return "instance " + quotedForPeople(instance);
+}
+
+}  // namespace
+
+std::optional<Error> Executor::notReady(std::string_view name, std::string_view location) const {
+  const Instance* instance = tree_.findInstance(name);
+  const auto unavailable = [](std::string text) {
+    return Error{ErrorCode::kUnavailable, std::move(text)};
+  };
+  if (instance == nullptr || instance->workers.empty()) {
+    return Error{
+        ErrorCode::kNotFound,
+        "there is no " + describeInstance(name) +
+            ": no worker of it is registered; holdfast-ctl instances shows those that there are"};
+  }
+  // What no waiting mends comes first.
+  const std::vector<const Worker*> ranks = ranksOf(*instance);
+  for (const Worker* worker : ranks) {
+    if (worker->find(location) != nullptr) continue;
+    return Error{ErrorCode::kNotFound, describe(*worker) + " has no location " +
+                                           quotedForPeople(location) + "; it has " +
+                                           namesOfLocations(*worker)};
+  }
+  if (ranksContradict(*instance)) {
+    return unavailable(describeInstance(name) +
+                       ": its ranks contradict each other: " + contradictionOf(*instance) +
+                       "; the operation needs all ranks of one world size: try again when they "
+                       "have registered alike");
+  }
+  for (const Worker* worker : ranks) {
+    if (worker->session != kNoSession) continue;
+    const bool lost = worker->record.state == WorkerState::kLost;
+    return unavailable(describe(*worker) +
+                       (lost ? " is LOST: the operation needs every rank; wait until it registers "
+                               "again, or forget it (holdfast-ctl forget)"
+                             : " has not registered again since the controller started; try again "
+                               "soon"));
+  }
+  if (const std::string missing = missingRanks(*instance); !missing.empty()) {
+    return unavailable(describeInstance(name) + " has " + std::to_string(ranks.size()) +
+                       " of its " + std::to_string(statedWorldSize(*instance)) +
+                       " ranks (missing: " + missing + "): the operation needs every one");
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> Executor::notReady(const OperationRequest& request) const {
+  const Instance* from = tree_.findInstance(request.instance);
+  if (request.kind == OperationKind::kHealth) {
+    if (from != nullptr) return std::nullopt;
+    return Error{
+        ErrorCode::kNotFound,
+        "there is no " + describeInstance(request.instance) +
+            ": no worker of it is registered; holdfast-ctl instances shows those that there are"};
+  }
+  if (auto error = notReady(request.instance, request.location)) return error;
+  const std::vector<const Worker*> sources = ranksOf(*from);
+  if (!request.allChunks || !request.model.empty() || request.kind == OperationKind::kMove) {
+    if (auto error = otherModel(sources, request.model)) return error;
+  }
+  if (request.kind != OperationKind::kMove) return std::nullopt;
+  if (auto error = notReady(request.toInstance, request.toLocation)) return error;
+  const Instance* to = tree_.findInstance(request.toInstance);
+  const std::vector<const Worker*> targets = ranksOf(*to);
+  const bool samePlaces = std::equal(
+      sources.begin(), sources.end(), targets.begin(), targets.end(),
+      [](const Worker* a, const Worker* b) { return a->record.worker == b->record.worker; });
+  if (!samePlaces) {
+    return Error{ErrorCode::kInvalid, describeInstance(request.instance) + " has " +
+                                          std::to_string(sources.size()) + " ranks and " +
+                                          describeInstance(request.toInstance) + " has " +
+                                          std::to_string(targets.size()) +
+                                          ", or others: chunks move between equal ranks only"};
+  }
+  if (from == to) return std::nullopt;
+  if (auto error = otherModel(targets, modelName(*sources.front()))) return error;
+  for (const Worker* worker : targets) {
+    if (worker->record.peerUrl.empty()) {
+      return Error{ErrorCode::kInvalid,
+                   describe(*worker) + " registered without a peer URL: it takes no transfers"};
+    }
+  }
+  return std::nullopt;
+}
+
+std::string Executor::modelName(const Worker& worker) const {
+  return worker.record.model.empty() ? tree_.defaultModel() : worker.record.model;
+}
+
+// A hash names another chunk in another model. An empty `model` is that of the first rank.
+std::optional<Error> Executor::otherModel(const std::vector<const Worker*>& ranks,
+                                          const std::string& model) const {
+  const std::string wanted = model.empty() ? modelName(*ranks.front()) : model;
+  for (const Worker* worker : ranks) {
+    if (worker->modelSalt == tree_.salt(wanted)) continue;
+    return Error{ErrorCode::kInvalid, describe(*worker) + " has model " +
+                                          quotedForPeople(modelName(*worker)) +
+                                          ", the chunks are of model " + quotedForPeople(wanted) +
+                                          ": chunks never cross models"};
+  }
+  return std::nullopt;
+}
+
+uint64_t Executor::modelOf(const EventRecord& event) const {
+  for (const RankRecord& rank : event.ranks) {
+    const Worker* worker = tree_.findWorker(event.instance, rank.worker);
+    if (worker != nullptr) return worker->modelSalt;
+  }
+  return 0;
+}
+
+// Much may have changed since the operation was asked for.
+std::string Executor::whyNotSent(const Event& event, const RankRecord& rank) const {
+  const EventRecord& record = event.record;
+  const Worker* worker = tree_.findWorker(record.instance, rank.worker);
+  if (worker == nullptr || worker->session == kNoSession) return "it is LOST";
+  if (worker->record.run != rank.run) return "another process registered as this worker";
+  if (record.kind == OperationKind::kHealth) return {};
+  const auto changed = [&](const Worker& one, const std::string& location) -> std::string {
+    if (one.modelSalt != event.modelSalt &&
+        (record.chunks != 0 || record.kind == OperationKind::kMove)) {
+      return "has another model now";
+    }
+    return one.find(location) == nullptr ? "does not state the location any more" : "";
+  };
+  if (auto why = changed(*worker, record.location); !why.empty()) return "it " + why;
+  if (record.kind != OperationKind::kMove) return {};
+  const Worker* to = tree_.findWorker(record.toInstance, rank.worker);
+  if (to == nullptr || to->session == kNoSession) return "the rank that was to receive it is LOST";
+  if (auto why = changed(*to, record.toLocation); !why.empty()) {
+    return "the rank that was to receive it " + why;
+  }
+  return {};
+}
+
+}  // namespace holdfast

@@ -1,0 +1,122 @@
+// Who is there: registration, heartbeats, deregistration, life-cycle, queries.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/messages.h"
+#include "core/registry/registry_tree.h"
+#include "core/repair/repair_controller.h"
+#include "core/repair/resume_policy.h"
+#include "core/result.h"
+
+namespace holdfast {
+
+class RegistrationController {
+ public:
+  struct Options {
+    size_t workersMax = kWorkersMaxDefault;  // LOST ones make room for new ones
+    uint64_t heartbeatTimeoutMs = 30'000;    // silence after which a worker is LOST
+    uint64_t lostGraceMs = 3'600'000;        // LOST for longer: state dropped
+  };
+
+  RegistrationController(RegistryTree& tree, RegistryStore& store, Clock& clock, EventSink& events,
+                         RepairController& repair, const Options& options);
+
+  // The newest registration wins: of one run that with the highest attempt, unless a lower one
+  // comes on a later connection, which is another process. `link` must stay valid until this
+  // session ended (superseded, closed, deregistered, connectionClosed or replaced by a registration
+  // of the same run). Where the registry is full, one LOST worker is forgotten for a new one;
+  // kUnavailable where none is. An error changes nothing.
+  Result<RegisterOutcome> registerWorker(const Registration& registration, WorkerLink& link);
+
+  // Compares the statements with what we have. Errors: kSuperseded, kInvalid; they change nothing.
+  Result<HeartbeatOutcome> heartbeat(SessionId session,
+                                     const std::vector<LocationStatement>& statements);
+
+  // Forgets the worker. Answer when the ticket is committed. A session that is no longer in force
+  // changes nothing and succeeds with ticket 0.
+  Result<Ticket> deregister(SessionId session);
+
+  // The transport is gone: the worker is LOST if the session is still in force.
+  void connectionClosed(SessionId session);
+
+  // The worker broke the protocol, `why` says how ("it sent ..."): LOST the same way, until it
+  // registers again.
+  void sessionFailed(SessionId session, const std::string& why);
+
+  // Silence, grace and recovery time-outs; lets paused workers go on once the store takes writes.
+  void tick();
+
+  // The store cannot write: nobody is to report until it can.
+  void pauseAll(const std::string& reason);
+
+  // An operator wants a full sync of these locations whatever their state; an empty name means all
+  // of the worker's. How many there will be; an error: no such worker or location, or it is LOST.
+  Result<uint32_t> forceSync(std::string_view instance, uint32_t worker, std::string_view location);
+
+  // An operator wants a worker forgotten: its session ends, its state is dropped. Answer when the
+  // ticket is committed.
+  Result<Ticket> forget(std::string_view instance, uint32_t worker);
+  // An operator wants look-ups not to name an instance, or to name it again. The same.
+  Result<Ticket> drain(std::string_view instance, bool drained);
+
+  // Of all workers: see Registry::restart. Links of sessions that end are told `why`.
+  void restart(const std::string& why);
+
+  // query_instance: the instance of a worker registered with this ip; empty: none. Of several the
+  // ACTIVE ones come first, then those recovered, then LOST ones; among equals the newest
+  // registration.
+  std::string_view queryInstance(std::string_view ip) const;
+
+ private:
+  // Locations whose numbering begins anew, with the seq, when the batch is queued.
+  using Numbering = std::vector<std::pair<Location*, uint64_t>>;
+
+  // What is known beside a location's statement.
+  struct Situation {
+    bool atRegistration = false;
+    bool sameProcess = false;     // as the one that is registered, or was
+    Reason anew = Reason::kNone;  // why nothing is held of a location that the worker had
+  };
+
+  std::optional<Error> notAcceptable(const Registration& registration, const Worker* worker) const;
+  static bool repeatsRun(const Registration& registration, const Worker& worker);
+  void supersede(Worker& worker);
+  void forgetContent(Worker& worker, StoreBatch& batch);
+  void takeOver(Worker& worker, const Registration& registration, StoreBatch& batch);
+  Situation situationOf(const Registration& registration, const Worker& worker) const;
+  LocationDecision decide(Worker& worker, const LocationStatement& statement,
+                          const Situation& situation, StoreBatch& batch, Numbering& numbering);
+  // Nothing where the full sync under way does not go on: it is abandoned.
+  std::optional<LocationDecision> decideFullSync(Location& location,
+                                                 const LocationStatement& statement,
+                                                 StoreBatch& batch);
+  void carryOut(Location& location, const LocationStatement& statement,
+                const ResumeDecision& decision, bool atRegistration, StoreBatch& batch,
+                Numbering& numbering);
+  // What a heartbeat's answer says of a location whose repair is under way; nothing: it is well.
+  static std::optional<LocationDecision> repairOf(const Location& location);
+  void endSession(Worker& worker);
+  // Says that its ranks contradict each other, or do no longer.
+  void noticeRanks(Instance& instance);
+  Ticket commit(StoreBatch batch, const Numbering& numbering);
+  void resume(Worker& worker);
+  void markLost(Worker& worker, const std::string& why);
+  void makeRoom(StoreBatch& batch);
+  void forget(Worker& worker, StoreBatch& batch);
+  Ticket forget(Worker& worker);
+
+  RegistryTree& tree_;
+  RegistryStore& store_;
+  Clock& clock_;
+  EventSink& events_;
+  RepairController& repair_;
+  const Options options_;
+};
+
+}  // namespace holdfast

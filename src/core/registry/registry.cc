@@ -1,0 +1,119 @@
+#include "core/registry/registry.h"
+
+namespace holdfast {
+
+Registry::Registry(const RegistryOptions& options, Clock& clock, RegistryStore& store,
+                   EventSink& events)
+    : clock_(clock),
+      ledger_(store),
+      events_(events),
+      index_(options.index),
+      tree_(index_, ledger_, options.defaultModel),
+      repair_(tree_, ledger_, clock, events, options.repair),
+      pins_(tree_, index_, ledger_, clock),
+      fullSyncs_(tree_, index_, ledger_, clock, events, repair_, pins_),
+      registration_(tree_, ledger_, clock, events, repair_, options.lifeCycle),
+      kv_(tree_, index_, ledger_, clock, events, repair_, fullSyncs_, pins_,
+          options.foldFloorOperations),
+      limitWatch_(events),
+      workersMax_(options.lifeCycle.workersMax) {}
+
+RecoveryReport Registry::recover() {
+  RegistryLoader loader(tree_, index_, pins_, events_, clock_.steadyMs());
+  ledger_.recover(loader);
+  const RecoveryReport report = loader.complete(ledger_);
+  recoveredEvents_ = loader.takeEvents();
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      for (const auto& location : worker->locations) {
+        if (location->building != nullptr) fullSyncs_.resume(*location);
+      }
+    }
+  }
+  return report;
+}
+
+void Registry::tick() {
+  registration_.tick();
+  repair_.tick();
+  pins_.tick();
+  tree_.retireWaiting();
+  kv_.startFolds();
+  for (const LimitUse& use : limits()) limitWatch_.check(use);
+}
+
+std::vector<LimitUse> Registry::limits() const {
+  return {
+      {"workers", tree_.workers(), workersMax_,
+       "at the limit LOST ones are forgotten for new ones, and where none is LOST new ones have "
+       "to wait; raise --workers-max, or forget those that do not come back"},
+      {"location names", tree_.locationNames().size(), kLocationNamesMax,
+       "at the limit workers with other names have to wait; name the locations of all workers "
+       "alike"},
+      {"pins", tree_.pins(), kPinsMax,
+       "at the limit pin operations fail; pin with a time to live, or clear what is pinned "
+       "(holdfast-ctl pins)"}};
+}
+
+bool Registry::work() {
+  const bool reports = kv_.work();
+  const bool more = pins_.work() || reports;
+  if (index_.sweep(ChunkIndex::kSweepSlots)) {
+    if (tree_.waitingRetirements() == 0) return more;
+    tree_.retireWaiting();
+  }
+  return true;
+}
+
+void Registry::restart(const std::string& why) {
+  registration_.restart(why);
+  fullSyncs_.restart();
+  kv_.restart();
+  pins_.restart();
+}
+
+void Registry::onCommitted(Ticket upTo) {
+  ledger_.onCommitted(upTo);
+}
+
+void Registry::onFolded(const FoldResult& result) {
+  kv_.onFolded(result);
+  kv_.startFolds();
+}
+
+void Registry::onHealth(const StoreHealth& health) {
+  if (health.writable) {
+    events_.event(EventSink::Level::kInfo, "the store takes writes again");
+    return;  // tick() lets the workers go on
+  }
+  events_.event(EventSink::Level::kWarning, "read-only: " + health.reason);
+  registration_.pauseAll(health.reason);
+}
+
+RegistryDigest Registry::contentDigest() const {
+  RegistryDigest digest;
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      for (const auto& location : worker->locations) {
+        if (location->count == 0 || location->record.live.hidden) continue;
+        digest.addContent(name, id, location->record.name, location->count, location->digest);
+      }
+    }
+  }
+  return digest;
+}
+
+RegistryDigest Registry::registryDigest() const {
+  RegistryDigest digest;
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      for (const auto& location : worker->locations) {
+        digest.addState(name, id, location->record.name, location->count, location->digest,
+                        location->record.live.incarnation, location->lastSeq);
+      }
+    }
+  }
+  return digest;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,126 @@
+#include "core/repair/full_sync_tracker.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+
+namespace holdfast {
+
+void FullSyncTracker::want(uint64_t serial, bool atFront) {
+  if (!syncs_.try_emplace(serial).second) return;
+  if (atFront) {
+    queue_.push_front(serial);
+  } else {
+    queue_.push_back(serial);
+  }
+}
+
+void FullSyncTracker::freeSlot(Sync& sync) {
+  if (hasSlot(sync)) --slotsUsed_;
+}
+
+void FullSyncTracker::unqueue(uint64_t serial) {
+  const auto at = std::find(queue_.begin(), queue_.end(), serial);
+  if (at != queue_.end()) queue_.erase(at);
+}
+
+void FullSyncTracker::drop(uint64_t serial) {
+  const auto found = syncs_.find(serial);
+  if (found == syncs_.end()) return;
+  if (found->second.phase == Phase::kQueued) unqueue(serial);
+  freeSlot(found->second);
+  syncs_.erase(found);
+}
+
+bool FullSyncTracker::mayStart(uint64_t serial) const {
+  const auto found = syncs_.find(serial);
+  return (found != syncs_.end() && hasSlot(found->second)) || slotsUsed_ < options_.slots;
+}
+
+void FullSyncTracker::started(uint64_t serial, uint64_t nowMs) {
+  HOLDFAST_CHECK(mayStart(serial), "a sync without a slot");
+  Sync& sync = syncs_[serial];
+  if (sync.phase == Phase::kQueued) unqueue(serial);
+  if (!hasSlot(sync)) ++slotsUsed_;
+  sync.phase = Phase::kRunning;
+  sync.sinceMs = nowMs;
+}
+
+void FullSyncTracker::active(uint64_t serial, uint64_t nowMs) {
+  const auto found = syncs_.find(serial);
+  if (found != syncs_.end() && found->second.phase == Phase::kRunning) {
+    found->second.sinceMs = nowMs;
+  }
+}
+
+uint32_t FullSyncTracker::failed(uint64_t serial, uint64_t nowMs) {
+  Sync& sync = syncs_[serial];
+  if (sync.phase == Phase::kQueued) unqueue(serial);
+  freeSlot(sync);
+  ++sync.failures;
+  if (sync.failures < options_.failuresBeforeBackoff) {
+    sync.phase = Phase::kQueued;
+    queue_.push_back(serial);
+    return sync.failures;
+  }
+  sync.phase = Phase::kBackingOff;
+  sync.sinceMs = nowMs;
+  const uint32_t doublings = std::min(sync.failures - options_.failuresBeforeBackoff, 20u);
+  sync.waitMs = std::min(options_.backoffMs << doublings, options_.backoffMaxMs);
+  return sync.failures;
+}
+
+std::optional<uint64_t> FullSyncTracker::next(uint64_t nowMs,
+                                              const std::function<bool(uint64_t)>& mayAsk) {
+  if (slotsUsed_ >= options_.slots) return std::nullopt;
+  const auto at = std::find_if(queue_.begin(), queue_.end(), mayAsk);
+  if (at == queue_.end()) return std::nullopt;
+  const uint64_t serial = *at;
+  queue_.erase(at);
+  Sync& sync = syncs_.at(serial);
+  sync.phase = Phase::kAsked;
+  sync.sinceMs = nowMs;
+  ++slotsUsed_;
+  return serial;
+}
+
+std::vector<uint64_t> FullSyncTracker::expired(uint64_t nowMs) {
+  std::vector<uint64_t> over;
+  for (auto& [serial, sync] : syncs_) {
+    const uint64_t silentMs = nowMs - std::min(nowMs, sync.sinceMs);
+    switch (sync.phase) {
+      case Phase::kNone:
+      case Phase::kQueued:
+        break;
+      case Phase::kAsked:
+        if (silentMs >= options_.startTimeoutMs) over.push_back(serial);
+        break;
+      case Phase::kRunning:
+        if (silentMs >= options_.inactivityMs) over.push_back(serial);
+        break;
+      case Phase::kBackingOff:
+        if (silentMs < sync.waitMs) break;
+        sync.phase = Phase::kQueued;
+        queue_.push_back(serial);
+        break;
+    }
+  }
+  return over;
+}
+
+FullSyncTracker::Phase FullSyncTracker::phase(uint64_t serial) const {
+  const auto found = syncs_.find(serial);
+  return found == syncs_.end() ? Phase::kNone : found->second.phase;
+}
+
+uint32_t FullSyncTracker::failures(uint64_t serial) const {
+  const auto found = syncs_.find(serial);
+  return found == syncs_.end() ? 0 : found->second.failures;
+}
+
+uint32_t FullSyncTracker::queuePosition(uint64_t serial) const {
+  const auto at = std::find(queue_.begin(), queue_.end(), serial);
+  return static_cast<uint32_t>(at - queue_.begin());
+}
+
+}  // namespace holdfast

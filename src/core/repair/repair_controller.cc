@@ -1,0 +1,233 @@
+#include "core/repair/repair_controller.h"
+
+#include <algorithm>
+
+#include "core/registry/pins.h"
+#include "core/repair/resume_policy.h"
+
+namespace holdfast {
+
+std::string describe(const Location& location) {
+  return describe(*location.worker) + " location '" + location.record.name + "'";
+}
+
+void abandonBuilding(RegistryTree& tree, Location& location, StoreBatch& batch) {
+  if (location.building == nullptr) return;
+  ++tree.counters().fullSyncsAbandoned;
+  const OwnerId owner = location.worker->owner;
+  batch.steps.emplace_back(
+      DropGeneration{owner, location.record.id, location.record.building->generation});
+  location.record.building.reset();
+  batch.steps.emplace_back(PutLocation{owner, location.record});
+  tree.dropBuilding(location);
+}
+
+void beginGeneration(RegistryTree& tree, Location& location, uint64_t incarnation, uint64_t seq,
+                     StoreBatch& batch) {
+  abandonBuilding(tree, location, batch);
+  dropPins(location, batch);
+  LocationRecord& record = location.record;
+  const OwnerId owner = location.worker->owner;
+  // A location that is new has none yet.
+  if (record.live.generation != 0) {
+    batch.steps.emplace_back(DropGeneration{owner, record.id, record.live.generation});
+    tree.renewHolder(location);
+  }
+  record.live = {};
+  record.live.generation = record.nextGeneration++;
+  record.live.incarnation = incarnation;
+  record.live.baseSeq = seq;
+  batch.steps.emplace_back(PutLocation{owner, record});
+}
+
+void forgetLegacy(RegistryTree& tree, Location& location, StoreBatch& batch) {
+  beginGeneration(tree, location, kLegacyIncarnation, 0, batch);
+  location.sync = SyncState::kDiverged;
+  location.reason = Reason::kLegacy;
+  location.legacySeq = 0;
+}
+
+RepairController::RepairController(RegistryTree& tree, RegistryStore& store, Clock& clock,
+                                   EventSink& events, const Options& options)
+    : tree_(tree),
+      store_(store),
+      clock_(clock),
+      events_(events),
+      options_(options),
+      tracker_(options.fullSync) {}
+
+void RepairController::askReplay(Location& location, Gap& gap, uint64_t from, uint64_t to) {
+  ++tree_.counters().replays;
+  expectReplay(gap, to);
+  const bool ofBuilding = location.building != nullptr && &location.building->gap == &gap;
+  const uint64_t incarnation =
+      ofBuilding ? location.record.building->incarnation : location.record.live.incarnation;
+  location.worker->link->replay(location.record.name, incarnation, from, to);
+}
+
+void RepairController::expectReplay(Gap& gap, uint64_t to) const {
+  const uint64_t now = clock_.steadyMs();
+  gap.replay = {to, now + options_.replayAgainMs, now + options_.replayTimeoutMs};
+}
+
+void RepairController::advanced(Gap& gap, uint64_t seq) {
+  if (gap.replay.to == 0) return;
+  if (seq >= gap.replay.to) {
+    gap.replay = {};
+  } else {
+    expectReplay(gap, gap.replay.to);
+  }
+}
+
+bool RepairController::hold(Location& location, Gap& gap, uint64_t expected, const Report& report) {
+  if (!gap.held.hold(report.firstSeq, report.operations)) return false;
+  ++tree_.counters().reportsHeld;
+  const uint64_t first = gap.held.firstSeq();
+  if (first > expected && gap.replay.to == 0) askReplay(location, gap, expected, first - 1);
+  return true;
+}
+
+void RepairController::replayRefused(Location& location, uint64_t incarnation) {
+  Building* building = location.building.get();
+  if (building != nullptr && building->gap.replay.to != 0 &&
+      location.record.building->incarnation == incarnation) {
+    replayFailed(location, true, Reason::kGapTooOld, "the worker cannot replay what is missing");
+  } else if (location.gap.replay.to != 0 && location.record.live.incarnation == incarnation) {
+    replayFailed(location, false, Reason::kGapTooOld, "the worker cannot replay what is missing");
+  }
+}
+
+void RepairController::replayFailed(Location& location, bool ofBuilding, Reason reason,
+                                    const std::string& why) {
+  ++tree_.counters().replaysFailed;
+  if (ofBuilding) {
+    fail(location, why);
+  } else {
+    diverge(location, reason, why);
+  }
+}
+
+void RepairController::diverge(Location& location, Reason reason, const std::string& why) {
+  location.gap.clear();
+  events_.event(EventSink::Level::kWarning,
+                describe(location) + ": " + why + "; needs a full sync");
+  location.sync = SyncState::kDiverged;
+  location.reason = reason;
+  ++tree_.counters().decisions[static_cast<size_t>(reason)];
+  want(location, reason);
+}
+
+void RepairController::want(Location& location, Reason reason, bool atFront) {
+  if (!wanted(location) && location.worker->syncsWanted++ == 0) ++workersSyncing_;
+  location.syncReason = reason;
+  tracker_.want(location.serial, atFront);
+}
+
+void RepairController::settle(Location& location) {
+  if (!wanted(location)) return;
+  tracker_.drop(location.serial);
+  if (--location.worker->syncsWanted == 0) --workersSyncing_;
+}
+
+void RepairController::settle(Worker& worker) {
+  for (const auto& location : worker.locations) {
+    settle(*location);
+    location->gap.clear();
+    if (location->building != nullptr) location->building->gap.clear();
+    if (location->sync == SyncState::kSyncing) location->sync = SyncState::kDiverged;
+  }
+}
+
+void RepairController::started(Location& location) {
+  if (!wanted(location)) want(location, Reason::kUnknown);
+  tracker_.started(location.serial, clock_.steadyMs());
+}
+
+void RepairController::fail(Location& location, const std::string& why) {
+  StoreBatch batch;
+  abandonBuilding(tree_, location, batch);
+  if (!batch.steps.empty()) store_.write(std::move(batch));
+  failed(location, why);
+}
+
+void RepairController::failed(Location& location, const std::string& why) {
+  ++tree_.counters().fullSyncsFailed;
+  if (!wanted(location)) want(location, location.reason);
+  const uint32_t failures = tracker_.failed(location.serial, clock_.steadyMs());
+  location.sync = SyncState::kDiverged;
+  const bool backsOff = tracker_.phase(location.serial) == FullSyncTracker::Phase::kBackingOff;
+  events_.event(EventSink::Level::kWarning,
+                describe(location) + ": full sync failed: " + why +
+                    (backsOff ? "; it failed " + std::to_string(failures) +
+                                    " times in a row and is tried again later: look at that worker"
+                              : "; it is tried again"));
+  askNext();
+}
+
+bool RepairController::askable(uint64_t serial) const {
+  const Location* location = tree_.byRef({serial});
+  const Worker& worker = *location->worker;
+  return worker.session != kNoSession && worker.flow == Flow::kOpen &&
+         tree_.ledger().isCommitted(worker.registrationTicket);
+}
+
+void RepairController::askNext() {
+  if (!store_.health().writable) return;
+  const auto mayAsk = [this](uint64_t serial) { return askable(serial); };
+  while (const auto serial = tracker_.next(clock_.steadyMs(), mayAsk)) {
+    Location& location = *tree_.byRef({*serial});
+    ++tree_.counters().fullSyncsAsked;
+    // Legacy clients are asked by the answer to their next heartbeat.
+    const LocationRecord& record = location.record;
+    if (record.live.incarnation == kLegacyIncarnation) continue;
+    location.worker->link->startFullSync(record.name, location.syncReason,
+                                         record.building ? record.building->syncId : 0);
+  }
+}
+
+void RepairController::checkReplay(Location& location, Gap& gap, uint64_t nowMs) {
+  Replay& replay = gap.replay;
+  if (replay.to == 0 || nowMs < std::min(replay.againMs, replay.deadlineMs)) return;
+  const bool ofBuilding = location.building != nullptr && &location.building->gap == &gap;
+  if (nowMs >= replay.deadlineMs) {
+    replayFailed(
+        location, ofBuilding, Reason::kReplayTimedOut,
+        "what was missing did not come within " + std::to_string(options_.replayTimeoutMs) + " ms");
+    return;
+  }
+  const uint64_t deadlineMs = replay.deadlineMs;
+  const uint64_t from = (ofBuilding ? location.building->lastSeq : location.lastSeq) + 1;
+  askReplay(location, gap, from, replay.to);
+  replay.deadlineMs = deadlineMs;
+}
+
+void RepairController::tick() {
+  if (!store_.health().writable) return;
+  const uint64_t now = clock_.steadyMs();
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      if (worker->session == kNoSession || worker->flow != Flow::kOpen) continue;
+      for (const auto& location : worker->locations) {
+        checkReplay(*location, location->gap, now);
+        if (location->building) checkReplay(*location, location->building->gap, now);
+      }
+    }
+  }
+  for (const uint64_t serial : tracker_.expired(now)) {
+    Location& location = *tree_.byRef({serial});
+    if (tracker_.phase(serial) == FullSyncTracker::Phase::kAsked) {
+      // What an earlier start has brought stays.
+      failed(location, "the worker did not start it in time");
+    } else {
+      fail(location, "nothing came for too long");
+    }
+  }
+  askNext();
+}
+
+double RepairController::globalProgress() const {
+  if (tree_.sessions() == 0) return 1;
+  return 1 - static_cast<double>(workersSyncing_) / static_cast<double>(tree_.sessions());
+}
+
+}  // namespace holdfast

@@ -1,0 +1,102 @@
+// What brings a location that is not in sync back: operations asked for again, and whose full sync
+// is next. What a full sync does with its keys is full_sync_controller's.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/clock.h"
+#include "core/messages.h"
+#include "core/registry/registry_tree.h"
+#include "core/repair/full_sync_tracker.h"
+
+namespace holdfast {
+
+class RepairController {
+ public:
+  struct Options {
+    FullSyncTracker::Options fullSync;
+    // Without any of the operations that were asked for: asked for again, given up.
+    uint64_t replayAgainMs = 1'000;
+    uint64_t replayTimeoutMs = 10'000;
+    // Share of the ACTIVE workers without a sync to do from which engines may thaw; of the
+    // interface document.
+    double completionThreshold = 0.8;
+  };
+
+  // Keeps all references.
+  RepairController(RegistryTree& tree, RegistryStore& store, Clock& clock, EventSink& events,
+                   const Options& options);
+
+  // --- Replays. `gap` is the location's own, or its building part's. ---
+
+  // Has the worker report `from` to `to` again.
+  void askReplay(Location& location, Gap& gap, uint64_t from, uint64_t to);
+  // Operations up to `to` are on their way: asked for, or the answer to a registration tells the
+  // worker to go on where we are and it had got to there.
+  void expectReplay(Gap& gap, uint64_t to) const;
+  // Operations up to `seq` have come.
+  void advanced(Gap& gap, uint64_t seq);
+  // The worker cannot send again what was asked for.
+  void replayRefused(Location& location, uint64_t incarnation);
+  // Keeps a report that starts after `expected` and asks for what is missing before it. False if
+  // that is more than can be held.
+  bool hold(Location& location, Gap& gap, uint64_t expected, const Report& report);
+
+  // --- Full syncs ---
+
+  // The location needs one. `atFront`: one that has been under way goes on.
+  void want(Location& location, Reason reason, bool atFront = false);
+  bool wanted(const Location& location) const {
+    return tracker_.phase(location.serial) != FullSyncTracker::Phase::kNone;
+  }
+  // What it holds cannot be mended with less: DIVERGED, and it needs one.
+  void diverge(Location& location, Reason reason, const std::string& why);
+  // It needs none, or nobody is there to make it: no session, or the location is to be forgotten.
+  void settle(Location& location);
+  void settle(Worker& worker);
+  bool mayStart(const Location& location) const { return tracker_.mayStart(location.serial); }
+  void started(Location& location);
+  void active(const Location& location) { tracker_.active(location.serial, clock_.steadyMs()); }
+  // What it brought is dropped; it is tried again later.
+  void fail(Location& location, const std::string& why);
+  // Asks workers to begin as long as slots are free.
+  void askNext();
+
+  // Time-outs.
+  void tick();
+
+  // Workers without a sync to do, of those with a session; 1 where there are none.
+  double globalProgress() const;
+  bool canExitFreeze() const { return globalProgress() >= options_.completionThreshold; }
+  const FullSyncTracker& tracker() const { return tracker_; }
+
+ private:
+  bool askable(uint64_t serial) const;
+  void failed(Location& location, const std::string& why);
+  void replayFailed(Location& location, bool ofBuilding, Reason reason, const std::string& why);
+  void checkReplay(Location& location, Gap& gap, uint64_t nowMs);
+
+  RegistryTree& tree_;
+  RegistryStore& store_;
+  Clock& clock_;
+  EventSink& events_;
+  const Options options_;
+  FullSyncTracker tracker_;
+  size_t workersSyncing_ = 0;  // with a sync to do
+};
+
+// "instance 'a' worker 3 location 'gpu'", for logs.
+std::string describe(const Location& location);
+
+// Drops the building part; the batch records it.
+void abandonBuilding(RegistryTree& tree, Location& location, StoreBatch& batch);
+// Begins a generation without content, numbered from `seq` on, in place of the live one and of what
+// is built; the batch records it, and RegistryTree::restartNumbering is to follow when it is
+// queued.
+void beginGeneration(RegistryTree& tree, Location& location, uint64_t incarnation, uint64_t seq,
+                     StoreBatch& batch);
+// The same for a client without incarnations: our own numbering begins, at seq 0.
+void forgetLegacy(RegistryTree& tree, Location& location, StoreBatch& batch);
+
+}  // namespace holdfast

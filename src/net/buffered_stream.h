@@ -1,0 +1,113 @@
+// A connected socket of the server. KJ's own streams read as soon as a poll of the sockets reports
+// something, and one poll reports 16 sockets: a look-up waits while hundreds of workers are served.
+// Here a worker's socket is only noted when it is reported, and read when its turn comes.
+//
+// Reads are large and writes are joined besides. Cap'n Proto reads each message with two calls of
+// the system and writes it with one more; with hundreds of small messages in flight those calls are
+// most of the work. Here one read takes what is there, and answers are sent when the loop has
+// nothing else to do, or as soon as there is a good packet of them.
+#pragma once
+
+#include <kj/array.h>
+#include <kj/async-io.h>
+#include <kj/async-unix.h>
+
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "net/arrivals.h"
+#include "net/loop_turns.h"
+#include "net/read_budget.h"
+
+namespace holdfast {
+
+class BufferedStream final : public kj::AsyncIoStream {
+ public:
+  // `socket` must not block, and nothing came from it before `notBefore`. The rest outlives the
+  // stream.
+  BufferedStream(kj::AutoCloseFd socket, kj::TimePoint notBefore, kj::UnixEventPort& port,
+                 LoopTurns& turns, ReadBudget& budget);
+
+  // From now on reading goes by the budget that workers share.
+  void setBudgeted() { budgeted_ = true; }
+  // Called each time when what was written so far is about to be given to the socket.
+  void onSending(std::function<void()> then) { onSending_ = std::move(then); }
+  // A bound on the safe side of when the byte arrived that was taken last.
+  kj::TimePoint lastByteNotBefore();
+
+  // Resolves when something came, which is then read first: true; false if the other side ended the
+  // stream before. Before any other reading.
+  kj::Promise<bool> firstBytes();
+
+  kj::Promise<size_t> tryRead(void* buffer, size_t minBytes, size_t maxBytes) override;
+  kj::Promise<void> write(const void* buffer, size_t size) override;
+  kj::Promise<void> write(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces) override;
+  kj::Promise<void> whenWriteDisconnected() override { return observer_.whenWriteDisconnected(); }
+  // What was written is sent first.
+  void shutdownWrite() override;
+  void abortRead() override;
+  kj::Maybe<int> getFd() const override { return socket_.get(); }
+
+ private:
+  // A page or two is touched by a connection that sends little.
+  static constexpr size_t kReadBytes = 32 << 10;
+  // Enough answers for the other side to begin with while we go on.
+  static constexpr size_t kPacketBytes = 16 << 10;
+  // Writes wait while more is waiting to be sent.
+  static constexpr size_t kWaitingBytesMax = 1 << 20;
+  // What is read at once of a large message: the rest takes turns with others, whoever sends it.
+  static constexpr size_t kDirectBytesMax = 256 << 10;
+  // Of the budget, for each read beside its bytes.
+  static constexpr size_t kPriceOfRead = 512;
+  // While what was read is worked on, what has come since is looked for so often.
+  static constexpr kj::Duration kLookInterval = 50 * kj::MICROSECONDS;
+
+  // What one tryRead still wants; `had` bytes are there.
+  struct Wanted {
+    kj::byte* to;
+    size_t minBytes;
+    size_t maxBytes;
+    size_t had = 0;
+  };
+
+  // `myTurn`: the budget has said so.
+  kj::Promise<size_t> readOn(Wanted wanted, bool myTurn);
+  kj::Promise<size_t> readWhenReported(Wanted wanted);
+  // Reads once, into the buffer or where the bytes are wanted. False: nothing has come.
+  bool receive(Wanted& wanted);
+  void takeBuffered(Wanted& wanted);
+  // What waits in the socket now has come; nothing else has.
+  void lookForMore(kj::TimePoint now);
+
+  kj::Promise<void> append(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces);
+  // Begins to send what is waiting, unless a send is under way: its end sends the rest.
+  void flush();
+  kj::Promise<void> sendFrom(size_t position);
+  void sent();
+
+  const kj::AutoCloseFd socket_;
+  kj::UnixEventPort::FdObserver observer_;
+  LoopTurns& turns_;
+  ReadBudget& budget_;
+  bool budgeted_ = false;
+  bool ended_ = false;      // nothing more will come
+  kj::Array<kj::byte> in_;  // made when something comes
+  size_t inBegin_ = 0;
+  size_t inEnd_ = 0;
+  uint64_t received_ = 0;  // bytes, ever
+  Arrivals arrivals_;
+  kj::TimePoint lastLook_;
+  std::function<void()> onSending_;
+  std::vector<kj::byte> waiting_;  // to be sent
+  std::vector<kj::byte> sending_;  // under way
+  bool flushArmed_ = false;
+  bool underWay_ = false;
+  bool shutdownDue_ = false;
+  kj::Maybe<kj::Exception> failed_;  // of a send: every later write fails alike
+  std::vector<kj::Own<kj::PromiseFulfiller<void>>> blocked_;  // writes that wait for room
+  kj::Promise<void> armed_;                                   // last: these refer to the others
+  kj::Promise<void> send_;
+};
+
+}  // namespace holdfast
