@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/rare_text.h"
 #include "core/types.h"
 
 namespace holdfast {
@@ -83,11 +84,11 @@ struct OperationOutcome {
 
 struct RankRecord {
   uint32_t worker = 0;
-  uint64_t run = 0;  // of the process that is asked
-  RankStatus status = RankStatus::kPending;
-  uint64_t numTokens = 0;
   int32_t errorCode = 0;
-  std::string error;
+  uint64_t run = 0;  // of the process that is asked
+  uint64_t numTokens = 0;
+  RareText error;  // one of thousands of ranks that are remembered has one
+  RankStatus status = RankStatus::kPending;
 
   bool final() const { return status >= RankStatus::kDone; }
   friend bool operator==(const RankRecord&, const RankRecord&) = default;
@@ -106,9 +107,9 @@ struct EventRecord {
   OperationKind kind = OperationKind::kClear;
   std::string instance;
   std::string location;
-  std::string toInstance;  // of a move
-  std::string toLocation;
-  std::string method;
+  RareText toInstance;  // of a move
+  RareText toLocation;
+  RareText method;
   bool copy = false;
   uint32_t chunks = 0;           // asked for; 0: all
   uint64_t ttlSeconds = 0;       // of a pin

@@ -192,7 +192,7 @@ kj::Promise<void> OrchestratorService::checkFinish(CheckFinishContext context) {
                           "leaves none"});
   }
   // An end that is not on the disk yet could be taken back by a crash.
-  if (event->finishedPlace != 0 && !event->settled) {
+  if (event->finished && !event->settled) {
     return answerWhenSettled(context, *event);
   }
   answer(context, event->record);
@@ -217,7 +217,7 @@ kj::Promise<void> OrchestratorService::events(EventsContext context) {
   for (auto one = all.rbegin(); one != all.rend(); ++one) {
     const Event& event = *one->second;
     if (!instance.empty() && event.record.instance != instance) continue;
-    if (message.getUnfinishedOnly() && event.finishedPlace != 0) continue;
+    if (message.getUnfinishedOnly() && event.finished) continue;
     ++total;
     if (found.size() < max) found.push_back(&event);
   }

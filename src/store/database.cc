@@ -29,6 +29,10 @@ namespace {
 constexpr size_t kBlockCacheBytes = size_t{32} << 20;
 constexpr size_t kManifestBytes = size_t{64} << 20;
 constexpr size_t kTableFileBytes = size_t{64} << 20;
+// What is remembered of operations is read at a start only: it need not stay in memory for long, nor
+// be merged often.
+constexpr size_t kEventsWriteBufferBytes = size_t{512} << 10;
+constexpr int kEventsFilesUnmerged = 8;
 constexpr size_t kTableBlockBytes = size_t{32} << 10;
 // As RocksDB divides its background jobs: a quarter are flushes.
 constexpr int kFlushesMax = 1;
@@ -135,6 +139,8 @@ rocksdb::DBOptions Database::dbOptions() const {
   // See Listener.
   db.max_bgerror_resume_count = 0;
   db.bytes_per_sync = size_t{1} << 20;
+  // Each of RocksDB's threads that writes tables keeps a buffer or two of this size.
+  db.writable_file_max_buffer_size = size_t{64} << 10;
   // So that copies need not read table files to say their checksums.
   db.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
   db.stats_dump_period_sec = 0;
@@ -145,6 +151,10 @@ rocksdb::DBOptions Database::dbOptions() const {
 rocksdb::ColumnFamilyOptions Database::familyOptions(const std::string& name) const {
   rocksdb::ColumnFamilyOptions family;
   family.arena_block_size = kArenaBlockBytes;
+  if (name == kEventsFamily) {
+    family.write_buffer_size = kEventsWriteBufferBytes;
+    family.level0_file_num_compaction_trigger = kEventsFilesUnmerged;
+  }
   family.compression = rocksdb::kNoCompression;  // hashes do not compress
   family.table_factory = tables_;
   family.target_file_size_base = kTableFileBytes;

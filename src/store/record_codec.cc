@@ -235,7 +235,7 @@ std::string encodeRecord(const EventRecord& record) {
       ranks[i].setStatus(static_cast<schema::RankStatus>(status));
       ranks[i].setNumTokens(rank.numTokens);
       ranks[i].setErrorCode(rank.errorCode);
-      ranks[i].setError(text(rank.error));
+      ranks[i].setError(text(rank.error.string()));
     }
   });
 }
@@ -392,11 +392,11 @@ std::optional<EventRecord> decodeEvent(std::string_view value) {
     to.toPin.assign(toPin.begin(), toPin.end());
     for (const auto rank : from.getRanks()) {
       RankRecord one{.worker = rank.getWorker(),
-                     .run = rank.getRun(),
-                     .status = static_cast<RankStatus>(rank.getStatus()),
-                     .numTokens = rank.getNumTokens(),
                      .errorCode = rank.getErrorCode(),
-                     .error = std::string(text(rank.getError()))};
+                     .run = rank.getRun(),
+                     .numTokens = rank.getNumTokens(),
+                     .error = text(rank.getError()),
+                     .status = static_cast<RankStatus>(rank.getStatus())};
       if (!one.final()) one.status = RankStatus::kPending;
       to.ranks.push_back(std::move(one));
     }

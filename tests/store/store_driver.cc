@@ -433,11 +433,11 @@ void StoreDriver::event() {
             .ranks = {}};
   for (uint32_t worker = 0; worker < below(6); ++worker) {
     record.ranks.push_back({.worker = worker,
-                            .run = random_(),
-                            .status = chance(50) ? RankStatus::kPending : RankStatus::kFailed,
-                            .numTokens = random_(),
                             .errorCode = -static_cast<int32_t>(below(2000)),
-                            .error = std::string(below(kOutcomeErrorBytesMax), 'e')});
+                            .run = random_(),
+                            .numTokens = random_(),
+                            .error = std::string(below(kOutcomeErrorBytesMax), 'e'),
+                            .status = chance(50) ? RankStatus::kPending : RankStatus::kFailed});
   }
   batch.steps.emplace_back(PutEvent{record});
   writeBatch(std::move(batch));

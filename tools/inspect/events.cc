@@ -18,7 +18,7 @@ using text::kRight;
 bool wanted(const EventFilter& filter, const EventRecord& event) {
   return (filter.id.empty() || filter.id == event.id) &&
          (filter.instance.empty() || filter.instance == event.instance ||
-          filter.instance == event.toInstance) &&
+          filter.instance == event.toInstance.string()) &&
          (filter.kind.empty() || filter.kind == operationName(event.kind)) &&
          (filter.state.empty() || filter.state == stateName(event));
 }
@@ -63,7 +63,7 @@ std::string describe(const EventRecord& event) {
   text += " of " + event.instance;
   if (!event.location.empty()) text += " " + event.location;
   if (event.kind == OperationKind::kMove)
-    text += " to " + event.toInstance + " " + event.toLocation;
+    text += " to " + event.toInstance.string() + " " + event.toLocation.string();
   return text;
 }
 
@@ -119,7 +119,7 @@ void printRanks(const EventRecord& event, std::ostream& out) {
   text::Table table({{"RANK", kRight}, {"STATUS"}, {"TOKENS", kRight}, {"NOTE"}});
   for (const RankRecord& rank : event.ranks) {
     table.add({std::to_string(rank.worker), std::string(rankStatusName(rank.status)),
-               rank.status == RankStatus::kDone ? grouped(rank.numTokens) : "", rank.error});
+               rank.status == RankStatus::kDone ? grouped(rank.numTokens) : "", rank.error.string()});
   }
   out << '\n';
   table.print(out);

@@ -18,15 +18,15 @@ Event& EventLog::add(EventRecord record) {
   return event;
 }
 
-void EventLog::finish(Event& event) {
+void EventLog::finish(Event& event, bool remembered) {
   unfinished_.erase(event.record.number);
-  event.finishedPlace = nextFinished_++;
-  finished_.emplace(event.finishedPlace, &event);
+  event.finished = true;
+  if (remembered) finished_.push_back(&event);
 }
 
 void EventLog::erase(const Event& event) {
   unfinished_.erase(event.record.number);
-  finished_.erase(event.finishedPlace);
+  if (!finished_.empty() && finished_.front() == &event) finished_.pop_front();
   byId_.erase(event.record.id);
   events_.erase(event.serial);
 }
@@ -47,7 +47,7 @@ Event* EventLog::unfinishedByNumber(uint64_t number) const {
 }
 
 Event* EventLog::oldestFinished() const {
-  return finished_.empty() ? nullptr : finished_.begin()->second;
+  return finished_.empty() ? nullptr : finished_.front();
 }
 
 }  // namespace holdfast

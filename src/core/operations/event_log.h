@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string_view>
@@ -23,22 +24,23 @@ struct Event {
   Ticket ticket = 0;              // of the newest write
   bool recorded = false;          // some write is committed: workers may hear of it
   bool stale = false;             // changed since the newest write
-  uint64_t finishedPlace = 0;     // in the order they finished; 0: not yet
+  bool finished = false;          // all its ranks are final
   bool settled = false;           // final, and that is committed: whoever waits may be answered
 };
 
 class EventLog {
  public:
   Event& add(EventRecord record);
+  // One that finished and is remembered only as the oldest of them.
   void erase(const Event& event);
-  // All its ranks are final.
-  void finish(Event& event);
+  // All its ranks are final. `remembered`: it is erased in the order of these.
+  void finish(Event& event, bool remembered);
 
   // nullptr if there is none.
   Event* byId(std::string_view id) const;
   Event* bySerial(uint64_t serial) const;
   Event* unfinishedByNumber(uint64_t number) const;
-  // The one that finished first; nullptr if none has.
+  // Of those that are remembered the one that finished first; nullptr if none has.
   Event* oldestFinished() const;
 
   const std::map<uint64_t, std::unique_ptr<Event>>& bySerial() const { return events_; }
@@ -49,9 +51,8 @@ class EventLog {
   std::map<uint64_t, std::unique_ptr<Event>> events_;  // by serial
   std::unordered_map<std::string_view, Event*> byId_;  // views of the records' ids
   std::unordered_map<uint64_t, Event*> unfinished_;    // by number
-  std::map<uint64_t, Event*> finished_;                // in the order they finished
+  std::deque<Event*> finished_;                        // in the order they finished
   uint64_t nextSerial_ = 1;
-  uint64_t nextFinished_ = 1;
 };
 
 }  // namespace holdfast

@@ -17,7 +17,7 @@ std::string answerOf(const EventRecord& event, const RankRecord& rank) {
   } else {
     text += rankStatusName(rank.status);
   }
-  if (!rank.error.empty()) text += " (" + rank.error + ")";
+  if (!rank.error.empty()) text += " (" + rank.error.string() + ")";
   return text;
 }
 

@@ -74,14 +74,14 @@ void Executor::recover(std::vector<EventRecord> events) {
         finishRank(event, rank, RankStatus::kLost, "the worker was forgotten");
       }
     }
-    if (event.openRanks == 0 && event.finishedPlace == 0) finish(event);
+    if (event.openRanks == 0 && !event.finished) finish(event);
   }
   std::stable_sort(finished.begin(), finished.end(), [](const Event* a, const Event* b) {
     return a->record.finishedMs() < b->record.finishedMs();
   });
   for (Event* event : finished) {
     event->settled = true;
-    log_.finish(*event);
+    log_.finish(*event, true);
   }
 }
 
@@ -178,7 +178,9 @@ Event& Executor::add(const OperationRequest& request) {
   record.arguments = digestOf(request);
   record.createdWallMs = clock_.wallMs();
   record.createdStoreMs = clock_.storeMs();
-  for (const Worker* worker : ranksOf(*tree_.findInstance(request.instance))) {
+  const std::vector<const Worker*> ranks = ranksOf(*tree_.findInstance(request.instance));
+  record.ranks.reserve(ranks.size());
+  for (const Worker* worker : ranks) {
     RankRecord rank;
     rank.worker = worker->record.worker;
     rank.run = worker->record.run;
@@ -330,10 +332,11 @@ void Executor::workerForgotten(const Worker& worker) {
 
 // --- the end of an event ---
 
-void Executor::finishRank(Event& event, RankRecord& rank, RankStatus status, std::string error) {
+void Executor::finishRank(Event& event, RankRecord& rank, RankStatus status,
+                          std::string_view error) {
   HOLDFAST_CHECK(!rank.final(), "rank %u ends twice", rank.worker);
   rank.status = status;
-  rank.error = std::move(error);
+  rank.error = error;
   if (event.record.kind == OperationKind::kHealth) {
     rank.errorCode = healthOf(status, rank.errorCode);
   }
@@ -354,7 +357,7 @@ void Executor::finish(Event& event) {
   event.record.finishedWallMs = std::max<uint64_t>(clock_.wallMs(), 1);
   event.record.finishedStoreMs = std::max<uint64_t>(clock_.storeMs(), 1);
   dropChunks(event);
-  log_.finish(event);
+  log_.finish(event, leavesEvent(event.record.kind));
   if (leavesEvent(event.record.kind)) return write(event, true);
   settledHealth_.push_back(event.serial);
   settle(event);
@@ -387,10 +390,10 @@ bool Executor::takeCommitted() {
   if (event == nullptr) return false;
   if (!event->recorded) {
     event->recorded = true;
-    if (event->finishedPlace == 0) sending_.push_back({event->serial, 0});
+    if (!event->finished) sending_.push_back({event->serial, 0});
   }
   if (ticket != event->ticket) return false;
-  if (event->finishedPlace != 0) {
+  if (event->finished) {
     settle(*event);
     return true;
   }
@@ -473,8 +476,7 @@ bool Executor::advance() {
     } else if (!sending_.empty()) {
       RankOf& next = sending_.front();
       Event* event = log_.bySerial(next.serial);
-      if (event == nullptr || event->finishedPlace != 0 ||
-          next.rank == event->record.ranks.size()) {
+      if (event == nullptr || event->finished || next.rank == event->record.ranks.size()) {
         // A pin's are wanted when its ranks answer.
         if (event != nullptr && event->record.toPin.empty()) dropChunks(*event);
         sending_.pop_front();

@@ -120,7 +120,7 @@ class Executor final : public SessionObserver {
   // Some of what a rank has pinned. False when nothing is left.
   bool recordPins();
   // The rank is final; so is the event with the last one.
-  void finishRank(Event& event, RankRecord& rank, RankStatus status, std::string error);
+  void finishRank(Event& event, RankRecord& rank, RankStatus status, std::string_view error);
   void expire(Event& event);
   void finish(Event& event);
   void dropChunks(Event& event);
