@@ -1,4 +1,4 @@
-// Format 1: nothing -> families, keys and records as in src/store/keys.h.
+// Format 1: nothing -> families, keys and records as in src/format/keys.h.
 #include <rocksdb/db.h>
 
 #include <random>

@@ -13,9 +13,9 @@
 #include <memory>
 #include <vector>
 
+#include "format/iterate.h"
+#include "format/keys.h"
 #include "migrations/migrations.h"
-#include "store/iterate.h"
-#include "store/keys.h"
 
 namespace holdfast {
 namespace {

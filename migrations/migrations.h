@@ -9,7 +9,7 @@
 #include <span>
 #include <string>
 
-#include "store/record_codec.h"
+#include "format/registry_records.h"
 
 namespace rocksdb {
 class ColumnFamilyHandle;

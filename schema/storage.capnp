@@ -1,5 +1,5 @@
 @0xb1f4c8a0d2e95a02;
-# Persisted records. Keys and families are described in src/store/README.md.
+# Persisted records. Keys and families are described in src/format/keys.h.
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("holdfast::schema");

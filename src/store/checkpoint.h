@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "core/result.h"
+#include "format/registry_records.h"
 #include "store/copy_manifest.h"
-#include "store/record_codec.h"
 
 namespace holdfast {
 

@@ -9,8 +9,8 @@
 #include <tuple>
 #include <utility>
 
+#include "format/checksum.h"
 #include "os/boot_id.h"
-#include "store/checksum.h"
 
 namespace holdfast {
 namespace {

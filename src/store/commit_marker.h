@@ -13,7 +13,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "store/commit_mark.h"
+#include "format/commit_mark.h"
+#include "format/registry_records.h"
 #include "store/database.h"
 
 namespace holdfast {

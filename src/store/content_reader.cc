@@ -3,9 +3,11 @@
 #include <map>
 #include <utility>
 
-#include "store/iterate.h"
-#include "store/record_codec.h"
-#include "store/slices.h"
+#include "format/contents.h"
+#include "format/iterate.h"
+#include "format/registry_records.h"
+#include "format/slices.h"
+#include "format/words.h"
 
 namespace holdfast {
 namespace {

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "core/records.h"
+#include "format/keys.h"
 #include "store/database.h"
-#include "store/keys.h"
 #include "store/recovery.h"
 #include "store/recovery_queue.h"
 

@@ -30,7 +30,7 @@
 #include <vector>
 
 #include "core/result.h"
-#include "store/record_codec.h"
+#include "format/registry_records.h"
 
 namespace holdfast {
 

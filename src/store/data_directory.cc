@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "store/commit_mark.h"
+#include "format/commit_mark.h"
 #include "store/store_loss.h"
 
 namespace holdfast {

@@ -16,11 +16,11 @@
 #include <thread>
 
 #include "core/check.h"
+#include "format/keys.h"
 #include "os/file_limit.h"
 #include "os/give_way.h"
 #include "store/copy_manifest.h"
 #include "store/directory_guard.h"
-#include "store/keys.h"
 #include "store/start_meter.h"
 
 namespace holdfast {

@@ -18,14 +18,14 @@
 #include <vector>
 
 #include "core/result.h"
-#include "store/commit_mark.h"
+#include "format/commit_mark.h"
+#include "format/registry_records.h"
 #include "store/compaction_gate.h"
 #include "store/data_directory.h"
 #include "store/dropped_bytes.h"
 #include "store/kept_files.h"
 #include "store/log_replay.h"
 #include "store/opening_files.h"
-#include "store/record_codec.h"
 #include "store/rocks_store.h"
 #include "store/store_loss.h"
 

@@ -3,10 +3,11 @@
 #include <memory>
 #include <utility>
 
+#include "format/iterate.h"
+#include "format/keys.h"
+#include "format/registry_records.h"
+#include "format/slices.h"
 #include "store/database.h"
-#include "store/iterate.h"
-#include "store/keys.h"
-#include "store/slices.h"
 
 namespace holdfast {
 namespace {

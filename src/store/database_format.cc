@@ -1,10 +1,11 @@
 // The format of the store, and what brings an older one to this program's.
 #include <chrono>
 
+#include "format/keys.h"
+#include "format/registry_records.h"
 #include "migrations/migrations.h"
 #include "store/checkpoint.h"
 #include "store/database.h"
-#include "store/keys.h"
 
 namespace holdfast {
 namespace {

@@ -4,10 +4,11 @@
 #include <limits>
 
 #include "core/check.h"
-#include "store/iterate.h"
-#include "store/keys.h"
-#include "store/record_codec.h"
-#include "store/slices.h"
+#include "format/contents.h"
+#include "format/iterate.h"
+#include "format/keys.h"
+#include "format/slices.h"
+#include "format/words.h"
 
 namespace holdfast {
 namespace {

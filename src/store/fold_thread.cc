@@ -4,9 +4,9 @@
 
 #include <chrono>
 
+#include "format/contents.h"
 #include "os/give_way.h"
 #include "store/fold_input.h"
-#include "store/record_codec.h"
 
 namespace holdfast {
 namespace {

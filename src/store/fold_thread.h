@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "core/registry_store.h"
+#include "format/keys.h"
 #include "store/database.h"
-#include "store/keys.h"
 
 namespace holdfast {
 

@@ -5,9 +5,11 @@
 #include <vector>
 
 #include "core/check.h"
-#include "store/iterate.h"
-#include "store/record_codec.h"
-#include "store/slices.h"
+#include "format/contents.h"
+#include "format/iterate.h"
+#include "format/registry_records.h"
+#include "format/slices.h"
+#include "format/words.h"
 
 namespace holdfast {
 HeadReader::HeadReader(Database& database, RecoveredOwner& owner, rocksdb::WriteBatch& leftovers)

@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "core/records.h"
+#include "format/keys.h"
 #include "store/database.h"
-#include "store/keys.h"
 #include "store/recovery.h"
 
 namespace holdfast {

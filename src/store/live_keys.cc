@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "core/check.h"
+#include "format/contents.h"
+#include "format/words.h"
 #include "store/worker_head.h"
 
 namespace holdfast {

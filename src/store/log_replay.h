@@ -21,7 +21,7 @@
 #include <string>
 #include <vector>
 
-#include "store/record_codec.h"
+#include "format/registry_records.h"
 
 namespace holdfast {
 

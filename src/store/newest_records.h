@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/registry_store.h"
-#include "store/keys.h"
+#include "format/keys.h"
 
 namespace holdfast {
 

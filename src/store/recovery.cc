@@ -11,10 +11,10 @@
 
 #include "core/check.h"
 #include "core/ids.h"
+#include "format/event_records.h"
+#include "format/keys.h"
 #include "store/content_reader.h"
 #include "store/head_reader.h"
-#include "store/keys.h"
-#include "store/record_codec.h"
 #include "store/recovery_queue.h"
 #include "store/start_meter.h"
 #include "store/store_loss.h"

@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "core/registry_store.h"
-#include "store/commit_mark.h"
+#include "format/commit_mark.h"
+#include "format/registry_records.h"
 #include "store/database.h"
 #include "store/newest_records.h"
 

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "core/check.h"
-#include "store/record_codec.h"
+#include "format/contents.h"
 #include "store/start_meter.h"
 
 namespace holdfast {

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "store/record_codec.h"
+#include "format/registry_records.h"
 
 namespace holdfast {
 

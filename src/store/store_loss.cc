@@ -6,8 +6,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "format/checksum.h"
 #include "os/boot_id.h"
-#include "store/checksum.h"
 #include "store/kept_files.h"
 
 namespace holdfast {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "store/commit_mark.h"
+#include "format/commit_mark.h"
 #include "store/log_replay.h"
 
 namespace holdfast {

@@ -12,12 +12,12 @@
 #include <map>
 #include <utility>
 
+#include "format/iterate.h"
 #include "migrations/migrations.h"
 #include "os/file_limit.h"
 #include "store/data_directory.h"
 #include "store/database.h"
 #include "store/dropped_bytes.h"
-#include "store/iterate.h"
 #include "store/log_replay.h"
 #include "store/pinned_files.h"
 #include "store/store_loss.h"

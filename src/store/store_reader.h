@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "core/result.h"
-#include "store/commit_mark.h"
-#include "store/keys.h"
-#include "store/record_codec.h"
+#include "format/commit_mark.h"
+#include "format/keys.h"
+#include "format/registry_records.h"
 
 namespace holdfast {
 

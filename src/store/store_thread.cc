@@ -6,8 +6,9 @@
 #include <utility>
 
 #include "core/check.h"
+#include "format/event_records.h"
+#include "format/slices.h"
 #include "os/give_way.h"
-#include "store/slices.h"
 
 namespace holdfast {
 namespace {

@@ -20,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "format/registry_records.h"
 #include "store/checkpoint_thread.h"
 #include "store/commit_marker.h"
 #include "store/completions.h"

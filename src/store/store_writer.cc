@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "format/slices.h"
 #include "migrations/migrations.h"
 #include "os/file_limit.h"
 #include "store/database.h"
-#include "store/slices.h"
 #include "store/staged_directory.h"
 
 namespace holdfast {

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "core/result.h"
-#include "store/keys.h"
-#include "store/record_codec.h"
+#include "format/keys.h"
+#include "format/registry_records.h"
 
 namespace holdfast {
 

@@ -3,6 +3,9 @@
 #include <string>
 #include <utility>
 
+#include "format/contents.h"
+#include "format/words.h"
+
 namespace holdfast {
 namespace {
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "format/registry_records.h"
 #include "store/store_reader.h"
 
 namespace holdfast {

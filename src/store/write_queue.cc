@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "store/record_codec.h"
+#include "format/contents.h"
 
 namespace holdfast {
 namespace {

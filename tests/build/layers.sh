@@ -25,13 +25,15 @@ may core core
 may tokens tokens
 may os os core
 may net net core
-may store store core os schema migrations
+may format format core schema
+may store store core format os migrations
 may capture capture core schema
 may rpc rpc core net capture tokens schema
 may client client core schema
 may command_line command_line core
 may daemon daemon command_line core capture tokens os store net rpc schema
 without core 'rocksdb/|capnp/|kj/|spdlog/|chrono>|thread>|mutex>|atomic>|condition_variable>|fstream>|filesystem>|iostream>|unistd|sys/[^m]|fcntl'
+without format 'capnp/rpc|kj/async|spdlog/|thread>|mutex>|condition_variable>'
 without store 'capnp/rpc|kj/async|spdlog/'
 without capture 'rocksdb/|capnp/rpc|kj/async|spdlog/'
 without net 'rocksdb/|capnp/|spdlog/'

@@ -11,7 +11,7 @@
 
 #include "client/client.h"
 #include "daemon_process.h"
-#include "store/record_codec.h"
+#include "format/registry_records.h"
 
 namespace holdfast::test {
 namespace {

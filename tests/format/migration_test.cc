@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "format/registry_records.h"
 #include "migrations/migrations.h"
 #include "store/copy_manifest.h"
 #include "store/store_reader.h"

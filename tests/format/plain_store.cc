@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "core/registry/registry_digest.h"
+#include "format/contents.h"
+#include "format/registry_records.h"
+#include "format/words.h"
 #include "schema/storage.capnp.h"
 #include "store/store_reader.h"
 #include "store/store_writer.h"

@@ -7,8 +7,8 @@
 #include <fstream>
 #include <map>
 
+#include "format/registry_records.h"
 #include "store/copy_manifest.h"
-#include "store/record_codec.h"
 #include "tests/inspect/planted_store.h"
 #include "tests/store/raw_store.h"
 #include "tests/support/ran.h"

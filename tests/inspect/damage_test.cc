@@ -4,8 +4,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include "format/contents.h"
+#include "format/event_records.h"
+#include "format/registry_records.h"
+#include "format/words.h"
 #include "migrations/migrations.h"
-#include "store/record_codec.h"
 #include "tests/inspect/planted_store.h"
 #include "tests/store/raw_store.h"
 

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "format/registry_records.h"
 #include "store/worker_head.h"
 #include "tests/inspect/store_grower.h"
 #include "tests/support/scratch.h"

@@ -2,7 +2,10 @@
 
 #include <filesystem>
 
-#include "store/record_codec.h"
+#include "format/contents.h"
+#include "format/event_records.h"
+#include "format/registry_records.h"
+#include "format/words.h"
 #include "store/store_reader.h"
 #include "tests/inspect/store_grower.h"
 #include "tests/store/raw_store.h"

@@ -16,8 +16,8 @@
 
 #include "core/cache_operations.h"
 #include "core/records.h"
+#include "format/keys.h"
 #include "inspect/verifier.h"
-#include "store/keys.h"
 #include "tests/support/scratch.h"
 
 namespace holdfast::test {

@@ -8,7 +8,6 @@
 
 #include "inspect/registry_view.h"
 #include "store/live_keys.h"
-#include "store/record_codec.h"
 #include "store/rocks_store.h"
 #include "tests/inspect/planted_store.h"
 #include "tests/inspect/store_grower.h"

@@ -1,5 +1,5 @@
 // The commit mark as a file, and what a start makes of it.
-#include "store/commit_mark.h"
+#include "format/commit_mark.h"
 
 #include <gmock/gmock.h>
 
@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "format/registry_records.h"
 #include "raw_store.h"
 #include "store_fixture.h"
 

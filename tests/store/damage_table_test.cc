@@ -11,8 +11,9 @@
 #include <iterator>
 #include <set>
 
+#include "format/keys.h"
+#include "format/registry_records.h"
 #include "store/kept_files.h"
-#include "store/keys.h"
 #include "store/store_reader.h"
 #include "store_fixture.h"
 

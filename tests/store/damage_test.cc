@@ -3,9 +3,9 @@
 
 #include <filesystem>
 
+#include "format/keys.h"
+#include "format/registry_records.h"
 #include "raw_store.h"
-#include "store/keys.h"
-#include "store/record_codec.h"
 #include "store_fixture.h"
 #include "sync_steps.h"
 

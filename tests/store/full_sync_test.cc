@@ -6,8 +6,8 @@
 #include <random>
 
 #include "faulty_file_system.h"
+#include "format/keys.h"
 #include "raw_store.h"
-#include "store/keys.h"
 #include "store_fixture.h"
 #include "sync_steps.h"
 #include "tests/support/memory_store.h"

@@ -8,9 +8,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "format/keys.h"
+#include "format/registry_records.h"
 #include "migrations/migrations.h"
 #include "raw_store.h"
-#include "store/keys.h"
 #include "store/store_writer.h"
 #include "store_fixture.h"
 

@@ -1,5 +1,5 @@
 // Packed keys come out as they went in, whatever they are, and nothing is read beyond them.
-#include "store/packed_keys.h"
+#include "format/packed_keys.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,8 @@
 #include <random>
 #include <vector>
 
-#include "store/record_codec.h"
+#include "format/contents.h"
+#include "format/words.h"
 #include "tests/support/repetitions.h"
 
 namespace holdfast {

@@ -3,8 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "format/keys.h"
+#include "format/registry_records.h"
 #include "raw_store.h"
-#include "store/keys.h"
 #include "store_fixture.h"
 
 namespace holdfast {

@@ -3,6 +3,9 @@
 #include <optional>
 #include <vector>
 
+#include "format/contents.h"
+#include "format/words.h"
+
 namespace holdfast::inspect {
 namespace {
 

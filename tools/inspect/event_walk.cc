@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "core/ids.h"
-#include "store/keys.h"
-#include "store/record_codec.h"
+#include "format/event_records.h"
+#include "format/keys.h"
 
 namespace holdfast::inspect {
 

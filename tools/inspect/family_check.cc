@@ -8,6 +8,9 @@
 
 #include "core/ids.h"
 #include "core/limits.h"
+#include "format/contents.h"
+#include "format/registry_records.h"
+#include "format/words.h"
 #include "store/worker_head.h"
 
 namespace holdfast::inspect {

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "format/contents.h"
+#include "format/registry_records.h"
+#include "format/words.h"
 #include "store/worker_head.h"
 
 namespace holdfast::inspect {

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "format/registry_records.h"
 #include "inspect/commands.h"
 #include "inspect/parallel.h"
 #include "migrations/migrations.h"

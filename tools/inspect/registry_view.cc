@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/ids.h"
+#include "format/registry_records.h"
 #include "inspect/event_walk.h"
 #include "inspect/parallel.h"
 #include "store/live_keys.h"

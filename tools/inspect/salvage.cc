@@ -11,6 +11,7 @@
 
 #include "core/ids.h"
 #include "core/limits.h"
+#include "format/registry_records.h"
 #include "inspect/commands.h"
 #include "inspect/event_walk.h"
 #include "inspect/location_rescue.h"

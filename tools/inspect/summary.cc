@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <map>
 
+#include "format/registry_records.h"
 #include "inspect/commands.h"
 #include "inspect/registry_view.h"
 #include "text/json_writer.h"

@@ -14,6 +14,10 @@
 #include <span>
 #include <vector>
 
+#include "format/contents.h"
+#include "format/event_records.h"
+#include "format/registry_records.h"
+#include "format/words.h"
 #include "inspect/commands.h"
 #include "inspect/event_walk.h"
 #include "inspect/parallel.h"

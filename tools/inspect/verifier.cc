@@ -11,11 +11,11 @@
 #include <utility>
 
 #include "core/ids.h"
+#include "format/keys.h"
+#include "format/registry_records.h"
 #include "inspect/event_walk.h"
 #include "inspect/family_check.h"
 #include "inspect/parallel.h"
-#include "store/keys.h"
-#include "store/record_codec.h"
 #include "store/store_loss.h"
 #include "store/worker_head.h"
 

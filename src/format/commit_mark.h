@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "store/record_codec.h"
+#include "format/registry_records.h"
 
 namespace holdfast {
 

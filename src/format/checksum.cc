@@ -1,4 +1,4 @@
-#include "store/checksum.h"
+#include "format/checksum.h"
 
 #include <array>
 

@@ -5,7 +5,7 @@
 
 #include <string_view>
 
-#include "store/keys.h"
+#include "format/keys.h"
 
 namespace holdfast {
 

@@ -1,4 +1,4 @@
-#include "store/commit_mark.h"
+#include "format/commit_mark.h"
 
 #include <cerrno>
 #include <cstring>
@@ -6,7 +6,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "store/checksum.h"
+#include "format/checksum.h"
 
 namespace holdfast {
 namespace {

@@ -1,4 +1,4 @@
-#include "store/packed_keys.h"
+#include "format/packed_keys.h"
 
 #include <bit>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "store/keys.h"
+#include "format/keys.h"
 
 #include <charconv>
 #include <cstdio>
