@@ -1,4 +1,5 @@
-// Format 1: nothing -> families, keys and records as in src/format/keys.h.
+// Format 1: nothing -> families, keys and records as in src/format/keys.h,
+// with plain segments.
 #include <rocksdb/db.h>
 
 #include <random>
@@ -9,9 +10,9 @@ namespace holdfast {
 
 rocksdb::Status firstFormat(MigrationContext& context) {
   std::random_device random;
-  for (uint8_t& byte : context.format.clusterId) byte = static_cast<uint8_t>(random());
-  context.format.createdBy = context.createdBy;
-  context.format.createdWallMs = context.nowWallMs;
+  for (uint8_t& byte : context.identity.clusterId) byte = static_cast<uint8_t>(random());
+  context.identity.createdBy = context.createdBy;
+  context.identity.createdWallMs = context.nowWallMs;
   return rocksdb::Status::OK();
 }
 

@@ -122,16 +122,17 @@ std::string Database::migrate() {
   for (const Migration& migration : migrations()) {
     if (migration.number <= format_.version) continue;
     MigrationMeter meter(options_, migration);
+    StoreIdentity identity{format_.clusterId, format_.createdBy, format_.createdWallMs};
     MigrationContext context{*db_,
                              families,
-                             format_,
+                             identity,
                              options_.createdBy,
                              wallMs(),
                              [&](uint64_t done, uint64_t total) { meter.show(done, total); },
                              [this](const std::string& text) { log(LogLevel::kWarning, text); }};
     status = migration.apply(context);
     if (status.ok()) {
-      format_.version = migration.number;
+      format_ = {migration.number, identity.clusterId, identity.createdBy, identity.createdWallMs};
       rocksdb::WriteOptions synced;
       synced.sync = true;
       status = db_->Put(synced, default_, std::string(kFormatKey), encodeRecord(format_));
