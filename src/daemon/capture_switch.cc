@@ -19,10 +19,7 @@ constexpr kj::Duration kBetweenLooks = 20 * kj::MILLISECONDS;
 constexpr uint32_t kLooks = 400;  // 8 s: holdfast-ctl waits for 10
 
 std::optional<Error> addCheckpoint(const LogWriter& log, const RocksStore& store) {
-  const std::string error =
-      store.checkpointNow(log.folder() + "/" + std::string(kCheckpointFolder));
-  if (error.empty()) return std::nullopt;
-  return Error{ErrorCode::kUnavailable, error};
+  return store.checkpointNow(log.folder() + "/" + std::string(kCheckpointFolder));
 }
 
 }  // namespace

@@ -302,8 +302,8 @@ ExitCode run(const Configuration& configuration) {
   spdlog::info("{}: writing what is queued", strsignal(signalNumber));
   server.stop();
   inputs.endCapture(Inputs::CaptureEnd::kProcessEnded);
-  if (const std::string lost = store->close(); !lost.empty()) {
-    spdlog::error("{}", lost);
+  if (const auto lost = store->close()) {
+    spdlog::error("{}", lost->message);
     return ExitCode::kFatal;
   }
   spdlog::info("ended");

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "store/staged_directory.h"
+#include "store/unavailable.h"
 
 namespace holdfast {
 namespace {
@@ -28,8 +29,13 @@ std::string reason() {
   return std::strerror(errno);
 }
 
-std::string whyNot(const CopyWork& work) {
-  return work.interrupted ? work.interrupted() : std::string();
+std::optional<Error> whyNot(const CopyWork& work) {
+  return work.interrupted ? work.interrupted() : std::nullopt;
+}
+
+// What the last call said, or that all went well.
+std::optional<Error> failedUnless(bool well) {
+  return well ? std::nullopt : std::optional(unavailable(reason()));
 }
 
 class File {
@@ -85,48 +91,47 @@ std::optional<Error> wrongPlace(const std::string& path, const std::string& data
 }
 
 // The first `bytes` of a file, added to `sum`.
-std::string copyBytes(const std::string& from, const std::string& to, uint64_t bytes,
-                      const CopyWork& work, FileChecksum& sum) {
+std::optional<Error> copyBytes(const std::string& from, const std::string& to, uint64_t bytes,
+                               const CopyWork& work, FileChecksum& sum) {
   const File source(from, O_RDONLY);
   const File target(to, O_WRONLY | O_CREAT | O_EXCL);
-  if (!source.ok() || !target.ok()) return reason();
+  if (!source.ok() || !target.ok()) return unavailable(reason());
   std::vector<char> chunk(kChunkBytes);
   for (uint64_t at = 0; at < bytes;) {
-    if (std::string why = whyNot(work); !why.empty()) return why;
+    if (auto why = whyNot(work)) return why;
     const size_t wanted = std::min<uint64_t>(chunk.size(), bytes - at);
     const ssize_t got = pread(source.get(), chunk.data(), wanted, static_cast<off_t>(at));
-    if (got <= 0) return got == 0 ? "it is shorter than it should be" : reason();
+    if (got <= 0) return unavailable(got == 0 ? "it is shorter than it should be" : reason());
     sum.add(chunk.data(), static_cast<size_t>(got));
     for (ssize_t done = 0; done < got;) {
       const ssize_t put = write(target.get(), chunk.data() + done, static_cast<size_t>(got - done));
-      if (put <= 0) return reason();
+      if (put <= 0) return unavailable(reason());
       done += put;
     }
     at += static_cast<uint64_t>(got);
   }
-  return target.sync() ? "" : reason();
+  return failedUnless(target.sync());
 }
 
-std::string writeText(const std::string& to, const std::string& text, FileChecksum& sum) {
+std::optional<Error> writeText(const std::string& to, const std::string& text, FileChecksum& sum) {
   const File target(to, O_WRONLY | O_CREAT | O_EXCL);
-  if (!target.ok()) return reason();
+  if (!target.ok()) return unavailable(reason());
   sum.add(text.data(), text.size());
   const bool whole =
       write(target.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  return whole && target.sync() ? "" : reason();
+  return failedUnless(whole && target.sync());
 }
 
-// False where hard links end; otherwise `why` is empty, or says what is wrong.
-bool share(const std::string& from, const std::string& to, bool isLog, std::string& why) {
+// False where hard links end.
+Result<bool> share(const std::string& from, const std::string& to, bool isLog) {
   if (link(from.c_str(), to.c_str()) != 0) {
     if (errno == EXDEV) return false;
-    why = reason();
-    return true;
+    return unavailable(reason());
   }
   // What is in a table file is on the disk before it counts; a log gets there when it is synced.
   if (!isLog) return true;
   const File log(to, O_RDONLY);
-  if (!log.ok() || !log.sync()) why = reason();
+  if (!log.ok() || !log.sync()) return unavailable(reason());
   return true;
 }
 
@@ -144,7 +149,7 @@ class Reading {
 
   Result<std::string> checksum(const std::string& path, uint64_t bytes) {
     auto began = Clock::now();
-    return checksumOf(path, bytes, [&](uint64_t read) -> std::string {
+    return checksumOf(path, bytes, [&](uint64_t read) -> std::optional<Error> {
       if (read > 0) {
         done_ += read;
         std::this_thread::sleep_for(Clock::now() - began);
@@ -210,6 +215,30 @@ std::optional<Error> Checkpoint::copy(const CopyWork& work) {
   return staged.publish(manifest);
 }
 
+// One file, and what there is to say of it.
+std::optional<Error> Checkpoint::copyOne(const rocksdb::LiveFileStorageInfo& file,
+                                         const std::string& from, const std::string& to,
+                                         const CopyWork& work, CopiedFile& entry) {
+  FileChecksum sum;
+  bool shared = false;
+  if (file.replacement_contents.empty() && !file.trim_to_size) {
+    const auto done = share(from, to, file.file_type == rocksdb::kWalFile);
+    if (!done.ok()) return done.error();
+    shared = done.value();
+  }
+  if (shared) {
+    entry.checksum = notedChecksum(file);
+    // A store with a damaged table is copied as it is: the list says what the copy has.
+    std::error_code error;
+    entry.bytes = fs::file_size(to, error);
+    return error ? std::optional(unavailable(error.message())) : std::nullopt;
+  }
+  auto wrong = file.replacement_contents.empty() ? copyBytes(from, to, file.size, work, sum)
+                                                 : writeText(to, file.replacement_contents, sum);
+  entry.checksum = sum.hex();
+  return wrong;
+}
+
 // All files, and what there is to say of each.
 std::optional<Error> Checkpoint::copyInto(const std::string& directory, const CopyWork& work,
                                           std::vector<CopiedFile>& copied) const {
@@ -221,29 +250,15 @@ std::optional<Error> Checkpoint::copyInto(const std::string& directory, const Co
   for (const rocksdb::LiveFileStorageInfo& file : files_) {
     const std::string from = file.directory + "/" + file.relative_filename;
     const std::string to = directory + "/" + file.relative_filename;
-    std::string why = whyNot(work);
-    if (!why.empty()) return failed(path_, why);
+    if (const auto why = whyNot(work)) return failed(path_, why->message);
     CopiedFile& entry = copied.emplace_back(CopiedFile{file.relative_filename, file.size, {}});
-    FileChecksum sum;
-    const bool isLog = file.file_type == rocksdb::kWalFile;
-    if (!file.replacement_contents.empty()) {
-      why = writeText(to, file.replacement_contents, sum);
-      entry.checksum = sum.hex();
-    } else if (file.trim_to_size || !share(from, to, isLog, why)) {
-      why = copyBytes(from, to, file.size, work, sum);
-      entry.checksum = sum.hex();
-    } else if (why.empty()) {
-      entry.checksum = notedChecksum(file);
-      // A store with a damaged table is copied as it is: the list says what the copy has.
-      std::error_code error;
-      entry.bytes = fs::file_size(to, error);
-      if (error) why = error.message();
-      if (entry.checksum.empty() && work.readTables) {
-        toRead.emplace_back(copied.size() - 1, to);
-        bytesToRead += entry.bytes;
-      }
+    if (auto wrong = copyOne(file, from, to, work, entry)) {
+      return failed("cannot copy " + from + " to " + to, wrong->message);
     }
-    if (!why.empty()) return failed("cannot copy " + from + " to " + to, why);
+    if (entry.checksum.empty() && work.readTables) {
+      toRead.emplace_back(copied.size() - 1, to);
+      bytesToRead += entry.bytes;
+    }
   }
   Reading reading(work, bytesToRead);
   for (const auto& [place, path] : toRead) {

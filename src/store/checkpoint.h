@@ -29,8 +29,8 @@ struct CopiedStore {
 };
 
 struct CopyWork {
-  // Asked again and again; says why to break off. May be empty.
-  std::function<std::string()> interrupted;
+  // Asked again and again; says why to break off, if it must be. May be empty.
+  std::function<std::optional<Error>()> interrupted;
   // Told of bytes read for checksums, and of how many there will be. May be empty.
   std::function<void(uint64_t done, uint64_t total)> progress;
   // Table files whose checksum RocksDB does not know are read for it, half of the time: the other
@@ -64,6 +64,9 @@ class Checkpoint {
 
  private:
   Checkpoint(rocksdb::DB& db, std::string path, CopiedStore store);
+  static std::optional<Error> copyOne(const rocksdb::LiveFileStorageInfo& file,
+                                      const std::string& from, const std::string& to,
+                                      const CopyWork& work, CopiedFile& entry);
   std::optional<Error> copyInto(const std::string& directory, const CopyWork& work,
                                 std::vector<CopiedFile>& copied) const;
 

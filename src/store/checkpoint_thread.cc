@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "store/unavailable.h"
+
 namespace holdfast {
 namespace {
 
@@ -42,9 +44,10 @@ void CheckpointThread::copy(Checkpoint& checkpoint) {
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 15);
   CheckpointResult result;
   CopyWork work;
-  work.interrupted = [this]() -> std::string {
-    if (stopping_) return "the controller ends";
-    return database_.leavesWanted() ? "the store had to be opened again; try again" : "";
+  work.interrupted = [this]() -> std::optional<Error> {
+    if (stopping_) return unavailable("the controller ends");
+    if (!database_.leavesWanted()) return std::nullopt;
+    return unavailable("the store had to be opened again; try again");
   };
   auto nextLine = std::chrono::steady_clock::now() + kBetweenLines;
   work.progress = [&](uint64_t done, uint64_t total) {

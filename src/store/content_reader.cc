@@ -1,20 +1,19 @@
 #include "store/content_reader.h"
 
 #include <map>
+#include <string>
 #include <utility>
 
-#include "format/contents.h"
 #include "format/iterate.h"
 #include "format/registry_records.h"
-#include "format/slices.h"
-#include "format/words.h"
+#include "store/unavailable.h"
 
 namespace holdfast {
 namespace {
 
-constexpr size_t kReadaheadBytes = size_t{2} << 20;
+constexpr size_t kRecoveryReadahead = size_t{2} << 20;
 
-using Kind = RecoveryRow::Kind;
+using RowKind = RecoveryRow::Kind;
 
 JournalEntry onlyKeys(std::span<const ChunkHash> keys) {
   JournalEntry entry;
@@ -22,12 +21,76 @@ JournalEntry onlyKeys(std::span<const ChunkHash> keys) {
   return entry;
 }
 
+// The words that say which faults are damage to a start. Gaps are not among them: whoever takes
+// what is read looks whether it goes on, and knows counts and digests besides.
+std::optional<std::string> damageOf(const ContentFault& fault, const LocationRecord& location) {
+  using Kind = ContentFault::Kind;
+  if (const auto* segment = std::get_if<SegmentKey>(&fault.at)) {
+    return "segment " + std::to_string(segment->n) + " of location " + location.name +
+           " is damaged";
+  }
+  if (const auto* batch = std::get_if<BatchKey>(&fault.at)) {
+    const std::string which =
+        "batch " + std::to_string(batch->number) + " of the full sync of location " + location.name;
+    if (fault.kind == Kind::kMissing) return which + " is missing";
+    if (fault.kind != Kind::kTooMany) return which + " is damaged";
+    return which + " is beyond its " + std::to_string(fault.number);
+  }
+  if (fault.kind == Kind::kLeftBehind || fault.kind == Kind::kGap) return std::nullopt;
+  if (fault.kind == Kind::kUnknownStream) {
+    return "the journal of location " + location.name + " has a record of stream " +
+           std::to_string(std::get<JournalKey>(fault.at).stream) + ", which was never begun";
+  }
+  return "a journal record of location " + location.name + " is damaged";
+}
+
 }  // namespace
+
+class ContentReader::Damage : public ContentListener {
+ public:
+  explicit Damage(const LocationRecord& location) : location_(location) {}
+  bool fault(const ContentFault& fault) override {
+    if (auto what = damageOf(fault, location_)) error = unavailable(std::move(*what));
+    return !error;
+  }
+  std::optional<Error> error;
+
+ private:
+  const LocationRecord& location_;
+};
+
+// Segments are unpacked into the part, the rest is copied to it.
+class ContentReader::Unpacked : public ContentMemory {
+ public:
+  explicit Unpacked(ContentReader& reader) : reader_(reader) {}
+  std::optional<std::span<const uint64_t>> words(FamilyRows& rows) override { return rows.words(); }
+  std::span<ChunkHash> keys(size_t count) override {
+    reader_.makeRoom(count);
+    return reader_.part_->take(count);
+  }
+
+ private:
+  ContentReader& reader_;
+};
+
+class ContentReader::Copied : public ContentMemory {
+ public:
+  explicit Copied(ContentReader& reader) : reader_(reader) {}
+  std::optional<std::span<const uint64_t>> words(FamilyRows& rows) override {
+    const std::string_view value = rows.value();
+    reader_.makeRoom(value.size() / sizeof(uint64_t) + 1);
+    return reader_.part_->copy(value);
+  }
+  std::span<ChunkHash> keys(size_t) override { return {}; }  // of segments only
+
+ private:
+  ContentReader& reader_;
+};
 
 ContentReader::ContentReader(Database& database, const RecoveredOwner& owner, RecoveryQueue& queue)
     : owner_(owner),
       queue_(queue),
-      rows_(iterateOnce(*database.db(), database.handle(owner.family), kReadaheadBytes)) {}
+      rows_(iterateOnce(*database.db(), database.handle(owner.family), kRecoveryReadahead)) {}
 
 void ContentReader::run() {
   part_ = queue_.blank(owner_.id, 0);
@@ -37,29 +100,50 @@ void ContentReader::run() {
   queue_.push(std::move(part_));
 }
 
-std::string ContentReader::read() {
+std::optional<Error> ContentReader::read() {
   for (const LocationRecord& location : owner_.locations) {
-    std::string damage =
-        location.live.fold == 0 ? batches(location, Kind::kSegment) : segments(location);
-    if (damage.empty()) damage = journal(location, Kind::kJournal);
-    if (damage.empty() && location.building) {
-      damage = batches(location, Kind::kBatch);
-      if (damage.empty()) damage = journal(location, Kind::kBuildingJournal);
-    }
-    if (damage.empty()) damage = pins(location);
-    if (!damage.empty()) return damage;
+    auto damage = content(location);
+    if (!damage) damage = rows_.error();
+    if (!damage) damage = pins(location);
+    if (damage) return damage;
   }
-  return "";
+  return std::nullopt;
 }
 
-template <typename Read>
-std::string ContentReader::rows(const StoreKey& prefix, Read read) {
-  for (rows_->Seek(slice(prefix)); rows_->Valid() && rows_->key().starts_with(slice(prefix));
-       rows_->Next()) {
-    std::string damage = read(rows_->key().ToStringView(), rows_->value().ToStringView());
-    if (!damage.empty()) return damage;
+std::optional<Error> ContentReader::content(const LocationRecord& location) {
+  Damage damage(location);
+  Unpacked unpacked(*this);
+  Copied copied(*this);
+  const auto stopped = [&] { return damage.error || rows_.error(); };
+  const auto batches = [&](BatchCursor cursor, RowKind kind) {
+    while (const auto batch = cursor.next()) {
+      add(location, kind, batch->number, onlyKeys(batch->keys));
+    }
+  };
+  const auto journal = [&](JournalCursor cursor, RowKind kind) {
+    while (const auto entry = cursor.next()) add(location, kind, 0, *entry);
+  };
+  const LivePart& live = location.live;
+  if (live.fold == 0) {
+    batches({rows_, location.id, live, copied, damage}, RowKind::kSegment);
+  } else {
+    SegmentCursor cursor(rows_, location.id, live, unpacked, damage);
+    while (const auto keys = cursor.next()) add(location, RowKind::kSegment, 0, onlyKeys(*keys));
   }
-  return rows_->status().ok() ? "" : rows_->status().ToString();
+  if (!stopped()) journal({rows_, location.id, live, copied, damage}, RowKind::kJournal);
+  if (location.building) {
+    const BuildingPart& building = *location.building;
+    if (!stopped()) batches({rows_, location.id, building, copied, damage}, RowKind::kBatch);
+    if (!stopped()) {
+      journal({rows_, location.id, building, copied, damage}, RowKind::kBuildingJournal);
+    }
+  }
+  return damage.error;
+}
+
+void ContentReader::add(const LocationRecord& location, RowKind kind, uint32_t number,
+                        const JournalEntry& entry) {
+  part_->rows.push_back({location.id, kind, number, entry});
 }
 
 void ContentReader::makeRoom(size_t words) {
@@ -68,93 +152,20 @@ void ContentReader::makeRoom(size_t words) {
   part_ = queue_.blank(owner_.id, words);
 }
 
-std::optional<std::span<const uint64_t>> ContentReader::copy(std::string_view value) {
-  makeRoom(value.size() / sizeof(uint64_t) + 1);
-  return part_->copy(value);
-}
-
-std::string ContentReader::segments(const LocationRecord& location) {
-  std::optional<ChunkHash> before;
-  uint32_t number = 0;
-  const auto read = [&](std::string_view rowKey, std::string_view value) -> std::string {
-    const auto key = parseSegmentKey(rowKey);
-    const auto words = alignedWords(value, scratch_);
-    const auto segment = words ? decodeSegment(*words) : std::nullopt;
-    std::span<ChunkHash> keys;
-    if (segment) {
-      makeRoom(segment->size());
-      keys = part_->take(segment->size());
-      if (!segment->read(keys)) keys = {};
-    }
-    if (!key || key->n != number || keys.empty() || (before && *before >= keys.front())) {
-      return "segment " + std::to_string(number) + " of location " + location.name + " is damaged";
-    }
-    ++number;
-    before = keys.back();
-    part_->rows.push_back({location.id, Kind::kSegment, 0, onlyKeys(keys)});
-    return "";
-  };
-  return rows(segmentsPrefix(location.id, location.live.generation, location.live.fold), read);
-}
-
-// Of the building part, where some may be missing, or of a live part that was not folded yet.
-std::string ContentReader::batches(const LocationRecord& location, Kind kind) {
-  const bool building = kind == Kind::kBatch;
-  const uint32_t generation = building ? location.building->generation : location.live.generation;
-  uint32_t next = 0;
-  const auto read = [&](std::string_view rowKey, std::string_view value) -> std::string {
-    const auto key = parseBatchKey(rowKey);
-    const auto words = copy(value);
-    const auto keys = words ? decodeBatch(*words) : std::nullopt;
-    const auto named = [&](uint32_t which) {
-      return "batch " + std::to_string(which) + " of the full sync of location " + location.name;
-    };
-    if (!key || !keys) return named(key ? key->number : next) + " is damaged";
-    if (building && key->number >= location.building->batchCount) {
-      return named(key->number) + " is beyond its " + std::to_string(location.building->batchCount);
-    }
-    if (!building && key->number != next) return named(next) + " is missing";
-    ++next;
-    part_->rows.push_back({location.id, kind, key->number, onlyKeys(*keys)});
-    return "";
-  };
-  return rows(batchesPrefix(location.id, generation), read);
-}
-
-std::string ContentReader::journal(const LocationRecord& location, Kind kind) {
-  const LivePart& live = location.live;
-  const bool building = kind == Kind::kBuildingJournal;
-  const uint32_t generation = building ? location.building->generation : live.generation;
-  const auto read = [&](std::string_view rowKey, std::string_view value) -> std::string {
-    const auto key = parseJournalKey(rowKey);
-    // In the segments already.
-    if (key && !building && key->stream == live.stream && key->firstSeq <= live.baseSeq) return "";
-    const auto words = copy(value);
-    auto entry = words ? decodeJournal(*words) : std::nullopt;
-    if (!key || !entry) return "a journal record of location " + location.name + " is damaged";
-    entry->stream = key->stream;
-    entry->firstSeq = key->firstSeq;
-    part_->rows.push_back({location.id, kind, 0, *entry});
-    return "";
-  };
-  return rows(journalPrefix(location.id, generation), read);
-}
-
-std::string ContentReader::pins(const LocationRecord& location) {
+std::optional<Error> ContentReader::pins(const LocationRecord& location) {
   std::map<std::string, size_t> alike;  // value -> index in pins_
-  const auto read = [&](std::string_view rowKey, std::string_view value) -> std::string {
-    const auto key = parsePinKey(rowKey);
-    const auto [known, isNew] = alike.try_emplace(std::string(value), pins_.size());
-    if (isNew) {
-      auto record = decodePin(value);
-      if (!record) return "a pin of location " + location.name + " is damaged";
-      pins_.push_back({location.id, std::move(*record), {}});
+  const StoreKey prefix = pinsPrefix(location.id);
+  for (rows_.seek(prefix); rows_.at(prefix); rows_.next()) {
+    const auto key = parsePinKey(rows_.key());
+    const auto [known, isNew] = alike.try_emplace(std::string(rows_.value()), pins_.size());
+    auto record = isNew ? decodePin(rows_.value()) : std::nullopt;
+    if (!key || (isNew && !record)) {
+      return unavailable("a pin of location " + location.name + " is damaged");
     }
-    if (!key) return "a pin of location " + location.name + " is damaged";
+    if (isNew) pins_.push_back({location.id, std::move(*record), {}});
     pins_[known->second].chunks.push_back(key->chunk);
-    return "";
-  };
-  return rows(pinsPrefix(location.id), read);
+  }
+  return rows_.error();
 }
 
 }  // namespace holdfast

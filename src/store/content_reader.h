@@ -2,17 +2,15 @@
 // in the order in which a sink gets it.
 #pragma once
 
-#include <rocksdb/db.h>
-
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/records.h"
-#include "format/keys.h"
+#include "core/result.h"
+#include "format/content_cursor.h"
+#include "format/family_rows.h"
 #include "store/database.h"
 #include "store/recovery.h"
 #include "store/recovery_queue.h"
@@ -27,27 +25,24 @@ class ContentReader {
   void run();
 
  private:
-  // Each is empty, or why it cannot be read.
-  std::string read();
-  std::string segments(const LocationRecord& location);
-  std::string batches(const LocationRecord& location, RecoveryRow::Kind kind);
-  std::string journal(const LocationRecord& location, RecoveryRow::Kind kind);
-  std::string pins(const LocationRecord& location);
+  class Damage;
+  class Unpacked;
+  class Copied;
 
-  // Calls read(key, value) with each row of a prefix while that returns "".
-  template <typename Read>
-  std::string rows(const StoreKey& prefix, Read read);
+  // What cannot be read.
+  std::optional<Error> read();
+  std::optional<Error> content(const LocationRecord& location);
+  std::optional<Error> pins(const LocationRecord& location);
   // Begins another part where so many words do not fit.
   void makeRoom(size_t words);
-  // The value as words of the part, nothing if it is not whole words.
-  std::optional<std::span<const uint64_t>> copy(std::string_view value);
+  void add(const LocationRecord& location, RecoveryRow::Kind kind, uint32_t number,
+           const JournalEntry& entry);
 
   const RecoveredOwner& owner_;
   RecoveryQueue& queue_;
-  const std::unique_ptr<rocksdb::Iterator> rows_;
+  FamilyRows rows_;
   std::unique_ptr<RecoveryPart> part_;
   std::vector<RecoveredPins> pins_;
-  std::vector<uint64_t> scratch_;
 };
 
 }  // namespace holdfast

@@ -14,6 +14,8 @@
 #include <iterator>
 #include <map>
 
+#include "store/unavailable.h"
+
 namespace holdfast {
 namespace {
 
@@ -251,7 +253,7 @@ Result<std::vector<CopiedFile>> filesOfCopy(const std::string& directory) {
   for (const auto& [name, bytes] : sizes.value()) {
     CopiedFile file{name, bytes, {}};
     if (!name.ends_with(".sst")) {
-      auto sum = checksumOf(directory + "/" + name, bytes, [](uint64_t) { return std::string(); });
+      auto sum = checksumOf(directory + "/" + name, bytes, [](uint64_t) { return std::nullopt; });
       if (!sum.ok()) return sum.error();
       file.checksum = std::move(sum.value());
     }
@@ -280,23 +282,23 @@ std::string FileChecksum::hex() {
 }
 
 Result<std::string> checksumOf(const std::string& path, uint64_t bytes,
-                               const std::function<std::string(uint64_t)>& step) {
+                               const std::function<std::optional<Error>(uint64_t)>& step) {
   const auto failed = [&](const std::string& why) {
-    return Error{ErrorCode::kUnavailable, "cannot read " + path + ": " + why};
+    return unavailable("cannot read " + path + ": " + why);
   };
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return failed(std::strerror(errno));
   FileChecksum sum;
   std::vector<char> buffer(std::min<uint64_t>(kStepBytes, std::max<uint64_t>(bytes, 1)));
-  std::string wrong;
-  for (uint64_t at = 0, last = 0; at < bytes && wrong.empty();) {
+  std::optional<Error> wrong;
+  for (uint64_t at = 0, last = 0; at < bytes;) {
     wrong = step(last);
-    if (!wrong.empty()) break;
+    if (wrong) break;
     const size_t wanted = std::min<uint64_t>(buffer.size(), bytes - at);
     const ssize_t got = pread(file, buffer.data(), wanted, static_cast<off_t>(at));
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) {
-      wrong = got == 0 ? "it is shorter than it should be" : std::strerror(errno);
+      wrong = unavailable(got == 0 ? "it is shorter than it should be" : std::strerror(errno));
       break;
     }
     last = static_cast<uint64_t>(got);
@@ -304,7 +306,7 @@ Result<std::string> checksumOf(const std::string& path, uint64_t bytes,
     at += last;
   }
   close(file);
-  if (!wrong.empty()) return failed(wrong);
+  if (wrong) return failed(wrong->message);
   return sum.hex();
 }
 

@@ -78,7 +78,7 @@ class FileChecksum {
 // Of a file's first `bytes`. Before each MiB or so `step` is told how many were read since its last
 // call and may say why to break off. The error says what is wrong.
 Result<std::string> checksumOf(const std::string& path, uint64_t bytes,
-                               const std::function<std::string(uint64_t)>& step);
+                               const std::function<std::optional<Error>(uint64_t)>& step);
 
 // What is wrong with one file of a copy.
 struct CopyFault {

@@ -17,6 +17,7 @@
 
 #include "format/commit_mark.h"
 #include "store/store_loss.h"
+#include "store/unavailable.h"
 
 namespace holdfast {
 namespace {
@@ -48,12 +49,12 @@ pid_t holderOfLockFile(const std::string& path) {
   return held ? lock.l_pid : 0;
 }
 
-std::string taken(const std::string& path) {
+Error taken(const std::string& path) {
   const pid_t holder = holderOfLockFile(path);
-  return "the data directory " + path + " is in use by another process" +
-         (holder > 0 ? " (" + std::to_string(holder) + ")" : "") +
-         ", which holds the lock on it and " + path +
-         "/LOCK; stop that process or choose another directory";
+  return unavailable("the data directory " + path + " is in use by another process" +
+                     (holder > 0 ? " (" + std::to_string(holder) + ")" : "") +
+                     ", which holds the lock on it and " + path +
+                     "/LOCK; stop that process or choose another directory");
 }
 
 // What RocksDB leaves when it is killed while it makes a store, before the file CURRENT is there.
@@ -70,29 +71,30 @@ bool isNumberedLog(std::string_view name) {
 
 }  // namespace
 
-std::string DataDirectory::open(rocksdb::Env& files) {
+std::optional<Error> DataDirectory::open(rocksdb::Env& files) {
   const std::string& path = options_.dataDir;
   std::error_code error;
   if (options_.create && !fs::exists(path, error)) {
     fs::create_directories(path, error);
     if (error) {
-      return "cannot create the data directory " + path + ": " + error.message() +
-             "; check the path and its permissions";
+      return unavailable("cannot create the data directory " + path + ": " + error.message() +
+                         "; check the path and its permissions");
     }
   }
   descriptor_ = openDirectory(path);
   if (descriptor_ < 0) {
     const std::string what = std::strerror(errno);
     if (errno == ENOENT) {
-      return "there is no data directory " + path +
-             "; if its disk is to be mounted there, mount it; for a new store, make an empty "
-             "directory, or let --create make it";
+      return unavailable(
+          "there is no data directory " + path +
+          "; if its disk is to be mounted there, mount it; for a new store, make an empty "
+          "directory, or let --create make it");
     }
-    return "cannot open the data directory " + path + ": " + what +
-           "; check the path, its owner and its permissions";
+    return unavailable("cannot open the data directory " + path + ": " + what +
+                       "; check the path, its owner and its permissions");
   }
-  std::string problem = lock(files);
-  if (!problem.empty()) close();
+  auto problem = lock(files);
+  if (problem) close();
   return problem;
 }
 
@@ -100,7 +102,7 @@ void DataDirectory::close() {
   if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
 }
 
-std::string DataDirectory::lock(rocksdb::Env& files) {
+std::optional<Error> DataDirectory::lock(rocksdb::Env& files) {
   const std::string& path = options_.dataDir;
   for (int attempt = 1; flock(descriptor_, LOCK_EX | LOCK_NB) != 0; ++attempt) {
     if (cannotBeLocked(errno)) {
@@ -112,50 +114,52 @@ std::string DataDirectory::lock(rocksdb::Env& files) {
       break;
     }
     if (errno != EWOULDBLOCK) {
-      return "cannot lock the data directory " + path + ": " + std::strerror(errno);
+      return unavailable("cannot lock the data directory " + path + ": " + std::strerror(errno));
     }
     if (attempt == kLockAttempts) return taken(path);
     std::this_thread::sleep_for(kLockPause);
   }
-  if (std::string problem = look(files); !problem.empty()) return problem;
+  if (auto problem = look(files)) return problem;
 
   const std::string lockFile = path + "/LOCK";
   rocksdb::FileLock* lock = nullptr;
   const rocksdb::Status locked = files.LockFile(lockFile, &lock);
   if (locked.ok()) {
     files.UnlockFile(lock);  // RocksDB takes it when it opens the store
-    return "";
+    return std::nullopt;
   }
   const std::string what = locked.ToString();
   if (what.find("While lock file") != std::string::npos ||
       what.find("lock hold by current process") != std::string::npos) {
     return taken(path);
   }
-  return "cannot write to the data directory " + path + ": " + what +
-         "; check its owner, its permissions and whether its disk is mounted read-only";
+  return unavailable(
+      "cannot write to the data directory " + path + ": " + what +
+      "; check its owner, its permissions and whether its disk is mounted read-only");
 }
 
 // Whether there is a store, or none and nothing else.
-std::string DataDirectory::look(rocksdb::Env& files) {
+std::optional<Error> DataDirectory::look(rocksdb::Env& files) {
   const std::string& path = options_.dataDir;
   holdsStore_ = files.FileExists(path + "/CURRENT").ok();
-  if (holdsStore_) return "";
+  if (holdsStore_) return std::nullopt;
   std::error_code error;
   for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename().string();
     if (name == "lost+found" || isOfAStoreInTheMaking(name)) continue;
     if (name.ends_with(".sst") || isNumberedLog(name) || name == kCommitMarkFile) {
       // RocksDB would start a new store over the remains of another.
-      return "the data directory " + path + " has files of a store (" + name +
-             ") but no file CURRENT, so it is not a whole one; " + remedies(path);
+      return unavailable("the data directory " + path + " has files of a store (" + name +
+                         ") but no file CURRENT, so it is not a whole one; " + remedies(path));
     }
-    return "the data directory " + path + " is not empty (" + name +
-           ") and holds no store; a new store is made in an empty directory only: name one, or "
-           "the directory of the store";
+    return unavailable(
+        "the data directory " + path + " is not empty (" + name +
+        ") and holds no store; a new store is made in an empty directory only: name one, or "
+        "the directory of the store");
   }
-  if (!error) return "";
-  return "cannot read the data directory " + path + ": " + error.message() +
-         "; check its owner and its permissions";
+  if (!error) return std::nullopt;
+  return unavailable("cannot read the data directory " + path + ": " + error.message() +
+                     "; check its owner and its permissions");
 }
 
 uint64_t DataDirectory::tableFiles() const {

@@ -9,8 +9,10 @@
 #include <rocksdb/status.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "core/result.h"
 #include "store/rocks_store.h"
 
 namespace holdfast {
@@ -24,9 +26,9 @@ class DataDirectory {
   DataDirectory& operator=(const DataDirectory&) = delete;
 
   // Locks the directory until close(), making it first if StoreOptions::create says so. Changes
-  // nothing in a directory that is not empty and holds no store. Empty, or why it cannot be used
-  // and what to do.
-  std::string open(rocksdb::Env& files);
+  // nothing in a directory that is not empty and holds no store. The error says why it cannot be
+  // used and what to do.
+  std::optional<Error> open(rocksdb::Env& files);
   void close();
   bool isOpen() const { return descriptor_ >= 0; }
   const std::string& path() const { return options_.dataDir; }
@@ -48,8 +50,8 @@ class DataDirectory {
   static bool inUse(const std::string& path);
 
  private:
-  std::string lock(rocksdb::Env& files);
-  std::string look(rocksdb::Env& files);
+  std::optional<Error> lock(rocksdb::Env& files);
+  std::optional<Error> look(rocksdb::Env& files);
 
   const StoreOptions& options_;
   int descriptor_ = -1;  // of the directory; the lock lasts as long as it is open

@@ -9,11 +9,8 @@
 #include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
-#include <filesystem>
-#include <map>
 #include <thread>
+#include <utility>
 
 #include "core/check.h"
 #include "format/keys.h"
@@ -21,14 +18,17 @@
 #include "os/give_way.h"
 #include "store/copy_manifest.h"
 #include "store/directory_guard.h"
+#include "store/family_options.h"
+#include "store/info_log.h"
+#include "store/open_status.h"
 #include "store/start_meter.h"
+#include "store/unavailable.h"
 
 namespace holdfast {
 namespace {
 
 constexpr size_t kBlockCacheBytes = size_t{32} << 20;
 constexpr size_t kManifestBytes = size_t{64} << 20;
-constexpr size_t kTableFileBytes = size_t{64} << 20;
 // What is remembered of operations is read at a start only: it need not stay in memory for long, nor
 // be merged often.
 constexpr size_t kEventsWriteBufferBytes = size_t{512} << 10;
@@ -37,36 +37,6 @@ constexpr size_t kTableBlockBytes = size_t{32} << 10;
 // As RocksDB divides its background jobs: a quarter are flushes.
 constexpr int kFlushesMax = 1;
 constexpr int kCompactionsMax = 3;
-
-// RocksDB's own log goes to ours: errors only. What it warns of is routine, but for what it cannot
-// read of logs.
-class ForwardingLogger : public rocksdb::Logger {
- public:
-  ForwardingLogger(const StoreOptions& options, DroppedBytes& dropped)
-      : Logger(rocksdb::InfoLogLevel::WARN_LEVEL), options_(options), dropped_(dropped) {}
-
-  using Logger::Logv;
-  void LogHeader(const char*, va_list) override {}
-  void Logv(const char* format, va_list arguments) override {
-    Logv(rocksdb::InfoLogLevel::ERROR_LEVEL, format, arguments);
-  }
-  void Logv(rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
-    if (level < rocksdb::InfoLogLevel::WARN_LEVEL) return;
-    char line[1024];
-    std::vsnprintf(line, sizeof(line), format, arguments);
-    if (level == rocksdb::InfoLogLevel::WARN_LEVEL) return dropped_.take(line);
-    if (options_.log) options_.log(LogLevel::kWarning, std::string("rocksdb: ") + line);
-  }
-
- private:
-  const StoreOptions& options_;
-  DroppedBytes& dropped_;
-};
-
-// What a damaged or missing table file makes of an open.
-bool speaksOfDamage(const rocksdb::Status& status) {
-  return status.IsCorruption() || status.IsPathNotFound() || status.IsNotFound();
-}
 
 }  // namespace
 
@@ -102,14 +72,13 @@ Database::Database(const StoreOptions& options)
       kept_(std::make_shared<KeptFiles>(files_)),
       gate_(kept_, options.dataDir),
       listener_(std::make_shared<Listener>()),
-      logger_(std::make_shared<ForwardingLogger>(options, dropped_)),
+      logger_(makeInfoLog([this](const std::string& error) { log(LogLevel::kWarning, error); },
+                          &dropped_)),
       writeBuffers_(std::make_shared<rocksdb::WriteBufferManager>(options.writeBufferBytes)) {
   rocksdb::BlockBasedTableOptions tables;
   tables.block_cache = rocksdb::NewLRUCache(kBlockCacheBytes);
   tables.block_size = kTableBlockBytes;
   tables_.reset(rocksdb::NewBlockBasedTableFactory(tables));
-  // Never moved: threads with a lease look up handles while more families are added behind them.
-  families_.reserve(kFamiliesMax);
 }
 
 Database::~Database() {
@@ -149,15 +118,12 @@ rocksdb::DBOptions Database::dbOptions() const {
 }
 
 rocksdb::ColumnFamilyOptions Database::familyOptions(const std::string& name) const {
-  rocksdb::ColumnFamilyOptions family;
-  family.arena_block_size = kArenaBlockBytes;
+  rocksdb::ColumnFamilyOptions family = storedFamilyOptions();
   if (name == kEventsFamily) {
     family.write_buffer_size = kEventsWriteBufferBytes;
     family.level0_file_num_compaction_trigger = kEventsFilesUnmerged;
   }
-  family.compression = rocksdb::kNoCompression;  // hashes do not compress
   family.table_factory = tables_;
-  family.target_file_size_base = kTableFileBytes;
   family.disable_auto_compactions = migrating_ || uncompacted_.contains(name);
   return family;
 }
@@ -202,8 +168,6 @@ rocksdb::Status Database::openFiles(bool mayCreate) {
   if (!status.ok()) return status;
   db_.reset(opened);
 
-  std::map<std::string, FamilyIndex> known;
-  for (FamilyIndex i = 0; i < families_.size(); ++i) known[families_[i].name] = i;
   for (size_t i = 0; i < names.size(); ++i) {
     if (names[i] == rocksdb::kDefaultColumnFamilyName) {
       default_ = handles[i];
@@ -211,31 +175,21 @@ rocksdb::Status Database::openFiles(bool mayCreate) {
       events_ = handles[i];
     } else if (!parseFamilyName(names[i])) {
       others_.push_back(handles[i]);
-    } else if (const auto found = known.find(names[i]); found != known.end()) {
-      families_[found->second].handle = handles[i];
     } else {
-      // New to us: the first open, or created by a call that failed half-way.
-      free_.push_back(static_cast<FamilyIndex>(families_.size()));
-      families_.push_back({names[i], handles[i], false});
+      pool_.opened(names[i], handles[i]);
     }
   }
-  for (const Family& family : families_) {
-    if (family.handle == nullptr) {
-      closeFiles();
-      return rocksdb::Status::Corruption("family " + family.name + " is gone");
-    }
+  if (const auto gone = pool_.gone()) {
+    closeFiles();
+    return rocksdb::Status::Corruption("family " + *gone + " is gone");
   }
-  const std::lock_guard lock(leaseMutex_);
-  leavesWanted_ = false;
+  leases_.allow();
   return status;
 }
 
 void Database::closeFiles() {
   if (!db_) return;
-  for (Family& family : families_) {
-    if (family.handle != nullptr) db_->DestroyColumnFamilyHandle(family.handle);
-    family.handle = nullptr;
-  }
+  pool_.close(*db_);
   for (rocksdb::ColumnFamilyHandle* handle : others_) db_->DestroyColumnFamilyHandle(handle);
   others_.clear();
   if (events_ != nullptr) db_->DestroyColumnFamilyHandle(events_);
@@ -246,21 +200,21 @@ void Database::closeFiles() {
   db_.reset();
 }
 
-std::string Database::open() {
+std::optional<Error> Database::open() {
   raiseFileLimit();
   // What another process has open is left alone; the lock says so below.
   if (!DataDirectory::inUse(options_.dataDir)) {
     const auto copy = startOnCopy(options_.dataDir);
-    if (!copy.ok()) return copy.error().message;
+    if (!copy.ok()) return copy.error();
     if (!copy.value().empty()) log(LogLevel::kInfo, copy.value());
     mendCurrent();
   }
-  if (std::string error = directory_.open(gate_); !error.empty()) return error;
+  if (auto error = directory_.open(gate_)) return error;
   created_ = !directory_.holdsStore();
-  if (std::string error = readMark(); !error.empty()) return error;
+  if (auto error = readMark()) return error;
   readOnly_ = !created_ && probe().IsNoSpace();
-  std::string error = openStore();
-  if (error.empty() || !full_ || created_ || readOnly_) return error;
+  auto error = openStore();
+  if (!error || !full_ || created_ || readOnly_) return error;
   // There was room for the probe, but not for what an open writes.
   forget();
   readOnly_ = true;
@@ -269,12 +223,11 @@ std::string Database::open() {
 
 void Database::forget() {
   closeFiles();
-  families_.clear();
-  free_.clear();
+  pool_.clear();
   owned_.clear();
 }
 
-std::string Database::openStore() {
+std::optional<Error> Database::openStore() {
   rocksdb::Status status = openFiles(created_);
   if (!status.ok() && speaksOfDamage(status)) {
     log(LogLevel::kWarning, "the store in " + options_.dataDir + " is damaged (" +
@@ -285,11 +238,11 @@ std::string Database::openStore() {
   full_ = status.IsNoSpace();
   if (speaksOfDamage(status)) return cannotOpen(status.ToString());
   if (!status.ok()) {
-    return "cannot open the store in " + options_.dataDir + ": " + status.ToString();
+    return unavailable("cannot open the store in " + options_.dataDir + ": " + status.ToString());
   }
   judge();
-  if (std::string error = checkFormat(); !error.empty()) return error;
-  if (std::string error = readOwners(); !error.empty()) return error;
+  if (auto error = checkFormat()) return error;
+  if (auto error = readOwners()) return error;
   if (!paranoid_ && droppedAny_) {
     // What was dropped may have been all the damage.
     closeFiles();
@@ -297,43 +250,47 @@ std::string Database::openStore() {
     status = openFiles(false);
     paranoid_ = status.ok();
     if (!status.ok()) status = openFiles(false);
-    if (!status.ok())
-      return "cannot open the store in " + options_.dataDir + " again: " + status.ToString();
+    if (!status.ok()) {
+      return unavailable("cannot open the store in " + options_.dataDir +
+                         " again: " + status.ToString());
+    }
   }
   if (readOnly_) {
     // What damage calls for has to be written.
     if (loss_.any() || !paranoid_) {
-      return "the store in " + options_.dataDir +
-             " is damaged, and its disk is full; free space on that disk and start again";
+      return unavailable(
+          "the store in " + options_.dataDir +
+          " is damaged, and its disk is full; free space on that disk and start again");
     }
-    if (events_ != nullptr) return "";
-    return "the store in " + options_.dataDir +
-           " is of an older program, and its disk is full; free space on that disk and start again";
+    if (events_ != nullptr) return std::nullopt;
+    return unavailable("the store in " + options_.dataDir +
+                       " is of an older program, and its disk is full; free space on that disk and "
+                       "start again");
   }
   if (events_ == nullptr) {
     const std::string name(kEventsFamily);
     status = db_->CreateColumnFamily(familyOptions(name), name, &events_);
     if (!status.ok()) {
-      return "cannot create the family of events in " + options_.dataDir + ": " + status.ToString();
+      return unavailable("cannot create the family of events in " + options_.dataDir + ": " +
+                         status.ToString());
     }
   }
   const size_t wanted = options_.familiesFree;
   StartMeter meter(options_, "making families", "families", wanted);
-  while (free_.size() < wanted) {
-    meter.show(free_.size());
-    status = addFamilies(std::min(wanted - free_.size(), kFamiliesGroupMax));
+  while (pool_.free() < wanted) {
+    meter.show(pool_.free());
+    status = addFamilies(std::min(wanted - pool_.free(), kFamiliesGroupMax));
     full_ = status.IsNoSpace();
     if (!status.ok()) {
-      return "cannot create families in " + options_.dataDir + ": " + status.ToString();
+      return unavailable("cannot create families in " + options_.dataDir + ": " +
+                         status.ToString());
     }
   }
   if (uint64_t log = 0; currentLog(&log).ok()) directory_.removeRemains(gate_, log);
-  return "";
+  return std::nullopt;
 }
 
-std::string Database::readOwners() {
-  std::map<std::string, FamilyIndex> byName;
-  for (FamilyIndex i = 0; i < families_.size(); ++i) byName[families_[i].name] = i;
+std::optional<Error> Database::readOwners() {
   std::set<FamilyIndex> used;
   std::vector<FamilyIndex> abandoned;
   rocksdb::WriteBatch stale;
@@ -344,29 +301,29 @@ std::string Database::readOwners() {
     const std::string family = records->key().ToString().substr(kOwnerPrefix.size());
     const std::optional<OwnerRecord> record = decodeOwner(records->value().ToStringView());
     if (!record) return cannotOpen("the owner record of family " + family + " is damaged");
-    const auto found = byName.find(family);
-    if (found == byName.end()) {
+    const auto found = pool_.find(family);
+    if (!found) {
       // Its family was dropped; this record was to go next.
       if (record->kind != OwnerKind::kAbandoned) {
         log(LogLevel::kError, "family " + family + " of instance " + record->instance + " is gone");
       }
       stale.Delete(default_, records->key());
     } else if (record->kind == OwnerKind::kAbandoned) {
-      abandoned.push_back(found->second);
+      abandoned.push_back(*found);
       stale.Delete(default_, records->key());
-      used.insert(found->second);
+      used.insert(*found);
     } else {
-      owned_.push_back({found->second, *record});
-      used.insert(found->second);
+      owned_.push_back({*found, *record});
+      used.insert(*found);
     }
   }
   if (!records->status().ok()) {
     return cannotOpen("its owner records cannot be read: " + records->status().ToString());
   }
-  std::erase_if(free_, [&](FamilyIndex family) { return used.contains(family); });
-  // Low numbers are taken first, so that the store looks the same however it came about.
-  std::sort(free_.rbegin(), free_.rend());
-  if (readOnly_) return "";  // the next start does the rest
+  std::vector<FamilyIndex> free = pool_.freeOnes();
+  std::erase_if(free, [&](FamilyIndex family) { return used.contains(family); });
+  pool_.setFree(std::move(free));
+  if (readOnly_) return std::nullopt;  // the next start does the rest
   droppedAny_ = !abandoned.empty();
   StartMeter meter(options_, "dropping what was abandoned", "families", abandoned.size());
   for (const FamilyIndex family : abandoned) {
@@ -374,74 +331,50 @@ std::string Database::readOwners() {
     const rocksdb::Status dropped = dropFamily(family);
     full_ = dropped.IsNoSpace();
     if (!dropped.ok()) {
-      return "cannot drop the abandoned family " + name(family) + ": " + dropped.ToString();
+      return unavailable("cannot drop the abandoned family " + name(family) + ": " +
+                         dropped.ToString());
     }
   }
-  if (std::string error = adoptOrphans(stale); !error.empty()) return error;
-  if (stale.Count() == 0) return "";
+  if (auto error = adoptOrphans(stale)) return error;
+  if (stale.Count() == 0) return std::nullopt;
   rocksdb::WriteOptions synced;
   synced.sync = true;
   const rocksdb::Status status = db_->Write(synced, &stale);
-  return status.ok() ? "" : "cannot write owner records: " + status.ToString();
+  if (status.ok()) return std::nullopt;
+  return unavailable("cannot write owner records: " + status.ToString());
 }
 
 rocksdb::Status Database::dropFamily(FamilyIndex family) {
-  Family& dropped = families_[family];
-  const rocksdb::Status status = db_->DropColumnFamily(dropped.handle);
+  const rocksdb::Status status = db_->DropColumnFamily(handle(family));
   if (!status.ok()) return status;
-  db_->DestroyColumnFamilyHandle(dropped.handle);
+  db_->DestroyColumnFamilyHandle(handle(family));
   // Its place in the pool is taken by a fresh family of that name.
   rocksdb::ColumnFamilyHandle* fresh = nullptr;
   const rocksdb::Status created =
-      db_->CreateColumnFamily(familyOptions(dropped.name), dropped.name, &fresh);
-  dropped.handle = fresh;
-  if (created.ok()) free_.push_back(family);
+      db_->CreateColumnFamily(familyOptions(name(family)), name(family), &fresh);
+  pool_.renew(family, fresh);
   return created;
 }
 
-FamilyIndex Database::take() {
-  HOLDFAST_CHECK(!free_.empty(), "no free family of %zu", families_.size());
-  const FamilyIndex family = free_.back();
-  free_.pop_back();
-  return family;
-}
-
-void Database::giveBack(FamilyIndex family) {
-  free_.push_back(family);
-}
-
 rocksdb::Status Database::addFamilies(size_t count) {
-  std::set<std::string> taken;
-  for (const Family& family : families_) taken.insert(family.name);
-  std::vector<std::string> names;
-  for (uint32_t number = 0; names.size() < count; ++number) {
-    HOLDFAST_CHECK(number < kFamiliesMax, "%zu families are in use", families_.size());
-    std::string name = familyName(number);
-    if (!taken.contains(name)) names.push_back(std::move(name));
-  }
+  const std::vector<std::string> names = pool_.freshNames(count);
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  files_->families(families_.size() + count);
+  files_->families(pool_.size() + count);
   const rocksdb::Status status =
       db_->CreateColumnFamilies(familyOptions(names.front()), names, &handles);
-  // What a failed call did create is in `handles`, in order.
-  std::vector<FamilyIndex> fresh;
-  for (size_t i = 0; i < handles.size(); ++i) {
-    fresh.push_back(static_cast<FamilyIndex>(families_.size()));
-    families_.push_back({names[i], handles[i], false});
-  }
-  // Behind the older ones, which are taken first.
-  free_.insert(free_.begin(), fresh.rbegin(), fresh.rend());
+  // What a failed call did create is in `handles`.
+  pool_.add(names, handles);
   return status;
 }
 
 void Database::quarantine(FamilyIndex family) {
-  families_[family].quarantined = true;
-  if (!uncompacted_.insert(families_[family].name).second || !db_ || readOnly_) return;
+  pool_.quarantine(family);
+  if (!uncompacted_.insert(name(family)).second || !db_ || readOnly_) return;
   const rocksdb::Status status =
-      db_->SetOptions(families_[family].handle, {{"disable_auto_compactions", "true"}});
+      db_->SetOptions(handle(family), {{"disable_auto_compactions", "true"}});
   if (!status.ok()) {
     log(LogLevel::kWarning,
-        "cannot keep family " + families_[family].name + " from compaction: " + status.ToString());
+        "cannot keep family " + name(family) + " from compaction: " + status.ToString());
   }
 }
 
@@ -475,7 +408,7 @@ rocksdb::Status Database::syncDirectory() {
 }
 
 rocksdb::Status Database::reopen() {
-  dropLeases();
+  leases_.end();
   closeFiles();
   for (const std::string& name : listener_->take()) {
     log(LogLevel::kError, "family " + name + " is damaged and kept from compaction from now on");
@@ -486,34 +419,9 @@ rocksdb::Status Database::reopen() {
 }
 
 void Database::close() {
-  dropLeases();
+  leases_.end();
   closeFiles();
   directory_.close();
-}
-
-void Database::dropLeases() {
-  std::unique_lock lock(leaseMutex_);
-  leavesWanted_ = true;
-  leaseEnded_.wait(lock, [this] { return leases_ == 0; });
-}
-
-std::optional<Database::Lease> Database::lease() {
-  const std::lock_guard lock(leaseMutex_);
-  if (leavesWanted_) return std::nullopt;
-  ++leases_;
-  return Lease(*this);
-}
-
-bool Database::leavesWanted() const {
-  const std::lock_guard lock(leaseMutex_);
-  return leavesWanted_;
-}
-
-Database::Lease::~Lease() {
-  if (database_ == nullptr) return;
-  const std::lock_guard lock(database_->leaseMutex_);
-  --database_->leases_;
-  database_->leaseEnded_.notify_all();
 }
 
 }  // namespace holdfast

@@ -8,10 +8,8 @@
 #include <rocksdb/db.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -23,17 +21,15 @@
 #include "store/compaction_gate.h"
 #include "store/data_directory.h"
 #include "store/dropped_bytes.h"
+#include "store/family_pool.h"
 #include "store/kept_files.h"
+#include "store/leases.h"
 #include "store/log_replay.h"
 #include "store/opening_files.h"
 #include "store/rocks_store.h"
 #include "store/store_loss.h"
 
 namespace holdfast {
-
-// Position of a family in the pool.
-using FamilyIndex = uint32_t;
-inline constexpr FamilyIndex kNoFamily = 0xFFFFFFFFu;
 
 class Database {
  public:
@@ -50,9 +46,9 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  // Empty, or why not. Checks and migrates the format, drops abandoned families, makes free ones.
-  // Where the disk is full it is opened for reading only.
-  std::string open();
+  // Checks and migrates the format, drops abandoned families, makes free ones. Where the disk is
+  // full it is opened for reading only.
+  std::optional<Error> open();
   // Until reopen() is called. Any thread.
   bool readOnly() const { return readOnly_; }
   const std::vector<Owned>& owned() const { return owned_; }
@@ -72,22 +68,22 @@ class Database {
   void resumeCompactions() { gate_.letThrough(); }
 
   rocksdb::DB* db() const { return db_.get(); }
-  rocksdb::ColumnFamilyHandle* handle(FamilyIndex family) const { return families_[family].handle; }
+  rocksdb::ColumnFamilyHandle* handle(FamilyIndex family) const { return pool_.handle(family); }
   rocksdb::ColumnFamilyHandle* defaultFamily() const { return default_; }
   rocksdb::ColumnFamilyHandle* eventsFamily() const { return events_; }
-  const std::string& name(FamilyIndex family) const { return families_[family].name; }
+  const std::string& name(FamilyIndex family) const { return pool_.name(family); }
 
   // The pool. take() needs a free one.
-  size_t familiesFree() const { return free_.size(); }
-  size_t familiesUsed() const { return families_.size() - free_.size(); }
-  FamilyIndex take();
-  void giveBack(FamilyIndex family);
+  size_t familiesFree() const { return pool_.free(); }
+  size_t familiesUsed() const { return pool_.used(); }
+  FamilyIndex take() { return pool_.take(); }
+  void giveBack(FamilyIndex family) { pool_.giveBack(family); }
   // Creates some; others stay usable if it fails half-way. Blocks writes, see kFamiliesGroupMax.
   rocksdb::Status addFamilies(size_t count);
 
   // Keeps a family that cannot be read from compaction, and from being given to another owner.
   void quarantine(FamilyIndex family);
-  bool quarantined(FamilyIndex family) const { return families_[family].quarantined; }
+  bool quarantined(FamilyIndex family) const { return pool_.quarantined(family); }
 
   // Whether the disk takes data: writes, syncs and deletes a file of kProbeBytes.
   rocksdb::Status probe();
@@ -107,47 +103,31 @@ class Database {
   void close();
 
   // Reading from another thread. Nothing while the database is not open or about to be closed.
-  class Lease {
-   public:
-    explicit Lease(Database& database) : database_(&database) {}
-    Lease(Lease&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
-    Lease& operator=(Lease&&) = delete;
-    ~Lease();
-
-   private:
-    Database* database_;
-  };
-  std::optional<Lease> lease();
+  std::optional<Leases::Lease> lease() { return leases_.take(); }
   // Whoever holds a lease must end it soon.
-  bool leavesWanted() const;
+  bool leavesWanted() const { return leases_.wanted(); }
 
  private:
   class Listener;
-  struct Family {
-    std::string name;
-    rocksdb::ColumnFamilyHandle* handle = nullptr;
-    bool quarantined = false;
-  };
 
   rocksdb::DBOptions dbOptions() const;
   rocksdb::ColumnFamilyOptions familyOptions(const std::string& name) const;
   void mendCurrent();
-  std::string readMark();
+  std::optional<Error> readMark();
   void judge();
   void settleFiles();
-  std::string adoptOrphans(rocksdb::WriteBatch& batch);
-  std::string cannotOpen(const std::string& why) const;
+  std::optional<Error> adoptOrphans(rocksdb::WriteBatch& batch);
+  Error cannotOpen(const std::string& why) const;
   rocksdb::Status openFiles(bool mayCreate);
-  std::string openStore();
+  std::optional<Error> openStore();
   void forget();
-  std::string checkFormat();
-  std::string migrate();
+  std::optional<Error> checkFormat();
+  std::optional<Error> migrate();
   std::optional<Error> keepCopy(const std::string& path);
   rocksdb::Status openForMigration(bool migrating);
-  std::string readOwners();
+  std::optional<Error> readOwners();
   rocksdb::Status dropFamily(FamilyIndex family);
   void closeFiles();
-  void dropLeases();
   void log(LogLevel level, const std::string& message) const;
 
   const StoreOptions& options_;
@@ -168,8 +148,7 @@ class Database {
   rocksdb::ColumnFamilyHandle* default_ = nullptr;
   rocksdb::ColumnFamilyHandle* events_ = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> others_;  // families that are not of the pool
-  std::vector<Family> families_;
-  std::vector<FamilyIndex> free_;
+  FamilyPool pool_;
   std::set<std::string> uncompacted_;  // names of families kept from compaction
   bool starting_ = true;
   std::atomic<bool> readOnly_{false};
@@ -181,17 +160,9 @@ class Database {
   FormatRecord format_;
   std::vector<Owned> owned_;
 
-  mutable std::mutex leaseMutex_;
-  std::condition_variable leaseEnded_;
-  size_t leases_ = 0;
-  bool leavesWanted_ = true;
+  Leases leases_;
 };
 
-// Families created in one call, during which writes wait: about 0.3 s.
-inline constexpr size_t kFamiliesGroupMax = 512;
-inline constexpr size_t kFamiliesMax = 65536;
-// A family's write buffer grows in steps of this size; most families are small.
-inline constexpr size_t kArenaBlockBytes = size_t{16} << 10;
 inline constexpr size_t kProbeBytes = size_t{1} << 20;
 
 }  // namespace holdfast

@@ -8,6 +8,7 @@
 #include "format/registry_records.h"
 #include "format/slices.h"
 #include "store/database.h"
+#include "store/unavailable.h"
 
 namespace holdfast {
 namespace {
@@ -34,9 +35,9 @@ std::optional<OwnerRecord> ownerWithin(rocksdb::Iterator& rows) {
 
 }  // namespace
 
-std::string Database::cannotOpen(const std::string& why) const {
-  return "cannot open the store in " + options_.dataDir + ": " + withTableNames(why) +
-         ". Nothing was deleted; " + remedies(options_.dataDir);
+Error Database::cannotOpen(const std::string& why) const {
+  return unavailable("cannot open the store in " + options_.dataDir + ": " + withTableNames(why) +
+                     ". Nothing was deleted; " + remedies(options_.dataDir));
 }
 
 // A CURRENT that is missing or damaged says nothing that the mark does not know.
@@ -52,10 +53,10 @@ void Database::mendCurrent() {
 }
 
 // Before RocksDB sees the directory: where it is misled, it changes what is there.
-std::string Database::readMark() {
+std::optional<Error> Database::readMark() {
   ReadMark read = readCommitMark(options_.dataDir);
   if (created_) {
-    if (!read.mark) return "";
+    if (!read.mark) return std::nullopt;
     return cannotOpen("it has the file " + std::string(kCommitMarkFile) +
                       " of a store, but the store's file CURRENT is missing");
   }
@@ -65,13 +66,13 @@ std::string Database::readMark() {
   }
   mark_ = std::move(read.mark);
   if (mark_) {
-    if (std::string why = checkManifest(options_.dataDir, *mark_); !why.empty()) {
-      return cannotOpen(why);
+    if (const auto wrong = checkManifest(options_.dataDir, *mark_)) {
+      return cannotOpen(wrong->message);
     }
   }
   replay_.expect(mark_ ? std::optional(mark_->store) : std::nullopt,
                  missingLogs(options_.dataDir, mark_));
-  return "";
+  return std::nullopt;
 }
 
 // After the first open that succeeded.
@@ -116,10 +117,10 @@ void Database::recovered() {
 
 // Families that have records, though no owner is known: after damage only. What says whose they are
 // was lost, and they are not: their own records say it. Nobody else may get them.
-std::string Database::adoptOrphans(rocksdb::WriteBatch& batch) {
-  if (!loss_.any() && paranoid_) return "";
+std::optional<Error> Database::adoptOrphans(rocksdb::WriteBatch& batch) {
+  if (!loss_.any() && paranoid_) return std::nullopt;
   std::vector<FamilyIndex> empty;
-  for (const FamilyIndex family : free_) {
+  for (const FamilyIndex family : pool_.freeOnes()) {
     const auto rows = iterateOnce(*db_, handle(family), 0);
     rows->SeekToFirst();
     if (!rows->Valid() && rows->status().ok()) {
@@ -139,10 +140,12 @@ std::string Database::adoptOrphans(rocksdb::WriteBatch& batch) {
       owner = {"", OwnerKind::kAbandoned, 0};
     }
     const rocksdb::Status put = batch.Put(default_, ownerKey(name(family)), encodeRecord(*owner));
-    if (!put.ok()) return "cannot write owner records: " + put.ToString();
+    if (!put.ok()) {
+      return unavailable("cannot write owner records: " + put.ToString());
+    }
   }
-  free_ = std::move(empty);
-  return "";
+  pool_.setFree(std::move(empty));
+  return std::nullopt;
 }
 
 }  // namespace holdfast

@@ -6,6 +6,7 @@
 #include "migrations/migrations.h"
 #include "store/checkpoint.h"
 #include "store/database.h"
+#include "store/unavailable.h"
 
 namespace holdfast {
 namespace {
@@ -56,7 +57,7 @@ std::optional<TimeRecord> Database::storedTime() const {
   return found.ok() ? decodeTime(value) : std::nullopt;
 }
 
-std::string Database::checkFormat() {
+std::optional<Error> Database::checkFormat() {
   std::string value;
   const rocksdb::Status found =
       db_->Get(rocksdb::ReadOptions(), default_, std::string(kFormatKey), &value);
@@ -66,16 +67,17 @@ std::string Database::checkFormat() {
     format_ = *record;
   } else if (!found.IsNotFound()) {
     return cannotOpen("its format record cannot be read: " + found.ToString());
-  } else if (!families_.empty()) {
+  } else if (pool_.size() != 0) {
     return cannotOpen("it has families but no format record");
   }
   if (format_.version > newestFormat()) {
-    return "the store in " + options_.dataDir + " has format " + std::to_string(format_.version) +
-           ", this program knows formats up to " + std::to_string(newestFormat()) +
-           "; use the program that wrote it or a newer one";
+    return unavailable("the store in " + options_.dataDir + " has format " +
+                       std::to_string(format_.version) + ", this program knows formats up to " +
+                       std::to_string(newestFormat()) +
+                       "; use the program that wrote it or a newer one");
   }
   created_ = format_.version == 0;
-  return format_.version < newestFormat() ? migrate() : "";
+  return format_.version < newestFormat() ? migrate() : std::nullopt;
 }
 
 // Makes a copy at `path`, unless a run that was cut short has made it.
@@ -94,11 +96,11 @@ std::optional<Error> Database::keepCopy(const std::string& path) {
 }
 
 // Applies the missing steps, each with its number.
-std::string Database::migrate() {
+std::optional<Error> Database::migrate() {
   const std::string store = "the store in " + options_.dataDir;
   if (readOnly_) {
-    return store + " is to be brought to format " + std::to_string(newestFormat()) +
-           ", and its disk is full; free space on that disk and start again";
+    return unavailable(store + " is to be brought to format " + std::to_string(newestFormat()) +
+                       ", and its disk is full; free space on that disk and start again");
   }
   rocksdb::Status status;
   if (!created_) {
@@ -107,18 +109,20 @@ std::string Database::migrate() {
                              "; older programs do not open it any more");
     if (const std::string& path = options_.checkpointBeforeMigration; !path.empty()) {
       if (const auto failed = keepCopy(path)) {
-        return store + " is to be copied before its format is changed: " + failed->message +
-               "; nothing was changed";
+        return unavailable(store + " is to be copied before its format is changed: " +
+                           failed->message + "; nothing was changed");
       }
     }
     // Its old tables are not kept beside the new ones. The mark names logs that go with them.
     kept_->DeleteFile(path(kCommitMarkFile), rocksdb::IOOptions(), nullptr).PermitUncheckedError();
     settleFiles();
     status = openForMigration(true);
-    if (!status.ok()) return "cannot open " + store + " to migrate it: " + status.ToString();
+    if (!status.ok()) {
+      return unavailable("cannot open " + store + " to migrate it: " + status.ToString());
+    }
   }
   std::vector<rocksdb::ColumnFamilyHandle*> families;
-  for (const Family& family : families_) families.push_back(family.handle);
+  for (FamilyIndex i = 0; i < pool_.size(); ++i) families.push_back(handle(i));
   for (const Migration& migration : migrations()) {
     if (migration.number <= format_.version) continue;
     MigrationMeter meter(options_, migration);
@@ -138,14 +142,16 @@ std::string Database::migrate() {
       status = db_->Put(synced, default_, std::string(kFormatKey), encodeRecord(format_));
     }
     if (!status.ok()) {
-      return "cannot bring " + store + " to format " + std::to_string(migration.number) + " (" +
-             migration.name + "): " + status.ToString() +
-             (status.IsNoSpace() ? "; free space on that disk" : "; check the disk") +
-             " and start again: it goes on where it was";
+      return unavailable("cannot bring " + store + " to format " +
+                         std::to_string(migration.number) + " (" + migration.name +
+                         "): " + status.ToString() +
+                         (status.IsNoSpace() ? "; free space on that disk" : "; check the disk") +
+                         " and start again: it goes on where it was");
     }
   }
   if (!created_) status = openForMigration(false);
-  return status.ok() ? "" : "cannot open " + store + " after its migration: " + status.ToString();
+  if (status.ok()) return std::nullopt;
+  return unavailable("cannot open " + store + " after its migration: " + status.ToString());
 }
 
 // A step compacts what it chooses, and nothing else may be compacted: nobody knows yet which

@@ -4,77 +4,84 @@
 #include <limits>
 
 #include "core/check.h"
-#include "format/contents.h"
+#include "format/content_cursor.h"
 #include "format/iterate.h"
 #include "format/keys.h"
 #include "format/slices.h"
-#include "format/words.h"
+#include "store/unavailable.h"
 
 namespace holdfast {
 namespace {
 
-// The rows of a snapshot whose keys have a prefix.
-class Rows {
+// The rows of a snapshot whose keys have a prefix, and no others: what is behind them may be much
+// that was deleted.
+class SnapshotRows {
  public:
-  Rows(const FoldSource& source, const StoreKey& prefix) : begin_(prefix), end_(prefix.end()) {
-    rocksdb::ReadOptions options;
-    options.snapshot = source.snapshot;
-    options.iterate_upper_bound = &endSlice_;
-    options.fill_cache = false;
-    rows_ = iterate(source.db, source.family, options);
-    rewind();
-  }
-  Rows(const Rows&) = delete;
-  Rows& operator=(const Rows&) = delete;
+  SnapshotRows(const FoldSource& source, const StoreKey& prefix)
+      : end_(prefix.end()), endSlice_(slice(end_)), rows_(iterator(source, &endSlice_)) {}
+  SnapshotRows(const SnapshotRows&) = delete;
+  SnapshotRows& operator=(const SnapshotRows&) = delete;
 
-  void rewind() { rows_->Seek(slice(begin_)); }
-  bool valid() const { return rows_->Valid(); }
-  void next() { rows_->Next(); }
-  std::string_view key() const { return rows_->key().ToStringView(); }
-  // Nothing if it is not whole words. Stands until next().
-  std::optional<std::span<const uint64_t>> words() {
-    return alignedWords(rows_->value().ToStringView(), scratch_);
-  }
-  // Why it ended before its end; empty: it did not.
-  std::string error() const { return rows_->status().ok() ? "" : rows_->status().ToString(); }
+  FamilyRows& rows() { return rows_; }
 
  private:
-  const StoreKey begin_;
+  static std::unique_ptr<rocksdb::Iterator> iterator(const FoldSource& source,
+                                                     const rocksdb::Slice* end) {
+    rocksdb::ReadOptions options;
+    options.snapshot = source.snapshot;
+    options.iterate_upper_bound = end;
+    options.fill_cache = false;
+    return iterate(source.db, source.family, options);
+  }
+
   const StoreKey end_;
-  const rocksdb::Slice endSlice_ = slice(end_);
-  std::unique_ptr<rocksdb::Iterator> rows_;
-  std::vector<uint64_t> scratch_;
+  const rocksdb::Slice endSlice_;
+  FamilyRows rows_;
+};
+
+// Anything that is not as it must be ends a fold.
+class FoldFaults : public ContentListener {
+ public:
+  bool fault(const ContentFault& fault) override {
+    using Kind = ContentFault::Kind;
+    // What was folded before, and what came after the fold was asked for.
+    if (fault.kind == Kind::kLeftBehind || fault.kind == Kind::kUnknownStream) return true;
+    if (std::holds_alternative<SegmentKey>(fault.at)) {
+      error = unavailable("a segment is damaged");
+    } else if (std::holds_alternative<BatchKey>(fault.at)) {
+      error = unavailable(fault.kind == Kind::kMissing ? "a batch of the full sync is missing"
+                                                       : "a batch of the full sync is damaged");
+    } else {
+      error = unavailable(fault.kind == Kind::kGap ? "the journal has a hole"
+                                                   : "a journal record is damaged");
+    }
+    return false;
+  }
+  std::optional<Error> error;
 };
 
 class SegmentKeys : public SortedKeys {
  public:
   SegmentKeys(const FoldSource& source, const FoldRequest& request)
       : source_(source),
-        rows_(source,
-              segmentsPrefix(request.location, request.live.generation, request.live.fold)) {}
+        rows_(source, segmentsPrefix(request.location, request.live.generation, request.live.fold)),
+        cursor_(rows_.rows(), request.location, request.live, memory_, faults_) {}
 
   std::span<const ChunkHash> next() override {
-    if (begun_ && rows_.valid()) rows_.next();
-    begun_ = true;
     error_ = source_.interrupted();
-    if (error_.empty()) error_ = rows_.error();
-    if (!error_.empty() || !rows_.valid()) return {};
-    const auto words = rows_.words();
-    const auto keys = words ? readSegment(*words, keys_) : std::nullopt;
-    if (!keys || (before_ && *before_ >= keys->front())) {
-      error_ = "a segment is damaged";
-      return {};
-    }
-    before_ = keys->back();
-    return *keys;
+    if (error_) return {};
+    const auto keys = cursor_.next();
+    if (keys) return *keys;
+    error_ = faults_.error ? faults_.error : rows_.rows().error();
+    return {};
   }
 
  private:
   const FoldSource& source_;
-  Rows rows_;
-  bool begun_ = false;
-  std::optional<ChunkHash> before_;
-  std::vector<ChunkHash> keys_;
+  SnapshotRows rows_;
+  ReusedMemory memory_;
+  FoldFaults faults_;
+  SegmentCursor cursor_;
 };
 
 // Batches are in no order: each run is the smallest keys that were not given yet, found by reading
@@ -83,6 +90,7 @@ class BatchKeys : public SortedKeys {
  public:
   BatchKeys(const FoldSource& source, const FoldRequest& request, size_t keysMax)
       : source_(source),
+        request_(request),
         rows_(source, batchesPrefix(request.location, request.live.generation)),
         keysMax_(keysMax) {
     HOLDFAST_CHECK(keysMax >= 2, "a fold of %zu keys at once", keysMax);
@@ -94,7 +102,7 @@ class BatchKeys : public SortedKeys {
     const bool first = least_ == 0;
     uint64_t stored = 0;
     gather(stored);
-    if (!error_.empty()) return {};
+    if (error_) return {};
     if (first) stored_ = stored;
     std::sort(run_.begin(), run_.end());
     run_.erase(std::unique(run_.begin(), run_.end()), run_.end());
@@ -102,7 +110,7 @@ class BatchKeys : public SortedKeys {
     if (run_.empty() || run_.back() == kLast || bound_ == kLast) {
       complete_ = true;
       if (given_ != stored_) {
-        error_ = "the batches of the full sync repeat keys";
+        error_ = unavailable("the batches of the full sync repeat keys");
         return {};
       }
     } else {
@@ -118,23 +126,21 @@ class BatchKeys : public SortedKeys {
   void gather(uint64_t& stored) {
     run_.clear();
     bound_ = kLast;
-    for (rows_.rewind(); rows_.valid(); rows_.next()) {
+    FoldFaults faults;
+    BatchCursor cursor(rows_.rows(), request_.location, request_.live, memory_, faults);
+    for (;;) {
       error_ = source_.interrupted();
-      if (!error_.empty()) return;
-      const auto words = rows_.words();
-      const auto keys = words ? decodeBatch(*words) : std::nullopt;
-      if (!keys) {
-        error_ = "a batch of the full sync is damaged";
-        return;
-      }
-      stored += keys->size();
-      for (const ChunkHash key : *keys) {
+      if (error_) return;
+      const auto batch = cursor.next();
+      if (!batch) break;
+      stored += batch->keys.size();
+      for (const ChunkHash key : batch->keys) {
         if (key < least_ || key > bound_) continue;
         run_.push_back(key);
         if (run_.size() == keysMax_) keepSmallerHalf();
       }
     }
-    error_ = rows_.error();
+    error_ = faults.error ? faults.error : rows_.rows().error();
   }
 
   void keepSmallerHalf() {
@@ -145,7 +151,9 @@ class BatchKeys : public SortedKeys {
   }
 
   const FoldSource& source_;
-  Rows rows_;
+  const FoldRequest request_;
+  SnapshotRows rows_;
+  ReusedMemory memory_;
   const size_t keysMax_;
   std::vector<ChunkHash> run_;
   ChunkHash least_ = 0;
@@ -157,21 +165,17 @@ class BatchKeys : public SortedKeys {
 
 }  // namespace
 
-std::string FoldJournal::read(const FoldSource& source, const FoldRequest& request) {
+std::optional<Error> FoldJournal::read(const FoldSource& source, const FoldRequest& request) {
   const LivePart& live = request.live;
   lastSeq_ = live.baseSeq;
-  Rows rows(source, journalPrefix(request.location, live.generation));
-  for (; rows.valid(); rows.next()) {
-    const auto key = parseJournalKey(rows.key());
-    const auto words = rows.words();
-    const auto entry = words ? decodeJournal(*words) : std::nullopt;
-    if (!key || !entry) return "a journal record is damaged";
-    if (key->stream > live.stream) break;
+  SnapshotRows rows(source, journalPrefix(request.location, live.generation));
+  ReusedMemory memory;
+  FoldFaults faults;
+  JournalCursor cursor(rows.rows(), request.location, live, memory, faults);
+  while (const auto entry = cursor.next()) {
     const Operations& operations = entry->operations;
-    const bool inBase = key->stream < live.stream;
+    const bool inBase = entry->stream < live.stream;
     if (!inBase) {
-      if (key->firstSeq <= live.baseSeq) continue;
-      if (key->firstSeq != lastSeq_ + 1) return "the journal has a hole";
       lastSeq_ += operations.size();
       after_.reset();
       if (entry->counted) after_ = {entry->countAfter, entry->digestAfter};
@@ -180,11 +184,12 @@ std::string FoldJournal::read(const FoldSource& source, const FoldRequest& reque
       changes_.push_back({operations.keys[i], changes_.size(), operations.evicts.test(i), inBase});
     }
   }
-  if (std::string error = rows.error(); !error.empty()) return error;
+  if (faults.error) return faults.error;
+  if (auto error = rows.rows().error()) return error;
   std::sort(changes_.begin(), changes_.end(), [](const Change& a, const Change& b) {
     return a.key != b.key ? a.key < b.key : a.position < b.position;
   });
-  return "";
+  return std::nullopt;
 }
 
 std::unique_ptr<SortedKeys> liveKeys(const FoldSource& source, const FoldRequest& request,

@@ -10,10 +10,10 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "core/registry_store.h"
+#include "core/result.h"
 
 namespace holdfast {
 
@@ -33,8 +33,8 @@ struct FoldSource {
   rocksdb::DB& db;
   rocksdb::ColumnFamilyHandle* family;
   const rocksdb::Snapshot* snapshot;
-  // Why the fold must be broken off; empty: it need not.
-  std::function<std::string()> interrupted;
+  // Why the fold must be broken off, if it must.
+  std::function<std::optional<Error>()> interrupted;
 };
 
 // The journal of a live part.
@@ -47,8 +47,8 @@ class FoldJournal {
     uint64_t inBase : 1;  // of an older stream: leads to the base of the live part
   };
 
-  // Empty, or why it cannot be read.
-  std::string read(const FoldSource& source, const FoldRequest& request);
+  // The error says why it cannot be read.
+  std::optional<Error> read(const FoldSource& source, const FoldRequest& request);
 
   // By key, those of one key in the order in which they happened.
   const std::vector<Change>& changes() const { return changes_; }
@@ -67,12 +67,12 @@ class FoldJournal {
 class SortedKeys {
  public:
   virtual ~SortedKeys() = default;
-  // The next run, which stands until the next call. Empty at the end, or if error() is not.
+  // The next run, which stands until the next call. Empty at the end, or if there is an error().
   virtual std::span<const ChunkHash> next() = 0;
-  const std::string& error() const { return error_; }
+  const std::optional<Error>& error() const { return error_; }
 
  protected:
-  std::string error_;
+  std::optional<Error> error_;
 };
 
 // The segments of the live part: those of its fold; of fold 0 the generation's batches, of which up

@@ -7,6 +7,7 @@
 #include "format/contents.h"
 #include "os/give_way.h"
 #include "store/fold_input.h"
+#include "store/unavailable.h"
 
 namespace holdfast {
 namespace {
@@ -17,12 +18,12 @@ constexpr std::chrono::milliseconds kPatience{20};
 constexpr const char* kBrokenOff = "the fold was broken off; ask again";
 constexpr const char* kDropped = "what was to be folded has been dropped";
 
-// Empty if they are the same.
-std::string compare(const KeyTally& found, const KeyTally& said, const char* who) {
-  if (found == said) return "";
-  return "the stored content has " + std::to_string(found.count) + " keys, " + who + " " +
-         std::to_string(said.count) +
-         (found.count == said.count ? ", and their digests differ" : "");
+// An error if they are not the same.
+std::optional<Error> compare(const KeyTally& found, const KeyTally& said, const char* who) {
+  if (found == said) return std::nullopt;
+  return unavailable("the stored content has " + std::to_string(found.count) + " keys, " + who +
+                     " " + std::to_string(said.count) +
+                     (found.count == said.count ? ", and their digests differ" : ""));
 }
 
 }  // namespace
@@ -119,14 +120,15 @@ FoldWrite FoldThread::fold(const std::shared_ptr<FoldJob>& job) {
 
   rocksdb::ManagedSnapshot snapshot(database_.db());
   const FoldSource source{*database_.db(), database_.handle(job->family), snapshot.snapshot(),
-                          [&]() -> std::string {
-                            if (job->cancelled()) return kDropped;
-                            return database_.leavesWanted() || stopping() ? kBrokenOff : "";
+                          [&]() -> std::optional<Error> {
+                            if (job->cancelled()) return unavailable(kDropped);
+                            if (!database_.leavesWanted() && !stopping()) return std::nullopt;
+                            return unavailable(kBrokenOff);
                           }};
   // Only now: a drop that is not seen here is committed after the snapshot.
-  if (std::string reason = source.interrupted(); !reason.empty()) return failed(reason);
+  if (const auto reason = source.interrupted()) return failed(reason->message);
   FoldJournal journal;
-  if (std::string error = journal.read(source, request); !error.empty()) return failed(error);
+  if (const auto error = journal.read(source, request)) return failed(error->message);
 
   std::vector<ChunkHash> segment;
   segment.reserve(kSegmentKeysMax);
@@ -168,7 +170,7 @@ FoldWrite FoldThread::fold(const std::shared_ptr<FoldJob>& job) {
       if (!settle(key, true)) return failed(kBrokenOff);
     }
   }
-  if (!live->error().empty()) return failed(live->error());
+  if (live->error()) return failed(live->error()->message);
   while (change != changesEnd) {
     if (!settle(change->key, false)) return failed(kBrokenOff);
   }
@@ -177,11 +179,9 @@ FoldWrite FoldThread::fold(const std::shared_ptr<FoldJob>& job) {
 #endif
 
   const KeyTally recorded{request.live.baseCount, request.live.baseDigest};
-  std::string error = compare(base, recorded, "its location's record says");
-  if (error.empty() && journal.after()) {
-    error = compare(content, *journal.after(), "the journal says");
-  }
-  if (!error.empty()) return failed(error);
+  auto error = compare(base, recorded, "its location's record says");
+  if (!error && journal.after()) error = compare(content, *journal.after(), "the journal says");
+  if (error) return failed(error->message);
   outcome.clear = segments == 0;
   outcome.result.ok = true;
   outcome.result.baseSeq = journal.lastSeq();

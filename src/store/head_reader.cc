@@ -2,16 +2,24 @@
 
 #include <map>
 #include <utility>
-#include <vector>
 
 #include "core/check.h"
-#include "format/contents.h"
+#include "format/family_head.h"
 #include "format/iterate.h"
-#include "format/registry_records.h"
+#include "format/keys.h"
 #include "format/slices.h"
-#include "format/words.h"
 
 namespace holdfast {
+namespace {
+
+// Operations in the journal above `baseSeq` of `stream`.
+uint64_t operationsAbove(const std::optional<JournalEnd>& end, const LivePart& live) {
+  const bool goesOn = end && placeOf(end->key, live) == JournalPlace::kAbove;
+  return goesOn ? end->lastSeq() - live.baseSeq : 0;
+}
+
+}  // namespace
+
 HeadReader::HeadReader(Database& database, RecoveredOwner& owner, rocksdb::WriteBatch& leftovers)
     : database_(database),
       owner_(owner),
@@ -19,85 +27,57 @@ HeadReader::HeadReader(Database& database, RecoveredOwner& owner, rocksdb::Write
       rows_(iterateOnce(*database.db(), database.handle(owner.family), 0)) {}
 
 std::optional<InstanceRecord> HeadReader::instance() {
-  const auto record = decodeInstance(value(instanceKey()));
-  return record && record->instance == owner_.record.instance ? record : damage<InstanceRecord>();
-}
-
-std::optional<WorkerRecord> HeadReader::worker() {
-  auto record = decodeWorker(value(workerKey()));
-  if (!record || record->instance != owner_.record.instance ||
-      record->worker != owner_.record.worker || !locations()) {
-    return damage<WorkerRecord>();
-  }
-  return record;
-}
-
-template <typename Record>
-std::optional<Record> HeadReader::damage() {
-  owner_.damage = rows_->status().ok() ? "a record of it is missing or does not decode"
-                                       : rows_->status().ToString();
+  auto record = readInstanceHead(rows_, owner_.record);
+  if (record.ok()) return std::move(record.value());
+  owner_.damage = record.error();
   return std::nullopt;
 }
 
-std::string_view HeadReader::value(const StoreKey& key) {
-  rows_->Seek(slice(key));
-  if (!rows_->Valid() || rows_->key() != slice(key)) return {};
-  return rows_->value().ToStringView();
+std::optional<WorkerRecord> HeadReader::worker() {
+  auto record = readWorker();
+  if (record.ok()) return std::move(record.value());
+  owner_.damage = record.error();
+  return std::nullopt;
 }
 
-bool HeadReader::locations() {
-  const StoreKey prefix = locationsPrefix();
-  for (rows_->Seek(slice(prefix)); rows_->Valid() && rows_->key().starts_with(slice(prefix));
-       rows_->Next()) {
-    const auto id = parseLocationKey(rows_->key().ToStringView());
-    auto record = decodeLocation(rows_->value().ToStringView());
-    if (!id || !record || record->id != *id) return false;
-    owner_.locations.push_back(std::move(*record));
-  }
+Result<WorkerRecord> HeadReader::readWorker() {
+  auto record = readWorkerRecord(rows_, owner_.record);
+  if (!record.ok()) return record;
+  auto locations = readLocationRecords(rows_);
+  if (!locations.ok()) return locations.error();
+  owner_.locations = std::move(locations.value());
   for (const LocationRecord& location : owner_.locations) {
-    if (!rows_->status().ok() || !readEnds(location)) return false;
+    if (auto error = readEnds(location)) return std::move(*error);
   }
-  if (rows_->status().ok()) findLeftovers();
-  return rows_->status().ok();
+  findLeftovers();
+  if (auto error = rows_.error()) return std::move(*error);
+  return record;
 }
 
-bool HeadReader::readEnds(const LocationRecord& location) {
+std::optional<Error> HeadReader::readEnds(const LocationRecord& location) {
   const LivePart& live = location.live;
-  if (!readLast(location.id, live.generation)) return false;
-  const uint64_t operations = operationsAbove(live.stream, live.baseSeq);
+  const auto end = readEnd(location.id, live.generation);
+  if (!end.ok()) return end.error();
+  const uint64_t operations = operationsAbove(end.value(), live);
   owner_.ends.push_back({location.id, live.generation, live.stream, live.baseSeq + operations});
   owner_.keys += live.baseCount + operations;
   // An operation that was not counted may as well be an admit.
-  owner_.chunks += last_ && last_->counted ? last_->countAfter : live.baseCount + operations;
-  if (!location.building) return true;
-  if (!readLast(location.id, location.building->generation)) return false;
-  const uint64_t held = operationsAbove(0, location.building->baseSeq);
+  owner_.chunks +=
+      end.value() && end.value()->counted ? end.value()->countAfter : live.baseCount + operations;
+  if (!location.building) return std::nullopt;
+  const LivePart building = journalOf(*location.building);
+  const auto builtEnd = readEnd(location.id, building.generation);
+  if (!builtEnd.ok()) return builtEnd.error();
+  const uint64_t held = operationsAbove(builtEnd.value(), building);
   owner_.keys += location.building->totalKeys + held;
-  owner_.ends.push_back(
-      {location.id, location.building->generation, 0, location.building->baseSeq + held});
-  return true;
+  owner_.ends.push_back({location.id, building.generation, 0, building.baseSeq + held});
+  return std::nullopt;
 }
 
-// False if it is damaged.
-bool HeadReader::readLast(uint16_t location, uint32_t generation) {
-  last_.reset();
-  const StoreKey prefix = journalPrefix(location, generation);
-  rows_->SeekForPrev(slice(prefix.end()));
-  if (!rows_->Valid() || !rows_->key().starts_with(slice(prefix))) return true;
-  const auto key = parseJournalKey(rows_->key().ToStringView());
-  std::vector<uint64_t> scratch;
-  const auto words = alignedWords(rows_->value().ToStringView(), scratch);
-  const auto entry = words ? decodeJournal(*words) : std::nullopt;
-  if (!key || !entry) return false;
-  last_ = {*key, entry->operations.size(), entry->counted, entry->countAfter};
-  owner_.newest.remember(*key);
-  return true;
-}
-
-// In the journal of `stream`, by its last record.
-uint64_t HeadReader::operationsAbove(uint32_t stream, uint64_t seq) const {
-  if (!last_ || last_->key.stream != stream || last_->key.firstSeq <= seq) return 0;
-  return last_->key.firstSeq + last_->operations - 1 - seq;
+Result<std::optional<JournalEnd>> HeadReader::readEnd(uint16_t location, uint32_t generation) {
+  auto end = readJournalEnd(rows_, location, generation);
+  if (end.ok() && end.value()) owner_.newest.remember(end.value()->key);
+  return end;
 }
 
 // Referred to are the segments of the live fold (of fold 0 the batches of the live generation), the
@@ -140,8 +120,8 @@ template <typename Parse, typename Judge>
 void HeadReader::findLeftovers(char tag, Parse parse, Judge judge) {
   StoreKey at = StoreKey().tag(tag);
   for (;;) {
-    rows_->Seek(slice(at));
-    const auto key = rows_->Valid() ? parse(rows_->key().ToStringView()) : std::nullopt;
+    rows_.seek(at);
+    const auto key = rows_.valid() ? parse(rows_.key()) : std::nullopt;
     if (!key) return;
     const auto [range, referredTo] = judge(*key);
     at = range.end();

@@ -1,16 +1,15 @@
-// What a family says of itself: its record, its locations, where their journals end. Finds what
-// nothing refers to, on the way.
+// What a family says of itself at a start: its record, its locations, where their journals end.
+// Finds what nothing refers to, on the way.
 #pragma once
 
-#include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 
-#include <memory>
 #include <optional>
-#include <string_view>
 
 #include "core/records.h"
-#include "format/keys.h"
+#include "core/result.h"
+#include "format/content_cursor.h"
+#include "format/family_rows.h"
 #include "store/database.h"
 #include "store/recovery.h"
 
@@ -26,13 +25,9 @@ class HeadReader {
   std::optional<WorkerRecord> worker();
 
  private:
-  template <typename Record>
-  std::optional<Record> damage();
-  std::string_view value(const StoreKey& key);
-  bool locations();
-  bool readEnds(const LocationRecord& location);
-  bool readLast(uint16_t location, uint32_t generation);
-  uint64_t operationsAbove(uint32_t stream, uint64_t seq) const;
+  Result<WorkerRecord> readWorker();
+  std::optional<Error> readEnds(const LocationRecord& location);
+  Result<std::optional<JournalEnd>> readEnd(uint16_t location, uint32_t generation);
   void findLeftovers();
   template <typename Parse, typename Judge>
   void findLeftovers(char tag, Parse parse, Judge judge);
@@ -40,16 +35,7 @@ class HeadReader {
   Database& database_;
   RecoveredOwner& owner_;
   rocksdb::WriteBatch& leftovers_;
-  const std::unique_ptr<rocksdb::Iterator> rows_;
-
-  // The last journal record that readLast() found, if any.
-  struct Last {
-    JournalKey key;
-    uint64_t operations = 0;
-    bool counted = false;
-    uint64_t countAfter = 0;
-  };
-  std::optional<Last> last_;
+  FamilyRows rows_;
 };
 
 }  // namespace holdfast

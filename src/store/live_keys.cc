@@ -4,9 +4,8 @@
 #include <utility>
 
 #include "core/check.h"
-#include "format/contents.h"
-#include "format/words.h"
-#include "store/worker_head.h"
+#include "format/family_head.h"
+#include "store/unavailable.h"
 
 namespace holdfast {
 namespace {
@@ -22,16 +21,36 @@ LiveKeys::LiveKeys(const StoreReader& reader, size_t family, LocationRecord loca
       range_(range),
       changesMax_(changesMax),
       unordered_(reader.rows(family, kReadaheadBytes)),
-      segments_(reader.rows(family, kReadaheadBytes)),
+      segmentRows_(reader.rows(family, kReadaheadBytes)),
+      faults_(location_),
+      segments_(segmentRows_, location_.id, location_.live, segmentMemory_, faults_),
       slice_(range) {
   HOLDFAST_CHECK(changesMax >= 2, "%zu changes at once", changesMax);
   run_.reserve(kRunKeys);
 }
 
-bool LiveKeys::fail(const std::string& what) {
-  error_ = what + " of " + describe(location_) + " cannot be read";
-  done_ = true;
+bool LiveKeys::Faults::fault(const ContentFault& fault) {
+  using Kind = ContentFault::Kind;
+  if (fault.kind == Kind::kMissing || fault.kind == Kind::kGap || fault.kind == Kind::kLeftBehind) {
+    return true;
+  }
+  if (const auto* segment = std::get_if<SegmentKey>(&fault.at)) {
+    unreadable("segment " + std::to_string(segment->n));
+  } else {
+    unreadable(std::holds_alternative<BatchKey>(fault.at) ? "a batch" : "a journal record");
+  }
   return false;
+}
+
+void LiveKeys::Faults::unreadable(const std::string& what) {
+  error = unavailable(what + " of " + describe(location_) + " cannot be read");
+}
+
+// After a cursor has ended.
+bool LiveKeys::readable(FamilyRows& rows, const std::string& what) {
+  if (const auto error = rows.error()) faults_.unreadable(what + " (" + error->message + ")");
+  if (faults_.error) done_ = true;
+  return !done_;
 }
 
 void LiveKeys::add(ChunkHash key, uint64_t order) {
@@ -70,60 +89,31 @@ bool LiveKeys::gather() {
 }
 
 bool LiveKeys::gatherBatches(uint64_t& order) {
-  const StoreKey prefix = batchesPrefix(location_.id, location_.live.generation);
-  for (unordered_.seek(prefix); unordered_.at(prefix); unordered_.next()) {
-    const auto words = alignedWords(unordered_.value(), scratch_);
-    const auto keys = words ? decodeBatch(*words) : std::nullopt;
-    if (!keys) return fail("a batch");
-    for (const ChunkHash key : *keys) add(key, order++ << 1);
+  BatchCursor cursor(unordered_, location_.id, location_.live, memory_, faults_);
+  while (const auto batch = cursor.next()) {
+    for (const ChunkHash key : batch->keys) add(key, order++ << 1);
   }
-  if (const std::string error = unordered_.error(); !error.empty()) {
-    return fail("a batch (" + error + ")");
-  }
-  return true;
+  return readable(unordered_, "a batch");
 }
 
 bool LiveKeys::gatherJournal(uint64_t& order) {
-  const LivePart& live = location_.live;
-  const StoreKey prefix = journalPrefix(location_.id, live.generation);
-  for (unordered_.seek(prefix); unordered_.at(prefix); unordered_.next()) {
-    const auto key = parseJournalKey(unordered_.key());
-    const auto words = alignedWords(unordered_.value(), scratch_);
-    const auto entry = words ? decodeJournal(*words) : std::nullopt;
-    if (!key || !entry) return fail("a journal record");
-    // In the segments already.
-    if (key->stream == live.stream && key->firstSeq <= live.baseSeq) continue;
+  JournalCursor cursor(unordered_, location_.id, location_.live, memory_, faults_);
+  while (const auto entry = cursor.next()) {
     const Operations& operations = entry->operations;
     for (size_t i = 0; i < operations.size(); ++i) {
       add(operations.keys[i], (order++ << 1) | (operations.evicts.test(i) ? 1u : 0u));
     }
   }
-  if (const std::string error = unordered_.error(); !error.empty()) {
-    return fail("a journal record (" + error + ")");
-  }
-  return true;
+  return readable(unordered_, "a journal record");
 }
 
 const ChunkHash* LiveKeys::segmentKey() {
-  if (location_.live.fold == 0) return nullptr;
-  const StoreKey prefix =
-      segmentsPrefix(location_.id, location_.live.generation, location_.live.fold);
+  if (location_.live.fold == 0 || segmentsEnded_) return nullptr;
   while (segment_.empty()) {
-    if (!segmentsBegun_) {
-      segments_.seek(prefix);
-      segmentsBegun_ = true;
-    } else if (segments_.at(prefix)) {
-      segments_.next();
-    }
-    if (const std::string error = segments_.error(); !error.empty()) {
-      fail("segment " + std::to_string(segmentNumber_) + " (" + error + ")");
-      return nullptr;
-    }
-    if (!segments_.at(prefix)) return nullptr;
-    const auto words = alignedWords(segments_.value(), segmentScratch_);
-    const auto keys = words ? readSegment(*words, segmentKeys_) : std::nullopt;
+    const auto keys = segments_.next();
     if (!keys) {
-      fail("segment " + std::to_string(segmentNumber_));
+      segmentsEnded_ = true;
+      (void)readable(segmentRows_, "segment " + std::to_string(segmentNumber_));
       return nullptr;
     }
     ++segmentNumber_;
@@ -160,7 +150,7 @@ std::span<const ChunkHash> LiveKeys::next() {
       done_ = true;
     }
   }
-  if (!error_.empty()) run_.clear();
+  if (faults_.error) run_.clear();
   return run_;
 }
 

@@ -7,10 +7,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "core/result.h"
+#include "format/content_cursor.h"
+#include "format/family_rows.h"
 #include "store/store_reader.h"
 
 namespace holdfast {
@@ -30,11 +34,13 @@ class LiveKeys {
   // `reader` must outlive it. `changesMax` bounds the operations held at a time; 2 and more.
   LiveKeys(const StoreReader& reader, size_t family, LocationRecord location, KeyRange range = {},
            size_t changesMax = kChangesMax);
+  LiveKeys(const LiveKeys&) = delete;
+  LiveKeys& operator=(const LiveKeys&) = delete;
 
-  // The next keys, which stand until the next call. Empty at the end, or if error() is not.
+  // The next keys, which stand until the next call. Empty at the end, or if there is an error().
   std::span<const ChunkHash> next();
   // Which record cannot be read and why.
-  const std::string& error() const { return error_; }
+  const std::optional<Error>& error() const { return faults_.error; }
 
  private:
   // What a key's last operation in a slice does; `order` is its place, shifted by the evict bit.
@@ -44,6 +50,18 @@ class LiveKeys {
     bool evict() const { return (order & 1) != 0; }
   };
 
+  // Records that are missing are not noticed: what the others say is told all the same.
+  class Faults : public ContentListener {
+   public:
+    explicit Faults(const LocationRecord& location) : location_(location) {}
+    bool fault(const ContentFault& fault) override;
+    void unreadable(const std::string& what);
+    std::optional<Error> error;
+
+   private:
+    const LocationRecord& location_;
+  };
+
   bool gather();
   bool gatherBatches(uint64_t& order);
   bool gatherJournal(uint64_t& order);
@@ -51,16 +69,17 @@ class LiveKeys {
   void keepLast();
   // The next key of the segments, null at their end.
   const ChunkHash* segmentKey();
-  bool fail(const std::string& what);
+  bool readable(FamilyRows& rows, const std::string& what);
 
   const LocationRecord location_;
   const KeyRange range_;
   const size_t changesMax_;
-  StoreReader::Rows unordered_;  // batches and journal
-  StoreReader::Rows segments_;
-  std::vector<uint64_t> scratch_;
-  std::vector<uint64_t> segmentScratch_;
-  std::vector<ChunkHash> segmentKeys_;
+  FamilyRows unordered_;  // batches and journal
+  FamilyRows segmentRows_;
+  ReusedMemory memory_;
+  ReusedMemory segmentMemory_;
+  Faults faults_;
+  SegmentCursor segments_;
 
   KeyRange slice_;
   bool gathered_ = false;
@@ -68,11 +87,10 @@ class LiveKeys {
   std::vector<Change> changes_;
   size_t nextChange_ = 0;
 
-  bool segmentsBegun_ = false;
+  bool segmentsEnded_ = false;
   uint32_t segmentNumber_ = 0;
   std::span<const ChunkHash> segment_;  // what is left of the current one
   std::vector<ChunkHash> run_;
-  std::string error_;
 };
 
 }  // namespace holdfast

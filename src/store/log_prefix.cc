@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/batch_head.h"
 #include "store/copy_manifest.h"
 
 namespace holdfast {
@@ -21,11 +22,9 @@ namespace fs = std::filesystem;
 // A log is a row of blocks; a record is in one fragment or in several, none of which crosses the
 // end of a block:
 //   fragment := crc:u32 length:u16 type:u8 payload      little-endian
-// crc is the masked CRC-32C of type and payload. A record begins with the number of its first
-// write, u64, and how many there are, u32.
+// crc is the masked CRC-32C of type and payload. A record is a write batch, see batch_head.h.
 constexpr size_t kBlockBytes = 32768;
 constexpr size_t kFragmentHeaderBytes = 7;
-constexpr size_t kBatchHeaderBytes = 12;
 enum FragmentType : uint8_t { kFull = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
 
 uint32_t littleEndian(const char* at, size_t bytes) {
@@ -99,17 +98,16 @@ class LogScan {
     const bool begins = type == kFull || type == kFirst;
     inRecord_ = type == kFirst || type == kMiddle;
     if (begins) head_.clear();
-    head_ += payload.substr(0, kBatchHeaderBytes - std::min(head_.size(), kBatchHeaderBytes));
+    head_ += payload.substr(0, kBatchHeadBytes - std::min(head_.size(), kBatchHeadBytes));
     if (inRecord_) return;
-    if (head_.size() < kBatchHeaderBytes) return damaged(at, "its record is too short");
-    const uint64_t sequence =
-        littleEndian(head_.data(), 4) | uint64_t{littleEndian(head_.data() + 4, 4)} << 32;
-    if (next_ && sequence != *next_) {
+    if (head_.size() < kBatchHeadBytes) return damaged(at, "its record is too short");
+    const BatchHead batch = batchHead(head_);
+    if (next_ && batch.first != *next_) {
       return damaged(at, "write " + std::to_string(*next_) + " should come next, and it goes on " +
-                             "with write " + std::to_string(sequence));
+                             "with write " + std::to_string(batch.first));
     }
-    if (!first_) first_ = sequence;
-    next_ = sequence + littleEndian(head_.data() + 8, 4);
+    if (!first_) first_ = batch.first;
+    next_ = batch.next();
   }
 
   std::istream& in_;

@@ -6,21 +6,14 @@
 #include <utility>
 
 #include "core/check.h"
+#include "store/batch_head.h"
 
 namespace holdfast {
 namespace {
 
 constexpr std::string_view kStamp = "holdfast";
-// A WriteBatch begins with the number of its first write and how many there are.
-constexpr size_t kHeaderBytes = 12;
 // Damage may come in many pieces; the first ones say enough.
 constexpr size_t kHolesMax = 16;
-
-uint64_t numberOf(const rocksdb::WriteBatch& batch) {
-  uint64_t number = 0;  // little-endian, as this machine is
-  std::memcpy(&number, batch.Data().data(), sizeof(number));
-  return number;
-}
 
 // Reads the stamp, which is the first thing in a batch, and nothing else.
 class StampReader : public rocksdb::WriteBatch::Handler {
@@ -56,7 +49,8 @@ class StampReader : public rocksdb::WriteBatch::Handler {
 // with handles, and there are none before the open has ended.
 class Sieve : public rocksdb::WriteBatch::Handler {
  public:
-  explicit Sieve(const std::set<uint32_t>& dropped) : dropped_(dropped), rep(kHeaderBytes, '\0') {}
+  explicit Sieve(const std::set<uint32_t>& dropped)
+      : dropped_(dropped), rep(kBatchHeadBytes, '\0') {}
 
   rocksdb::Status PutCF(uint32_t family, const rocksdb::Slice& key,
                         const rocksdb::Slice& value) override {
@@ -169,8 +163,9 @@ rocksdb::WalFilter::WalProcessingOption LogReplay::LogRecordFound(unsigned long 
                                                                   const rocksdb::WriteBatch& batch,
                                                                   rocksdb::WriteBatch* kept,
                                                                   bool* changed) {
-  const uint64_t number = numberOf(batch);
-  const uint64_t count = batch.Count();
+  const BatchHead head = batchHead(batch.Data());
+  const uint64_t number = head.first;
+  const uint64_t count = head.count;
   StampReader stamp;
   batch.Iterate(&stamp).PermitUncheckedError();
   if (stamp.store && !store_) store_ = stamp.store;
@@ -185,7 +180,7 @@ rocksdb::WalFilter::WalProcessingOption LogReplay::LogRecordFound(unsigned long 
     if (holes_.size() < kHolesMax) holes_.push_back({lastLog_, log, expected_, number - 1});
     cutFrom(log);
   }
-  expected_ = number + count;
+  expected_ = head.next();
   lastLog_ = log;
   if (cut_.empty()) return WalProcessingOption::kContinueProcessing;
   Sieve sieve(cut_);

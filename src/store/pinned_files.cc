@@ -10,6 +10,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "store/unavailable.h"
+
 namespace holdfast {
 namespace {
 
@@ -40,26 +42,28 @@ std::string PinnedFiles::path(const std::string& name) const {
                                      : "/proc/self/fd/" + std::to_string(found->second);
 }
 
-std::string PinnedFiles::pin(const std::string& dataDir) {
+std::optional<Error> PinnedFiles::pin(const std::string& dataDir) {
   dataDir_ = dataDir;
   std::error_code error;
   std::string pattern = (fs::temp_directory_path(error) / "holdfast-store-XXXXXX").string();
   if (mkdtemp(pattern.data()) == nullptr) {
-    return "a directory for temporary files is needed and cannot be made: " + reason(errno) +
-           "; set TMPDIR to one that can be written";
+    return unavailable("a directory for temporary files is needed and cannot be made: " +
+                       reason(errno) + "; set TMPDIR to one that can be written");
   }
   directory_ = pattern;
-  std::string problem = pinAll();
-  if (problem.empty()) problem = copyManifest();
-  if (problem.empty()) problem = pinAll();
+  auto problem = pinAll();
+  if (!problem) problem = copyManifest();
+  if (!problem) problem = pinAll();
   return problem;
 }
 
 // Table files and logs that are not pinned yet.
-std::string PinnedFiles::pinAll() {
+std::optional<Error> PinnedFiles::pinAll() {
   std::error_code error;
   fs::directory_iterator entries(dataDir_, error);
-  if (error) return "it cannot be listed: " + error.message() + "; check its owner and permissions";
+  if (error)
+    return unavailable("it cannot be listed: " + error.message() +
+                       "; check its owner and permissions");
   for (const fs::directory_entry& entry : entries) {
     const std::string name = entry.path().filename().string();
     if ((!name.ends_with(".sst") && !name.ends_with(".log")) || descriptors_.contains(name)) {
@@ -68,20 +72,20 @@ std::string PinnedFiles::pinAll() {
     const int descriptor = open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0 && errno == ENOENT) continue;  // deleted since it was listed
     if (descriptor < 0) {
-      return "its file " + name + " cannot be opened: " + reason(errno) +
-             (errno == EMFILE ? "; raise the limit of open files (ulimit -n)"
-                              : "; check its owner and permissions");
+      return unavailable("its file " + name + " cannot be opened: " + reason(errno) +
+                         (errno == EMFILE ? "; raise the limit of open files (ulimit -n)"
+                                          : "; check its owner and permissions"));
     }
     descriptors_.emplace(name, descriptor);
     if (symlink(path(name).c_str(), (directory_ + "/" + name).c_str()) != 0) {
-      return "cannot write to " + directory_ + ": " + reason(errno) +
-             "; set TMPDIR to a directory that can be written";
+      return unavailable("cannot write to " + directory_ + ": " + reason(errno) +
+                         "; set TMPDIR to a directory that can be written");
     }
   }
-  return "";
+  return std::nullopt;
 }
 
-std::string PinnedFiles::copyManifest() {
+std::optional<Error> PinnedFiles::copyManifest() {
   for (int attempt = 0; attempt < kManifestAttemptsMax; ++attempt) {
     std::string name = manifest_;
     if (name.empty()) std::ifstream(dataDir_ + "/CURRENT") >> name;
@@ -93,11 +97,11 @@ std::string PinnedFiles::copyManifest() {
     std::ofstream current(directory_ + "/CURRENT");
     current << name << '\n';
     current.close();
-    if (to && current && !from.bad()) return "";
-    return "cannot copy its file " + name + " to " + directory_ +
-           "; free space there, or set TMPDIR to another directory";
+    if (to && current && !from.bad()) return std::nullopt;
+    return unavailable("cannot copy its file " + name + " to " + directory_ +
+                       "; free space there, or set TMPDIR to another directory");
   }
-  return "the file that CURRENT names cannot be read; restore a backup";
+  return unavailable("the file that CURRENT names cannot be read; restore a backup");
 }
 
 std::string PinnedFiles::translated(std::string text) const {

@@ -10,7 +10,10 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+
+#include "core/result.h"
 
 namespace holdfast {
 
@@ -23,8 +26,8 @@ class PinnedFiles {
 
   // Before pin(): the manifest is this one, whatever CURRENT says.
   void useManifest(const std::string& name) { manifest_ = name; }
-  // Called once. Empty, or what is wrong and what to do.
-  std::string pin(const std::string& dataDir);
+  // Called once. The error says what is wrong and what to do.
+  std::optional<Error> pin(const std::string& dataDir);
 
   // To be opened read-only, by this process.
   const std::string& directory() const { return directory_; }
@@ -37,8 +40,8 @@ class PinnedFiles {
   std::string translated(std::string text) const;
 
  private:
-  std::string pinAll();
-  std::string copyManifest();
+  std::optional<Error> pinAll();
+  std::optional<Error> copyManifest();
 
   std::string dataDir_;
   std::string directory_;

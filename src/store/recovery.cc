@@ -84,7 +84,7 @@ class LossReport {
                         found->second->record.worker == mark.owner.worker;
       if (!same) {
         if (lost) say(mark.owner, "is gone: it had registered, which is lost");
-      } else if (found->second->damage.empty()) {
+      } else if (!found->second->damage) {
         stillOwed(mark, *found->second);
         if (lost) compare(mark, *found->second);
       }
@@ -127,7 +127,7 @@ class LossReport {
   // Nothing says what was confirmed: whoever may have lost something is behind.
   void withoutMark(std::vector<RecoveredOwner>& owners) {
     for (RecoveredOwner& owner : owners) {
-      if (owner.record.kind != OwnerKind::kWorker || !owner.damage.empty()) continue;
+      if (owner.record.kind != OwnerKind::kWorker || owner.damage) continue;
       if (!database_.loss().cut.contains(database_.name(owner.family))) continue;
       say(owner.record, "may be behind: its newest records may have been among those");
       for (const LocationRecord& location : owner.locations) {
@@ -175,14 +175,15 @@ void feed(RecoverySink& sink, const RecoveryPart& part, RecoveredOwner& owner, S
   }
   meter.add(0);
   if (!part.last) return;
-  if (part.damage.empty()) {
+  if (!part.damage) {
     for (const RecoveredPins& pins : part.pins) {
       sink.pins(part.owner, pins.location, pins.record, pins.chunks);
     }
     sink.finish(part.owner);
   } else {
     owner.damage = part.damage;
-    sink.damaged(part.owner, owner.record.instance, true, owner.record.worker, part.damage);
+    sink.damaged(part.owner, owner.record.instance, true, owner.record.worker,
+                 part.damage->message);
   }
 }
 
@@ -237,9 +238,9 @@ RecoveryOutcome recoverAll(Database& database, const StoreOptions& options, Reco
     sink.worker(workerIds[i], workers[i], owners[workerIds[i]].locations);
   }
   for (const RecoveredOwner& owner : owners) {
-    if (owner.damage.empty()) continue;
+    if (!owner.damage) continue;
     sink.damaged(owner.id, owner.record.instance, owner.record.kind == OwnerKind::kWorker,
-                 owner.record.worker, owner.damage);
+                 owner.record.worker, owner.damage->message);
   }
 
   LossReport(database, options, sink).run(owners);

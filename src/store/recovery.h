@@ -6,9 +6,11 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "core/registry_store.h"
+#include "core/result.h"
 #include "format/commit_mark.h"
 #include "format/registry_records.h"
 #include "store/database.h"
@@ -25,7 +27,7 @@ struct RecoveredOwner {
   NewestRecords newest;            // of the journals; all that was found is in table files anyway
   uint64_t keys = 0;               // in what is read of it, estimated
   uint64_t chunks = 0;             // memberships of the live parts in the end, estimated
-  std::string damage;              // why it cannot be read; empty: it can
+  std::optional<Error> damage;     // why it cannot be read
 };
 
 struct RecoveryOutcome {

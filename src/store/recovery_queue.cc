@@ -78,7 +78,7 @@ void RecoveryQueue::giveBack(std::unique_ptr<RecoveryPart> part) {
   part->rows.clear();
   part->used = 0;
   part->last = false;
-  part->damage.clear();
+  part->damage.reset();
   part->pins.clear();
   const std::lock_guard lock(mutex_);
   --around_;

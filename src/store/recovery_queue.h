@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/registry_store.h"
+#include "core/result.h"
 
 namespace holdfast {
 
@@ -39,7 +40,7 @@ struct RecoveryPart {
   OwnerId owner = kNoOwner;
   std::vector<RecoveryRow> rows;
   bool last = false;                // nothing of this worker follows
-  std::string damage;               // with last: why not
+  std::optional<Error> damage;      // with last: what of it cannot be read
   std::vector<RecoveredPins> pins;  // with last: all of them
 
   bool fits(size_t more) const { return rows.empty() || used + more <= words.size(); }

@@ -16,6 +16,7 @@
 #include "store/recovery.h"
 #include "store/store_clock.h"
 #include "store/store_thread.h"
+#include "store/unavailable.h"
 #include "store/wal_syncer.h"
 #include "store/write_queue.h"
 
@@ -65,9 +66,7 @@ RocksStore::~RocksStore() {
 
 Result<std::unique_ptr<RocksStore>> RocksStore::open(StoreOptions options) {
   auto parts = std::make_unique<Parts>(std::move(options));
-  if (std::string error = parts->database.open(); !error.empty()) {
-    return Error{ErrorCode::kUnavailable, std::move(error)};
-  }
+  if (auto error = parts->database.open()) return std::move(*error);
   parts->clock.begin(parts->database.storedTime());
   parts->nextOwner = static_cast<OwnerId>(parts->database.owned().size());
   return std::unique_ptr<RocksStore>(new RocksStore(std::move(parts)));
@@ -156,7 +155,7 @@ void RocksStore::recover(RecoverySink& sink) {
   HOLDFAST_CHECK(!parts_->recovered, "recover() was called before");
   RecoveryOutcome outcome = recoverAll(parts_->database, parts_->options, sink);
   for (const RecoveredOwner& owner : outcome.owners) {
-    const bool damaged = !owner.damage.empty();
+    const bool damaged = owner.damage.has_value();
     parts_->thread.own(owner.id, owner.family, owner.record,
                        damaged ? NewestRecords() : owner.newest);
     if (damaged) parts_->database.quarantine(owner.family);
@@ -170,24 +169,29 @@ void RocksStore::recover(RecoverySink& sink) {
   parts_->thread.start();
 }
 
-std::string RocksStore::checkpointNow(const std::string& path) const {
+std::optional<Error> RocksStore::checkpointNow(const std::string& path) const {
   HOLDFAST_CHECK(parts_->completions.committed() + 1 == parts_->nextTicket,
                  "a checkpoint while writes are queued");
   if (parts_->database.readOnly()) {
-    return "cannot make a copy of the store in " + path + ": the disk of " +
-           parts_->options.dataDir + " is full; free space on that disk";
+    return unavailable("cannot make a copy of the store in " + path + ": the disk of " +
+                       parts_->options.dataDir + " is full; free space on that disk");
   }
   const auto lease = parts_->database.lease();
-  if (!lease) return "cannot make a copy of the store while it is opened again; try again soon";
+  if (!lease) {
+    return unavailable("cannot make a copy of the store while it is opened again; try again soon");
+  }
   const std::string absolute = std::filesystem::absolute(path);
   const Database& database = parts_->database;
   const auto noted = Checkpoint::note(*database.db(), absolute, {database.format(), {}},
                                       Checkpoint::Tables::kMayCopy);
-  if (!noted.ok()) return "cannot make a copy of the store: " + noted.error().message;
+  const auto failed = [](const Error& why) {
+    return unavailable("cannot make a copy of the store: " + why.message);
+  };
+  if (!noted.ok()) return failed(noted.error());
   CopyWork work;
   work.readTables = false;
-  const auto failed = noted.value()->copy(work);
-  return failed ? "cannot make a copy of the store: " + failed->message : "";
+  if (const auto wrong = noted.value()->copy(work)) return failed(*wrong);
+  return std::nullopt;
 }
 
 bool RocksStore::sharesFileSystem(const std::string& directory) const {
@@ -220,15 +224,15 @@ bool RocksStore::created() const {
   return parts_->database.created();
 }
 
-std::string RocksStore::close() {
-  if (std::exchange(parts_->closed, true)) return "";
-  std::string lost;
+std::optional<Error> RocksStore::close() {
+  if (std::exchange(parts_->closed, true)) return std::nullopt;
+  std::optional<Error> lost;
   if (parts_->recovered) {
     parts_->folds.stop();
     lost = parts_->thread.stop();
     parts_->checkpoints.stop();
     const rocksdb::Status synced = parts_->syncer.stop();
-    if (!synced.ok() && lost.empty()) lost = "the last sync failed: " + synced.ToString();
+    if (!synced.ok() && !lost) lost = unavailable("the last sync failed: " + synced.ToString());
   }
   parts_->database.close();
   return lost;

@@ -156,8 +156,8 @@ class RocksStore : public RegistryStore {
   std::optional<Error> checkpoint(CheckpointRequest request,
                                   std::function<void(const CheckpointResult&)> done);
   // Makes such a copy at once, on this thread; checksums of table files are left out where they
-  // would have to be read for them. No write may be queued. Empty, or why not.
-  std::string checkpointNow(const std::string& path) const;
+  // would have to be read for them. No write may be queued. The error says why not.
+  std::optional<Error> checkpointNow(const std::string& path) const;
   // Whether a directory, or where it is to be made, can share the store's files by hard links.
   bool sharesFileSystem(const std::string& directory) const;
 
@@ -167,9 +167,9 @@ class RocksStore : public RegistryStore {
   // Whether this open() created the store.
   bool created() const;
 
-  // Writes what is queued, syncs, ends all threads. Empty, or what was lost and why. Only
+  // Writes what is queued, syncs, ends all threads. The error says what was lost and why. Only
   // statistics() may be called afterwards.
-  std::string close();
+  std::optional<Error> close();
 
  private:
   struct Parts;

@@ -11,19 +11,15 @@
 
 #include "store/copy_manifest.h"
 #include "store/data_directory.h"
-#include "store/database.h"
+#include "store/family_options.h"
+#include "store/info_log.h"
 #include "store/log_prefix.h"
+#include "store/unavailable.h"
 
 namespace holdfast {
 namespace {
 
 namespace fs = std::filesystem;
-
-class Quiet : public rocksdb::Logger {
- public:
-  using Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
 
 class Opener {
  public:
@@ -34,7 +30,7 @@ class Opener {
     std::error_code error;
     if (!fs::is_directory(dataDir_, error)) return cannot("there is no such directory");
     if (DataDirectory::inUse(dataDir_)) return cannot("it is in use by another process; stop that");
-    if (std::string wrong = linkTables(); !wrong.empty()) return cannot(wrong);
+    if (const auto wrong = linkTables()) return cannot(wrong->message);
     auto logs = copyTrustedLogs(dataDir_, scratch_);
     if (!logs.ok()) return logs.error();
     if (!logs.value().damage.empty()) {
@@ -52,7 +48,7 @@ class Opener {
 
  private:
   Error cannot(const std::string& why) const {
-    return {ErrorCode::kUnavailable, "cannot salvage anything of " + dataDir_ + ": " + why};
+    return unavailable("cannot salvage anything of " + dataDir_ + ": " + why);
   }
   // What was said of the directory of links, as if it were said of the store.
   std::string translated(std::string text) const {
@@ -63,7 +59,7 @@ class Opener {
     return text;
   }
 
-  std::string linkTables() {
+  std::optional<Error> linkTables() {
     std::error_code error;
     const fs::path from = fs::absolute(dataDir_, error);
     for (fs::directory_iterator at(from, error), end; !error && at != end; at.increment(error)) {
@@ -71,10 +67,11 @@ class Opener {
       if (!name.ends_with(".sst") || !isStoreFile(name)) continue;
       std::error_code linked;
       fs::create_symlink(at->path(), scratch_ + "/" + name, linked);
-      if (linked) return scratch_ + " cannot be written: " + linked.message();
+      if (linked) return unavailable(scratch_ + " cannot be written: " + linked.message());
       tables_.insert(name);
     }
-    return error ? "it cannot be listed: " + error.message() : "";
+    if (error) return unavailable("it cannot be listed: " + error.message());
+    return std::nullopt;
   }
 
   // The one that CURRENT names, then the others, the newest first.
@@ -170,10 +167,8 @@ class Opener {
   // From what the table files say of themselves.
   bool rebuild() {
     rocksdb::DBOptions options;
-    options.info_log = std::make_shared<Quiet>();
-    rocksdb::ColumnFamilyOptions family;
-    family.arena_block_size = kArenaBlockBytes;
-    family.compression = rocksdb::kNoCompression;
+    options.info_log = makeInfoLog({}, nullptr);
+    const rocksdb::ColumnFamilyOptions family = storedFamilyOptions();
     const rocksdb::Status repaired =
         rocksdb::RepairDB(scratch_, options, {{rocksdb::kDefaultColumnFamilyName, family}}, family);
     if (!repaired.ok()) {

@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "store/unavailable.h"
+
 namespace holdfast {
 namespace {
 
@@ -44,26 +46,27 @@ bool isOurs(const fs::path& directory, bool inside = false) {
   return !error && (hasCopyFile || empty || inside);
 }
 
-// Empty, or why what is in the way stays there.
-std::string removeLeftover(const std::string& directory) {
+// An error if what is in the way stays there.
+std::optional<Error> removeLeftover(const std::string& directory) {
   std::error_code error;
-  if (fs::symlink_status(directory, error).type() == fs::file_type::not_found) return "";
+  if (fs::symlink_status(directory, error).type() == fs::file_type::not_found) return std::nullopt;
   if (!isOurs(directory)) {
-    return directory +
-           " is in the way and is not what a copy that was broken off leaves behind; "
-           "move it away or name another place";
+    return unavailable(directory +
+                       " is in the way and is not what a copy that was broken off leaves behind; "
+                       "move it away or name another place");
   }
   const int file = open((directory + "/" + kCopyFile).c_str(), O_RDONLY | O_CLOEXEC);
   if (file >= 0) {
     const bool locked = flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     close(file);
     if (locked) {
-      return "another process is making a copy there, in " + directory +
-             "; wait for it or name another place";
+      return unavailable("another process is making a copy there, in " + directory +
+                         "; wait for it or name another place");
     }
   }
   fs::remove_all(directory, error);
-  return error ? "cannot remove " + directory + ", which was left behind: " + error.message() : "";
+  if (!error) return std::nullopt;
+  return unavailable("cannot remove " + directory + ", which was left behind: " + error.message());
 }
 
 bool syncAt(const std::string& directory) {
@@ -105,7 +108,7 @@ Result<std::unique_ptr<StagedDirectory>> StagedDirectory::begin(const std::strin
                  path + " exists already and is not empty; name a directory that is new"};
   }
   const std::string directory = path + ".partial";
-  if (std::string why = removeLeftover(directory); !why.empty()) return cannotMake(path, why);
+  if (const auto why = removeLeftover(directory)) return cannotMake(path, why->message);
   if (mkdir(directory.c_str(), 0755) != 0) {
     const std::string parent = fs::path(path).parent_path().string();
     return cannotMake(path, std::string(std::strerror(errno)) +

@@ -9,6 +9,7 @@
 #include "format/checksum.h"
 #include "os/boot_id.h"
 #include "store/kept_files.h"
+#include "store/unavailable.h"
 
 namespace holdfast {
 namespace {
@@ -177,21 +178,22 @@ std::optional<std::string> manifestInstead(const std::string& dataDir, const Com
   return mark.manifest;
 }
 
-std::string checkManifest(const std::string& dataDir, const CommitMark& mark,
-                          const std::optional<std::string>& instead) {
+std::optional<Error> checkManifest(const std::string& dataDir, const CommitMark& mark,
+                                   const std::optional<std::string>& instead) {
   std::string name;
   std::ifstream(dataDir + "/CURRENT") >> name;
   if (instead) name = *instead;
   const uint64_t number = manifestNumber(name);
   const uint64_t known = manifestNumber(mark.manifest);
-  if (number == 0) return "its file CURRENT is damaged: it names no manifest";
+  if (number == 0) return unavailable("its file CURRENT is damaged: it names no manifest");
   if (number < known) {
-    return "its file CURRENT names " + name + ", but " + mark.manifest + " was in force already";
+    return unavailable("its file CURRENT names " + name + ", but " + mark.manifest +
+                       " was in force already");
   }
   // A newer one was begun after the mark was written.
-  if (number > known) return "";
+  if (number > known) return std::nullopt;
   std::ifstream file(dataDir + "/" + name, std::ios::binary);
-  if (!file) return "its file " + name + " is missing or cannot be read";
+  if (!file) return unavailable("its file " + name + " is missing or cannot be read");
   std::vector<char> chunk(size_t{1} << 20);
   uint64_t left = mark.manifestBytes;
   uint32_t crc = 0;
@@ -202,13 +204,13 @@ std::string checkManifest(const std::string& dataDir, const CommitMark& mark,
     crc = extendCrc32c(crc, {chunk.data(), got});
     left -= got;
     if (got < wanted) {
-      return "its file " + name + " is cut short: it has " +
-             std::to_string(mark.manifestBytes - left) + " of at least " +
-             std::to_string(mark.manifestBytes) + " bytes";
+      return unavailable("its file " + name + " is cut short: it has " +
+                         std::to_string(mark.manifestBytes - left) + " of at least " +
+                         std::to_string(mark.manifestBytes) + " bytes");
     }
   }
-  if (crc == mark.manifestCrc) return "";
-  return "its file " + name + " is damaged or of another store: its checksum is wrong";
+  if (crc == mark.manifestCrc) return std::nullopt;
+  return unavailable("its file " + name + " is damaged or of another store: its checksum is wrong");
 }
 
 std::string withTableNames(std::string text) {

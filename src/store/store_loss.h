@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/result.h"
 #include "format/commit_mark.h"
 #include "store/log_replay.h"
 
@@ -50,10 +51,10 @@ std::string describe(const LocationLoss& loss);
 // The manifest that CURRENT should name, where it is missing or damaged: that of the mark, if it is
 // there and no other is newer. Nothing if CURRENT is right, or nobody knows.
 std::optional<std::string> manifestInstead(const std::string& dataDir, const CommitMark& mark);
-// Empty, or why the manifest that says what a store consists of cannot be trusted: the one that
+// An error if the manifest that says what a store consists of cannot be trusted: the one that
 // CURRENT names or, if given, should name.
-std::string checkManifest(const std::string& dataDir, const CommitMark& mark,
-                          const std::optional<std::string>& instead = std::nullopt);
+std::optional<Error> checkManifest(const std::string& dataDir, const CommitMark& mark,
+                                   const std::optional<std::string>& instead = std::nullopt);
 
 // What RocksDB says of table files, with their names as they stand in the directory.
 std::string withTableNames(std::string text);

@@ -3,11 +3,8 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
-#include <rocksdb/table.h>
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <utility>
@@ -16,11 +13,14 @@
 #include "migrations/migrations.h"
 #include "os/file_limit.h"
 #include "store/data_directory.h"
-#include "store/database.h"
 #include "store/dropped_bytes.h"
+#include "store/family_options.h"
+#include "store/info_log.h"
 #include "store/log_replay.h"
+#include "store/open_status.h"
 #include "store/pinned_files.h"
 #include "store/store_loss.h"
+#include "store/unavailable.h"
 
 namespace holdfast {
 namespace {
@@ -30,30 +30,8 @@ namespace fs = std::filesystem;
 // Attempts to find the families that the owner records name: a writer adds some at any time.
 constexpr int kAttemptsMax = 8;
 
-// Nothing of RocksDB's own log but what it cannot read of logs.
-class DroppedBytesLogger : public rocksdb::Logger {
- public:
-  explicit DroppedBytesLogger(DroppedBytes& dropped)
-      : Logger(rocksdb::InfoLogLevel::WARN_LEVEL), dropped_(dropped) {}
-  using Logger::Logv;
-  void LogHeader(const char*, va_list) override {}
-  void Logv(const char* format, va_list arguments) override {
-    char line[1024];
-    std::vsnprintf(line, sizeof(line), format, arguments);
-    dropped_.take(line);
-  }
-
- private:
-  DroppedBytes& dropped_;
-};
-
-// What a damaged or missing table file makes of an open.
-bool speaksOfDamage(const rocksdb::Status& status) {
-  return status.IsCorruption() || status.IsPathNotFound() || status.IsNotFound();
-}
-
 Error cannotOpen(const std::string& dataDir, const std::string& why) {
-  return {ErrorCode::kUnavailable, "cannot open the store in " + dataDir + ": " + why};
+  return unavailable("cannot open the store in " + dataDir + ": " + why);
 }
 
 }  // namespace
@@ -78,7 +56,7 @@ struct StoreReader::Parts {
 
   ~Parts() { close(); }
   void close();
-  std::string readMark();
+  std::optional<Error> readMark();
   void judge();
   rocksdb::DBOptions options(bool strict);
   rocksdb::Status openFiles(bool strict);
@@ -97,8 +75,8 @@ void StoreReader::Parts::close() {
 }
 
 // Beside a writer the files go on while they are looked at, and the mark is of another moment.
-std::string StoreReader::Parts::readMark() {
-  if (besideWriter) return "";
+std::optional<Error> StoreReader::Parts::readMark() {
+  if (besideWriter) return std::nullopt;
   ReadMark read = readCommitMark(dataDir);
   if (!read.problem.empty()) {
     loss.what.push_back(
@@ -108,14 +86,14 @@ std::string StoreReader::Parts::readMark() {
   mark = std::move(read.mark);
   if (mark) {
     const auto instead = manifestInstead(dataDir, *mark);
-    if (std::string why = checkManifest(dataDir, *mark, instead); !why.empty()) return why;
+    if (auto wrong = checkManifest(dataDir, *mark, instead)) return wrong;
     if (instead) {
       files.useManifest(*instead);
       damage = "its file CURRENT is missing or damaged; a start of holdfastd writes it anew";
     }
   }
   replay.expect(mark ? std::optional(mark->store) : std::nullopt, missingLogs(dataDir, mark));
-  return "";
+  return std::nullopt;
 }
 
 void StoreReader::Parts::judge() {
@@ -129,7 +107,7 @@ void StoreReader::Parts::judge() {
 
 rocksdb::DBOptions StoreReader::Parts::options(bool strict) {
   rocksdb::DBOptions result;
-  result.info_log = std::make_shared<DroppedBytesLogger>(dropped);
+  result.info_log = makeInfoLog({}, &dropped);
   // As holdfastd reads it: what verify sees is what a start would serve.
   result.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
   result.wal_filter = &replay;
@@ -148,8 +126,7 @@ rocksdb::Status StoreReader::Parts::openFiles(bool strict) {
   rocksdb::Status status = rocksdb::DB::ListColumnFamilies(dbOptions, directory, &names);
   if (!status.ok()) return status;
   std::sort(names.begin(), names.end());
-  rocksdb::ColumnFamilyOptions familyOptions;
-  familyOptions.arena_block_size = kArenaBlockBytes;
+  const rocksdb::ColumnFamilyOptions familyOptions = storedFamilyOptions();
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   descriptors.reserve(names.size());
   for (const std::string& name : names) descriptors.emplace_back(name, familyOptions);
@@ -230,12 +207,11 @@ Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& dataDi
     auto parts = std::make_unique<Parts>();
     parts->dataDir = dataDir;
     parts->besideWriter = DataDirectory::inUse(dataDir);
-    if (const std::string problem = parts->readMark(); !problem.empty()) {
-      return cannotOpen(dataDir, problem + "; " + remedies(dataDir));
+    if (const auto problem = parts->readMark()) {
+      return cannotOpen(dataDir, problem->message + "; " + remedies(dataDir));
     }
-    if (const std::string problem = parts->files.pin(dataDir); !problem.empty()) {
-      return cannotOpen(dataDir, problem);
-    }
+    if (const auto problem = parts->files.pin(dataDir))
+      return cannotOpen(dataDir, problem->message);
     rocksdb::Status status = parts->openFiles(true);
     if (speaksOfDamage(status)) {
       parts->close();
@@ -314,58 +290,26 @@ std::vector<StoreReader::TableFile> StoreReader::tableFiles() const {
   return tables;
 }
 
-std::string StoreReader::verifyTable(const TableFile& table) const {
+std::optional<Error> StoreReader::verifyTable(const TableFile& table) const {
   rocksdb::ReadOptions reading;
   reading.fill_cache = false;
   reading.readahead_size = size_t{2} << 20;
   const std::string pinned = parts_->files.path(fs::path(table.path).filename().string());
   const rocksdb::Status status =
       rocksdb::VerifySstFileChecksum(rocksdb::Options(), rocksdb::EnvOptions(), reading, pinned);
-  if (status.ok()) return "";
+  if (status.ok()) return std::nullopt;
   std::string what = status.ToString();
   for (size_t at = what.find(pinned); at != std::string::npos; at = what.find(pinned, at)) {
     what.replace(at, pinned.size(), table.path);
     at += table.path.size();
   }
-  return what;
+  return unavailable(std::move(what));
 }
 
-struct StoreReader::Rows::Parts {
-  const PinnedFiles& files;
-  std::unique_ptr<rocksdb::Iterator> rows;
-};
-
-StoreReader::Rows StoreReader::rows(size_t family, size_t readaheadBytes) const {
-  auto rows = iterateOnce(*parts_->db, parts_->familyHandles[family], readaheadBytes);
-  return Rows(std::unique_ptr<Rows::Parts>(new Rows::Parts{parts_->files, std::move(rows)}));
-}
-
-StoreReader::Rows::Rows(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
-StoreReader::Rows::Rows(Rows&& other) noexcept = default;
-StoreReader::Rows::~Rows() = default;
-
-void StoreReader::Rows::seek(const StoreKey& key) {
-  parts_->rows->Seek({key.view().data(), key.view().size()});
-}
-void StoreReader::Rows::seekBelow(const StoreKey& key) {
-  // No key equals the end of a range of keys, so the last one that is not above is below.
-  parts_->rows->SeekForPrev({key.view().data(), key.view().size()});
-}
-void StoreReader::Rows::next() {
-  parts_->rows->Next();
-}
-bool StoreReader::Rows::valid() const {
-  return parts_->rows->Valid();
-}
-std::string_view StoreReader::Rows::key() const {
-  return parts_->rows->key().ToStringView();
-}
-std::string_view StoreReader::Rows::value() const {
-  return parts_->rows->value().ToStringView();
-}
-std::string StoreReader::Rows::error() const {
-  const rocksdb::Status status = parts_->rows->status();
-  return status.ok() ? "" : parts_->files.translated(status.ToString());
+FamilyRows StoreReader::rows(size_t family, size_t readaheadBytes) const {
+  const PinnedFiles& files = parts_->files;
+  return FamilyRows(iterateOnce(*parts_->db, parts_->familyHandles[family], readaheadBytes),
+                    [&files](std::string text) { return files.translated(std::move(text)); });
 }
 
 }  // namespace holdfast

@@ -16,6 +16,7 @@
 
 #include "core/result.h"
 #include "format/commit_mark.h"
+#include "format/family_rows.h"
 #include "format/keys.h"
 #include "format/registry_records.h"
 
@@ -33,7 +34,6 @@ class StoreReader {
     std::string family;
     uint64_t bytes = 0;  // as the store knows it
   };
-  class Rows;
 
   // Not in a process that has the store open itself: looking at its lock would end that lock. The
   // error says what is wrong, where, and what to do.
@@ -68,42 +68,16 @@ class StoreReader {
   // Named by owner records, but not there.
   const std::vector<Family>& missingFamilies() const;
   std::vector<TableFile> tableFiles() const;
-  // Reads and checks every block. Empty, or what is wrong. Any thread.
-  std::string verifyTable(const TableFile& table) const;
+  // Reads and checks every block. The error says what is wrong. Any thread.
+  std::optional<Error> verifyTable(const TableFile& table) const;
 
   // The records of a family; `family` is an index of families(). Each thread makes its own.
   // `readaheadBytes`: for reading much in key order; 0 for a few records here and there.
-  Rows rows(size_t family, size_t readaheadBytes = 0) const;
+  FamilyRows rows(size_t family, size_t readaheadBytes = 0) const;
 
  private:
   struct Parts;
   explicit StoreReader(std::unique_ptr<Parts> parts);
-  std::unique_ptr<Parts> parts_;
-};
-
-// Records of one family in the order of their keys.
-class StoreReader::Rows {
- public:
-  ~Rows();
-  Rows(Rows&& other) noexcept;
-  Rows& operator=(Rows&&) = delete;
-
-  // To the first record that is not below `key`; to the last one below it.
-  void seek(const StoreKey& key);
-  void seekBelow(const StoreKey& key);
-  void next();
-  // False at the end, and where reading failed: then error() is not empty.
-  bool valid() const;
-  bool at(const StoreKey& prefix) const { return valid() && key().starts_with(prefix.view()); }
-  // Of the record here, until the next move.
-  std::string_view key() const;
-  std::string_view value() const;
-  std::string error() const;
-
- private:
-  friend class StoreReader;
-  struct Parts;
-  explicit Rows(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };
 

@@ -4,7 +4,8 @@
 // has a hole: when the disk takes data again the database is opened again, which cuts a torn record
 // off the log, and what had been reported as committed is looked for. (DB::Resume() would do for a
 // full disk, but RocksDB as Debian builds it asserts in there.) Writing a group twice in a row is
-// the same as writing it once.
+// the same as writing it once. What a group consists of: group_builder.h; how it stands still and
+// is well again: store_healer.h.
 #pragma once
 
 #include <rocksdb/write_batch.h>
@@ -13,22 +14,23 @@
 #include <chrono>
 #include <deque>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
-#include "format/registry_records.h"
+#include "core/result.h"
 #include "store/checkpoint_thread.h"
 #include "store/commit_marker.h"
 #include "store/completions.h"
 #include "store/database.h"
 #include "store/fold_thread.h"
-#include "store/newest_records.h"
+#include "store/group_builder.h"
 #include "store/rocks_store.h"
 #include "store/store_clock.h"
+#include "store/store_healer.h"
+#include "store/write_group.h"
 #include "store/write_queue.h"
 
 namespace holdfast {
@@ -43,7 +45,9 @@ class StoreThread {
 
   // Before start(): the owner of a family, and what must be in that.
   void own(OwnerId owner, FamilyIndex family, const OwnerRecord& record,
-           const NewestRecords& newest);
+           const NewestRecords& newest) {
+    builder_.own(owner, family, record, newest);
+  }
   // What recovery found to be left over. Committed before anything else.
   void cleanUp(rocksdb::WriteBatch batch) { leftovers_ = std::move(batch); }
   // Called on this thread when something was committed; `synced`: and is on stable storage.
@@ -52,8 +56,8 @@ class StoreThread {
   void mark(CommitMarker& marker) { marker_ = &marker; }
 
   void start();
-  // Writes what is queued and ends. Empty, or why something was not written.
-  std::string stop();
+  // Writes what is queued and ends. The error says why something was not written.
+  std::optional<Error> stop();
 
   // Any thread.
   void write(FoldWrite write);
@@ -62,48 +66,17 @@ class StoreThread {
   uint32_t familiesFree() const { return familiesFree_; }
 
  private:
-  struct Owner {
-    FamilyIndex family = kNoFamily;
-    OwnerRecord record;
-    NewestRecords newest;
-    uint64_t markedIn = 0;  // the group with its last mark, and which one that is
-    size_t mark = 0;
-  };
-  struct Group;
-
   void run();
   bool commitLeftovers();
-  bool build(Group& group);
-  bool build(Group& group, const StoreBatch& batch);
-  void build(Group& group, FoldWrite& write);
-  void noteTime(Group& group);
-  bool bind(Group& group, OwnerId owner, OwnerRecord record);
-  void release(Group& group, Owner& owner);
-  void startFold(Group& group, const FoldRequest& request);
-  template <typename Matches>
-  void cancelFolds(const Matches& matches);
-  Owner& owner(OwnerId id);
-  Owner& bound(OwnerId id);
-  uint32_t number(const Owner& owner) const;
-  void markReport(Group& group, Owner& owner, const QueuedWrite& report);
-  static void markLocation(Group& group, uint32_t family, const LocationRecord& record);
-  void forgetNewest(const StoreStep& step);
-  void rememberNewest(const QueuedWrite& write);
-
+  // False when this thread is to end, as with the others here; lost_ says why.
   bool commit(rocksdb::WriteBatch& batch, bool synced, const std::vector<MarkChange>& changes = {});
-  void finish(Group& group);
-  // The store cannot write because of `status`. True when it may be tried again, false when this
-  // thread is to end.
-  bool standStill(rocksdb::Status status);
+  void finish(WriteGroup& group);
+  // The store cannot write because of `status`. Returns when it may be tried again.
+  bool standStill(const rocksdb::Status& status);
   // The same for what is not a write: ends with a write that shows that all is well again.
   bool heal(const rocksdb::Status& status);
-  // Empty, or what had been committed and is gone.
-  std::string missing() const;
-  void fail(const std::string& what);
   bool addFamilies();
   bool keepFamiliesFree();
-  bool pause(std::chrono::milliseconds time);
-  void log(LogLevel level, const std::string& message) const;
 
   const StoreOptions& options_;
   Database& database_;
@@ -111,28 +84,21 @@ class StoreThread {
   Completions& completions_;
   FoldThread& folds_;
   CheckpointThread& checkpoints_;
-  const StoreClock& clock_;
   std::function<void(bool)> onCommit_;
   CommitMarker* marker_ = nullptr;
 
-  std::vector<Owner> owners_;  // by OwnerId
-  std::vector<std::shared_ptr<FoldJob>> activeFolds_;
+  GroupBuilder builder_;
+  StoreHealer healer_;
   rocksdb::WriteBatch leftovers_;
-  uint64_t groups_ = 0;  // begun
-  rocksdb::SequenceNumber committedSequence_ = 0;
-  uint32_t failures_ = 0;  // since the last success
+  uint64_t committedSequence_ = 0;
   std::chrono::steady_clock::time_point nextFamilies_;
   std::chrono::steady_clock::time_point nextWrite_;  // not before
-  std::optional<std::chrono::steady_clock::time_point> timeNoted_;
-  bool triedLast_ = false;  // to heal, after the deadline of stop()
-  std::string lost_;        // what stop() says
+  std::optional<Error> lost_;                        // what stop() says
 
   std::mutex mutex_;  // of what other threads hand in
   std::deque<FoldWrite> foldWrites_;
   rocksdb::Status syncFailure_;
-  std::condition_variable stopWanted_;
   bool stopping_ = false;
-  std::chrono::steady_clock::time_point deadline_;
 
   std::atomic<uint32_t> familiesUsed_{0};
   std::atomic<uint32_t> familiesFree_{0};

@@ -10,29 +10,22 @@
 #include "format/slices.h"
 #include "migrations/migrations.h"
 #include "os/file_limit.h"
-#include "store/database.h"
+#include "store/family_options.h"
+#include "store/family_pool.h"
 #include "store/staged_directory.h"
+#include "store/unavailable.h"
 
 namespace holdfast {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kTableFileBytes = size_t{64} << 20;
 constexpr size_t kWriteBufferBytes = size_t{64} << 20;  // of all families
 // The log takes one record; RocksDB allocates as much ahead.
 constexpr size_t kLogBytes = size_t{1} << 20;
 // Creating one family takes almost as long as creating many; each call creates as many as there
 // are, within these bounds.
 constexpr size_t kFamiliesGroupMin = 8;
-
-rocksdb::ColumnFamilyOptions familyOptions() {
-  rocksdb::ColumnFamilyOptions family;
-  family.arena_block_size = kArenaBlockBytes;
-  family.compression = rocksdb::kNoCompression;
-  family.target_file_size_base = kTableFileBytes;
-  return family;
-}
 
 // Nothing of a store that is not finished is worth a log.
 rocksdb::WriteOptions unlogged() {
@@ -62,10 +55,12 @@ struct StoreWriter::Parts {
     db.reset();
     return closed;
   }
-  std::string failed(const rocksdb::Status& status) const {
-    return "cannot write the store in " + dataDir + ": " + status.ToString() +
-           (status.IsNoSpace() ? "; free space on that disk" : "; check the disk") +
-           " and try again; nothing was left behind";
+  // Nothing if all is well.
+  std::optional<Error> failed(const rocksdb::Status& status) const {
+    if (status.ok()) return std::nullopt;
+    return unavailable("cannot write the store in " + dataDir + ": " + status.ToString() +
+                       (status.IsNoSpace() ? "; free space on that disk" : "; check the disk") +
+                       " and try again; nothing was left behind");
   }
 };
 
@@ -107,12 +102,12 @@ Result<std::unique_ptr<StoreWriter>> StoreWriter::create(const std::string& data
   parts->format.version = newestFormat();
   rocksdb::DB* opened = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, parts->staged->directory(), &opened);
-  if (!status.ok()) return Error{ErrorCode::kUnavailable, parts->failed(status)};
+  if (auto failed = parts->failed(status)) return std::move(*failed);
   parts->db.reset(opened);
   return std::unique_ptr<StoreWriter>(new StoreWriter(std::move(parts)));
 }
 
-std::string StoreWriter::beginFamily(const OwnerRecord& owner) {
+std::optional<Error> StoreWriter::beginFamily(const OwnerRecord& owner) {
   Parts& p = *parts_;
   if (p.used == p.families.size()) {
     std::vector<std::string> names;
@@ -121,33 +116,33 @@ std::string StoreWriter::beginFamily(const OwnerRecord& owner) {
       names.push_back(familyName(static_cast<uint32_t>(p.families.size() + i)));
     }
     std::vector<rocksdb::ColumnFamilyHandle*> made;
-    const rocksdb::Status status = p.db->CreateColumnFamilies(familyOptions(), names, &made);
+    const rocksdb::Status status = p.db->CreateColumnFamilies(storedFamilyOptions(), names, &made);
     p.families.insert(p.families.end(), made.begin(), made.end());
     if (!status.ok()) return p.failed(status);
   }
   const std::string key = ownerKey(p.families[p.used++]->GetName());
   const rocksdb::Status status = p.db->Put(unlogged(), key, encodeRecord(owner));
-  return status.ok() ? "" : p.failed(status);
+  return p.failed(status);
 }
 
-std::string StoreWriter::put(const StoreKey& key, std::string_view value) {
+std::optional<Error> StoreWriter::put(const StoreKey& key, std::string_view value) {
   Parts& p = *parts_;
   const rocksdb::Status status =
       p.db->Put(unlogged(), p.families[p.used - 1], slice(key.view()), slice(value));
-  return status.ok() ? "" : p.failed(status);
+  return p.failed(status);
 }
 
-std::string StoreWriter::putEvent(std::string_view id, std::string_view value) {
+std::optional<Error> StoreWriter::putEvent(std::string_view id, std::string_view value) {
   Parts& p = *parts_;
   rocksdb::Status status;
   if (p.events == nullptr) {
-    status = p.db->CreateColumnFamily(familyOptions(), std::string(kEventsFamily), &p.events);
+    status = p.db->CreateColumnFamily(storedFamilyOptions(), std::string(kEventsFamily), &p.events);
   }
   if (status.ok()) status = p.db->Put(unlogged(), p.events, eventKey(id), slice(value));
-  return status.ok() ? "" : p.failed(status);
+  return p.failed(status);
 }
 
-std::string StoreWriter::finish() {
+std::optional<Error> StoreWriter::finish() {
   Parts& p = *parts_;
   std::vector<rocksdb::ColumnFamilyHandle*> all = p.families;
   if (p.events != nullptr) all.push_back(p.events);
@@ -162,17 +157,17 @@ std::string StoreWriter::finish() {
     p.sequence = p.db->GetLatestSequenceNumber();
     status = p.close();
   }
-  return status.ok() ? "" : p.failed(status);
+  return p.failed(status);
 }
 
 const std::string& StoreWriter::directory() const {
   return parts_->staged->directory();
 }
 
-std::string StoreWriter::publish(const std::string& registryDigest) {
+std::optional<Error> StoreWriter::publish(const std::string& registryDigest) {
   Parts& p = *parts_;
   auto files = filesOfCopy(p.staged->directory());
-  if (!files.ok()) return files.error().message;
+  if (!files.ok()) return files.error();
   CopyManifest manifest;
   manifest.clusterId = clusterText(p.format);
   manifest.format = p.format.version;
@@ -180,8 +175,7 @@ std::string StoreWriter::publish(const std::string& registryDigest) {
   manifest.madeWallMs = wallMsNow();
   manifest.registryDigest = registryDigest;
   manifest.files = std::move(files.value());
-  const auto failed = p.staged->publish(manifest);
-  return failed ? failed->message : "";
+  return p.staged->publish(manifest);
 }
 
 }  // namespace holdfast

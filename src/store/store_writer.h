@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,18 +24,17 @@ class StoreWriter {
   StoreWriter(const StoreWriter&) = delete;
   StoreWriter& operator=(const StoreWriter&) = delete;
 
-  // These return the error, empty if there is none.
   // A family of its own; what is put from now on goes there.
-  std::string beginFamily(const OwnerRecord& owner);
-  std::string put(const StoreKey& key, std::string_view value);
-  std::string putEvent(std::string_view id, std::string_view value);
+  std::optional<Error> beginFamily(const OwnerRecord& owner);
+  std::optional<Error> put(const StoreKey& key, std::string_view value);
+  std::optional<Error> putEvent(std::string_view id, std::string_view value);
   // Makes it a store, on stable storage, and closes it. Nothing can be put after that.
-  std::string finish();
+  std::optional<Error> finish();
   // After finish(): where it can be read until it is published.
   const std::string& directory() const;
   // Gives it its name, and the file COPY. `registryDigest` as hexadecimal digits, or empty. The
   // last call.
-  std::string publish(const std::string& registryDigest);
+  std::optional<Error> publish(const std::string& registryDigest);
 
  private:
   struct Parts;

@@ -15,6 +15,7 @@
 #include "store/store_reader.h"
 #include "store/store_writer.h"
 #include "tests/store/raw_store.h"
+#include "tests/support/message_of.h"
 
 namespace holdfast::test {
 namespace {
@@ -41,12 +42,12 @@ std::vector<ChunkHash> sortedKeys(uint32_t worker, uint64_t count) {
 // The worker's records in a family of its own.
 void putWorker(StoreWriter& writer, uint32_t number, std::span<const ChunkHash> keys,
                LocationRecord& location) {
-  ASSERT_EQ(writer.beginFamily({kInstance, OwnerKind::kWorker, number}), "");
+  ASSERT_EQ(messageOf(writer.beginFamily({kInstance, OwnerKind::kWorker, number})), "");
   WorkerRecord worker;
   worker.instance = kInstance;
   worker.worker = number;
   worker.run = 1;
-  ASSERT_EQ(writer.put(workerKey(), encodeRecord(worker)), "");
+  ASSERT_EQ(messageOf(writer.put(workerKey(), encodeRecord(worker))), "");
   location.name = "gpu";
   location.nextGeneration = 2;
   location.live.generation = 1;
@@ -54,11 +55,11 @@ void putWorker(StoreWriter& writer, uint32_t number, std::span<const ChunkHash> 
   location.live.incarnation = 7;
   location.live.baseSeq = location.live.baseCount = keys.size();
   for (const ChunkHash key : keys) location.live.baseDigest.add(key);
-  ASSERT_EQ(writer.put(locationKey(0), encodeRecord(location)), "");
+  ASSERT_EQ(messageOf(writer.put(locationKey(0), encodeRecord(location))), "");
   for (uint32_t n = 0; n * kSegmentKeysMax < keys.size(); ++n) {
     const size_t at = n * kSegmentKeysMax;
     const auto part = keys.subspan(at, std::min(kSegmentKeysMax, keys.size() - at));
-    ASSERT_EQ(writer.put(segmentKey({0, 1, 1, n}), plainSegment(part)), "");
+    ASSERT_EQ(messageOf(writer.put(segmentKey({0, 1, 1, n}), plainSegment(part))), "");
   }
 }
 
@@ -67,10 +68,10 @@ void write(const std::string& dataDir, FormatRecord& format, uint32_t workers, u
   auto created = StoreWriter::create(dataDir, format);
   ASSERT_TRUE(created.ok()) << created.error().message;
   StoreWriter& writer = *created.value();
-  ASSERT_EQ(writer.beginFamily({kInstance, OwnerKind::kInstance, 0}), "");
+  ASSERT_EQ(messageOf(writer.beginFamily({kInstance, OwnerKind::kInstance, 0})), "");
   InstanceRecord instance;
   instance.instance = kInstance;
-  ASSERT_EQ(writer.put(instanceKey(), encodeRecord(instance)), "");
+  ASSERT_EQ(messageOf(writer.put(instanceKey(), encodeRecord(instance))), "");
   for (uint32_t number = 0; number < workers; ++number) {
     LocationRecord location;
     putWorker(writer, number, sortedKeys(number, keys), location);
@@ -78,8 +79,8 @@ void write(const std::string& dataDir, FormatRecord& format, uint32_t workers, u
     digest.addState(kInstance, number, location.name, live.baseCount, live.baseDigest,
                     live.incarnation, live.baseSeq);
   }
-  ASSERT_EQ(writer.finish(), "");
-  ASSERT_EQ(writer.publish(""), "");
+  ASSERT_EQ(messageOf(writer.finish()), "");
+  ASSERT_EQ(messageOf(writer.publish("")), "");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "store/rocks_store.h"
 #include "tests/inspect/planted_store.h"
 #include "tests/store/raw_store.h"
+#include "tests/support/message_of.h"
 #include "tests/support/ran.h"
 
 namespace holdfast::test {
@@ -23,8 +24,8 @@ class Copies : public PlantedStore {
     options.dataDir = dir();
     auto store = RocksStore::open(std::move(options));
     EXPECT_TRUE(store.ok());
-    EXPECT_EQ(store.value()->checkpointNow(place_), "");
-    EXPECT_EQ(store.value()->close(), "");
+    EXPECT_EQ(messageOf(store.value()->checkpointNow(place_)), "");
+    EXPECT_EQ(messageOf(store.value()->close()), "");
   }
   Ran verifyCopy(const std::string& more = "") const {
     return runCommand(HOLDFAST_INSPECT " verify " + place_ + " " + more);
@@ -113,7 +114,7 @@ TEST_F(Copies, AreNoneAnyMoreOnceTheyWereStartedOn) {
   options.dataDir = place_;
   auto store = RocksStore::open(std::move(options));
   ASSERT_TRUE(store.ok()) << store.error().message;
-  EXPECT_EQ(store.value()->close(), "");
+  EXPECT_EQ(messageOf(store.value()->close()), "");
   EXPECT_THAT(verifyCopy().out, Not(HasSubstr("copy-started")));
 }
 

@@ -5,9 +5,10 @@
 
 #include <set>
 
+#include "format/family_head.h"
 #include "format/registry_records.h"
-#include "store/worker_head.h"
 #include "tests/inspect/store_grower.h"
+#include "tests/support/message_of.h"
 #include "tests/support/scratch.h"
 
 namespace holdfast::test {
@@ -18,7 +19,7 @@ std::vector<ChunkHash> all(LiveKeys keys) {
   for (auto run = keys.next(); !run.empty(); run = keys.next()) {
     result.insert(result.end(), run.begin(), run.end());
   }
-  EXPECT_EQ(keys.error(), "");
+  EXPECT_EQ(messageOf(keys.error()), "");
   return result;
 }
 

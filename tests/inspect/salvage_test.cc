@@ -12,6 +12,7 @@
 #include "tests/inspect/planted_store.h"
 #include "tests/inspect/store_grower.h"
 #include "tests/store/raw_store.h"
+#include "tests/support/message_of.h"
 #include "tests/support/ran.h"
 
 namespace holdfast::test {
@@ -44,7 +45,7 @@ Truth contentOf(const std::string& dir) {
       for (auto run = keys.next(); !run.empty(); run = keys.next()) {
         held.keys.insert(held.keys.end(), run.begin(), run.end());
       }
-      EXPECT_EQ(keys.error(), "");
+      EXPECT_EQ(messageOf(keys.error()), "");
       EXPECT_EQ(held.keys.size(), location.count);
     }
   }
@@ -98,7 +99,7 @@ class Salvaging : public PlantedStore {
     auto store = RocksStore::open(std::move(options));
     EXPECT_TRUE(store.ok()) << store.error().message;
     if (store.ok()) {
-      EXPECT_EQ(store.value()->close(), "");
+      EXPECT_EQ(messageOf(store.value()->close()), "");
     }
     return ran;
   }

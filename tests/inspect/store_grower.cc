@@ -4,6 +4,8 @@
 
 #include <thread>
 
+#include "tests/support/message_of.h"
+
 namespace holdfast::test {
 namespace {
 
@@ -188,7 +190,7 @@ void StoreGrower::settle() {
 }
 
 void StoreGrower::close() {
-  EXPECT_EQ(store_->close(), "");
+  EXPECT_EQ(messageOf(store_->close()), "");
 }
 
 void StoreGrower::changeRandomly(Cache& cache) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "store_fixture.h"
+#include "tests/support/message_of.h"
 
 namespace holdfast {
 namespace {
@@ -14,7 +15,7 @@ TEST_F(BasicTest, NewStoreIsEmpty) {
   EXPECT_TRUE(store->created());
   EXPECT_EQ(store->clusterId().size(), 32u);
   EXPECT_EQ(sink_->content(), StoredContent());
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
 }
 
 TEST_F(BasicTest, ReopenedStoreHoldsWhatWasWritten) {
@@ -30,7 +31,7 @@ TEST_F(BasicTest, ReopenedStoreHoldsWhatWasWritten) {
   admit(*store, owner, content, numbers(100, 256));
   const Ticket last = admit(*store, owner, content, {1, 2, 3});
   EXPECT_TRUE(committed(*store, last));
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
 
   store = open();
   EXPECT_FALSE(store->created());
@@ -57,7 +58,7 @@ TEST_F(BasicTest, CloseWritesWhatIsQueued) {
   const OwnerId owner = addWorker(*store, "a", 0);
   StoredLocation content;
   for (int i = 0; i < 1000; ++i) admit(*store, owner, content, {static_cast<ChunkHash>(i)});
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
   store = open();
   EXPECT_EQ(sink_->content().workers.at({"a", 0}).locations.at(0).keys.size(), 1000u);
 }

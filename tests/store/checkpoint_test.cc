@@ -10,6 +10,7 @@
 #include "raw_store.h"
 #include "store/copy_manifest.h"
 #include "store_fixture.h"
+#include "tests/support/message_of.h"
 
 namespace holdfast {
 namespace {
@@ -68,7 +69,7 @@ TEST_F(CheckpointTest, HoldsWhatWasQueuedBeforeAndNothingBehind) {
     EXPECT_GT(made.bytes, 0u);
   }
   EXPECT_TRUE(committed(*store, last));
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
   for (uint64_t copy = 0; copy < expected.size(); ++copy) {
     EXPECT_EQ(keysIn(place(std::to_string(copy))), expected[copy]) << copy;
   }
@@ -123,7 +124,7 @@ TEST_F(CheckpointTest, IsWholeOrNotThereWhenTheStoreIsClosedMeanwhile) {
       admit(*store, owner, content, numbers(1 + n * 1000, 1000));
     }
     ask(*store, path);
-    EXPECT_EQ(store->close(), "");
+    EXPECT_EQ(messageOf(store->close()), "");
     store.reset();
     EXPECT_FALSE(std::filesystem::exists(path + ".partial"));
     if (!std::filesystem::exists(path)) continue;
@@ -153,7 +154,7 @@ class CopyTest : public CheckpointTest {
         {place(), kDigest}, [this](const CheckpointResult& result) { result_ = result; });
     ASSERT_FALSE(refused);
     ASSERT_FALSE(wait(*store).error);
-    ASSERT_EQ(store->close(), "");
+    ASSERT_EQ(messageOf(store->close()), "");
   }
   CopyState state(const std::string& name = "copy") const {
     const auto read = stateOfCopy(place(name));
@@ -191,7 +192,7 @@ TEST_F(CopyTest, SaysWhatItConsistsOf) {
     bytes += file.bytes;
     tables += file.name.ends_with(".sst") ? 1 : 0;
     const auto sum =
-        checksumOf(place() + "/" + file.name, file.bytes, [](uint64_t) { return std::string(); });
+        checksumOf(place() + "/" + file.name, file.bytes, [](uint64_t) { return std::nullopt; });
     ASSERT_TRUE(sum.ok()) << sum.error().message;
     EXPECT_EQ(file.checksum, sum.value()) << file.name;
   }
@@ -237,7 +238,7 @@ TEST_F(CopyTest, OfADamagedStoreIsWhole) {
     const OwnerId owner = addWorker(*store, "a", 0);
     EXPECT_TRUE(committed(*store, admit(*store, owner, content_, numbers(1, 1000))));
   }
-  ASSERT_EQ(open()->close(), "");
+  ASSERT_EQ(messageOf(open()->close()), "");
   const auto tables = tableFiles(dir_ + "/data", "f/00000");
   ASSERT_EQ(tables.size(), 1u);
   std::filesystem::resize_file(tables[0], std::filesystem::file_size(tables[0]) / 2);

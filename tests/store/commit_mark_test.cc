@@ -10,6 +10,7 @@
 #include "format/registry_records.h"
 #include "raw_store.h"
 #include "store_fixture.h"
+#include "tests/support/message_of.h"
 
 namespace holdfast {
 namespace {
@@ -107,7 +108,7 @@ TEST_F(CommitMarkTest, AfterACloseItSaysAllThatWasCommitted) {
   addWorker(*store, "a", 2);
   StoredLocation content;
   for (int i = 0; i < 5; ++i) admit(*store, one, content, numbers(content.lastSeq, 100));
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
   const CommitMark mark = read();
   EXPECT_EQ(mark.synced, mark.committed);
   EXPECT_GE(mark.committed, 9u);
@@ -130,7 +131,7 @@ TEST_F(CommitMarkTest, WhatIsReleasedIsForgotten) {
   batch.steps.emplace_back(Release{one});
   batch.steps.emplace_back(DropLocation{two, 0});
   store->write(std::move(batch));
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
   const CommitMark mark = read();
   ASSERT_EQ(mark.families.size(), 1u);
   EXPECT_EQ(mark.families.begin()->second.owner.worker, 2u);
@@ -142,7 +143,7 @@ TEST_F(CommitMarkTest, StoresWithoutOneStart) {
   const OwnerId one = addWorker(*store, "a", 1);
   StoredLocation content;
   admit(*store, one, content, numbers(0, 100));
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
   fs::remove(path());
   store = open();
   EXPECT_EQ(sink_->content().workers.at({"a", 1}).locations.at(0).lastSeq, 100u);
@@ -156,7 +157,7 @@ TEST_F(CommitMarkTest, ALogThatNobodyNeedsMayBeMissing) {
   const OwnerId one = addWorker(*store, "a", 1);
   StoredLocation content;
   admit(*store, one, content, numbers(0, 100));
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
   const std::string log = logFile(data());
   rawKeys(data());  // RocksDB writes everything to table files
   EXPECT_FALSE(fs::exists(log) && fs::file_size(log) > 0);
@@ -173,7 +174,7 @@ TEST_F(CommitMarkTest, APowerCutIsNotTakenForDamage) {
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(committed(*store, admit(*store, one, content, numbers(content.lastSeq, 100))));
   }
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
   CommitMark mark = read();
   mark.boot = "an earlier one";
   mark.synced = mark.committed / 4;
@@ -197,7 +198,7 @@ TEST_F(CommitMarkTest, ADamagedLogIsNamedAndSetAside) {
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(committed(*store, admit(*store, one, content, numbers(content.lastSeq, 100))));
   }
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
   const std::string log = logFile(data());
   const auto name = fs::path(log).filename();
   flipByte(log, fs::file_size(log) / 2);

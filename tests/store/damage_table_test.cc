@@ -16,6 +16,7 @@
 #include "store/kept_files.h"
 #include "store/store_reader.h"
 #include "store_fixture.h"
+#include "tests/support/message_of.h"
 
 namespace holdfast {
 namespace {
@@ -121,7 +122,7 @@ class DamagedFiles : public StoreFixture {
           recorded.steps.emplace_back(PutEvent{event});
         }
         store.write(std::move(recorded));
-        ASSERT_EQ(store.close(), "");
+        ASSERT_EQ(messageOf(store.close()), "");
         continue;
       }
       std::map<uint32_t, OwnerId> owners;
@@ -135,7 +136,7 @@ class DamagedFiles : public StoreFixture {
         }
         ASSERT_TRUE(events.wait(store, [&] { return events.committed >= last; }));
       }
-      ASSERT_EQ(store.close(), "");
+      ASSERT_EQ(messageOf(store.close()), "");
     }
   }
   static void put(RocksStore& store, OwnerId owner, uint32_t worker, uint64_t attempt,
@@ -343,7 +344,7 @@ class DamagedFiles : public StoreFixture {
       EXPECT_TRUE(reader.value()->lossIsDamage());
       EXPECT_THAT(reader.value()->losses(), testing::Not(testing::IsEmpty()));
     }
-    EXPECT_EQ(opened.value()->close(), "");
+    EXPECT_EQ(messageOf(opened.value()->close()), "");
     opened.value().reset();
     startAgain(sink.content(), outcome, sink.confirmed);
     return outcome;

@@ -8,6 +8,7 @@
 #include "raw_store.h"
 #include "store_fixture.h"
 #include "sync_steps.h"
+#include "tests/support/message_of.h"
 
 namespace holdfast {
 namespace {
@@ -25,9 +26,9 @@ class DamageTest : public StoreFixture {
       StoredLocation content;
       admit(*store, owner, content, numbers(uint64_t{i} * 1000, 1000));
     }
-    ASSERT_EQ(store->close(), "");
+    ASSERT_EQ(messageOf(store->close()), "");
     // A start brings what is in the log to table files.
-    ASSERT_EQ(open()->close(), "");
+    ASSERT_EQ(messageOf(open()->close()), "");
   }
   // A sync of worker 1 of 3, all in table files: built, or switched to.
   void sync(bool switched) {
@@ -38,8 +39,8 @@ class DamageTest : public StoreFixture {
     sync.batches();
     sync.report({1, 2, 3});
     if (switched) sync.switchOver();
-    ASSERT_EQ(store->close(), "");
-    ASSERT_EQ(open()->close(), "");
+    ASSERT_EQ(messageOf(store->close()), "");
+    ASSERT_EQ(messageOf(open()->close()), "");
     ASSERT_THAT(sink_->damages, testing::IsEmpty());
     ASSERT_THAT(sink_->faults, testing::IsEmpty());
   }
@@ -67,7 +68,7 @@ class DamageTest : public StoreFixture {
     EXPECT_EQ(content.workers.at({"a", 2}).locations.at(0).keys.size(), 1000u);
     EXPECT_EQ(content.instances.size(), 1u);
     // It is kept until somebody lets go of it.
-    ASSERT_EQ(store->close(), "");
+    ASSERT_EQ(messageOf(store->close()), "");
     store = open();
     ASSERT_EQ(sink_->damages.size(), 1u);
 
@@ -78,7 +79,7 @@ class DamageTest : public StoreFixture {
     StoredLocation fresh;
     ASSERT_TRUE(committed(*store, admit(*store, owner, fresh, {1, 2, 3})));
     EXPECT_TRUE(store->health().writable);
-    ASSERT_EQ(store->close(), "");
+    ASSERT_EQ(messageOf(store->close()), "");
     store = open();
     ASSERT_NE(store, nullptr);
     EXPECT_THAT(sink_->damages, testing::IsEmpty());
@@ -86,7 +87,7 @@ class DamageTest : public StoreFixture {
     content = sink_->content();
     EXPECT_EQ(content.workers.size(), 3u);
     EXPECT_EQ(content.workers.at({"a", 1}).locations.at(0).keys.size(), 3u);
-    ASSERT_EQ(store->close(), "");
+    ASSERT_EQ(messageOf(store->close()), "");
     // The damaged family is gone, so that a strict open is possible again.
     EXPECT_GT(rawKeys(data()).size(), 4u);
   }
@@ -194,7 +195,7 @@ TEST_F(DamageTest, PinsOfNoLocationAreDeleted) {
     auto store = open();
     EXPECT_THAT(sink_->damages, testing::IsEmpty());
     EXPECT_EQ(sink_->content().workers.at({"a", 1}).locations.at(0).pins.at(3), record);
-    ASSERT_EQ(store->close(), "");
+    ASSERT_EQ(messageOf(store->close()), "");
   }
   const auto keys = rawKeys(data()).at(familyName(2));
   EXPECT_THAT(keys, testing::Contains(std::string(pinKey({0, 3}).view())));
@@ -238,7 +239,7 @@ TEST_F(DamageTest, RecordsOfNobodyAreNotGivenToTheNextOwner) {
     auto store = open();
     ASSERT_NE(store, nullptr);
     for (uint32_t i = 10; i < 16; ++i) addWorker(*store, "b", i);
-    ASSERT_EQ(store->close(), "");
+    ASSERT_EQ(messageOf(store->close()), "");
   }
   ASSERT_NE(open(), nullptr);
   for (const auto& [id, worker] : sink_->content().workers) {
@@ -259,7 +260,7 @@ TEST_F(DamageTest, CompactionsLeaveADamagedFamilyAlone) {
     StoreBatch batch;
     batch.steps.emplace_back(PutWorker{2, sink_->workers.at(2).first});
     store->write(std::move(batch));
-    ASSERT_EQ(store->close(), "");
+    ASSERT_EQ(messageOf(store->close()), "");
   }
   const auto files = tableFiles(data(), familyName(2));
   ASSERT_GE(files.size(), 4u);
@@ -284,7 +285,7 @@ TEST_F(DamageTest, ADamagedLogIsCutThere) {
     ASSERT_TRUE(committed(*store, admit(*store, one, first, numbers(first.lastSeq, 100))));
     ASSERT_TRUE(committed(*store, admit(*store, two, second, numbers(second.lastSeq, 100))));
   }
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
   const std::string log = logFile(data());
   flipByte(log, std::filesystem::file_size(log) / 2);
   store = open();

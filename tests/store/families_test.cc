@@ -12,6 +12,7 @@
 #include "store/recovery_queue.h"
 #include "store/start_meter.h"
 #include "store_fixture.h"
+#include "tests/support/message_of.h"
 
 namespace holdfast {
 namespace {
@@ -46,7 +47,7 @@ TEST_F(FamiliesTest, TwoThousandWorkersFitAndHalfOfThemLeave) {
   ASSERT_TRUE(committed(*store, store->write({})));
   EXPECT_EQ(store->statistics().familiesUsed, kWorkers / 2);
   EXPECT_GE(store->statistics().familiesFree, kWorkers / 2);
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
   store = open();
   EXPECT_EQ(sink_->workers.size(), kWorkers / 2);
   for (const auto& [owner, stored] : sink_->workers) EXPECT_EQ(stored.first.worker % 2, 1u);
@@ -67,7 +68,7 @@ TEST_F(FamiliesTest, FamiliesAreUsedAgain) {
   ASSERT_TRUE(committed(*store, admit(*store, owner, content, {7})));
   EXPECT_EQ(store->statistics().familiesUsed, 1u);
   EXPECT_LE(store->statistics().familiesFree, 16u);
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
   store = open();
   EXPECT_EQ(sink_->workers.size(), 1u);
   EXPECT_EQ(sink_->content().workers.at({"last", 0}).locations.at(0).keys,
@@ -98,7 +99,7 @@ TEST_F(FamiliesTest, CommittedWritesThatVanishEndTheProcess) {
   ASSERT_TRUE(events_->wait(*store, [&] { return !events_->fatalError().empty(); }));
   EXPECT_THAT(events_->fatalError(), testing::HasSubstr("lost committed writes"));
   EXPECT_LT(events_->committed, next);
-  EXPECT_NE(store->close(), "");
+  EXPECT_NE(messageOf(store->close()), "");
 }
 
 constexpr uint32_t kManyWorkers = 600;
@@ -155,7 +156,7 @@ TEST_F(ManyFamiliesTest, OpenWithoutASyncOfEach) {
   const OwnerId owner = addWorker(*store, "a", 0);
   StoredLocation content;
   ASSERT_TRUE(committed(*store, admit(*store, owner, content, numbers(0, 100))));
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
 
   const auto files = std::make_shared<CountingFiles>();
   options.fileSystem = files;
@@ -171,7 +172,7 @@ TEST_F(ManyFamiliesTest, OpenWithoutASyncOfEach) {
       store->checkpoint({dir_ + "/copy", ""}, [&](const CheckpointResult& r) { copied = r; }));
   ASSERT_TRUE(events_->wait(*store, [&] { return copied.has_value(); }));
   EXPECT_FALSE(copied->error) << copied->error->message;
-  EXPECT_EQ(store->checkpointNow(dir_ + "/copy2"), "");
+  EXPECT_EQ(messageOf(store->checkpointNow(dir_ + "/copy2")), "");
   for (const char* copy : {"/copy", "/copy2"}) {
     StoreOptions ofCopy = this->options();
     ofCopy.dataDir = dir_ + copy;

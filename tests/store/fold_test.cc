@@ -6,6 +6,7 @@
 #include "faulty_file_system.h"
 #include "raw_store.h"
 #include "store_fixture.h"
+#include "tests/support/message_of.h"
 
 namespace holdfast {
 namespace {
@@ -71,12 +72,12 @@ TEST_F(FoldTest, JournalBecomesSegments) {
   ASSERT_TRUE(result.ok) << result.error;
   commit(*store, owner, location, result);
   admit(*store, owner, content, {5, 6, ~ChunkHash{0}});
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
   store = open();
   EXPECT_THAT(sink_->faults, testing::IsEmpty());
   EXPECT_EQ(sink_->summary.chunksEstimate, content.keys.size());
   EXPECT_EQ(sink_->content().workers.at({"a", 0}).locations.at(0).keys, content.keys);
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
   const RawKeys keys = rawKeys(dir_ + "/data");
   EXPECT_EQ(countTagged(keys, 'J'), 1u);
   EXPECT_EQ(countTagged(keys, 'S'), 4u);
@@ -88,11 +89,11 @@ TEST_F(FoldTest, AFoldThatNobodyCommittedIsCleanedUp) {
   StoredLocation content;
   admit(*store, owner, content, numbers(0, 1000));
   ASSERT_TRUE(fold(*store, request(owner, emptyLocation(0, "gpu", 7).live)).ok);
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
   EXPECT_EQ(countTagged(rawKeys(dir_ + "/data"), 'S'), 1u);
   store = open();
   EXPECT_EQ(sink_->content().workers.at({"a", 0}).locations.at(0).keys, content.keys);
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
   EXPECT_EQ(countTagged(rawKeys(dir_ + "/data"), 'S'), 0u);
 }
 
@@ -123,7 +124,7 @@ TEST_F(FoldTest, AFoldOfAReleasedOwnerTouchesNothing) {
     EXPECT_THAT(events_->folds.back().error, testing::HasSubstr("dropped"));
   }
   EXPECT_EQ(store->statistics().familiesUsed, 0u);
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
   for (const auto& [family, keys] : rawKeys(dir_ + "/data")) {
     if (family != "default") {
       EXPECT_THAT(keys, testing::IsEmpty()) << family;
@@ -154,7 +155,7 @@ TEST_F(FoldTest, AFoldReleasedBeforeItBeganLeavesTheNextOwnerAlone) {
   ASSERT_TRUE(events_->wait(*store, [&] { return !events_->folds.empty(); }));
   EXPECT_FALSE(events_->folds.back().ok);
   EXPECT_THAT(events_->folds.back().error, testing::HasSubstr("dropped"));
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
   EXPECT_EQ(countTagged(rawKeys(dir_ + "/data"), 'S'), 0u);
 }
 
@@ -191,7 +192,7 @@ TEST_F(FoldTest, AFoldRefusesContentThatDoesNotMatch) {
   const FoldResult result = fold(*store, request(owner, emptyLocation(0, "gpu", 7).live));
   EXPECT_FALSE(result.ok);
   EXPECT_THAT(result.error, testing::HasSubstr("the journal says 4"));
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
   EXPECT_EQ(countTagged(rawKeys(dir_ + "/data"), 'S'), 0u);
 }
 

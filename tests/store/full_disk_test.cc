@@ -6,6 +6,7 @@
 
 #include "faulty_file_system.h"
 #include "store_fixture.h"
+#include "tests/support/message_of.h"
 
 namespace holdfast {
 namespace {
@@ -55,7 +56,7 @@ TEST_P(FailingDiskTest, WritesWaitAndGoOn) {
     EXPECT_TRUE(store->health().writable);
     EXPECT_EQ(events_->fatalError(), "");
   }
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
   open();
   EXPECT_THAT(sink_->faults, testing::IsEmpty());
   const StoredLocation found = sink_->content().workers.at({"a", 0}).locations.at(0);
@@ -127,7 +128,7 @@ TEST_P(FailingDiskTest, CloseGivesUpAndSaysSo) {
   files_->set(GetParam());
   admit(*store, owner, content, {4, 5});
   ASSERT_TRUE(waitUnwritable(*store));
-  EXPECT_THAT(store->close(), testing::HasSubstr("cannot write"));
+  EXPECT_THAT(messageOf(store->close()), testing::HasSubstr("cannot write"));
   files_->set(State::kWell);
   open();
   const auto keys = sink_->content().workers.at({"a", 0}).locations.at(0).keys;
@@ -153,7 +154,7 @@ class FullAtStartTest : public FailingDiskTest {
     StoreBatch release;
     release.steps.emplace_back(Release{addWorker(*store, "c", 0)});
     EXPECT_TRUE(committed(*store, store->write(std::move(release))));
-    EXPECT_EQ(store->close(), "");
+    EXPECT_EQ(messageOf(store->close()), "");
     return content.keys;
   }
 };
@@ -174,7 +175,7 @@ TEST_P(FullAtStartTest, IsReadAndWritesWaitUntilThereIsRoom) {
   ASSERT_TRUE(committed(*store, last));
   ASSERT_TRUE(events_->wait(*store, [&] { return events_->healths.back().writable; }));
   ASSERT_TRUE(events_->wait(*store, [&] { return store->statistics().lastSyncAgeMs == 0; }));
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
   EXPECT_EQ(events_->fatalError(), "");
   open();
   EXPECT_THAT(sink_->faults, testing::IsEmpty());
@@ -186,8 +187,8 @@ TEST_P(FullAtStartTest, ItEndsWithNothingLostIfNothingWasQueued) {
   const std::set<ChunkHash> keys = makeStore();
   files_->set(State::kFull);
   auto store = open(faulty());
-  EXPECT_THAT(store->checkpointNow(dir_ + "/copy"), testing::HasSubstr("is full"));
-  EXPECT_EQ(store->close(), "");
+  EXPECT_THAT(messageOf(store->checkpointNow(dir_ + "/copy")), testing::HasSubstr("is full"));
+  EXPECT_EQ(messageOf(store->close()), "");
   open();
   EXPECT_EQ(sink_->content().workers.at({"a", 0}).locations.at(0).keys, keys);
 }
@@ -226,7 +227,7 @@ TEST_P(LostDirectoryTest, IsNoticedAndWritesGoOnWhenItIsBack) {
   bringBack();
   ASSERT_TRUE(committed(*store, last));
   ASSERT_TRUE(waitWritable(*store, true));
-  EXPECT_EQ(store->close(), "");
+  EXPECT_EQ(messageOf(store->close()), "");
   EXPECT_EQ(events_->fatalError(), "");
   open();
   EXPECT_THAT(sink_->faults, testing::IsEmpty());
@@ -243,7 +244,7 @@ TEST_P(LostDirectoryTest, NothingIsWrittenIntoAnotherOneInItsPlace) {
   ASSERT_TRUE(waitWritable(*store, false));
   EXPECT_THAT(store->health().reason, testing::HasSubstr("is not the one that was opened"));
   admit(*store, owner, content, numbers(1000, 100));
-  EXPECT_THAT(store->close(), testing::HasSubstr("is not the one that was opened"));
+  EXPECT_THAT(messageOf(store->close()), testing::HasSubstr("is not the one that was opened"));
   EXPECT_TRUE(std::filesystem::is_empty(dir_ + "/data"));
   EXPECT_EQ(events_->fatalError(), "");
 }

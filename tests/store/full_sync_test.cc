@@ -11,6 +11,7 @@
 #include "store_fixture.h"
 #include "sync_steps.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/message_of.h"
 
 namespace holdfast {
 namespace {
@@ -62,7 +63,7 @@ TEST_F(FullSyncTest, WhatIsBuiltIsFoundAgainBesideTheLivePart) {
   admit(*store, owner, live, {4});
   sync.batch(0);
   sync.report({10}, true);
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
 
   store = open();
   EXPECT_THAT(sink_->faults, testing::IsEmpty());
@@ -87,7 +88,7 @@ TEST_F(FullSyncTest, AfterTheSwitchItsBatchesAreTheContent) {
   sync.report({50}, true);
   sync.batches();
   sync.switchOver();
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
 
   store = open();
   EXPECT_THAT(sink_->faults, testing::IsEmpty());
@@ -96,7 +97,7 @@ TEST_F(FullSyncTest, AfterTheSwitchItsBatchesAreTheContent) {
   EXPECT_FALSE(found().building.has_value());
   // Not counted: three keys, and the operation may have been an admit.
   EXPECT_EQ(sink_->summary.chunksEstimate, 4u);
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
   EXPECT_EQ(tagged('J').size(), 1u);
 }
 
@@ -108,7 +109,7 @@ TEST_F(FullSyncTest, ReportsAfterTheSwitchAreCounted) {
   sync.report({11, 12});
   sync.switchOver();
   sync.report({13});
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
   store = open();
   EXPECT_THAT(sink_->faults, testing::IsEmpty());
   EXPECT_EQ(found().keys, sync.keys);
@@ -123,7 +124,7 @@ TEST_F(FullSyncTest, AnAbandonedBuildLeavesNothing) {
   sync.batches();
   sync.report({11, 12});
   sync.abandon();
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
   EXPECT_THAT(tagged('Y'), testing::IsEmpty());
   EXPECT_THAT(tagged('J'), testing::IsEmpty());
 }
@@ -137,7 +138,7 @@ TEST_F(FullSyncTest, ADroppedLocationLeavesNothing) {
   StoreBatch batch;
   batch.steps.emplace_back(DropLocation{owner, 0});
   store->write(std::move(batch));
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
   EXPECT_EQ(rawKeys(dir_ + "/data").at(familyName(0)), std::vector<std::string>{"W"});
 }
 
@@ -147,7 +148,7 @@ TEST_F(FullSyncTest, RecordsOfNoGenerationAreCleanedUp) {
   sync.start({{50, 10}, {20}});
   sync.batches();
   sync.report({11});
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
   const std::string batch(batchKey({0, 2, 0}).view());
   const std::string journal(journalKey({0, 2, 0, 101}).view());
   ASSERT_THAT(tagged('Y'), testing::Contains(batch));
@@ -159,7 +160,7 @@ TEST_F(FullSyncTest, RecordsOfNoGenerationAreCleanedUp) {
 
   store = open();
   EXPECT_THAT(sink_->damages, testing::IsEmpty());
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
   EXPECT_EQ(tagged('Y').size(), 2u);
   EXPECT_THAT(tagged('Y'), testing::Contains(batch));
   EXPECT_THAT(tagged('J'), testing::ElementsAre(journal));
@@ -188,7 +189,7 @@ TEST_F(FullSyncTest, ItsBatchesFoldToSegments) {
     result = fold(*store, sync.foldRequest());
     ASSERT_TRUE(result.ok) << result.error;
     sync.commitFold(result);
-    ASSERT_EQ(store->close(), "");
+    ASSERT_EQ(messageOf(store->close()), "");
     EXPECT_THAT(tagged('Y'), testing::IsEmpty());
     EXPECT_THAT(tagged('J'), testing::IsEmpty());
     EXPECT_EQ(tagged('S').size(), 2u);
@@ -196,7 +197,7 @@ TEST_F(FullSyncTest, ItsBatchesFoldToSegments) {
     EXPECT_THAT(sink_->faults, testing::IsEmpty());
     EXPECT_EQ(found().keys, sync.keys);
     EXPECT_EQ(found().lastSeq, 106u);
-    ASSERT_EQ(store->close(), "");
+    ASSERT_EQ(messageOf(store->close()), "");
   }
 }
 
@@ -252,7 +253,7 @@ TEST_F(FullSyncTest, AFoldRefusesBatchesThatTheRecordDoesNotDescribe) {
   const FoldResult result = fold(*store, sync.foldRequest());
   EXPECT_FALSE(result.ok);
   EXPECT_THAT(result.error, testing::HasSubstr("2 keys, its location's record says 3"));
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
   EXPECT_THAT(tagged('S'), testing::IsEmpty());
 }
 
@@ -284,7 +285,7 @@ TEST_F(FullSyncTest, AFoldOfTheOldGenerationEndsWithTheSwitch) {
   store->fold(request);
   sync.switchOver();
   ASSERT_TRUE(events_->wait(*store, [&] { return !events_->folds.empty(); }));
-  ASSERT_EQ(store->close(), "");
+  ASSERT_EQ(messageOf(store->close()), "");
   EXPECT_THAT(tagged('S'), testing::IsEmpty());
   EXPECT_EQ(tagged('Y').size(), 2u);
 }
@@ -347,7 +348,7 @@ TEST_F(FullSyncTest, TheStoreInMemoryKeepsTheSame) {
   memory.complete();
   Ticket kept = 0;
   const auto disks = {memory.afterCrash(), memory.afterPowerLoss(SIZE_MAX, kept)};
-  ASSERT_EQ(rocks->close(), "");
+  ASSERT_EQ(messageOf(rocks->close()), "");
   rocks = open();
   EXPECT_THAT(sink_->faults, testing::IsEmpty());
   EXPECT_EQ(sink_->content().workers.size(), 3u);

@@ -7,6 +7,7 @@
 #include "format/registry_records.h"
 #include "raw_store.h"
 #include "store_fixture.h"
+#include "tests/support/message_of.h"
 
 namespace holdfast {
 namespace {
@@ -52,7 +53,7 @@ TEST_F(StoreTimeTest, GoesOnWhereTheStoreWas) {
     auto store = open();
     addWorker(*store, "a", 0);
     before = store->timeMs();
-    EXPECT_EQ(store->close(), "");
+    EXPECT_EQ(messageOf(store->close()), "");
     after = store->timeMs();
   }
   TimeRecord record = stored();

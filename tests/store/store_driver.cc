@@ -1,8 +1,5 @@
 #include "store_driver.h"
 
-#include <algorithm>
-#include <sstream>
-
 namespace holdfast {
 namespace {
 
@@ -34,81 +31,6 @@ StoreDriver::~StoreDriver() {
 bool StoreDriver::fail(const std::string& what) {
   if (error_.empty()) error_ = what;
   return false;
-}
-
-bool StoreDriver::open(uint64_t atLeast, bool powerLost) {
-  files_ = std::make_shared<FaultyFileSystem>(random_());
-  events_ = std::make_unique<StoreEvents>();
-  StoreOptions options;
-  options.dataDir = dataDir_;
-  options.create = true;
-  options.fileSystem = files_;
-  options.familiesFree = 2;
-  options.writeBufferBytes = size_t{64} << 10;
-  options.walBytesMax = size_t{16} << 10;
-  options.retryInterval = std::chrono::milliseconds(1);
-  options.closeTimeMax = std::chrono::milliseconds(0);
-  options.syncInterval = std::chrono::milliseconds(1 + below(20));
-  options.recoveryThreads = 2;
-  options.foldKeysMax = 2 + below(200);
-  events_->install(options);
-  auto opened = RocksStore::open(std::move(options));
-  if (!opened.ok()) return fail("open: " + opened.error().message);
-  store_ = std::move(opened.value());
-  sink_ = std::make_unique<ContentSink>();
-  store_->recover(*sink_);
-  if (!compare(atLeast)) return false;
-  for (const std::string& line : events_->logged()) {
-    // A kill loses nothing, and must not be taken for damage.
-    if (!powerLost && line.find("lost writes") != std::string::npos) return fail(line);
-  }
-  adoptRecovered();
-  return true;
-}
-
-// What was found must be the content after some ticket, none that was promised to stay later.
-bool StoreDriver::compare(uint64_t atLeast) {
-  if (!sink_->faults.empty()) return fail("recovered with a fault: " + sink_->faults.front());
-  if (!sink_->damages.empty()) return fail("damaged: " + sink_->damages.front().reason);
-  const StoredContent found = sink_->content();
-  for (size_t ticket = history_.size(); ticket-- > atLeast;) {
-    if (history_[ticket] == found) return true;
-  }
-  std::ostringstream text;
-  text << "found what was the content after no ticket from " << atLeast << " to "
-       << history_.size() - 1 << ":\n"
-       << found << "the last one is:\n"
-       << history_.back() << "the first possible one is:\n"
-       << history_[atLeast];
-  return fail(text.str());
-}
-
-void StoreDriver::adoptRecovered() {
-  instances_.clear();
-  workers_.clear();
-  folds_.clear();
-  syncedTickets_.clear();
-  foldsSeen_ = 0;
-  for (const auto& [owner, record] : sink_->instances) {
-    instances_[record.instance] = {owner, record.worldSize};
-  }
-  for (const auto& [owner, stored] : sink_->workers) {
-    const auto& [record, locations] = stored;
-    LiveWorker& worker = workers_[{record.instance, record.worker}];
-    worker.owner = owner;
-    worker.record = record;
-    for (const auto& [id, location] : locations) {
-      LiveLocation& live = worker.locations[id];
-      live.record = location;
-      live.lastSeq = sink_->contents[owner][id].lastSeq;
-      live.keys = sink_->contents[owner][id].keys;
-      live.building = sink_->contents[owner][id].building;
-      live.pins = sink_->contents[owner][id].pins;
-      live.life = nextLife_++;
-    }
-  }
-  operations_ = sink_->events;
-  history_.assign(1, expected());
 }
 
 StoredContent StoreDriver::expected() const {
@@ -359,114 +281,6 @@ bool StoreDriver::poll() {
   return error_.empty();
 }
 
-bool StoreDriver::waitCommitted() {
-  files_->setAfter(0, FaultyFileSystem::State::kWell);
-  files_->set(FaultyFileSystem::State::kWell);
-  const Ticket last = history_.size() - 1;
-  const auto done = [&] { return events_->committed >= last && store_->health().writable; };
-  if (!events_->wait(*store_, done)) {
-    return fail("ticket " + std::to_string(last) + " was not committed; " +
-                store_->health().reason);
-  }
-  return poll();
-}
-
-// Closes, is killed or loses power, and starts again.
-bool StoreDriver::restart() {
-  const uint64_t kind = below(3);
-  if (kind == 0) {
-    if (!waitCommitted()) return false;
-    if (const std::string lost = store_->close(); !lost.empty()) return fail("close: " + lost);
-    store_.reset();
-    return open(history_.size() - 1);
-  }
-  // While it is busy.
-  files_->setAfter(1 + below(6), FaultyFileSystem::State::kDead);
-  for (uint64_t i = below(12); i > 0; --i) {
-    if (chance(70)) {
-      report();
-    } else {
-      sync();
-    }
-  }
-  store_->poll(*events_);
-  files_->set(FaultyFileSystem::State::kDead);
-  store_->poll(*events_);
-  uint64_t atLeast = events_->committed;
-  store_.reset();
-  if (kind == 2) {
-    files_->losePower();
-    uint64_t synced = 0;
-    for (const Ticket ticket : syncedTickets_) {
-      if (ticket <= atLeast) synced = std::max(synced, ticket);
-    }
-    atLeast = synced;
-  }
-  return open(atLeast, kind == 2);
-}
-
-// Records a cache operation, goes on with it, or forgets it.
-void StoreDriver::event() {
-  const std::string id = "event/" + std::to_string(below(10));
-  StoreBatch batch;
-  if (chance(20)) {
-    operations_.erase(id);
-    batch.steps.emplace_back(DropEvent{id});
-    return writeBatch(std::move(batch));
-  }
-  EventRecord& record = operations_[id];
-  record = {.id = id,
-            .number = random_(),
-            .kind = static_cast<OperationKind>(below(kOperationKinds)),
-            .instance = "instance " + std::to_string(below(3)),
-            .location = "gpu",
-            .toInstance = chance(50) ? "" : "elsewhere",
-            .toLocation = "",
-            .method = std::string(below(20), 'm'),
-            .copy = chance(50),
-            .chunks = static_cast<uint32_t>(below(100)),
-            .ttlSeconds = below(2) * random_(),
-            .toPin = std::vector<ChunkHash>(below(2) * below(1000), random_()),
-            .arguments = {random_(), random_()},
-            .createdWallMs = random_(),
-            .finishedWallMs = below(2),
-            .ranks = {}};
-  for (uint32_t worker = 0; worker < below(6); ++worker) {
-    record.ranks.push_back({.worker = worker,
-                            .errorCode = -static_cast<int32_t>(below(2000)),
-                            .run = random_(),
-                            .numTokens = random_(),
-                            .error = std::string(below(kOutcomeErrorBytesMax), 'e'),
-                            .status = chance(50) ? RankStatus::kPending : RankStatus::kFailed});
-  }
-  batch.steps.emplace_back(PutEvent{record});
-  writeBatch(std::move(batch));
-}
-
-// Pins chunks, ends some pins, or all of a location.
-void StoreDriver::pin() {
-  LiveWorker* worker = nullptr;
-  LiveLocation* const location = anyLocation(worker);
-  if (location == nullptr) return;
-  const uint16_t id = location->record.id;
-  std::vector<ChunkHash> chunks;
-  for (uint64_t n = 1 + below(20); n > 0; --n) chunks.push_back(below(40) << 56);
-  StoreBatch batch;
-  const uint64_t choice = below(10);
-  if (choice < 6) {
-    const PinRecord record{"event/" + std::to_string(below(4)), random_(), below(2) * random_()};
-    for (const ChunkHash chunk : chunks) location->pins[chunk] = record;
-    batch.steps.emplace_back(PutPins{worker->owner, id, record, std::move(chunks)});
-  } else if (choice < 9) {
-    for (const ChunkHash chunk : chunks) location->pins.erase(chunk);
-    batch.steps.emplace_back(DropPins{worker->owner, id, std::move(chunks)});
-  } else {
-    location->pins.clear();
-    batch.steps.emplace_back(DropAllPins{worker->owner, id});
-  }
-  writeBatch(std::move(batch));
-}
-
 bool StoreDriver::step() {
   const uint64_t choice = below(100);
   if (choice < 30) {
@@ -514,7 +328,7 @@ bool StoreDriver::step() {
 bool StoreDriver::finish() {
   if (!error_.empty()) return false;
   if (!waitCommitted()) return false;
-  if (const std::string lost = store_->close(); !lost.empty()) return fail("close: " + lost);
+  if (const auto lost = store_->close()) return fail("close: " + lost->message);
   store_.reset();
   return open(history_.size() - 1);
 }

@@ -135,7 +135,10 @@ class Controller {
   }
   bool committed() const { return registry_->ledger().allCommitted(); }
 
-  std::string close() { return store_->close(); }
+  std::string close() {
+    const auto lost = store_->close();
+    return lost ? lost->message : "";
+  }
 
  private:
   FaultAhead faulter_;

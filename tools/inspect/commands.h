@@ -64,7 +64,7 @@ struct MigrateOptions {
 };
 // Brings a store that nobody has open to this program's format.
 ExitCode migrate(const std::string& dataDir, const Output& output, const MigrateOptions& options);
-// JSON lines, see transfer.cc.
+// JSON lines, see export.cc and import.cc.
 ExitCode exportStore(const StoreReader& reader, const Output& output);
 ExitCode importStore(std::istream& in, const std::string& dataDir, const Output& output);
 

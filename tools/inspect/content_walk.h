@@ -2,12 +2,14 @@
 // where its records do not hold together: numbering, order, continuity.
 #pragma once
 
-#include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 
-#include "store/store_reader.h"
+#include "core/result.h"
+#include "format/content_cursor.h"
+#include "format/family_rows.h"
 
 namespace holdfast::inspect {
 
@@ -28,11 +30,12 @@ class ContentVisitor {
 using Report =
     std::function<void(const char* kind, const std::string& record, const std::string& what)>;
 
-// Empty, or why reading ended early (a damaged table file).
-std::string walkContent(StoreReader::Rows& rows, const LocationRecord& location,
-                        ContentVisitor& visitor, const Report& report);
+// The error says why reading ended early (a damaged table file).
+std::optional<Error> walkContent(FamilyRows& rows, const LocationRecord& location,
+                                 ContentVisitor& visitor, const Report& report);
 
-// How findings name records.
+// How findings name a fault and its record.
+void reportFault(const ContentFault& fault, const Report& report);
 std::string nameOf(const SegmentKey& key);
 std::string nameOf(const JournalKey& key);
 std::string nameOf(const BatchKey& key);

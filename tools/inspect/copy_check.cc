@@ -71,7 +71,7 @@ void readFiles(const std::string& dataDir, const CopyState& state, CopyFindings&
     const CopiedFile& file = *files[i];
     const auto sum = checksumOf(dataDir + "/" + file.name, file.bytes, [&](uint64_t read) {
       meter.done(read);
-      return std::string();
+      return std::nullopt;
     });
     if (!sum.ok()) {
       findings.add("copy-file-unreadable", file.name, sum.error().message, kOtherCopy);

@@ -52,7 +52,7 @@ class KeyStream {
     run_ = run_.subspan(1);
     if (run_.empty()) run_ = keys_.next();
   }
-  const std::string& error() const { return keys_.error(); }
+  const std::optional<Error>& error() const { return keys_.error(); }
 
  private:
   LiveKeys keys_;
@@ -210,9 +210,9 @@ class Comparison {
       meter.show();
     }
     for (const KeyStream* side : {&inA, &inB}) {
-      if (side->error().empty()) continue;
+      if (!side->error()) continue;
       error((side == &inA ? left_ : right_).dataDir() + ": instance '" + left.head.record.instance +
-            "' worker " + std::to_string(left.head.record.worker) + ": " + side->error());
+            "' worker " + std::to_string(left.head.record.worker) + ": " + side->error()->message);
     }
     return only;
   }

@@ -8,11 +8,11 @@
 
 namespace holdfast::inspect {
 
-std::string walkEvents(const StoreReader& reader, const EventVisitor& visitor) {
+std::optional<Error> walkEvents(const StoreReader& reader, const EventVisitor& visitor) {
   const auto& families = reader.families();
   const auto family = std::find_if(families.begin(), families.end(),
                                    [](const auto& one) { return one.name == kEventsFamily; });
-  if (family == families.end()) return "";  // a store that no controller has opened yet
+  if (family == families.end()) return std::nullopt;  // a store that no controller has opened yet
   auto rows = reader.rows(static_cast<size_t>(family - families.begin()));
   for (rows.seek(StoreKey()); rows.valid(); rows.next()) {
     const std::string_view id = rows.key().substr(1);

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "core/result.h"
 #include "store/store_reader.h"
 
 namespace holdfast::inspect {
@@ -16,7 +18,7 @@ struct EventVisitor {
   std::function<void(std::string_view id, const std::string& what)> damaged;
 };
 
-// By id. Empty, or why reading ended early.
-std::string walkEvents(const StoreReader& reader, const EventVisitor& visitor);
+// By id. The error says why reading ended early.
+std::optional<Error> walkEvents(const StoreReader& reader, const EventVisitor& visitor);
 
 }  // namespace holdfast::inspect

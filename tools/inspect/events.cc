@@ -135,15 +135,15 @@ std::string stateName(const EventRecord& event) {
 ExitCode showEvents(const StoreReader& reader, const Output& output, const EventFilter& filter) {
   Newest newest(filter.max);
   std::string damage;
-  const std::string error = walkEvents(reader, {[&](const EventRecord& event, std::string_view) {
-                                                  if (wanted(filter, event)) newest.add(event);
-                                                },
-                                                [&](std::string_view id, const std::string& what) {
-                                                  output.err << "holdfast-inspect: left out: event "
-                                                             << quotedForPeople(id) << ": " << what
-                                                             << '\n';
-                                                  damage = what;
-                                                }});
+  const auto error = walkEvents(reader, {[&](const EventRecord& event, std::string_view) {
+                                           if (wanted(filter, event)) newest.add(event);
+                                         },
+                                         [&](std::string_view id, const std::string& what) {
+                                           output.err << "holdfast-inspect: left out: event "
+                                                      << quotedForPeople(id) << ": " << what
+                                                      << '\n';
+                                           damage = what;
+                                         }});
   const uint64_t found = newest.found();
   const std::vector<EventRecord> events = newest.take();
   if (output.json) {
@@ -163,9 +163,10 @@ ExitCode showEvents(const StoreReader& reader, const Output& output, const Event
     }
     if (!filter.id.empty()) printRanks(events.front(), output.out);
   }
-  if (!error.empty())
-    output.err << "holdfast-inspect: not all events can be read: " << error << '\n';
-  if (!error.empty() || !damage.empty()) return kUnreadable;
+  if (error) {
+    output.err << "holdfast-inspect: not all events can be read: " << error->message << '\n';
+  }
+  if (error || !damage.empty()) return kUnreadable;
   return found > 0 || asksForAll(filter) ? kDone : kFound;
 }
 

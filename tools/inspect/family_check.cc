@@ -8,10 +8,10 @@
 
 #include "core/ids.h"
 #include "core/limits.h"
-#include "format/contents.h"
+#include "format/content_cursor.h"
+#include "format/family_head.h"
+#include "format/keys.h"
 #include "format/registry_records.h"
-#include "format/words.h"
-#include "store/worker_head.h"
 
 namespace holdfast::inspect {
 
@@ -42,6 +42,20 @@ std::string hexOf(std::string_view bytes) {
   }
   return bytes.size() > kShownMax ? text + "..." : text;
 }
+
+class BuildingFaults : public ContentListener {
+ public:
+  explicit BuildingFaults(const Report& report) : report_(report) {}
+  bool fault(const ContentFault& fault) override {
+    any = any || fault.kind != ContentFault::Kind::kStrayKey;
+    reportFault(fault, report_);
+    return true;
+  }
+  bool any = false;
+
+ private:
+  const Report& report_;
+};
 
 class FamilyCheck {
  public:
@@ -92,10 +106,11 @@ class FamilyCheck {
 
   // False where reading failed.
   bool unreadable() {
-    const std::string error = rows_.error();
-    if (error.empty()) return true;
+    const auto error = rows_.error();
+    if (!error) return true;
     if (!options_.tableDamaged && !std::exchange(unreadableSaid_, true)) {
-      add(Severity::kProblem, "unreadable", "", "", "reading it fails: " + error, kQuarantined);
+      add(Severity::kProblem, "unreadable", "", "", "reading it fails: " + error->message,
+          kQuarantined);
     }
     return false;
   }
@@ -108,12 +123,11 @@ class FamilyCheck {
   }
 
   void worker() {
-    rows_.seek(workerKey());
+    const auto value = rows_.find(workerKey());
     if (!unreadable()) return;
-    const bool there = rows_.valid() && rows_.key() == workerKey().view();
-    const auto record = there ? decodeWorker(rows_.value()) : std::nullopt;
+    const auto record = value ? decodeWorker(*value) : std::nullopt;
     std::string wrong;
-    if (!there) {
+    if (!value) {
       wrong = "it is missing";
     } else if (!record) {
       wrong = "it does not decode";
@@ -183,43 +197,29 @@ class FamilyCheck {
             kQuarantined);
       }
     };
-    if (!recount(rows_, location, options_.recount, report).empty()) unreadable();
+    if (recount(rows_, location, options_.recount, report)) unreadable();
     if (location.building) building(location, *location.building, report);
   }
 
   // What a full sync has brought so far.
   void building(const LocationRecord& location, const BuildingPart& part, const Report& report) {
-    uint64_t batches = 0;
+    BuildingFaults faults(report);
+    ReusedMemory memory;
     uint64_t keys = 0;
     KeyDigest digest;
-    bool known = true;
-    std::vector<uint64_t> scratch;
-    const StoreKey prefix = batchesPrefix(location.id, part.generation);
-    for (rows_.seek(prefix); rows_.at(prefix); rows_.next()) {
-      const auto key = parseBatchKey(rows_.key());
-      if (!key) continue;
+    uint64_t batches = 0;
+    BatchCursor cursor(rows_, location.id, part, memory, faults);
+    while (const auto batch = cursor.next()) {
       ++batches;
-      if (key->number >= part.batchCount) {
-        report("batch-number", nameOf(*key),
-               "the full sync has only " + std::to_string(part.batchCount) + " batches");
-        known = false;
-      }
-      const auto words = alignedWords(rows_.value(), scratch);
-      const auto hashes = words ? decodeBatch(*words) : std::nullopt;
-      if (!hashes) {
-        report("undecodable", nameOf(*key), "it does not decode");
-        known = false;
-        continue;
-      }
-      keys += hashes->size();
-      for (const ChunkHash hash : *hashes) digest.add(hash);
-      if (options_.recount.read) options_.recount.read(hashes->size());
+      keys += batch->keys.size();
+      for (const ChunkHash hash : batch->keys) digest.add(hash);
+      if (options_.recount.read) options_.recount.read(batch->keys.size());
     }
     if (!unreadable()) return;
     // What the worker stated: it is compared before the switch, and the sync fails.
     const bool whole = batches == part.batchCount;
-    if (known && (keys > part.totalKeys ||
-                  (whole && (keys != part.totalKeys || !(digest == part.digest))))) {
+    if (!faults.any && (keys > part.totalKeys ||
+                        (whole && (keys != part.totalKeys || !(digest == part.digest))))) {
       add(Severity::kNote, "sync-mismatch", location.name, "building part",
           "its " + std::to_string(batches) + " batches of " + std::to_string(part.batchCount) +
               " have " + std::to_string(keys) + " keys; its worker stated " +
@@ -227,29 +227,8 @@ class FamilyCheck {
               (keys == part.totalKeys ? " with another digest" : ""),
           "nothing needs to be done: the controller finds it at the end of the full sync");
     }
-    buildingJournal(location, part, report);
-  }
-
-  void buildingJournal(const LocationRecord& location, const BuildingPart& part,
-                       const Report& report) {
-    uint64_t next = part.baseSeq + 1;
-    std::vector<uint64_t> scratch;
-    const StoreKey prefix = journalPrefix(location.id, part.generation);
-    for (rows_.seek(prefix); rows_.at(prefix); rows_.next()) {
-      const auto key = parseJournalKey(rows_.key());
-      if (!key) continue;
-      const auto words = alignedWords(rows_.value(), scratch);
-      const auto entry = words ? decodeJournal(*words) : std::nullopt;
-      if (key->stream != 0) {
-        report("unknown-stream", nameOf(*key), "a generation that is built has stream 0 only");
-      } else if (key->firstSeq != next) {
-        report("journal-gap", nameOf(*key),
-               "it should begin at seq " + std::to_string(next) +
-                   (key->firstSeq > next ? ": what was before it is missing" : ": it overlaps"));
-      }
-      if (!entry) report("undecodable", nameOf(*key), "it does not decode");
-      next = key->firstSeq + (entry ? entry->operations.size() : 1);
-    }
+    JournalCursor journal(rows_, location.id, part, memory, faults);
+    while (journal.next()) continue;
     unreadable();
   }
 
@@ -356,7 +335,7 @@ class FamilyCheck {
   const OwnerRecord& owner_;
   const FamilyCheckOptions& options_;
   Findings& findings_;
-  StoreReader::Rows rows_;
+  FamilyRows rows_;
   std::map<uint16_t, LocationRecord> declared_;
   std::set<uint16_t> undecodable_;
   bool unreadableSaid_ = false;

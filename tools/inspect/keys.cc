@@ -42,12 +42,13 @@ void writeLines(const Output& output, const WorkerRecord& worker, const Location
   }
 }
 
-// Whether the location holds the key now. Empty, or why that cannot be read.
-std::string holds(const StoreReader& reader, size_t family, const LocationRecord& location,
-                  ChunkHash hash, bool& held) {
+// Whether the location holds the key now. The error says why that cannot be read.
+Result<bool> holds(const StoreReader& reader, size_t family, const LocationRecord& location,
+                   ChunkHash hash) {
   LiveKeys keys(reader, family, location, {hash, hash});
-  held = !keys.next().empty();
-  return keys.error();
+  const bool held = !keys.next().empty();
+  if (keys.error()) return *keys.error();
+  return held;
 }
 
 }  // namespace
@@ -83,10 +84,10 @@ ExitCode showKeys(const StoreReader& reader, const Output& output, const Filter&
         meter.done(run.size());
         meter.show();
       }
-      if (keys.error().empty()) continue;
+      if (!keys.error()) continue;
       damaged = true;
       output.err << "holdfast-inspect: instance '" << record.instance << "' worker "
-                 << record.worker << ": " << keys.error()
+                 << record.worker << ": " << keys.error()->message
                  << "; holdfast-inspect verify tells more\n";
     }
   }
@@ -108,14 +109,13 @@ ExitCode findHolders(const StoreReader& reader, const Output& output, ChunkHash 
   forEach(view.workers.size(), meter, [&](size_t i) {
     const StoredWorker& worker = view.workers[i];
     for (const LocationHead& location : worker.head.locations) {
-      bool held = false;
-      const std::string error = holds(reader, worker.family, location.record, hash, held);
+      const auto held = holds(reader, worker.family, location.record, hash);
       meter.done(keysOf(location));
-      if (held) holders[i].push_back(&location);
-      if (error.empty()) continue;
+      if (held.ok() && held.value()) holders[i].push_back(&location);
+      if (held.ok()) continue;
       const std::lock_guard lock(mutex);
       errors.push_back("instance '" + worker.head.record.instance + "' worker " +
-                       std::to_string(worker.head.record.worker) + ": " + error);
+                       std::to_string(worker.head.record.worker) + ": " + held.error().message);
     }
   });
 

@@ -3,9 +3,8 @@
 #include <utility>
 
 #include "format/contents.h"
+#include "format/family_head.h"
 #include "format/registry_records.h"
-#include "format/words.h"
-#include "store/worker_head.h"
 
 namespace holdfast::inspect {
 namespace {
@@ -17,7 +16,7 @@ struct FirstFault {
 };
 
 // The journal record of the current stream that is named like this.
-std::optional<JournalKey> findRecord(StoreReader::Rows& rows, const LocationRecord& location,
+std::optional<JournalKey> findRecord(FamilyRows& rows, const LocationRecord& location,
                                      const std::string& name) {
   const StoreKey prefix = journalPrefix(location.id, location.live.generation);
   for (rows.seek(prefix); rows.at(prefix); rows.next()) {
@@ -28,12 +27,12 @@ std::optional<JournalKey> findRecord(StoreReader::Rows& rows, const LocationReco
 }
 
 // Above what the segments hold already.
-std::optional<JournalKey> firstRecord(StoreReader::Rows& rows, const LocationRecord& location) {
+std::optional<JournalKey> firstRecord(FamilyRows& rows, const LocationRecord& location) {
   const LivePart& live = location.live;
   const StoreKey prefix = journalPrefix(location.id, live.generation);
   for (rows.seek(prefix); rows.at(prefix); rows.next()) {
     const auto key = parseJournalKey(rows.key());
-    if (key && key->stream == live.stream && key->firstSeq > live.baseSeq) return key;
+    if (key && placeOf(*key, live) == JournalPlace::kAbove) return key;
   }
   return std::nullopt;
 }
@@ -42,54 +41,53 @@ bool isBefore(const JournalKey& a, const JournalKey& b) {
   return a.stream != b.stream ? a.stream < b.stream : a.firstSeq < b.firstSeq;
 }
 
-// Calls put(key, value) with every record of a prefix, until that returns what is wrong.
+// Calls put() at every record of a prefix, until that returns what is wrong.
 template <typename Put>
-std::string each(StoreReader::Rows& rows, const StoreKey& prefix, Put put) {
+std::optional<Error> each(FamilyRows& rows, const StoreKey& prefix, Put put) {
   for (rows.seek(prefix); rows.at(prefix); rows.next()) {
-    std::string error = put(rows.key(), rows.value());
-    if (!error.empty()) return error;
+    if (std::optional<Error> error = put()) return error;
   }
   return rows.error();
 }
 
-std::string rescueBase(StoreReader::Rows& rows, const LocationRecord& location,
-                       StoreWriter& writer) {
+std::optional<Error> rescueBase(FamilyRows& rows, const LocationRecord& location,
+                                StoreWriter& writer) {
   const LivePart& live = location.live;
   if (live.fold == 0) {
-    const auto copy = [&](std::string_view key, std::string_view value) -> std::string {
-      const auto batch = parseBatchKey(key);
-      return batch ? writer.put(batchKey(*batch), value) : "";
+    const auto copy = [&]() -> std::optional<Error> {
+      const auto batch = parseBatchKey(rows.key());
+      return batch ? writer.put(batchKey(*batch), rows.value()) : std::nullopt;
     };
     return each(rows, batchesPrefix(location.id, live.generation), copy);
   }
-  std::vector<uint64_t> scratch;
   std::vector<ChunkHash> keys;
-  const auto copy = [&](std::string_view key, std::string_view value) -> std::string {
-    const auto segment = parseSegmentKey(key);
-    if (!segment) return "";
-    const auto words = alignedWords(value, scratch);
+  const auto copy = [&]() -> std::optional<Error> {
+    const auto segment = parseSegmentKey(rows.key());
+    if (!segment) return std::nullopt;
+    const auto words = rows.words();
     const auto read = words ? readSegment(*words, keys) : std::nullopt;
+    if (!read) return Error{ErrorCode::kInvalid, "a segment has changed"};
     // Older formats store it in another way.
-    return read ? writer.put(segmentKey(*segment), encodeSegment(*read)) : "a segment has changed";
+    return writer.put(segmentKey(*segment), encodeSegment(*read));
   };
   return each(rows, segmentsPrefix(location.id, live.generation, live.fold), copy);
 }
 
-std::string rescueJournal(StoreReader::Rows& rows, const LocationRecord& location,
-                          const RescuePlan& plan, StoreWriter& writer) {
+std::optional<Error> rescueJournal(FamilyRows& rows, const LocationRecord& location,
+                                   const RescuePlan& plan, StoreWriter& writer) {
   const LivePart& live = location.live;
-  const auto copy = [&](std::string_view key, std::string_view value) -> std::string {
-    const auto record = parseJournalKey(key);
-    if (!record || (plan.cut && !isBefore(*record, *plan.cut))) return "";
-    const bool leftBehind = record->stream == live.stream && record->firstSeq <= live.baseSeq;
-    return leftBehind ? "" : writer.put(journalKey(*record), value);
+  const auto copy = [&]() -> std::optional<Error> {
+    const auto record = parseJournalKey(rows.key());
+    if (!record || (plan.cut && !isBefore(*record, *plan.cut))) return std::nullopt;
+    if (placeOf(*record, live) == JournalPlace::kLeftBehind) return std::nullopt;
+    return writer.put(journalKey(*record), rows.value());
   };
   return each(rows, journalPrefix(location.id, live.generation), copy);
 }
 
 }  // namespace
 
-RescuePlan planRescue(StoreReader::Rows& rows, const LocationRecord& location,
+RescuePlan planRescue(FamilyRows& rows, const LocationRecord& location,
                       const RecountOptions& options) {
   RescuePlan plan;
   std::optional<FirstFault> first;
@@ -98,8 +96,8 @@ RescuePlan planRescue(StoreReader::Rows& rows, const LocationRecord& location,
     if (std::string_view(kind) == "stale-journal") return;
     if (!first) first = FirstFault{record, what};
   };
-  if (const std::string error = recount(rows, location, options, report); !error.empty()) {
-    return {false, std::nullopt, "reading it fails: " + error};
+  if (const auto error = recount(rows, location, options, report)) {
+    return {false, std::nullopt, "reading it fails: " + error->message};
   }
   if (!first) return plan;
   plan.why = first->record + ": " + first->what;
@@ -114,16 +112,17 @@ RescuePlan planRescue(StoreReader::Rows& rows, const LocationRecord& location,
   return plan;
 }
 
-std::string rescue(StoreReader::Rows& rows, LocationRecord location, const RescuePlan& plan,
-                   StoreWriter& writer) {
+std::optional<Error> rescue(FamilyRows& rows, LocationRecord location, const RescuePlan& plan,
+                            StoreWriter& writer) {
   location.building.reset();
-  std::string error = writer.put(locationKey(location.id), encodeRecord(location));
-  if (error.empty()) error = rescueBase(rows, location, writer);
-  if (error.empty()) error = rescueJournal(rows, location, plan, writer);
-  if (!error.empty()) return error;
-  const auto pin = [&](std::string_view key, std::string_view value) -> std::string {
-    const auto pinned = parsePinKey(key);
-    return pinned && decodePin(value) ? writer.put(pinKey(*pinned), value) : "";
+  auto error = writer.put(locationKey(location.id), encodeRecord(location));
+  if (!error) error = rescueBase(rows, location, writer);
+  if (!error) error = rescueJournal(rows, location, plan, writer);
+  if (error) return error;
+  const auto pin = [&]() -> std::optional<Error> {
+    const auto pinned = parsePinKey(rows.key());
+    const bool whole = pinned && decodePin(rows.value());
+    return whole ? writer.put(pinKey(*pinned), rows.value()) : std::nullopt;
   };
   return each(rows, pinsPrefix(location.id), pin);
 }

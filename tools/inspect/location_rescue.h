@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "format/family_rows.h"
 #include "inspect/recount.h"
-#include "store/store_reader.h"
 #include "store/store_writer.h"
 
 namespace holdfast::inspect {
@@ -21,12 +21,12 @@ struct RescuePlan {
 
 // Recounts it, as verify does. What holds together up to a record of the journal was so once, and
 // its worker can replay what came later.
-RescuePlan planRescue(StoreReader::Rows& rows, const LocationRecord& location,
+RescuePlan planRescue(FamilyRows& rows, const LocationRecord& location,
                       const RecountOptions& options);
 
 // Writes the location, the content of its live part as far as planned, and its pins. A full sync
-// that was under way is left out: it begins anew. Empty, or what is wrong.
-std::string rescue(StoreReader::Rows& rows, LocationRecord location, const RescuePlan& plan,
-                   StoreWriter& writer);
+// that was under way is left out: it begins anew. The error says what is wrong.
+std::optional<Error> rescue(FamilyRows& rows, LocationRecord location, const RescuePlan& plan,
+                            StoreWriter& writer);
 
 }  // namespace holdfast::inspect

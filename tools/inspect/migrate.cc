@@ -47,20 +47,22 @@ std::string checkpointPath(const std::string& dataDir, const MigrateOptions& opt
   return dir + ".before-" + std::to_string(newestFormat());
 }
 
-// Why it cannot be done; empty: it can.
-std::string refusal(const std::string& dataDir, const Plan& plan) {
+// Why it cannot be done.
+std::optional<Error> refusal(const std::string& dataDir, const Plan& plan) {
   if (plan.inUse) {
-    return dataDir +
-           " is in use by another process; stop that (holdfastd brings its store to the "
-           "newest format by itself when it starts)";
+    return Error{ErrorCode::kUnavailable,
+                 dataDir +
+                     " is in use by another process; stop that (holdfastd brings its store to the "
+                     "newest format by itself when it starts)"};
   }
   std::error_code error;
   if (!plan.checkpoint.empty() && fs::exists(plan.checkpoint, error) && !plan.hasCheckpoint) {
-    return plan.checkpoint +
-           " exists, and the old store was to be kept there; name another place "
-           "with --checkpoint PATH, or remove it if it is not needed any more";
+    return Error{ErrorCode::kRefused,
+                 plan.checkpoint +
+                     " exists, and the old store was to be kept there; name another place "
+                     "with --checkpoint PATH, or remove it if it is not needed any more"};
   }
-  return "";
+  return std::nullopt;
 }
 
 void print(const std::string& dataDir, const Plan& plan, bool dryRun, uint64_t bytesAfter,
@@ -117,8 +119,8 @@ void writeJson(const std::string& dataDir, const Plan& plan, bool dryRun, uint64
   json.endObject();
 }
 
-// Empty, or what is wrong.
-std::string apply(const std::string& dataDir, const Plan& plan, const Output& output) {
+// The error says what is wrong.
+std::optional<Error> apply(const std::string& dataDir, const Plan& plan, const Output& output) {
   StoreOptions options;
   options.dataDir = dataDir;
   options.checkpointBeforeMigration = plan.checkpoint;
@@ -138,7 +140,7 @@ std::string apply(const std::string& dataDir, const Plan& plan, const Output& ou
   };
   const auto opened = RocksStore::open(std::move(options));
   output.progress.clear();
-  if (!opened.ok()) return opened.error().message;
+  if (!opened.ok()) return opened.error();
   return opened.value()->close();
 }
 
@@ -168,14 +170,14 @@ ExitCode migrate(const std::string& dataDir, const Output& output, const Migrate
     plan.checkpoint = checkpointPath(dataDir, options);
     plan.hasCheckpoint = !plan.checkpoint.empty() && isWholeCopyOf(plan.checkpoint, format);
     if (!options.dryRun) {
-      if (std::string why = refusal(dataDir, plan); !why.empty()) return failed(why, output);
+      if (const auto why = refusal(dataDir, plan)) return failed(why->message, output);
       const Meter meter(output.progress, "");
-      if (std::string why = apply(dataDir, plan, output); !why.empty()) {
+      if (auto why = apply(dataDir, plan, output)) {
         std::error_code error;
         if (!plan.checkpoint.empty() && !fs::exists(plan.checkpoint, error)) {
-          why += "; --no-checkpoint migrates without a copy";
+          why->message += "; --no-checkpoint migrates without a copy";
         }
-        return failed(why, output);
+        return failed(why->message, output);
       }
       seconds = meter.seconds();
       const auto reader = StoreReader::open(dataDir);

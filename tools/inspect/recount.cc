@@ -6,8 +6,8 @@
 
 #include "core/index/key_set.h"
 #include "core/index/prefetch.h"
+#include "format/family_head.h"
 #include "store/live_keys.h"
-#include "store/worker_head.h"
 
 namespace holdfast::inspect {
 namespace {
@@ -73,7 +73,7 @@ std::string wrongCount(const Tally& found, const Tally& stated) {
 }
 
 // Room is made for these at once; more are added as they come.
-uint64_t expectedKeys(StoreReader::Rows& rows, const LocationRecord& location,
+uint64_t expectedKeys(FamilyRows& rows, const LocationRecord& location,
                       const RecountOptions& options) {
   const auto head = readLocationHead(rows, location);
   const uint64_t count = head.ok() ? head.value().count : 0;
@@ -205,20 +205,20 @@ class SliceCount : public ContentVisitor {
 };
 
 // Adds up the keys of `range`, in halves where they are too many.
-std::string countSlices(StoreReader::Rows& rows, const LocationRecord& location, KeyRange range,
-                        const std::optional<WholeCount::LastCounted>& last,
-                        const RecountOptions& options, Tally& base, Tally& end) {
+std::optional<Error> countSlices(FamilyRows& rows, const LocationRecord& location, KeyRange range,
+                                 const std::optional<WholeCount::LastCounted>& last,
+                                 const RecountOptions& options, Tally& base, Tally& end) {
   const Report silent = [](const char*, const std::string&, const std::string&) {};
   SliceCount count(range, last, options);
-  if (std::string error = walkContent(rows, location, count, silent); !error.empty()) return error;
+  if (auto error = walkContent(rows, location, count, silent)) return error;
   if (!count.tooMany() || range.from == range.to) {
     base += count.atBase();
     end += count.atEnd();
-    return "";
+    return std::nullopt;
   }
   const ChunkHash middle = range.from + (range.to - range.from) / 2;
-  std::string error = countSlices(rows, location, {range.from, middle}, last, options, base, end);
-  if (error.empty()) {
+  auto error = countSlices(rows, location, {range.from, middle}, last, options, base, end);
+  if (!error) {
     error = countSlices(rows, location, {middle + 1, range.to}, last, options, base, end);
   }
   return error;
@@ -226,32 +226,32 @@ std::string countSlices(StoreReader::Rows& rows, const LocationRecord& location,
 
 }  // namespace
 
-std::string recount(StoreReader::Rows& rows, const LocationRecord& location,
-                    const RecountOptions& options, const Report& report) {
+std::optional<Error> recount(FamilyRows& rows, const LocationRecord& location,
+                             const RecountOptions& options, const Report& report) {
   const StoreKey journal = journalPrefix(location.id, location.live.generation);
   rows.seek(journal);
   const bool ordered = location.live.fold != 0 && !rows.at(journal);
   WholeCount whole(location, ordered, expectedKeys(rows, location, options), options, report);
-  if (std::string error = walkContent(rows, location, whole, report); !error.empty()) return error;
-  if (!whole.tooMany()) return "";
+  if (auto error = walkContent(rows, location, whole, report)) return error;
+  if (!whole.tooMany()) return std::nullopt;
 
   Tally base;
   Tally end;
   constexpr ChunkHash kMiddle = UINT64_MAX / 2;
   for (const KeyRange half : {KeyRange{0, kMiddle}, KeyRange{kMiddle + 1, UINT64_MAX}}) {
-    std::string error = countSlices(rows, location, half, whole.lastCounted(), options, base, end);
-    if (!error.empty()) return error;
+    auto error = countSlices(rows, location, half, whole.lastCounted(), options, base, end);
+    if (error) return error;
   }
   const LivePart& live = location.live;
   const Tally offBase = Tally{live.baseCount, live.baseDigest} - base;
   if (!(offBase == Tally())) report("wrong-base", "location record", wrongBase(live, base));
-  if (!whole.lastCounted()) return "";
+  if (!whole.lastCounted()) return std::nullopt;
   const auto& [stream, firstSeq, stated] = *whole.lastCounted();
   const Tally offEnd = stated - end;
-  if (offEnd == Tally() || offEnd == offBase) return "";
+  if (offEnd == Tally() || offEnd == offBase) return std::nullopt;
   report("wrong-count", nameOf(JournalKey{location.id, live.generation, stream, firstSeq}),
          wrongCount(end, stated));
-  return "";
+  return std::nullopt;
 }
 
 }  // namespace holdfast::inspect

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <string>
+#include <optional>
 
 #include "inspect/content_walk.h"
 
@@ -21,8 +21,8 @@ struct RecountOptions {
   std::function<void(uint64_t)> read;
 };
 
-// Empty, or why reading ended early (a damaged table file).
-std::string recount(StoreReader::Rows& rows, const LocationRecord& location,
-                    const RecountOptions& options, const Report& report);
+// The error says why reading ended early (a damaged table file).
+std::optional<Error> recount(FamilyRows& rows, const LocationRecord& location,
+                             const RecountOptions& options, const Report& report);
 
 }  // namespace holdfast::inspect

@@ -18,17 +18,17 @@ namespace {
 struct Read {
   std::optional<InstanceRecord> instance;
   std::optional<WorkerHead> worker;
-  std::string damage;
+  std::optional<Error> damage;
 };
 
 // Count and digest of a location whose newest record does not say them.
-std::string countKeys(const StoreReader& reader, size_t family, LocationHead& location) {
+std::optional<Error> countKeys(const StoreReader& reader, size_t family, LocationHead& location) {
   LiveKeys keys(reader, family, location.record);
   for (auto run = keys.next(); !run.empty(); run = keys.next()) {
     location.count += run.size();
     for (const ChunkHash key : run) location.digest.add(key);
   }
-  location.counted = keys.error().empty();
+  location.counted = !keys.error();
   return keys.error();
 }
 
@@ -41,21 +41,21 @@ Read readFamily(const StoreReader& reader, size_t family) {
     if (record.ok()) {
       read.instance = std::move(record.value());
     } else {
-      read.damage = record.error().message;
+      read.damage = record.error();
     }
     return read;
   }
   auto head = readWorkerHead(rows, owner);
   if (!head.ok()) {
-    read.damage = head.error().message;
+    read.damage = head.error();
     return read;
   }
   for (LocationHead& location : head.value().locations) {
-    if (!location.counted && read.damage.empty()) {
+    if (!location.counted && !read.damage) {
       read.damage = countKeys(reader, family, location);
     }
   }
-  if (read.damage.empty()) read.worker = std::move(head.value());
+  if (!read.damage) read.worker = std::move(head.value());
   return read;
 }
 
@@ -65,7 +65,7 @@ std::string ownerText(const OwnerRecord& owner) {
 }
 
 void countEvents(const StoreReader& reader, RegistryView& view) {
-  const std::string error = walkEvents(
+  const auto error = walkEvents(
       reader, {[&](const EventRecord& event, std::string_view) {
                  ++view.events;
                  if (!event.final()) ++view.eventsUnfinished;
@@ -73,7 +73,7 @@ void countEvents(const StoreReader& reader, RegistryView& view) {
                [&](std::string_view id, const std::string& what) {
                  view.damagedEvents.push_back("event " + quotedForPeople(id) + ": " + what);
                }});
-  if (!error.empty()) view.damagedEvents.push_back("not all events: " + error);
+  if (error) view.damagedEvents.push_back("not all events: " + error->message);
 }
 
 }  // namespace
@@ -95,9 +95,9 @@ RegistryView viewRegistry(const StoreReader& reader, text::Progress& progress) {
   RegistryView view;
   for (size_t i = 0; i < owned.size(); ++i) {
     const StoreReader::Family& family = families[owned[i]];
-    if (!read[i].damage.empty()) {
+    if (read[i].damage) {
       view.damaged.push_back(ownerText(*family.owner) + " (family " + family.name +
-                             "): " + read[i].damage);
+                             "): " + read[i].damage->message);
     } else if (read[i].instance) {
       view.instances.emplace(family.owner->instance, std::move(*read[i].instance));
     } else {

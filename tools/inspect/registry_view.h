@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/registry/registry_digest.h"
+#include "format/family_head.h"
 #include "store/store_reader.h"
-#include "store/worker_head.h"
 #include "text/progress.h"
 
 namespace holdfast::inspect {

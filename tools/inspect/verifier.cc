@@ -11,13 +11,13 @@
 #include <utility>
 
 #include "core/ids.h"
+#include "format/family_head.h"
 #include "format/keys.h"
 #include "format/registry_records.h"
 #include "inspect/event_walk.h"
 #include "inspect/family_check.h"
 #include "inspect/parallel.h"
 #include "store/store_loss.h"
-#include "store/worker_head.h"
 
 namespace holdfast::inspect {
 namespace {
@@ -136,16 +136,17 @@ class Verifier {
     meter.expect(outcome_.tableBytes);
     std::mutex mutex;
     forEach(tables.size(), meter, [&](size_t i) {
-      const std::string error = reader_.verifyTable(tables[i]);
+      const auto error = reader_.verifyTable(tables[i]);
       meter.done(tables[i].bytes);
-      if (error.empty()) return;
+      if (!error) return;
       const auto found = byName.find(tables[i].family);
       Place place;
       if (found != byName.end()) place = placeOf(*found->second);
       place.family = tables[i].family;
       place.record = "table file " + tables[i].path;
       const bool ofWorker = place.worker.has_value();
-      add(Severity::kProblem, "table-file", place, error, ofWorker ? kQuarantined : kRestore);
+      add(Severity::kProblem, "table-file", place, error->message,
+          ofWorker ? kQuarantined : kRestore);
       const std::lock_guard lock(mutex);
       damagedTables_.insert(tables[i].family);
     });
@@ -230,11 +231,11 @@ class Verifier {
       add(Severity::kProblem, "event", placeOfEvent(id), what,
           "the next start of holdfastd drops it, or takes it for the one that it says it is");
     };
-    const std::string error = walkEvents(reader_, {known, damaged});
-    if (error.empty() || damagedTables_.contains(std::string(kEventsFamily))) return;
+    const auto error = walkEvents(reader_, {known, damaged});
+    if (!error || damagedTables_.contains(std::string(kEventsFamily))) return;
     Place place;
     place.family = kEventsFamily;
-    add(Severity::kProblem, "unreadable", place, error,
+    add(Severity::kProblem, "unreadable", place, error->message,
         "holdfastd starts with the events that it can read");
   }
 
@@ -251,8 +252,8 @@ class Verifier {
     if (rows.valid()) {
       add(Severity::kProblem, "unowned-family", placeOf(family),
           "it holds records, though nobody owns it", kLeftOutByExport);
-    } else if (!rows.error().empty() && !damagedTables_.contains(family.name)) {
-      add(Severity::kProblem, "unreadable", placeOf(family), rows.error(), kLeftOutByExport);
+    } else if (const auto error = rows.error(); error && !damagedTables_.contains(family.name)) {
+      add(Severity::kProblem, "unreadable", placeOf(family), error->message, kLeftOutByExport);
     }
   }
 

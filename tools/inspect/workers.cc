@@ -14,14 +14,14 @@ using text::hexText;
 using text::kRight;
 
 // Batches of the full sync under way that are there.
-uint64_t storedBatches(StoreReader::Rows& rows, const LocationRecord& location) {
+uint64_t storedBatches(FamilyRows& rows, const LocationRecord& location) {
   uint64_t batches = 0;
   const StoreKey prefix = batchesPrefix(location.id, location.building->generation);
   for (rows.seek(prefix); rows.at(prefix); rows.next()) ++batches;
   return batches;
 }
 
-uint64_t storedPins(StoreReader::Rows& rows, const LocationRecord& location) {
+uint64_t storedPins(FamilyRows& rows, const LocationRecord& location) {
   uint64_t pins = 0;
   const StoreKey prefix = pinsPrefix(location.id);
   for (rows.seek(prefix); rows.at(prefix); rows.next()) ++pins;

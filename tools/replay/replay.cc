@@ -215,7 +215,7 @@ int Run::finish() {
     outcome_.differences = player_->differences();
   }
   if (store_ != nullptr) {
-    if (const std::string lost = store_->close(); !lost.empty()) return unusable(lost);
+    if (const auto lost = store_->close()) return unusable(lost->message);
   }
   if (!failure_.empty()) {
     outcome_.end = "not replayed beyond entry " + std::to_string(log_.entryNumber());

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
+#include "core/records.h"
 #include "core/result.h"
+#include "format/family_rows.h"
 #include "format/registry_records.h"
-#include "store/store_reader.h"
 
 namespace holdfast {
 
@@ -16,7 +18,7 @@ struct LocationHead {
   // Of the live part, at the end of its journal.
   uint64_t lastSeq = 0;
   // False: the newest record came while the generation was built and says neither count nor digest,
-  // which are then left 0. See LiveKeys.
+  // which are then left 0. See store/live_keys.h.
   bool counted = true;
   uint64_t count = 0;
   KeyDigest digest;
@@ -31,10 +33,12 @@ struct WorkerHead {
 };
 
 // The error says which record of the family cannot be read and why.
-Result<InstanceRecord> readInstanceHead(StoreReader::Rows& rows, const OwnerRecord& owner);
-Result<WorkerHead> readWorkerHead(StoreReader::Rows& rows, const OwnerRecord& owner);
-// Of one location.
-Result<LocationHead> readLocationHead(StoreReader::Rows& rows, LocationRecord record);
+Result<InstanceRecord> readInstanceHead(FamilyRows& rows, const OwnerRecord& owner);
+Result<WorkerHead> readWorkerHead(FamilyRows& rows, const OwnerRecord& owner);
+// Parts of it: the worker's own record, those of its locations, one location.
+Result<WorkerRecord> readWorkerRecord(FamilyRows& rows, const OwnerRecord& owner);
+Result<std::vector<LocationRecord>> readLocationRecords(FamilyRows& rows);
+Result<LocationHead> readLocationHead(FamilyRows& rows, LocationRecord record);
 
 // "location 'gpu'", for errors.
 std::string describe(const LocationRecord& location);
