@@ -13,10 +13,6 @@ using Entry = schema::CaptureEntry::Reader;
 
 constexpr size_t kDifferencesMax = 20;
 
-std::string stringOf(capnp::Text::Reader text) {
-  return std::string(viewOf(text));
-}
-
 }  // namespace
 
 // What core tells workers is lost: their answers are in the log.
@@ -197,7 +193,9 @@ void Player::takeWorkerMessage(Entry entry) {
       (void)registration.heartbeat(session, read(entry.getHeartbeat().getLocations()));
       return;
     case schema::CaptureEntry::REPORT:
-      (void)kv.handleBatchedKvOperations(session, read(entry.getReport(), scratch_).report);
+      if (const auto report = read(entry.getReport(), scratch_); report.ok()) {
+        (void)kv.handleBatchedKvOperations(session, report.value());
+      }
       return;
     case schema::CaptureEntry::FULL_SYNC_START:
       (void)kv.handleFullSyncStart(session, read(entry.getFullSyncStart()));

@@ -11,6 +11,7 @@
 #include "capture/environment.h"
 #include "capture/log_writer.h"
 #include "core/messages.h"
+#include "core/ticket.h"
 #include "schema/capture.capnp.h"
 
 namespace holdfast {

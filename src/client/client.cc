@@ -18,10 +18,14 @@
 namespace holdfast {
 namespace {
 
-std::string outOfRange(const char* what, size_t value, size_t min, size_t max) {
-  if (value >= min && value <= max) return {};
-  return std::string(what) + " is " + std::to_string(value) + ", it must be " +
-         std::to_string(min) + " to " + std::to_string(max);
+Error invalid(std::string message) {
+  return {ErrorCode::kInvalid, std::move(message)};
+}
+
+std::optional<Error> outOfRange(const char* what, size_t value, size_t min, size_t max) {
+  if (value >= min && value <= max) return std::nullopt;
+  return invalid(std::string(what) + " is " + std::to_string(value) + ", it must be " +
+                 std::to_string(min) + " to " + std::to_string(max));
 }
 
 WorkerStateMachine::Options machineOptions(const ClientOptions& options) {
@@ -45,43 +49,42 @@ uint64_t drawRandom() {
 
 }  // namespace
 
-std::string ClientOptions::validate() const {
+std::optional<Error> ClientOptions::validate() const {
   constexpr size_t kAny = std::numeric_limits<uint32_t>::max();
-  if (const auto wrong = invalidId("instance id", instance, kInstanceIdBytesMax)) return *wrong;
-  if (const auto wrong = invalidText("model", model, kModelBytesMax)) return *wrong;
-  if (const auto wrong = invalidText("ip", ip, kIpBytesMax)) return *wrong;
-  if (const auto wrong = invalidText("peer URL", peerUrl, kPeerUrlBytesMax)) return *wrong;
-  if (const auto wrong = invalidControllerAddress(controller)) return *wrong;
+  for (auto& wrong :
+       {invalidId("instance id", instance, kInstanceIdBytesMax),
+        invalidText("model", model, kModelBytesMax), invalidText("ip", ip, kIpBytesMax),
+        invalidText("peer URL", peerUrl, kPeerUrlBytesMax), invalidControllerAddress(controller)}) {
+    if (wrong) return invalid(*wrong);
+  }
   if (worldSize != 0 && worker >= worldSize) {
-    return "worker is " + std::to_string(worker) + ", but with a world size of " +
-           std::to_string(worldSize) + " ranks are 0 to " + std::to_string(worldSize - 1);
+    return invalid("worker is " + std::to_string(worker) + ", but with a world size of " +
+                   std::to_string(worldSize) + " ranks are 0 to " + std::to_string(worldSize - 1));
   }
-  if (hashing && hashing->chunkSize == 0) return "the chunk size is 0, it must be at least 1";
-  if (auto wrong =
-          outOfRange("the number of locations", locations.size(), 1, kLocationsPerWorkerMax);
-      !wrong.empty()) {
-    return wrong;
-  }
-  std::set<std::string_view> names;
-  for (const ClientLocation& location : locations) {
-    if (const auto wrong = invalidId("location name", location.name, kLocationNameBytesMax)) {
-      return *wrong;
-    }
-    if (!names.insert(location.name).second) {
-      return "location " + quotedForPeople(location.name) + " is named twice";
-    }
+  if (hashing && hashing->chunkSize == 0) {
+    return invalid("the chunk size is 0, it must be at least 1");
   }
   for (const auto& [what, value, min, max] :
-       {std::tuple{"batchOperations", batchOperations, size_t{1}, kOperationsPerReportMax},
+       {std::tuple{"the number of locations", locations.size(), size_t{1}, kLocationsPerWorkerMax},
+        {"batchOperations", batchOperations, size_t{1}, kOperationsPerReportMax},
         {"queueOperations", queueOperations, size_t{1}, kAny},
         {"ringOperations", ringOperations, size_t{1}, kAny},
         {"backoffMinMs", size_t{backoffMinMs}, size_t{1}, size_t{backoffMaxMs}},
         {"callTimeoutMs", size_t{callTimeoutMs}, size_t{1}, kAny},
         {"operationsAtOnce", operationsAtOnce, size_t{1}, size_t{1'024}},
         {"syncBatchKeys", syncBatchKeys, size_t{1}, kKeysPerSyncBatchMax}}) {
-    if (auto wrong = outOfRange(what, value, min, max); !wrong.empty()) return wrong;
+    if (auto wrong = outOfRange(what, value, min, max)) return wrong;
   }
-  return {};
+  std::set<std::string_view> names;
+  for (const ClientLocation& location : locations) {
+    if (const auto wrong = invalidId("location name", location.name, kLocationNameBytesMax)) {
+      return invalid(*wrong);
+    }
+    if (!names.insert(location.name).second) {
+      return invalid("location " + quotedForPeople(location.name) + " is named twice");
+    }
+  }
+  return std::nullopt;
 }
 
 std::string_view clientStateName(ClientState state) {
@@ -129,16 +132,14 @@ ClientShared::~ClientShared() = default;
 
 Result<std::unique_ptr<Client>> Client::create(ClientThread& thread, ClientOptions options,
                                                StateCallback onState) {
-  if (std::string wrong = options.validate(); !wrong.empty()) {
-    return Error{ErrorCode::kInvalid, std::move(wrong)};
-  }
+  if (auto wrong = options.validate()) return *std::move(wrong);
   if (thread.loop().forked()) return Error{ErrorCode::kUnavailable, kForkedMessage};
   return std::make_unique<Client>(thread, std::move(options), std::move(onState));
 }
 
 Client::Client(ClientThread& thread, ClientOptions options, StateCallback onState) {
-  const std::string wrong = options.validate();
-  HOLDFAST_CHECK(wrong.empty(), "%s", wrong.c_str());
+  const auto wrong = options.validate();
+  HOLDFAST_CHECK(!wrong, "%s", wrong->message.c_str());
   shared_ = std::make_shared<ClientShared>(thread.loop(), std::move(options), std::move(onState));
   ++shared_->loop.users;
   shared_->operationEndings->open(shared_);
@@ -163,10 +164,16 @@ Client::~Client() {
 }
 
 LocationHandle Client::location(std::string_view name) const {
+  const auto found = findLocation(name);
+  HOLDFAST_CHECK(found, "no location %s", quotedForPeople(name).c_str());
+  return *found;
+}
+
+std::optional<LocationHandle> Client::findLocation(std::string_view name) const {
   for (size_t i = 0; i < shared_->options.locations.size(); ++i) {
     if (shared_->options.locations[i].name == name) return LocationHandle{static_cast<uint32_t>(i)};
   }
-  HOLDFAST_CHECK(false, "no location %s", quotedForPeople(name).c_str());
+  return std::nullopt;
 }
 
 namespace {

@@ -32,9 +32,10 @@
 
 #include "client/client_thread.h"
 #include "client/operation_handler.h"
-#include "core/messages.h"
+#include "core/decisions.h"
 #include "core/result.h"
 #include "core/types.h"
+#include "core/views.h"
 
 namespace holdfast {
 
@@ -105,8 +106,8 @@ struct ClientOptions {
   // it has registered, why it stopped. Null: nothing is said.
   ClientLog onLog = {};
 
-  // What is wrong, as a sentence; empty if valid.
-  std::string validate() const;
+  // kInvalid, with what is wrong as a sentence; nothing if all is valid.
+  std::optional<Error> validate() const;
 };
 
 enum class ClientState : uint8_t {
@@ -200,8 +201,11 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Aborts if the options name no such location.
+  // For a name that stands in the options: ends the process for any other, since admit and evict,
+  // which return at once, could not say so.
   LocationHandle location(std::string_view name) const;
+  // For a name that comes from elsewhere; nothing if the options have no such location.
+  std::optional<LocationHandle> findLocation(std::string_view name) const;
 
   // The location now holds these chunks / holds them no longer. From any thread; takes the time of
   // copying the keys, whatever controller, network and the client's thread do. Only while 8 M
@@ -217,12 +221,7 @@ class Client {
   // is waited for), and at once where the client has stopped for good.
   ClientOutcome flush(uint32_t timeoutMs);
 
-  struct Peer {
-    std::string instance;
-    std::string location;  // of most of those chunks
-    uint32_t chunks = 0;
-    std::string peerUrl;
-  };
+  using Peer = PeerView;
   // Who else holds these consecutive chunks of one prompt, longest prefix first? 1 to 65,536.
   Result<std::vector<Peer>> p2pLookup(std::span<const ChunkHash> hashes,
                                       uint32_t timeoutMs = 1'000);

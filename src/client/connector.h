@@ -10,8 +10,8 @@
 #include <random>
 #include <string>
 
+#include "client/connection_error.h"
 #include "client/event_loop.h"
-#include "client/rpc_error.h"
 #include "core/result.h"
 #include "schema/controller.capnp.h"
 

@@ -43,17 +43,15 @@ kj::AsyncIoContext setupWithoutSignals() {
 
 Result<std::unique_ptr<ClientThread>> ClientThread::create() {
   auto loop = std::make_unique<Loop>();
-  if (const std::string wrong = loop->start(); !wrong.empty()) {
-    return Error{ErrorCode::kUnavailable, wrong};
-  }
+  if (auto wrong = loop->start()) return *std::move(wrong);
   return std::unique_ptr<ClientThread>(new ClientThread(std::move(loop)));
 }
 
 ClientThread::ClientThread(std::unique_ptr<Loop> loop) : loop_(std::move(loop)) {}
 
 ClientThread::ClientThread() : loop_(std::make_unique<Loop>()) {
-  const std::string wrong = loop_->start();
-  HOLDFAST_CHECK(wrong.empty(), "%s", wrong.c_str());
+  const auto wrong = loop_->start();
+  HOLDFAST_CHECK(!wrong, "%s", wrong->message.c_str());
 }
 
 ClientThread::~ClientThread() {
@@ -63,18 +61,20 @@ ClientThread::~ClientThread() {
 
 ClientThread::Loop::Loop() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
-std::string ClientThread::Loop::start() {
-  const std::string what = "cannot start a client thread: ";
-  if (wake_ < 0) return what + std::strerror(errno);
-  std::promise<std::string> started;
-  std::future<std::string> wrong = started.get_future();
+std::optional<Error> ClientThread::Loop::start() {
+  const auto cannot = [](const std::string& why) {
+    return Error{ErrorCode::kUnavailable, "cannot start a client thread: " + why};
+  };
+  if (wake_ < 0) return cannot(std::strerror(errno));
+  std::promise<bool> started;
+  std::future<bool> hasLoop = started.get_future();
   try {
     thread_ = std::thread(&Loop::serve, this, std::move(started));
   } catch (const std::system_error& error) {
-    return what + error.code().message();
+    return cannot(error.code().message());
   }
-  const std::string why = wrong.get();
-  return why.empty() ? why : what + why;
+  if (hasLoop.get()) return std::nullopt;
+  return cannot("no file descriptor for its event loop, raise the limit of open files");
 }
 
 ClientThread::Loop::~Loop() {
@@ -99,7 +99,7 @@ void ClientThread::Loop::post(std::function<void()> task) {
   if (!first) return;  // whoever posted the first has woken the loop
   const uint64_t one = 1;
   // Cannot fail: the counter would have to be full, and then the loop is awake anyway.
-  [[maybe_unused]] const ssize_t written = write(wake_, &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = ::write(wake_, &one, sizeof one);
 }
 
 void ClientThread::Loop::run(const std::function<void()>& task) {
@@ -119,25 +119,24 @@ void ClientThread::Loop::run(const std::function<void()>& task) {
   done.wait(lock, [&] { return isDone; });
 }
 
-void ClientThread::Loop::serve(std::promise<std::string> started) {
+void ClientThread::Loop::serve(std::promise<bool> started) {
   std::optional<kj::AsyncIoContext> context;
   try {
     context.emplace(setupWithoutSignals());
   } catch (const kj::Exception&) {
-    return started.set_value(
-        "no file descriptor for its event loop, raise the limit of open files");
+    return started.set_value(false);
   }
   kj::AsyncIoContext& io = *context;
   kj::UnixEventPort::FdObserver observer(io.unixEventPort, wake_,
                                          kj::UnixEventPort::FdObserver::OBSERVE_READ);
   io_ = &io;
-  started.set_value({});
+  started.set_value(true);
   std::vector<std::function<void()>> tasks;
   while (!ending_) {
     // Edge-triggered, so asked for before looking.
     kj::Promise<void> woken = observer.whenBecomesReadable();
     uint64_t count = 0;
-    [[maybe_unused]] const ssize_t got = read(wake_, &count, sizeof count);
+    [[maybe_unused]] const ssize_t got = ::read(wake_, &count, sizeof count);
     {
       const std::lock_guard lock(mutex_);
       tasks.swap(tasks_);

@@ -10,6 +10,7 @@
 #include <functional>
 #include <future>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -25,8 +26,8 @@ class ClientThread::Loop {
  public:
   Loop();
   ~Loop();
-  // Before anything else. What went wrong, empty if nothing.
-  std::string start();
+  // Before anything else. What went wrong, if anything.
+  std::optional<Error> start();
 
   // Whether this is a forked child's copy: nothing runs on it, and nothing may be destroyed that
   // belongs to it.
@@ -46,8 +47,8 @@ class ClientThread::Loop {
   kj::Timer& timer() { return io_->provider->getTimer(); }
 
  private:
-  // `started` gets what start() returns.
-  void serve(std::promise<std::string> started);
+  // `started` is told whether there is a loop.
+  void serve(std::promise<bool> started);
 
   const ForkMark mark_;
   const int wake_;  // an eventfd: readable while tasks are waiting

@@ -3,8 +3,9 @@
 #include <utility>
 #include <variant>
 
-#include "client/rpc_error.h"
-#include "client/wire.h"
+#include "client/connection_error.h"
+#include "client/stream_calls.h"
+#include "wire/full_sync.h"
 
 namespace holdfast {
 
@@ -27,11 +28,11 @@ std::optional<kj::Promise<void>> FullSyncSender::sendNext(uint64_t nowMs) {
 
 FullSyncSender::Send FullSyncSender::toSend(const FullSyncStart& start) {
   auto request = session_.fullSyncStartRequest();
-  writeFullSyncStart(start, request.initMessage());
+  write(start, request.initMessage());
   return [this, request = kj::mv(request), location = start.location,
           id = start.syncId]() mutable -> kj::Promise<void> {
     calls_.add(request.send().then([this, location, id](auto&& results) {
-      started(location, id, readFullSyncStart(results.getAnswer()));
+      started(location, id, read(results.getAnswer()));
     }));
     return kj::READY_NOW;
   };
@@ -43,13 +44,13 @@ FullSyncSender::Send FullSyncSender::toSend(const FullSyncBatch& batch) {
 
 FullSyncSender::Send FullSyncSender::toSend(const FullSyncEnd& end) {
   auto request = session_.fullSyncEndRequest();
-  writeFullSyncEnd(end, request.initMessage());
+  write(end, request.initMessage());
   return toAsk(kj::mv(request), end.location, end.syncId);
 }
 
 FullSyncSender::Send FullSyncSender::toSend(const FullSyncPoll& poll) {
   auto request = session_.fullSyncStatusRequest();
-  writeFullSyncPoll(poll, request.initMessage());
+  write(poll, request.initMessage());
   return toAsk(kj::mv(request), poll.location, poll.syncId);
 }
 
@@ -59,7 +60,7 @@ FullSyncSender::Send FullSyncSender::toAsk(Request request, const std::string& l
                                            uint64_t syncId) {
   return [this, request = kj::mv(request), location, syncId]() mutable -> kj::Promise<void> {
     calls_.add(request.send().then([this, location, syncId](auto&& results) {
-      answered(location, syncId, readFullSyncStatus(results.getAnswer()));
+      answered(location, syncId, read(results.getAnswer()));
     }));
     return kj::READY_NOW;
   };

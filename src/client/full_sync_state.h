@@ -18,12 +18,6 @@
 
 namespace holdfast {
 
-// FullSyncStatusMsg.
-struct FullSyncPoll {
-  std::string location;
-  uint64_t incarnation = 0;
-  uint64_t syncId = 0;
-};
 using FullSyncMessage = std::variant<FullSyncStart, FullSyncBatch, FullSyncEnd, FullSyncPoll>;
 
 class FullSyncState {

@@ -9,10 +9,13 @@
 #include "client/controller_address.h"
 #include "client/event_loop.h"
 #include "client/one_answer.h"
-#include "client/read_answers.h"
-#include "client/wire.h"
 #include "core/check.h"
 #include "core/limits.h"
+#include "wire/errors.h"
+#include "wire/lists.h"
+#include "wire/lookups.h"
+#include "wire/queries.h"
+#include "wire/text.h"
 
 namespace holdfast {
 namespace {
@@ -85,7 +88,7 @@ class LookupClient::Caller final : private Connector::User {
 
 kj::Promise<void> LookupClient::Caller::establish(Connector::Grants grants) {
   if (!grants.hasOrchestrator() && !grants.hasOperator()) {
-    return failure("refused: this token grants neither look-ups nor operations");
+    return wireError({ErrorCode::kRefused, "this token grants neither look-ups nor operations"});
   }
   if (options_.onLog) {
     options_.onLog(ClientLogLevel::kInfo, "connected to the controller at " + options_.controller);
@@ -173,7 +176,8 @@ capnp::MessageSize sizeFor(size_t words) {
 }
 
 kj::Exception roleMissing(std::string_view role) {
-  return failure("refused: this token does not grant the role of an " + std::string(role));
+  return wireError(
+      {ErrorCode::kRefused, "this token does not grant the role of an " + std::string(role)});
 }
 
 // Asks for what `fill` puts into a request of so many words.
@@ -183,10 +187,10 @@ kj::Promise<LookupAnswer> ask(std::optional<schema::Orchestrator::Client>& orche
   if (!orchestrator) return roleMissing("orchestrator");
   auto request = orchestrator->lookupRequest(sizeFor(words));
   auto message = request.initMessage();
-  message.setModel(toText(options.model));
+  message.setModel(textOf(options.model));
   message.setWithPins(options.withPins);
   fill(message);
-  return request.send().then([](auto&& results) { return readLookup(results.getAnswer()); });
+  return request.send().then([](auto&& results) { return read(results.getAnswer()); });
 }
 
 }  // namespace
@@ -198,30 +202,31 @@ Result<T> LookupClient::wait(AwaitedAnswer<T>& answer) {
   return answer.wait();
 }
 
-std::string LookupClientOptions::validate() const {
-  if (const auto wrong = invalidControllerAddress(controller)) return *wrong;
-  if (timeoutMs == 0) return "timeoutMs is 0, it must be at least 1";
+std::optional<Error> LookupClientOptions::validate() const {
+  const auto invalid = [](const std::string& message) {
+    return Error{ErrorCode::kInvalid, message};
+  };
+  if (const auto wrong = invalidControllerAddress(controller)) return invalid(*wrong);
+  if (timeoutMs == 0) return invalid("timeoutMs is 0, it must be at least 1");
   if (backoffMinMs == 0 || backoffMinMs > backoffMaxMs) {
-    return "backoffMinMs is " + std::to_string(backoffMinMs) + ", it must be 1 to backoffMaxMs, " +
-           std::to_string(backoffMaxMs);
+    return invalid("backoffMinMs is " + std::to_string(backoffMinMs) +
+                   ", it must be 1 to backoffMaxMs, " + std::to_string(backoffMaxMs));
   }
-  if (callsMax == 0) return "callsMax is 0, it must be at least 1";
-  return {};
+  if (callsMax == 0) return invalid("callsMax is 0, it must be at least 1");
+  return std::nullopt;
 }
 
 Result<std::unique_ptr<LookupClient>> LookupClient::create(ClientThread& thread,
                                                            LookupClientOptions options) {
-  if (std::string wrong = options.validate(); !wrong.empty()) {
-    return Error{ErrorCode::kInvalid, std::move(wrong)};
-  }
+  if (auto wrong = options.validate()) return *std::move(wrong);
   if (thread.loop().forked()) return Error{ErrorCode::kUnavailable, kForkedMessage};
   return std::make_unique<LookupClient>(thread, std::move(options));
 }
 
 LookupClient::LookupClient(ClientThread& thread, LookupClientOptions options)
     : options_(std::move(options)), loop_(thread.loop()) {
-  const std::string wrong = options_.validate();
-  HOLDFAST_CHECK(wrong.empty(), "%s", wrong.c_str());
+  const auto wrong = options_.validate();
+  HOLDFAST_CHECK(!wrong, "%s", wrong->message.c_str());
   ++loop_.users;
   loop_.run([this] {
     caller_ = std::make_unique<Caller>(loop_, options_);
@@ -290,8 +295,7 @@ void LookupClient::lookup(std::vector<ChunkHash> hashes, LookupOptions options,
       [hashes = std::move(hashes), options = std::move(options)](Caller::Capabilities& granted) {
         return ask(granted.orchestrator, hashes.size(), options,
                    [&](schema::LookupMsg::Builder message) {
-                     auto list = message.initHashes(static_cast<unsigned>(hashes.size()));
-                     for (unsigned i = 0; i < hashes.size(); ++i) list.set(i, hashes[i]);
+                     copyNumbers<uint64_t>(hashes, message.initHashes(listSize(hashes.size())));
                    });
       },
       std::move(callback));
@@ -304,8 +308,7 @@ void LookupClient::lookupTokens(std::vector<uint32_t> tokens, LookupOptions opti
       [tokens = std::move(tokens), options = std::move(options)](Caller::Capabilities& granted) {
         return ask(granted.orchestrator, tokens.size() / 2 + 1, options,
                    [&](schema::LookupMsg::Builder message) {
-                     auto list = message.initTokens(static_cast<unsigned>(tokens.size()));
-                     for (unsigned i = 0; i < tokens.size(); ++i) list.set(i, tokens[i]);
+                     copyNumbers<uint32_t>(tokens, message.initTokens(listSize(tokens.size())));
                    });
       },
       std::move(callback));
@@ -332,9 +335,9 @@ Result<std::string> LookupClient::queryInstance(std::string ip) {
       [ip = std::move(ip)](Caller::Capabilities& granted) -> kj::Promise<std::string> {
         if (!granted.orchestrator) return roleMissing("orchestrator");
         auto request = granted.orchestrator->queryInstanceRequest();
-        request.initMessage().setIp(toText(ip));
+        request.initMessage().setIp(textOf(ip));
         return request.send().then(
-            [](auto&& results) { return toString(results.getAnswer().getInstanceId()); });
+            [](auto&& results) { return stringOf(results.getAnswer().getInstanceId()); });
       },
       answer.callback());
   return wait(answer);
@@ -349,11 +352,10 @@ Result<std::vector<WorkerView>> LookupClient::queryWorkers(std::string instance,
         if (!granted.orchestrator) return roleMissing("orchestrator");
         auto request = granted.orchestrator->queryWorkersRequest();
         auto message = request.initMessage();
-        message.setInstanceId(toText(instance));
-        auto ids = message.initWorkerIds(static_cast<unsigned>(workers.size()));
-        for (unsigned i = 0; i < workers.size(); ++i) ids.set(i, workers[i]);
+        message.setInstanceId(textOf(instance));
+        copyNumbers<uint32_t>(workers, message.initWorkerIds(listSize(workers.size())));
         return request.send().then(
-            [](auto&& results) { return readWorkers(results.getAnswer().getWorkerInfos()); });
+            [](auto&& results) { return read(results.getAnswer().getWorkerInfos()); });
       },
       answer.callback());
   return wait(answer);
@@ -365,7 +367,7 @@ void LookupClient::status(Callback<ControllerStatus> callback, bool resetLookupW
         if (!granted.operator_) return roleMissing("operator");
         auto request = granted.operator_->statusRequest();
         request.initMessage().setResetLookupWindow(resetLookupWindow);
-        return request.send().then([](auto&& results) { return readStatus(results.getAnswer()); });
+        return request.send().then([](auto&& results) { return read(results.getAnswer()); });
       },
       std::move(callback));
 }
@@ -382,7 +384,7 @@ Result<std::vector<DivergedView>> LookupClient::diverged() {
       [](Caller::Capabilities& granted) -> kj::Promise<std::vector<DivergedView>> {
         if (!granted.operator_) return roleMissing("operator");
         return granted.operator_->divergedRequest().send().then(
-            [](auto&& results) { return readDiverged(results.getAnswer().getLocations()); });
+            [](auto&& results) { return read(results.getAnswer().getLocations()); });
       },
       answer.callback());
   return wait(answer);

@@ -5,8 +5,11 @@
 
 #include "client/report_gate.h"
 #include "client/reporter_live.h"
-#include "client/wire.h"
+#include "client/stream_calls.h"
 #include "core/ids.h"
+#include "wire/errors.h"
+#include "wire/lists.h"
+#include "wire/registration.h"
 
 namespace holdfast {
 namespace {
@@ -17,6 +20,29 @@ constexpr uint32_t kHurriedBeatMaxMs = 50;
 // For a controller that names none, or nonsense.
 constexpr uint32_t kHeartbeatIntervalMinMs = 10;
 constexpr uint32_t kHeartbeatTimeoutMinMs = 1'000;
+
+void writeRegistration(const ClientOptions& options,
+                       WorkerStateMachine::RegistrationRequest&& request,
+                       schema::RegisterMsg::Builder to) {
+  write(Registration{.instance = options.instance,
+                     .worker = options.worker,
+                     .ip = options.ip,
+                     .port = options.port,
+                     .peerUrl = options.peerUrl,
+                     .model = options.model,
+                     .worldSize = options.worldSize,
+                     .run = request.run,
+                     .attempt = request.attempt,
+                     .locations = std::move(request.statements)},
+        to);
+  if (!options.hashing) return;
+  write(HashSettings{.chunkSize = options.hashing->chunkSize,
+                     .algorithm = options.hashing->sha256Cbor ? HashAlgorithm::sha256Cbor64
+                                                              : HashAlgorithm::builtin,
+                     .noneHash = options.hashing->noneHash,
+                     .saveUnfullChunk = options.hashing->saveUnfullChunk},
+        to.initHashing());
+}
 
 }  // namespace
 
@@ -41,7 +67,7 @@ Reporter::~Reporter() {
 
 kj::Promise<void> Reporter::establish(Connector::Grants grants) {
   if (!grants.hasWorker()) {
-    return failure("refused: this token does not grant the role of a worker");
+    return wireError({ErrorCode::kRefused, "this token does not grant the role of a worker"});
   }
   live_ = std::make_unique<Live>(grants.getWorker(), shared_.options.onFreeze);
   bool again = false;
@@ -93,9 +119,9 @@ kj::Promise<void> Reporter::registerNow() {
   {
     const std::lock_guard lock(shared_.mutex);
     losses = shared_.machine.counters().losses;
-    const auto registration = shared_.machine.beginRegistration();
+    auto registration = shared_.machine.beginRegistration();
     attempt = registration.attempt;
-    writeRegistration(shared_.options, registration, request.initInfo());
+    writeRegistration(shared_.options, std::move(registration), request.initInfo());
   }
   if (losses > lossesTold_) {
     lossesTold_ = losses;
@@ -112,22 +138,22 @@ kj::Promise<void> Reporter::registerNow() {
 
 void Reporter::registrationAnswered(const schema::WorkerGateway::RegisterResults::Reader& results,
                                     uint64_t attempt) {
-  const auto answer = results.getAnswer();
-  heartbeatIntervalMs_ = std::max(answer.getHeartbeatIntervalMs(), kHeartbeatIntervalMinMs);
-  heartbeatTimeoutMs_ = std::max(answer.getHeartbeatTimeoutMs(), kHeartbeatTimeoutMinMs);
+  const RegistrationAnswer answer = read(results.getAnswer());
+  heartbeatIntervalMs_ = std::max(answer.heartbeatIntervalMs, kHeartbeatIntervalMinMs);
+  heartbeatTimeoutMs_ = std::max(answer.heartbeatTimeoutMs, kHeartbeatTimeoutMinMs);
   connector_.limitBackoff(heartbeatTimeoutMs_ / 2);
   live_->session = results.getSession();
   live_->fullSyncs = std::make_unique<FullSyncSender>(
       shared_, static_cast<FullSyncSender::User&>(*this), *live_->session);
   if (shared_.options.reportGate) shared_.options.reportGate->sessionBegan();
-  std::string wrong;
+  std::optional<Error> wrong;
   bool isPaused = false;
   {
     const std::lock_guard lock(shared_.mutex);
-    wrong = shared_.machine.registered(attempt, readDecisions(answer.getDecisions()));
+    wrong = shared_.machine.registered(attempt, answer.decisions);
     isPaused = shared_.machine.paused();
   }
-  if (!wrong.empty()) kj::throwFatalException(failure("unavailable: " + wrong));
+  if (wrong) kj::throwFatalException(wireError(*wrong));
   if (!isPaused) setState(ClientState::kRegistered, "");
 }
 
@@ -210,7 +236,7 @@ kj::Promise<void> Reporter::pump() {
 bool Reporter::sendReport(kj::Vector<kj::Promise<void>>& sent) {
   ReportGate* const gate = shared_.options.reportGate.get();
   if (gate == nullptr) {
-    sent.add(makeReport(*live_->session, report_).send());
+    sent.add(makeReport(*live_->session, report_.view()).send());
     return true;
   }
   const ReportGate::Passage passage = gate->pass(std::exchange(report_, {}));
@@ -219,7 +245,7 @@ bool Reporter::sendReport(kj::Vector<kj::Promise<void>>& sent) {
     return false;
   }
   for (const ReportGate::Report& report : passage.reports) {
-    sent.add(makeReport(*live_->session, report).send());
+    sent.add(makeReport(*live_->session, report.view()).send());
   }
   // What came to nothing is sent all the same: the pump goes on.
   sent.add(kj::READY_NOW);
@@ -274,8 +300,7 @@ kj::Promise<void> Reporter::sendHeartbeat() {
       return kj::READY_NOW;
     }
     const std::vector<LocationStatement> statements = machine.heartbeat();
-    writeStatements(statements,
-                    request.initMessage().initLocations(static_cast<unsigned>(statements.size())));
+    write(statements, request.initMessage().initLocations(listSize(statements.size())));
   }
   const uint64_t registration = live_->registrations;
   return shared_.loop.timer()
@@ -291,13 +316,12 @@ kj::Promise<void> Reporter::sendHeartbeat() {
 }
 
 void Reporter::heartbeatAnswered(const schema::HeartbeatRetMsg::Reader& answer) {
-  const auto committed = readCommitted(answer.getCommitted());
-  const auto decisions = readDecisions(answer.getDecisions());
+  const HeartbeatOutcome outcome = read(answer);
   bool confirmationWanted = false;
   {
     const std::lock_guard lock(shared_.mutex);
     ++shared_.heartbeats;
-    shared_.machine.heartbeatAnswered(committed, decisions);
+    shared_.machine.heartbeatAnswered(outcome.committed, outcome.decisions);
     confirmationWanted = shared_.machine.confirmationWanted();
     std::erase_if(flushes_, [&](const Flush& flush) {
       if (!shared_.machine.committed(flush.position)) return false;

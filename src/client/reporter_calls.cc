@@ -5,9 +5,32 @@
 
 #include "client/one_answer.h"
 #include "client/reporter_live.h"
-#include "client/wire.h"
+#include "core/ids.h"
+#include "core/limits.h"
+#include "wire/errors.h"
+#include "wire/lists.h"
+#include "wire/lookups.h"
+#include "wire/operations.h"
+#include "wire/text.h"
 
 namespace holdfast {
+namespace {
+
+CacheOperation readOperation(schema::WorkerOperationMsg::Reader from) {
+  std::vector<ChunkHash> scratch;
+  const WorkerOperation asked = read(from, scratch);
+  return {.number = asked.number,
+          .kind = asked.kind,
+          .location = std::string(asked.location),
+          .allChunks = asked.allChunks,
+          .chunks = {asked.chunks.begin(), asked.chunks.end()},
+          .method = std::string(asked.method),
+          .destination = asked.destination,
+          .copy = asked.copy,
+          .ttlSeconds = asked.ttlSeconds};
+}
+
+}  // namespace
 
 // What the controller calls. Only the capability of the present registration has an owner: calls
 // to an older one speak of a session that is over.
@@ -19,7 +42,7 @@ class Reporter::WorkerServer final : public schema::Worker::Server {
 
   kj::Promise<void> pause(PauseContext context) override {
     const auto params = context.getParams();
-    if (*owner_) (*owner_)->paused(toString(params.getLocation()), toString(params.getReason()));
+    if (*owner_) (*owner_)->paused(stringOf(params.getLocation()), stringOf(params.getReason()));
     return kj::READY_NOW;
   }
   kj::Promise<void> resume(ResumeContext) override {
@@ -28,7 +51,7 @@ class Reporter::WorkerServer final : public schema::Worker::Server {
   }
   kj::Promise<void> superseded(SupersededContext context) override {
     if (*owner_) {
-      (*owner_)->stopForGood(ClientState::kSuperseded, toString(context.getParams().getReason()));
+      (*owner_)->stopForGood(ClientState::kSuperseded, stringOf(context.getParams().getReason()));
     }
     return kj::READY_NOW;
   }
@@ -36,7 +59,7 @@ class Reporter::WorkerServer final : public schema::Worker::Server {
     const auto params = context.getParams();
     if (*owner_) {
       const auto answer =
-          (*owner_)->replayAsked(toString(params.getLocation()), params.getIncarnation(),
+          (*owner_)->replayAsked(stringOf(params.getLocation()), params.getIncarnation(),
                                  params.getFromSeq(), params.getToSeq());
       context.getResults().setAccepted(answer.accepted);
       context.getResults().setReplayableFrom(answer.replayableFrom);
@@ -46,7 +69,7 @@ class Reporter::WorkerServer final : public schema::Worker::Server {
   kj::Promise<void> startFullSync(StartFullSyncContext context) override {
     const auto params = context.getParams();
     if (*owner_) {
-      (*owner_)->fullSyncAsked(toString(params.getLocation()), params.getContinueSyncId());
+      (*owner_)->fullSyncAsked(stringOf(params.getLocation()), params.getContinueSyncId());
     }
     return kj::READY_NOW;
   }
@@ -71,7 +94,7 @@ class Reporter::WorkerServer final : public schema::Worker::Server {
       (*owner_)->operations_.check(number, wait, std::move(answer));
     } else {
       // Nobody listens on this session any more, and nothing can be said of the present one.
-      return failure("unavailable: the session is over");
+      return wireError({ErrorCode::kUnavailable, "the session is over"});
     }
     return kj::mv(promise);
   }
@@ -87,7 +110,8 @@ class Reporter::WorkerServer final : public schema::Worker::Server {
     auto fulfiller =
         std::make_shared<kj::Own<kj::PromiseFulfiller<Outcome>>>(kj::mv(paf.fulfiller));
     return {paf.promise.then([context](Outcome&& outcome) mutable {
-              writeOutcome(*outcome, context.getResults().initOutcome());
+              outcome->error = oneLineForPeople(outcome->error, kOutcomeErrorBytesMax);
+              write(*outcome, context.getResults().initOutcome());
             }),
             [fulfiller](const OperationOutcome& outcome) {
               (*fulfiller)->fulfill(std::make_unique<OperationOutcome>(outcome));
@@ -209,23 +233,15 @@ void Reporter::p2pLookup(const std::vector<ChunkHash>& hashes,
     return answer->give(Error{ErrorCode::kUnavailable, why});
   }
   auto request = live_->session->p2pLookupRequest();
-  auto list = request.initMessage().initHashes(static_cast<unsigned>(hashes.size()));
-  for (unsigned i = 0; i < hashes.size(); ++i) list.set(i, hashes[i]);
-  live_->lookups.add(
-      shared_.loop.timer()
-          .timeoutAfter(shared_.options.callTimeoutMs * kj::MILLISECONDS,
-                        request.send().then([answer](auto&& results) {
-                          std::vector<Client::Peer> peers;
-                          for (const auto peer : results.getAnswer().getLayoutInfo()) {
-                            peers.push_back({toString(peer.getInstanceId()),
-                                             toString(peer.getLocation()), peer.getNumHitChunks(),
-                                             toString(peer.getPeerInitUrl())});
-                          }
-                          answer->give(std::move(peers));
-                        }))
-          .catch_([this, answer](kj::Exception&& exception) {
-            answer->give(connector_.explain(exception));
-          }));
+  copyNumbers<uint64_t>(hashes, request.initMessage().initHashes(listSize(hashes.size())));
+  live_->lookups.add(shared_.loop.timer()
+                         .timeoutAfter(shared_.options.callTimeoutMs * kj::MILLISECONDS,
+                                       request.send().then([answer](auto&& results) {
+                                         answer->give(read(results.getAnswer()));
+                                       }))
+                         .catch_([this, answer](kj::Exception&& exception) {
+                           answer->give(connector_.explain(exception));
+                         }));
 }
 
 }  // namespace holdfast

@@ -166,13 +166,15 @@ WorkerStateMachine::RegistrationRequest WorkerStateMachine::beginRegistration() 
   return request;
 }
 
-std::string WorkerStateMachine::registered(uint64_t attempt,
-                                           std::span<const LocationDecision> decisions) {
-  if (phase_ != Phase::kRegistering || attempt != attempt_) return {};
+std::optional<Error> WorkerStateMachine::registered(uint64_t attempt,
+                                                    std::span<const LocationDecision> decisions) {
+  if (phase_ != Phase::kRegistering || attempt != attempt_) return std::nullopt;
   for (const Location& location : locations_) {
     const auto ofThis = [&](const LocationDecision& d) { return d.location == location.name; };
     if (std::count_if(decisions.begin(), decisions.end(), ofThis) != 1) {
-      return "the answer to the registration has no one decision for location " + location.name;
+      return Error{ErrorCode::kUnavailable,
+                   "the answer to the registration has no one decision for location " +
+                       location.name};
     }
   }
   phase_ = Phase::kRegistered;
@@ -205,7 +207,7 @@ std::string WorkerStateMachine::registered(uint64_t attempt,
     moveCursor(*location, decision);
   }
   if (allInSync) ++counters_.registrationsInSync;
-  return {};
+  return std::nullopt;
 }
 
 void WorkerStateMachine::decide(Location& location, const LocationDecision& decision) {

@@ -36,6 +36,7 @@
 #include "client/replay_ranges.h"
 #include "core/index/key_set.h"
 #include "core/messages.h"
+#include "core/result.h"
 #include "core/types.h"
 
 namespace holdfast {
@@ -160,9 +161,9 @@ class WorkerStateMachine {
   // The statements of a registration, to be sent now. Nothing is reported until its answer. Absorbs
   // what is left: a caller that must not take long calls absorb() before.
   RegistrationRequest beginRegistration();
-  // The answer to that attempt; one to an older attempt is ignored. Returns what is wrong with it,
-  // empty if nothing: then its session is of no use.
-  std::string registered(uint64_t attempt, std::span<const LocationDecision> decisions);
+  // The answer to that attempt; one to an older attempt is ignored. What is wrong with it, if
+  // anything: then its session is of no use.
+  std::optional<Error> registered(uint64_t attempt, std::span<const LocationDecision> decisions);
   // The connection is gone; what was under way may be lost.
   void disconnected();
   // For good: superseded, refused or deregistered. Forgets what waits.

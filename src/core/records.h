@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "core/states.h"
 #include "core/types.h"
 
 namespace holdfast {
@@ -15,12 +16,6 @@ struct InstanceRecord {
   uint32_t worldSize = 0;      // ranks that make it whole, as its workers registered; 0: unknown
   uint64_t createdWallMs = 0;  // when the first worker registered
   bool drained = false;        // look-ups do not name it
-};
-
-enum class WorkerState : uint8_t {
-  kActive,     // registered and heard of within the heartbeat time-out
-  kLost,       // connection gone or silent: out of look-ups, state kept
-  kRecovered,  // was active when the controller stopped: in look-ups, flagged unconfirmed
 };
 
 // (instance, worker id) is unique in a registry.

@@ -15,8 +15,9 @@
 #include <variant>
 #include <vector>
 
-#include "core/cache_operations.h"
+#include "core/event_record.h"
 #include "core/records.h"
+#include "core/ticket.h"
 #include "core/types.h"
 
 namespace holdfast {
@@ -24,9 +25,6 @@ namespace holdfast {
 // A column family's owner (an instance or a worker), dense, given by claim() or at recovery.
 using OwnerId = uint32_t;
 inline constexpr OwnerId kNoOwner = 0xFFFFFFFFu;
-
-// Names a queued write; they ascend by 1 from 1. Everything up to a committed ticket is committed.
-using Ticket = uint64_t;
 
 // One journal record: operations of one location that were applied to the index. Does not own.
 struct ReportRecord {

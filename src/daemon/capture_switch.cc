@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "capture/log_format.h"
-#include "rpc/convert.h"
+#include "wire/errors.h"
 
 namespace holdfast {
 namespace {

@@ -345,7 +345,7 @@ void checkTogether(Configuration& c, const Texts& t) {
          " can take (builtin: signed 64 bits, sha256_cbor_64bit: unsigned)");
   }
   c.hashing.noneHash = *noneHash;
-  if (const std::string wrong = c.hashing.validate(); !wrong.empty()) fail(wrong);
+  if (const auto wrong = c.hashing.validate()) fail(wrong->message);
 
   constexpr uint64_t kIntervalMsMax = 86'400'000;
   const auto bounded = [&](const std::string& text, const char* option) {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "core/messages.h"
+#include "core/event_sink.h"
 #include "daemon/configuration.h"
 
 namespace holdfast {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/event_sink.h"
 #include "core/registry/registry_tree.h"
 
 namespace holdfast {

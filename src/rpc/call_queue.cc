@@ -3,7 +3,7 @@
 #include <string>
 
 #include "core/limits.h"
-#include "rpc/convert.h"
+#include "wire/errors.h"
 
 namespace holdfast {
 

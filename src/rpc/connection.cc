@@ -8,8 +8,10 @@
 
 #include "core/ids.h"
 #include "rpc/bootstrap.h"
-#include "rpc/convert.h"
-#include "rpc/convert_operations.h"
+#include "wire/decoded.h"
+#include "wire/errors.h"
+#include "wire/operations.h"
+#include "wire/text.h"
 
 namespace holdfast {
 namespace {
@@ -27,12 +29,10 @@ constexpr size_t kUnreadAnswersBytesMax = kMessageBytesMax;
 
 // An answer that cannot be read is told from other errors.
 std::unique_ptr<OperationOutcome> readOutcome(schema::WorkerOutcomeMsg::Reader from) {
-  auto outcome = std::make_unique<OperationOutcome>();
-  const auto unreadable = kj::runCatchingExceptions([&]() { *outcome = read(from); });
-  if (unreadable != nullptr) {
-    *outcome = {.errorCode = kHealthUnreadable, .error = "the worker's answer cannot be read"};
-  }
-  return outcome;
+  auto outcome = decoded<OperationOutcome>([&]() { return read(from); });
+  if (outcome.ok()) return std::make_unique<OperationOutcome>(std::move(outcome.value()));
+  return std::make_unique<OperationOutcome>(OperationOutcome{
+      .errorCode = kHealthUnreadable, .error = "the worker's answer cannot be read"});
 }
 
 void swallow(kj::Promise<void> call) {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/messages.h"
+#include "core/worker_link.h"
 #include "net/acceptor.h"
 #include "net/buffered_stream.h"
 #include "rpc/call_queue.h"

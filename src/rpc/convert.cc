@@ -1,116 +1,19 @@
 #include "rpc/convert.h"
 
-#include <string>
+#include "wire/enums.h"
+#include "wire/lists.h"
+#include "wire/text.h"
 
 namespace holdfast {
 namespace {
 
-constexpr bool sameOrder(schema::Reason wire, Reason core) {
-  return static_cast<size_t>(wire) == static_cast<size_t>(core);
-}
-// Enumerations are cast below: the schema and core list them in the same order.
-static_assert(sameOrder(schema::Reason::NONE, Reason::kNone));
-static_assert(sameOrder(schema::Reason::WORKER_ROLLED_BACK, Reason::kWorkerRolledBack));
-static_assert(sameOrder(schema::Reason::NOT_STATED, Reason::kNotStated));
-static_assert(static_cast<size_t>(schema::Reason::RUN_REPEATED) + 1 == kReasons);
-static_assert(static_cast<int>(schema::SyncState::REPLAYING) ==
-              static_cast<int>(SyncState::kReplaying));
-static_assert(static_cast<int>(schema::SyncState::CAUGHT_UP) ==
-              static_cast<int>(SyncState::kCaughtUp));
-static_assert(static_cast<int>(schema::SyncState::SYNCING) ==
-              static_cast<int>(SyncState::kSyncing));
-static_assert(static_cast<int>(schema::FullSyncInfo::Phase::BACKING_OFF) ==
-              static_cast<int>(FullSyncTracker::Phase::kBackingOff));
-static_assert(static_cast<int>(schema::WorkerState::LOST) == static_cast<int>(WorkerState::kLost));
-static_assert(static_cast<int>(schema::WorkerState::RECOVERED) ==
-              static_cast<int>(WorkerState::kRecovered));
-static_assert(static_cast<int>(schema::DecisionKind::REPLAY) ==
-              static_cast<int>(DecisionKind::kReplay));
-static_assert(static_cast<int>(schema::DecisionKind::DIVERGED) ==
-              static_cast<int>(DecisionKind::kDiverged));
-static_assert(static_cast<int>(schema::DecisionKind::SYNCING) ==
-              static_cast<int>(DecisionKind::kSyncing));
-static_assert(static_cast<int>(schema::HashAlgorithm::SHA256_CBOR64BIT) ==
-              static_cast<int>(HashAlgorithm::sha256Cbor64));
-
-}  // namespace
-
-kj::Exception wireError(const Error& error) {
-  const char* kind = "";
-  auto type = kj::Exception::Type::FAILED;
-  switch (error.code) {
-    case ErrorCode::kInvalid:
-      kind = "invalid: ";
-      break;
-    case ErrorCode::kRefused:
-      kind = "refused: ";
-      break;
-    case ErrorCode::kSuperseded:
-      kind = "superseded: ";
-      break;
-    case ErrorCode::kUnavailable:
-      kind = "unavailable: ";
-      type = kj::Exception::Type::OVERLOADED;
-      break;
-    case ErrorCode::kNotFound:
-      kind = "unknown: ";
-      break;
-  }
-  return {type, __FILE__, __LINE__, kj::str(kind, error.message.c_str())};
-}
-
-void write(const HashSettings& settings, schema::HashSettings::Builder to) {
-  to.setChunkSize(settings.chunkSize);
-  to.setAlgorithm(static_cast<schema::HashAlgorithm>(settings.algorithm));
-  to.setNoneHash(settings.noneHash);
-  to.setSaveUnfullChunk(settings.saveUnfullChunk);
-}
-
-HashSettings read(schema::HashSettings::Reader from) {
-  return {.chunkSize = from.getChunkSize(),
-          .algorithm = static_cast<HashAlgorithm>(from.getAlgorithm()),
-          .noneHash = from.getNoneHash(),
-          .saveUnfullChunk = from.getSaveUnfullChunk()};
-}
-
-void write(const std::vector<LocationDecision>& decisions,
-           capnp::List<schema::LocationDecision>::Builder to) {
-  for (kj::uint i = 0; i < to.size(); ++i) {
-    const LocationDecision& decision = decisions[i];
-    auto one = to[i];
-    one.setLocation(textOf(decision.location));
-    one.setKind(static_cast<schema::DecisionKind>(decision.kind));
-    one.setReason(static_cast<schema::Reason>(decision.reason));
-    one.setNextSeq(decision.nextSeq);
-  }
-}
-
-void write(uint64_t syncId, const FullSyncStatus& status,
-           schema::FullSyncStatusRetMsg::Builder to) {
-  to.setSyncId(syncId);
-  to.setIsComplete(status.complete);
-  to.setGlobalProgress(status.globalProgress);
-  to.setCanExitFreeze(status.canExitFreeze);
-  to.setMissingBatches(kj::arrayPtr(status.missing.data(), status.missing.size()));
-  to.setIsKnown(status.known);
-}
-
-void write(const HeartbeatOutcome& outcome, schema::HeartbeatRetMsg::Builder to) {
-  auto committed = to.initCommitted(static_cast<kj::uint>(outcome.committed.size()));
-  for (kj::uint i = 0; i < committed.size(); ++i) {
-    committed[i].setLocation(textOf(outcome.committed[i].location));
-    committed[i].setIncarnation(outcome.committed[i].incarnation);
-    committed[i].setSeq(outcome.committed[i].seq);
-  }
-  write(outcome.decisions, to.initDecisions(static_cast<kj::uint>(outcome.decisions.size())));
-  auto commands = to.initCommands(static_cast<kj::uint>(outcome.commands.size()));
-  for (kj::uint i = 0; i < commands.size(); ++i) {
-    commands[i].setLocation(textOf(outcome.commands[i].first));
-    commands[i].setReason(textOf(reasonName(outcome.commands[i].second)));
-  }
-}
-
-namespace {
+static_assert(sameNumber(schema::SyncState::REPLAYING, SyncState::kReplaying));
+static_assert(sameNumber(schema::SyncState::CAUGHT_UP, SyncState::kCaughtUp));
+static_assert(sameNumber(schema::SyncState::SYNCING, SyncState::kSyncing));
+static_assert(sameNumber(schema::FullSyncInfo::Phase::BACKING_OFF,
+                         FullSyncTracker::Phase::kBackingOff));
+static_assert(sameNumber(schema::WorkerState::LOST, WorkerState::kLost));
+static_assert(sameNumber(schema::WorkerState::RECOVERED, WorkerState::kRecovered));
 
 void write(const FullSyncTracker& tracker, const Location& location, uint64_t nowMs,
            schema::FullSyncInfo::Builder to) {
@@ -179,7 +82,7 @@ void write(const Registry& registry, const Worker& worker, uint64_t nowMs,
   to.setQuarantined(textOf(worker.quarantined));
   to.setWorldSize(record.worldSize);
   to.setDrained(worker.instance->record.drained);
-  auto locations = to.initLocations(static_cast<kj::uint>(worker.locations.size()));
+  auto locations = to.initLocations(listSize(worker.locations.size()));
   for (kj::uint i = 0; i < locations.size(); ++i) {
     write(registry, *worker.locations[i], nowMs, locations[i]);
   }

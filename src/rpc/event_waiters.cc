@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "core/result.h"
-#include "rpc/convert.h"
+#include "wire/errors.h"
 
 namespace holdfast {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/cache_operations.h"
+#include "core/event_record.h"
 
 namespace holdfast {
 

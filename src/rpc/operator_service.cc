@@ -8,6 +8,9 @@
 
 #include "core/registry/instance_ranks.h"
 #include "rpc/convert.h"
+#include "wire/counters.h"
+#include "wire/errors.h"
+#include "wire/text.h"
 
 namespace holdfast {
 namespace {
@@ -93,11 +96,7 @@ kj::Promise<void> OperatorService::status(StatusContext context) {
   answer.setRegistryDigest(textOf(registry.registryDigest().hex()));
   answer.setCommitted(registry.ledger().allCommitted());
   const auto counters = named(registry.counters());
-  auto list = answer.initCounters(static_cast<kj::uint>(counters.size()));
-  for (kj::uint i = 0; i < list.size(); ++i) {
-    list[i].setName(textOf(counters[i].first));
-    list[i].setValue(counters[i].second);
-  }
+  holdfast::write(counters, answer.initCounters(static_cast<kj::uint>(counters.size())));
   const auto limits = registry.limits();
   auto limitList = answer.initLimits(static_cast<kj::uint>(limits.size()));
   for (kj::uint i = 0; i < limitList.size(); ++i) {

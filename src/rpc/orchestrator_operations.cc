@@ -5,9 +5,11 @@
 #include <vector>
 
 #include "core/ids.h"
-#include "rpc/convert.h"
-#include "rpc/convert_operations.h"
 #include "rpc/orchestrator_service.h"
+#include "wire/errors.h"
+#include "wire/events.h"
+#include "wire/lists.h"
+#include "wire/text.h"
 
 namespace holdfast {
 namespace {
@@ -15,10 +17,6 @@ namespace {
 constexpr uint32_t kEventsPerQueryDefault = 100;
 // What the start of an operation costs in terms of ReadBudget: many may come at once.
 constexpr size_t kStartCostBytes = 4 << 10;
-
-std::string stringOf(capnp::Text::Reader text) {
-  return std::string(viewOf(text));
-}
 
 // What all messages begin with.
 template <typename Message>

@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "core/ids.h"
-#include "rpc/convert.h"
 #include "rpc/orchestrator_service.h"
+#include "wire/errors.h"
+#include "wire/lists.h"
+#include "wire/text.h"
 
 namespace holdfast {
 namespace {

@@ -9,6 +9,10 @@
 #include "core/index/lookup_miss.h"
 #include "core/registry/instance_ranks.h"
 #include "rpc/convert.h"
+#include "wire/errors.h"
+#include "wire/lists.h"
+#include "wire/lookups.h"
+#include "wire/text.h"
 
 namespace holdfast {
 namespace {
@@ -20,18 +24,10 @@ std::optional<Error> invalidEventId(capnp::Text::Reader eventId) {
   return Error{ErrorCode::kInvalid, *bad};
 }
 
-// Words that an answer needs, so that it is built in one piece and nothing is cleared in vain.
-uint64_t wordsOf(std::span<const LookupMatch> matches, capnp::Text::Reader eventId) {
-  constexpr uint64_t kAnswer = 8;
-  constexpr uint64_t kLayout = 9;
-  constexpr uint64_t kHits = 3;
+// Words that an answer needs.
+uint64_t wordsOfAnswer(std::span<const LookupMatch> matches, capnp::Text::Reader eventId) {
   constexpr uint64_t kMiss = 32;
-  uint64_t words = kAnswer + eventId.size() / 8 + 1 + (matches.empty() ? kMiss : 0);
-  for (const LookupMatch& match : matches) {
-    words += kLayout + match.instance.size() / 8 + match.location.size() / 8 + 2;
-    for (const auto& [location, chunks] : match.hits) words += kHits + location.size() / 8 + 1;
-  }
-  return words;
+  return wordsOf(matches) + eventId.size() / 8 + 1 + (matches.empty() ? kMiss : 0);
 }
 
 }  // namespace
@@ -132,28 +128,19 @@ kj::Promise<void> OrchestratorService::lookupInPieces(LookupContext context,
 void OrchestratorService::answerLookup(LookupContext context, std::span<const LookupMatch> matches,
                                        const Prompt& prompt) {
   const auto message = context.getParams().getMessage();
-  auto results = context.getResults(capnp::MessageSize{wordsOf(matches, message.getEventId()), 0})
-                     .initAnswer();
+  auto results =
+      context.getResults(capnp::MessageSize{wordsOfAnswer(matches, message.getEventId()), 0})
+          .initAnswer();
   if (message.getEventId().size() != 0) results.setEventId(message.getEventId());
   if (matches.empty()) explainMiss(message, prompt, results);
   auto layouts = results.initLayoutInfo(static_cast<kj::uint>(matches.size()));
   for (kj::uint i = 0; i < layouts.size(); ++i) {
     const LookupMatch& match = matches[i];
-    auto layout = layouts[i];
-    layout.setInstanceId(textOf(match.instance));
-    layout.setLocation(textOf(match.location));
-    layout.setMatchedEnd(tokensOf(prompt, match.chunks));
-    layout.setAllRanksEnd(tokensOf(prompt, match.allRanksChunks));
-    layout.setMatchedChunks(match.chunks);
-    layout.setAllRanksChunks(match.allRanksChunks);
-    layout.setPinnedEnd(tokensOf(prompt, match.pinnedChunks));
-    layout.setPinnedChunks(match.pinnedChunks);
-    layout.setUnconfirmed(match.unconfirmed);
-    auto hits = layout.initHits(static_cast<kj::uint>(match.hits.size()));
-    for (kj::uint j = 0; j < hits.size(); ++j) {
-      hits[j].setLocation(textOf(match.hits[j].first));
-      hits[j].setChunks(match.hits[j].second);
-    }
+    write(match,
+          {.matched = tokensOf(prompt, match.chunks),
+           .allRanks = tokensOf(prompt, match.allRanksChunks),
+           .pinned = tokensOf(prompt, match.pinnedChunks)},
+          layouts[i]);
   }
 }
 

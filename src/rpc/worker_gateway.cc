@@ -4,8 +4,9 @@
 #include <string>
 #include <utility>
 
-#include "rpc/convert.h"
 #include "rpc/worker_session.h"
+#include "wire/errors.h"
+#include "wire/registration.h"
 
 namespace holdfast {
 namespace {
@@ -38,8 +39,9 @@ std::optional<Error> notAcceptable(schema::RegisterMsg::Reader info, const HashS
                      "match"};
   }
   // An unknown algorithm has no name to show.
-  if (const std::string wrong = theirs.validate(); !wrong.empty()) {
-    return Error{ErrorCode::kRefused, "the worker's hash settings are not valid: " + wrong};
+  if (const auto wrong = theirs.validate()) {
+    return Error{ErrorCode::kRefused,
+                 "the worker's hash settings are not valid: " + wrong->message};
   }
   return Error{ErrorCode::kRefused, "the worker hashes tokens with " + describe(theirs) +
                                         "; this controller with " + describe(ours) +
@@ -84,15 +86,12 @@ kj::Promise<void> WorkerGatewayService::registerNow(RegisterContext context) {
       .then([this]() { return services_.crowd.myTurn(); })
       .then([this, context, outcome = std::move(outcome)]() mutable {
         auto results = context.getResults();
-        auto answer = results.initAnswer();
-        write(outcome.decisions,
-              answer.initDecisions(static_cast<kj::uint>(outcome.decisions.size())));
-        auto hashing = answer.initHashing();
-        write(services_.options.hashing, hashing);
-        hashing.setSample(services_.hashSample);
-        hashing.setHasSample(true);
-        answer.setHeartbeatIntervalMs(services_.options.heartbeatIntervalMs);
-        answer.setHeartbeatTimeoutMs(services_.options.heartbeatTimeoutMs);
+        write(RegistrationAnswer{.decisions = std::move(outcome.decisions),
+                                 .hashing = services_.options.hashing,
+                                 .hashSample = services_.hashSample,
+                                 .heartbeatIntervalMs = services_.options.heartbeatIntervalMs,
+                                 .heartbeatTimeoutMs = services_.options.heartbeatTimeoutMs},
+              results.initAnswer());
         results.setSession(kj::heap<WorkerSessionService>(services_, handle_, outcome.session));
       });
 }

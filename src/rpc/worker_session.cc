@@ -2,19 +2,16 @@
 
 #include <string>
 
-#include "rpc/convert.h"
 #include "rpc/long_lookup.h"
+#include "wire/decoded.h"
+#include "wire/errors.h"
+#include "wire/full_sync.h"
+#include "wire/lists.h"
+#include "wire/lookups.h"
+#include "wire/registration.h"
+#include "wire/reports.h"
 
 namespace holdfast {
-namespace {
-
-// Reads a message; what is wrong with it, where its very encoding is.
-template <typename Read>
-std::string unreadable(Read readMessage) {
-  return kj::runCatchingExceptions(readMessage) == nullptr ? "" : "it cannot be decoded";
-}
-
-}  // namespace
 
 kj::Exception WorkerSessionService::malformed(const std::string& what) {
   services_.inputs.sessionFailed(session_, "it sent a " + what);
@@ -23,11 +20,9 @@ kj::Exception WorkerSessionService::malformed(const std::string& what) {
 
 kj::Promise<void> WorkerSessionService::report(ReportContext context) {
   const auto message = context.getParams().getMessage();
-  ReadReport wanted;
-  std::string wrong = unreadable([&]() { wanted = read(message, scratch_); });
-  if (wrong.empty()) wrong = wanted.error;
-  if (!wrong.empty()) return malformed("malformed report: " + wrong);
-  const auto outcome = services_.inputs.report(session_, wanted.report);
+  const auto wanted = decoded<Report>([&]() { return read(message, scratch_); });
+  if (!wanted.ok()) return malformed("malformed report: " + wanted.error().message);
+  const auto outcome = services_.inputs.report(session_, wanted.value());
   if (!outcome.ok()) return malformed("malformed report: " + outcome.error().message);
   return services_.waiters.room();
 }
@@ -72,15 +67,7 @@ kj::Promise<void> WorkerSessionService::answerPeers(P2pLookupContext context,
                                                     PromptLookup& lookup) {
   const auto found = services_.inputs.peersFound(session_, lookup);
   if (!found.ok()) return wireError(found.error());
-  const auto peers = found.value();
-  auto layouts =
-      context.getResults().initAnswer().initLayoutInfo(static_cast<kj::uint>(peers.size()));
-  for (kj::uint i = 0; i < layouts.size(); ++i) {
-    layouts[i].setInstanceId(textOf(peers[i].instance));
-    layouts[i].setLocation(textOf(peers[i].location));
-    layouts[i].setNumHitChunks(peers[i].chunks);
-    layouts[i].setPeerInitUrl(textOf(peers[i].peerUrl));
-  }
+  write(found.value(), context.getResults().initAnswer());
   return kj::READY_NOW;
 }
 
@@ -89,11 +76,7 @@ kj::Promise<void> WorkerSessionService::fullSyncStart(FullSyncStartContext conte
   const auto started = services_.inputs.fullSyncStart(session_, read(message));
   if (!started.ok()) return wireError(started.error());
   const FullSyncStartOutcome& outcome = started.value();
-  auto answer = context.getResults().initAnswer();
-  answer.setSyncId(message.getSyncId());
-  answer.setAccepted(outcome.accepted);
-  answer.setErrorMsg(textOf(outcome.error));
-  answer.setMissingBatches(kj::arrayPtr(outcome.missing.data(), outcome.missing.size()));
+  write(message.getSyncId(), outcome, context.getResults().initAnswer());
   return services_.waiters.committed(outcome.ticket);
 }
 
@@ -102,9 +85,11 @@ constexpr size_t kFurtherCostOfSyncKey = 3 * sizeof(ChunkHash);
 
 kj::Promise<void> WorkerSessionService::fullSyncBatch(FullSyncBatchContext context) {
   const auto message = context.getParams().getMessage();
-  FullSyncBatch batch;
-  const std::string wrong = unreadable([&]() { batch = read(message, scratch_); });
-  if (!wrong.empty()) return malformed("malformed batch of a full sync: " + wrong);
+  const auto wanted = decoded<FullSyncBatch>([&]() { return read(message, scratch_); });
+  if (!wanted.ok()) {
+    return malformed("malformed batch of a full sync: " + wanted.error().message);
+  }
+  const FullSyncBatch& batch = wanted.value();
   services_.budget.spent(batch.keys.size() * kFurtherCostOfSyncKey);
   const auto taken = services_.inputs.fullSyncBatch(session_, batch);
   if (!taken.ok()) {
@@ -123,11 +108,11 @@ kj::Promise<void> WorkerSessionService::fullSyncEnd(FullSyncEndContext context) 
 }
 
 kj::Promise<void> WorkerSessionService::fullSyncStatus(FullSyncStatusContext context) {
-  const auto message = context.getParams().getMessage();
-  const auto status = services_.inputs.fullSyncStatus(
-      session_, viewOf(message.getLocation()), message.getIncarnation(), message.getSyncId());
+  const FullSyncPoll poll = read(context.getParams().getMessage());
+  const auto status =
+      services_.inputs.fullSyncStatus(session_, poll.location, poll.incarnation, poll.syncId);
   if (!status.ok()) return wireError(status.error());
-  write(message.getSyncId(), status.value(), context.getResults().initAnswer());
+  write(poll.syncId, status.value(), context.getResults().initAnswer());
   return kj::READY_NOW;
 }
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
@@ -13,65 +12,14 @@
 #include "tokens/python_hash.h"
 
 namespace holdfast {
-
 namespace {
-
-constexpr std::string_view kBuiltinName = "builtin";
-constexpr std::string_view kSha256Cbor64Name = "sha256_cbor_64bit";
 
 [[noreturn]] void fail(const char* what) {
   std::fprintf(stderr, "token hasher: %s\n", what);
   std::abort();
 }
 
-template <typename Int>
-std::optional<uint64_t> parseWhole(std::string_view decimal) {
-  Int value = 0;
-  const char* end = decimal.data() + decimal.size();
-  const auto [stop, error] = std::from_chars(decimal.data(), end, value);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return static_cast<uint64_t>(value);
-}
-
 }  // namespace
-
-std::optional<HashAlgorithm> parseHashAlgorithm(std::string_view name) {
-  if (name == kBuiltinName) return HashAlgorithm::builtin;
-  if (name == kSha256Cbor64Name) return HashAlgorithm::sha256Cbor64;
-  return std::nullopt;
-}
-
-std::string_view hashAlgorithmName(HashAlgorithm algorithm) {
-  switch (algorithm) {
-    case HashAlgorithm::builtin:
-      return kBuiltinName;
-    case HashAlgorithm::sha256Cbor64:
-      return kSha256Cbor64Name;
-  }
-  return "unknown";
-}
-
-std::optional<uint64_t> parseNoneHash(std::string_view decimal, HashAlgorithm algorithm) {
-  return algorithm == HashAlgorithm::builtin ? parseWhole<int64_t>(decimal)
-                                             : parseWhole<uint64_t>(decimal);
-}
-
-std::string noneHashText(uint64_t noneHash, HashAlgorithm algorithm) {
-  return algorithm == HashAlgorithm::builtin ? std::to_string(static_cast<int64_t>(noneHash))
-                                             : std::to_string(noneHash);
-}
-
-std::string HashSettings::validate() const {
-  if (chunkSize < 1 || chunkSize > kChunkSizeMax) {
-    return "chunk size " + std::to_string(chunkSize) + " is outside 1.." +
-           std::to_string(kChunkSizeMax) + " tokens";
-  }
-  if (algorithm != HashAlgorithm::builtin && algorithm != HashAlgorithm::sha256Cbor64) {
-    return "hash algorithm number " + std::to_string(static_cast<unsigned>(algorithm)) +
-           " is neither builtin (0) nor sha256_cbor_64bit (1)";
-  }
-  return "";
-}
 
 // OpenSSL's SHA-256, fetched once: a fetch by name for each chunk costs more than hashing it.
 class TokenHasher::Sha256 {
@@ -104,7 +52,7 @@ class TokenHasher::Sha256 {
 };
 
 TokenHasher::TokenHasher(const HashSettings& settings) : settings_(settings) {
-  if (const std::string error = settings.validate(); !error.empty()) fail(error.c_str());
+  if (const auto wrong = settings.validate()) fail(wrong->message.c_str());
   if (settings.algorithm == HashAlgorithm::sha256Cbor64) {
     sha256_ = std::make_unique<Sha256>();
     // Array of three, the previous hash, the array of tokens, null.

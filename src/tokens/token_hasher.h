@@ -9,45 +9,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
+#include "core/hash_settings.h"
+
 namespace holdfast {
-
-// Numbers are stored and sent: never reuse one.
-enum class HashAlgorithm : uint8_t {
-  // CPython's (>= 3.8, 64-bit) hash() of the tuple (int, tuple of ints, None), with the hash of
-  // None that CPython has from 3.12 on. Hashes are signed.
-  builtin = 0,
-  // Low 64 bits, big-endian, of SHA-256 over the canonical CBOR of [int, [ints], null]. Unsigned.
-  sha256Cbor64 = 1,
-};
-
-// The names of configuration files and of the wire: "builtin", "sha256_cbor_64bit".
-std::optional<HashAlgorithm> parseHashAlgorithm(std::string_view name);
-std::string_view hashAlgorithmName(HashAlgorithm algorithm);
-
-// NONE_HASH as people write it, in decimal: -2^63..2^63-1 for builtin, 0..2^64-1 for sha256Cbor64.
-// Nothing if it is no number or out of range. The low 64 bits, two's complement.
-std::optional<uint64_t> parseNoneHash(std::string_view decimal, HashAlgorithm algorithm);
-std::string noneHashText(uint64_t noneHash, HashAlgorithm algorithm);
-
-struct HashSettings {
-  static constexpr uint32_t kChunkSizeMax = 1'048'576;
-
-  uint32_t chunkSize = 256;  // tokens, 1..kChunkSizeMax
-  HashAlgorithm algorithm = HashAlgorithm::builtin;
-  uint64_t noneHash = 0;         // read as int64 by builtin, as uint64 by sha256Cbor64
-  bool saveUnfullChunk = false;  // whether a last, shorter chunk counts
-
-  // What is wrong, as a sentence that names the setting, its value and its range; empty if valid.
-  std::string validate() const;
-
-  friend bool operator==(const HashSettings&, const HashSettings&) = default;
-};
 
 // Tokens [start, end) of the list. `hash` is the low 64 bits, so negative ones wrap.
 struct TokenChunk {

@@ -529,11 +529,11 @@ TEST(Client, OptionsAreChecked) {
   ClientOptions good;
   good.instance = "a";
   good.locations = {{"gpu", {}}};
-  EXPECT_EQ(good.validate(), "");
+  EXPECT_FALSE(good.validate());
   const auto isWrong = [&](const std::function<void(ClientOptions&)>& spoil) {
     ClientOptions options = good;
     spoil(options);
-    return !options.validate().empty();
+    return options.validate().has_value();
   };
   EXPECT_TRUE(isWrong([](ClientOptions& o) { o.instance = ""; }));
   EXPECT_TRUE(isWrong([](ClientOptions& o) { o.instance = std::string(257, 'x'); }));

@@ -6,9 +6,14 @@
 #include <optional>
 #include <utility>
 
+#include "client/connection_error.h"
 #include "client/one_answer.h"
-#include "client/rpc_error.h"
-#include "client/wire.h"
+#include "wire/errors.h"
+#include "wire/full_sync.h"
+#include "wire/lists.h"
+#include "wire/registration.h"
+#include "wire/reports.h"
+#include "wire/text.h"
 
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"  // as Cap'n Proto generates its bases
 
@@ -28,21 +33,9 @@ bool eventually(const std::function<bool()>& condition) {
 
 namespace {
 
-template <typename Init>
-void writeDecisions(const std::vector<LocationDecision>& decisions, Init init) {
-  auto list = init(static_cast<unsigned>(decisions.size()));
-  for (unsigned i = 0; i < decisions.size(); ++i) {
-    list[i].setLocation(toText(decisions[i].location));
-    list[i].setKind(static_cast<schema::DecisionKind>(decisions[i].kind));
-    list[i].setReason(static_cast<schema::Reason>(decisions[i].reason));
-    list[i].setNextSeq(decisions[i].nextSeq);
-  }
-}
-
-template <typename Init>
-void writeNumbers(const std::vector<uint32_t>& numbers, Init init) {
-  auto list = init(static_cast<unsigned>(numbers.size()));
-  for (unsigned i = 0; i < numbers.size(); ++i) list.set(i, numbers[i]);
+// With the words that a test wants.
+kj::Exception failure(const std::string& description) {
+  return {kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::str(description.c_str())};
 }
 
 }  // namespace
@@ -83,7 +76,7 @@ struct FakeController::OnLoop final : private kj::TaskSet::ErrorHandler {
 
   void askFullSync(const std::string& location, uint64_t continueSyncId) {
     auto request = worker->startFullSyncRequest();
-    request.setLocation(toText(location));
+    request.setLocation(textOf(location));
     request.setContinueSyncId(continueSyncId);
     tasks.add(request.send().ignoreResult());
   }
@@ -94,19 +87,14 @@ class FakeController::SessionServer final : public schema::WorkerSession::Server
   SessionServer(FakeController& fake, uint64_t number) : fake_(fake), number_(number) {}
 
   kj::Promise<void> report(ReportContext context) override {
-    const auto message = context.getParams().getMessage();
-    std::vector<ChunkHash> keys;
-    for (const ChunkHash key : message.getKeys()) keys.push_back(key);
-    const auto evicts = message.getEvicts();
-    const std::string location = toString(message.getLocation());
+    std::vector<uint64_t> scratch;
+    const auto message = read(context.getParams().getMessage(), scratch);
+    if (!message.ok()) return wireError(message.error());
     if (number_ != fake_.onLoop_->session) return kj::READY_NOW;
     fake_.with([&](State& state) {
       if (!state.reportError.empty()) kj::throwFatalException(failure(state.reportError));
       ++state.reports;
-      state.model.report({location,
-                          message.getIncarnation(),
-                          message.getFirstSeq(),
-                          {keys, {evicts.size() == 0 ? nullptr : evicts.begin(), 0}}});
+      state.model.report(message.value());
     });
     return kj::READY_NOW;
   }
@@ -116,53 +104,30 @@ class FakeController::SessionServer final : public schema::WorkerSession::Server
     fake_.with([&](State& state) {
       if (!state.heartbeatError.empty()) kj::throwFatalException(failure(state.heartbeatError));
       ++state.heartbeats;
-      writeDecisions(state.model.repairs(), [&](unsigned n) {
-        return context.getResults().initAnswer().initDecisions(n);
-      });
-      if (!state.confirm) return;
-      const auto all = state.model.committed();
-      auto list = context.getResults().getAnswer().initCommitted(static_cast<unsigned>(all.size()));
-      for (unsigned i = 0; i < all.size(); ++i) {
-        list[i].setLocation(toText(all[i].location));
-        list[i].setIncarnation(all[i].incarnation);
-        list[i].setSeq(all[i].seq);
-      }
+      HeartbeatOutcome outcome;
+      outcome.decisions = state.model.repairs();
+      if (state.confirm) outcome.committed = state.model.committed();
+      write(outcome, context.getResults().initAnswer());
     });
     return kj::READY_NOW;
   }
 
   kj::Promise<void> fullSyncStart(FullSyncStartContext context) override {
-    const auto message = context.getParams().getMessage();
-    const FullSyncStart start{.location = toString(message.getLocation()),
-                              .incarnation = message.getIncarnation(),
-                              .syncId = message.getSyncId(),
-                              .totalKeys = message.getTotalKeys(),
-                              .batchCount = message.getBatchCount(),
-                              .baseSeq = message.getBaseSeq(),
-                              .digest = {message.getDigest().getA(), message.getDigest().getB()},
-                              .lastSeq = message.getLastSeq()};
+    const FullSyncStart start = read(context.getParams().getMessage());
     fake_.with([&](State& state) {
       state.starts.push_back(start);
       auto answer = context.getResults().initAnswer();
-      if (!state.startError.empty()) return answer.setErrorMsg(toText(state.startError));
-      const FullSyncStartOutcome outcome = state.model.fullSyncStart(start);
-      answer.setSyncId(start.syncId);
-      answer.setAccepted(outcome.accepted);
-      answer.setErrorMsg(toText(outcome.error));
-      writeNumbers(outcome.missing, [&](unsigned n) { return answer.initMissingBatches(n); });
+      if (!state.startError.empty()) return answer.setErrorMsg(textOf(state.startError));
+      write(start.syncId, state.model.fullSyncStart(start), answer);
     });
     return kj::READY_NOW;
   }
 
   kj::Promise<void> fullSyncBatch(FullSyncBatchContext context) override {
-    const auto message = context.getParams().getMessage();
-    std::vector<ChunkHash> keys;
-    for (const ChunkHash key : message.getKeys()) keys.push_back(key);
-    const std::string location = toString(message.getLocation());
+    std::vector<uint64_t> scratch;
+    const FullSyncBatch batch = read(context.getParams().getMessage(), scratch);
     fake_.with([&](State& state) {
-      if (state.batchesToLose.erase(message.getBatchId()) > 0) return;
-      state.model.fullSyncBatch(
-          {location, message.getIncarnation(), message.getSyncId(), message.getBatchId(), keys});
+      if (state.batchesToLose.erase(batch.number) == 0) state.model.fullSyncBatch(batch);
     });
     return kj::READY_NOW;
   }
@@ -196,15 +161,14 @@ class FakeController::SessionServer final : public schema::WorkerSession::Server
   kj::Promise<void> answerStatus(Message message, schema::FullSyncStatusRetMsg::Builder answer) {
     fake_.with([&](State& state) {
       ++state.statusRequests;
-      answer.setCanExitFreeze(state.canExitFreeze);
-      if (!state.knowFullSyncs) return;
-      const FullSyncStatus status =
-          state.model.fullSyncStatus(toString(message.getLocation()), message.getIncarnation(),
-                                     message.getSyncId(), state.finishFullSyncs);
-      answer.setSyncId(message.getSyncId());
-      answer.setIsKnown(status.known);
-      answer.setIsComplete(status.complete);
-      writeNumbers(status.missing, [&](unsigned n) { return answer.initMissingBatches(n); });
+      FullSyncStatus status;
+      if (state.knowFullSyncs) {
+        status =
+            state.model.fullSyncStatus(stringOf(message.getLocation()), message.getIncarnation(),
+                                       message.getSyncId(), state.finishFullSyncs);
+      }
+      status.canExitFreeze = state.canExitFreeze;
+      write(message.getSyncId(), status, answer);
     });
     return kj::READY_NOW;
   }
@@ -219,35 +183,26 @@ class FakeController::GatewayServer final : public schema::WorkerGateway::Server
 
   kj::Promise<void> register_(RegisterContext context) override {
     const auto info = context.getParams().getInfo();
-    std::vector<LocationStatement> statements;
-    for (const auto from : info.getLocations()) {
-      statements.push_back({toString(from.getLocation()),
-                            from.getIncarnation(),
-                            from.getBeganEmpty(),
-                            from.getLastSeq(),
-                            from.getCount(),
-                            {from.getDigest().getA(), from.getDigest().getB()},
-                            from.getReplayableFrom(),
-                            from.getSyncId()});
-    }
+    const std::vector<LocationStatement> statements = read(info.getLocations());
     std::vector<std::pair<std::string, uint64_t>> asks;
     const bool hang = fake_.with([&](State& state) {
       ++state.registrations;
       state.attempt = info.getAttempt();
       state.run = info.getRun();
-      state.instance = toString(info.getInstanceId());
-      state.model_ = toString(info.getModel());
+      state.instance = stringOf(info.getInstanceId());
+      state.model_ = stringOf(info.getModel());
       state.statedHashing = info.hasHashing();
       state.statements = statements;
       if (!state.registerError.empty()) kj::throwFatalException(failure(state.registerError));
       if (state.hangRegister) return true;
-      auto answer = context.getResults().initAnswer();
-      answer.setHeartbeatIntervalMs(state.heartbeatIntervalMs);
-      answer.setHeartbeatTimeoutMs(30'000);
-      if (state.omitDecisions) return false;
-      writeDecisions(state.model.registerWorker(statements),
-                     [&](unsigned n) { return answer.initDecisions(n); });
-      if (state.askFullSyncs) asks = state.model.syncsToAsk();
+      RegistrationAnswer answer;
+      answer.heartbeatIntervalMs = state.heartbeatIntervalMs;
+      answer.heartbeatTimeoutMs = 30'000;
+      if (!state.omitDecisions) {
+        answer.decisions = state.model.registerWorker(statements);
+        if (state.askFullSyncs) asks = state.model.syncsToAsk();
+      }
+      write(answer, context.getResults().initAnswer());
       return false;
     });
     if (hang) return kj::NEVER_DONE;
@@ -335,7 +290,7 @@ class FakeController::BootstrapServer final : public schema::Bootstrap::Server {
 
   kj::Promise<void> authenticate(AuthenticateContext context) override {
     fake_.with([&](State& state) {
-      state.token = toString(context.getParams().getToken());
+      state.token = stringOf(context.getParams().getToken());
       if (!state.authenticateError.empty()) {
         kj::throwFatalException(failure(state.authenticateError));
       }
@@ -434,7 +389,7 @@ void FakeController::pause(const std::string& location) {
   });
   thread_.loop().run([&] {
     auto request = onLoop_->worker->pauseRequest();
-    request.setLocation(toText(location));
+    request.setLocation(textOf(location));
     request.setReason("the disk is full");
     onLoop_->tasks.add(request.send().ignoreResult());
   });
@@ -448,7 +403,7 @@ void FakeController::resume() {
 void FakeController::supersede(const std::string& reason) {
   thread_.loop().run([&] {
     auto request = onLoop_->worker->supersededRequest();
-    request.setReason(toText(reason));
+    request.setReason(textOf(reason));
     onLoop_->tasks.add(request.send().ignoreResult());
   });
 }
@@ -463,7 +418,7 @@ std::optional<std::pair<bool, uint64_t>> FakeController::askReplay(const std::st
   AwaitedAnswer<std::pair<bool, uint64_t>> answer;
   thread_.loop().run([&, done = answer.callback()] {
     auto request = onLoop_->worker->replayRequest();
-    request.setLocation(toText(location));
+    request.setLocation(textOf(location));
     request.setIncarnation(incarnation);
     request.setFromSeq(from);
     request.setToSeq(to);

@@ -37,7 +37,7 @@ class WorkerRepair : public testing::Test {
   }
   void answer(uint64_t attempt, uint64_t nextSeq, DecisionKind kind) {
     const LocationDecision decision{"gpu", kind, Reason::kEqual, nextSeq};
-    ASSERT_EQ(machine_.registered(attempt, {&decision, 1}), "");
+    ASSERT_FALSE(machine_.registered(attempt, {&decision, 1}));
   }
   const Machine::Location& gpu() const { return machine_.locations()[0]; }
 
@@ -163,7 +163,7 @@ TEST(WorkerReplay, ExactlyWhatIsAskedForIsSentAgain) {
     Machine machine(options, [&] { return random(); });
     const auto request = machine.beginRegistration();
     const LocationDecision decision{"gpu", DecisionKind::kInSync, Reason::kEqual, 1};
-    ASSERT_EQ(machine.registered(request.attempt, {&decision, 1}), "");
+    ASSERT_FALSE(machine.registered(request.attempt, {&decision, 1}));
     const Machine::Location& gpu = machine.locations()[0];
     std::vector<std::pair<ChunkHash, bool>> log;  // seq i + 1 at i
     std::set<uint64_t> asked;
@@ -484,7 +484,7 @@ TEST(WorkerSync, LocationsTakeTurns) {
   const std::vector<LocationDecision> decisions = {
       {"gpu", DecisionKind::kDiverged, Reason::kUnknown, 1},
       {"cpu", DecisionKind::kDiverged, Reason::kUnknown, 1}};
-  ASSERT_EQ(machine.registered(request.attempt, decisions), "");
+  ASSERT_FALSE(machine.registered(request.attempt, decisions));
   machine.startFullSync("gpu", 0);
   machine.startFullSync("cpu", 0);
   for (const char* location : {"gpu", "cpu"}) {

@@ -310,7 +310,7 @@ class Simulation {
           }
         }
       }
-      EXPECT_EQ(machine_.registered(answer->attempt, answer->decisions), "");
+      EXPECT_FALSE(machine_.registered(answer->attempt, answer->decisions));
     } else if (const auto* beat = std::get_if<BeatAnswer>(&message)) {
       for (const CommittedSeq& committed : beat->committed) {
         name(committed.location, committed.incarnation, committed.seq);

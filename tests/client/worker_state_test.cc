@@ -31,7 +31,7 @@ void registerAt(Machine& machine, uint64_t nextSeq, DecisionKind kind = Decision
   for (const auto& statement : request.statements) {
     decisions.push_back({statement.location, kind, Reason::kEqual, nextSeq});
   }
-  ASSERT_EQ(machine.registered(request.attempt, decisions), "");
+  ASSERT_FALSE(machine.registered(request.attempt, decisions));
 }
 
 // The controller confirms everything up to `seq`.
@@ -52,10 +52,9 @@ TEST(WorkerState, NumbersAtSending) {
   EXPECT_EQ(request.statements[0].replayableFrom, 1u);
   Machine::OutgoingReport report;
   EXPECT_FALSE(machine.nextReport(0, true, report)) << "not registered yet";
-  EXPECT_EQ(machine.registered(request.attempt,
-                               std::vector<LocationDecision>{
-                                   {"gpu", DecisionKind::kInSync, Reason::kUnknownEmpty, 1}}),
-            "");
+  EXPECT_FALSE(machine.registered(
+      request.attempt,
+      std::vector<LocationDecision>{{"gpu", DecisionKind::kInSync, Reason::kUnknownEmpty, 1}}));
   ASSERT_TRUE(machine.nextReport(0, false, report));
   EXPECT_EQ(report.firstSeq, 1u);
   EXPECT_EQ(report.keys, range(0, 4));
@@ -195,7 +194,7 @@ TEST(WorkerState, AQueueThatFillsWhileRegisteringAsksForAnother) {
   machine.enqueue(0, range(0, 21), false, 0);
   const std::vector<LocationDecision> decisions = {
       {"gpu", DecisionKind::kInSync, Reason::kUnknownEmpty, 1}};
-  EXPECT_EQ(machine.registered(request.attempt, decisions), "");
+  EXPECT_FALSE(machine.registered(request.attempt, decisions));
   EXPECT_TRUE(machine.registrationWanted());
   Machine::OutgoingReport report;
   machine.enqueue(0, range(30, 31), false, 0);
@@ -266,13 +265,13 @@ TEST(WorkerState, AnswersThatDoNotFitAreOfNoUse) {
   EXPECT_EQ(second.attempt, first.attempt + 1);
   EXPECT_EQ(second.run, first.run);
   const std::vector<LocationDecision> good = {{"gpu", DecisionKind::kInSync, Reason::kEqual, 1}};
-  EXPECT_EQ(machine.registered(first.attempt, good), "");
+  EXPECT_FALSE(machine.registered(first.attempt, good));
   EXPECT_EQ(machine.phase(), Machine::Phase::kRegistering) << "an answer to an older attempt";
-  EXPECT_NE(machine.registered(second.attempt, {}), "");
+  EXPECT_TRUE(machine.registered(second.attempt, {}));
   const std::vector<LocationDecision> twice = {good[0], good[0]};
-  EXPECT_NE(machine.registered(second.attempt, twice), "");
+  EXPECT_TRUE(machine.registered(second.attempt, twice));
   EXPECT_EQ(machine.phase(), Machine::Phase::kRegistering);
-  EXPECT_EQ(machine.registered(second.attempt, good), "");
+  EXPECT_FALSE(machine.registered(second.attempt, good));
   EXPECT_EQ(machine.phase(), Machine::Phase::kRegistered);
 }
 

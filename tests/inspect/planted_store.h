@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "core/cache_operations.h"
+#include "core/event_record.h"
 #include "core/records.h"
 #include "format/keys.h"
 #include "inspect/verifier.h"

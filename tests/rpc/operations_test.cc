@@ -3,7 +3,6 @@
 
 #include <functional>
 
-#include "rpc/convert_operations.h"
 #include "server_fixture.h"
 
 namespace holdfast::test {

@@ -17,10 +17,13 @@
 
 #include "capture/inputs.h"
 #include "core/registry/registry.h"
-#include "rpc/convert.h"
 #include "rpc/server.h"
 #include "schema/controller.capnp.h"
 #include "tests/support/memory_store.h"
+#include "wire/errors.h"
+#include "wire/lists.h"
+#include "wire/registration.h"
+#include "wire/text.h"
 
 namespace holdfast::test {
 

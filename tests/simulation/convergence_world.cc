@@ -275,7 +275,7 @@ void ConvergenceWorld::registerOn(Worker& worker) {
              [connection, outcome, attempt, this](Worker& owner, WorkerStateMachine& machine) {
                if (connection->attempt != attempt) return;
                connection->session = outcome.session;
-               EXPECT_EQ(machine.registered(attempt, outcome.decisions), "");
+               EXPECT_FALSE(machine.registered(attempt, outcome.decisions));
                owner.heartbeatAtMs = clock_.nowMs + kHeartbeatMs;
              });
     });

@@ -45,14 +45,15 @@ TEST(NoneHash, IsSignedForBuiltinAndUnsignedForSha256) {
 }
 
 TEST(HashSettings, ValidateNamesTheSettingItsValueAndItsRange) {
-  EXPECT_EQ(HashSettings{}.validate(), "");
-  EXPECT_EQ(HashSettings{.chunkSize = 1}.validate(), "");
-  EXPECT_EQ(HashSettings{.chunkSize = HashSettings::kChunkSizeMax}.validate(), "");
-  EXPECT_EQ(HashSettings{.chunkSize = 0}.validate(), "chunk size 0 is outside 1..1048576 tokens");
-  EXPECT_EQ(HashSettings{.chunkSize = 1'048'577}.validate(),
+  EXPECT_FALSE(HashSettings{}.validate());
+  EXPECT_FALSE(HashSettings{.chunkSize = 1}.validate());
+  EXPECT_FALSE(HashSettings{.chunkSize = HashSettings::kChunkSizeMax}.validate());
+  EXPECT_EQ(HashSettings{.chunkSize = 0}.validate().value().message,
+            "chunk size 0 is outside 1..1048576 tokens");
+  EXPECT_EQ(HashSettings{.chunkSize = 1'048'577}.validate().value().message,
             "chunk size 1048577 is outside 1..1048576 tokens");
   const auto unknown = static_cast<HashAlgorithm>(9);
-  EXPECT_NE(HashSettings{.algorithm = unknown}.validate(), "");
+  EXPECT_TRUE(HashSettings{.algorithm = unknown}.validate());
 }
 
 TEST(TokenHasher, CountsAndEndsOfChunks) {

@@ -95,7 +95,7 @@ void run(const std::vector<VectorCase>& cases) {
                  std::to_string(expected.settings.chunkSize) + ", none hash " +
                  noneHashText(expected.settings.noneHash, expected.settings.algorithm) + ", " +
                  std::to_string(expected.tokens.size()) + " tokens");
-    ASSERT_EQ(expected.settings.validate(), "");
+    ASSERT_FALSE(expected.settings.validate());
     TokenHasher hasher(expected.settings);
     // Twice, over left-overs: nothing of an earlier call may show.
     std::vector<TokenChunk> chunks{{7, 8, 9}};

@@ -1,6 +1,7 @@
 #include "describe.h"
 
-#include "core/messages.h"
+#include "core/decisions.h"
+#include "core/states.h"
 
 namespace holdfast::ctl {
 

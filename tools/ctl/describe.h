@@ -8,6 +8,7 @@
 #include "schema/messages.capnp.h"
 #include "text/json_writer.h"
 #include "text/table.h"
+#include "wire/text.h"
 
 namespace holdfast::ctl {
 
@@ -19,16 +20,6 @@ using text::hexText;
 using text::JsonWriter;
 using text::kRight;
 using text::Table;
-
-inline std::string_view viewOf(capnp::Text::Reader text) {
-  return {text.begin(), text.size()};
-}
-inline std::string stringOf(capnp::Text::Reader text) {
-  return std::string(viewOf(text));
-}
-inline capnp::Text::Reader textOf(const std::string& text) {
-  return {text.data(), text.size()};
-}
 
 std::string stateName(schema::WorkerState state);
 std::string syncName(schema::SyncState state);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "commands.h"
-#include "core/cache_operations.h"
+#include "core/event_record.h"
 
 namespace holdfast::ctl {
 

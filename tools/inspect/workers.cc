@@ -1,5 +1,5 @@
 // workers: every worker with its locations, as the store has them.
-#include "core/messages.h"
+#include "core/states.h"
 #include "inspect/commands.h"
 #include "inspect/filter.h"
 #include "inspect/registry_view.h"

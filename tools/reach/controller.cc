@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "client/rpc_error.h"
+#include "client/connection_error.h"
 #include "core/limits.h"
 #include "reach/dial.h"
 

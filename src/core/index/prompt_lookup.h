@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/index/prefix_match.h"
-#include "core/messages.h"
+#include "core/lookups.h"
 #include "core/registry/pins.h"
 #include "core/registry/registry_tree.h"
 #include "core/result.h"

@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/cache_operations.h"
+#include "core/event_record.h"
 #include "core/registry_store.h"
 
 namespace holdfast {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/cache_operations.h"
+#include "core/event_record.h"
 
 namespace holdfast {
 

@@ -27,9 +27,11 @@
 #include "core/operations/operation_request.h"
 #include "core/registry/pins.h"
 #include "core/registry/registry_tree.h"
+#include "core/registry/session_observer.h"
 #include "core/registry_store.h"
 #include "core/result.h"
 #include "core/ticket_ledger.h"
+#include "core/worker_link.h"
 
 namespace holdfast {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/cache_operations.h"
+#include "core/event_record.h"
 
 namespace holdfast {
 

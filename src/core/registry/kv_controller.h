@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/event_sink.h"
 #include "core/index/prompt_lookup.h"
+#include "core/lookups.h"
 #include "core/messages.h"
 #include "core/registry/pins.h"
 #include "core/registry/registry_tree.h"

@@ -5,7 +5,7 @@
 #include <set>
 #include <string_view>
 
-#include "core/messages.h"
+#include "core/event_sink.h"
 
 namespace holdfast {
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/event_sink.h"
 #include "core/messages.h"
 #include "core/registry/registry_tree.h"
 #include "core/repair/repair_controller.h"

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/event_sink.h"
 #include "core/index/chunk_index.h"
 #include "core/messages.h"
 #include "core/registry/kv_controller.h"

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/counters.h"
 #include "core/index/chunk_index.h"
 #include "core/index/prefix_match.h"
 #include "core/limits.h"
@@ -20,10 +21,13 @@
 #include "core/records.h"
 #include "core/registry/location_names.h"
 #include "core/registry/location_pins.h"
+#include "core/registry/session_observer.h"
 #include "core/registry_store.h"
 #include "core/repair/held_reports.h"
 #include "core/result.h"
+#include "core/states.h"
 #include "core/ticket_ledger.h"
+#include "core/worker_link.h"
 
 namespace holdfast {
 

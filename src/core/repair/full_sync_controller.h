@@ -13,6 +13,7 @@
 #include <functional>
 
 #include "core/clock.h"
+#include "core/event_sink.h"
 #include "core/index/chunk_index.h"
 #include "core/messages.h"
 #include "core/registry/pins.h"

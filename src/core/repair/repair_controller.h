@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/clock.h"
+#include "core/event_sink.h"
 #include "core/messages.h"
 #include "core/registry/registry_tree.h"
 #include "core/repair/full_sync_tracker.h"

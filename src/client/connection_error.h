@@ -19,15 +19,10 @@ enum class ConnectionStep : uint8_t {
   kTalking,     // it has answered
 };
 
-// `controller` is the address, which the message names. What the controller says itself begins with
-// "superseded:", "refused:", "invalid:", "unknown:" or "unavailable:" and is passed on as it is.
-// Whatever else went wrong, the network above all, is kUnavailable: one sentence without a full
-// stop.
+// `controller` is the address, which the message names. What the controller says itself (errorOf()
+// in wire/errors.h) is passed on as it is. Whatever else went wrong, the network above all, is
+// kUnavailable: one sentence without a full stop.
 Error toError(const kj::Exception& exception, std::string_view controller,
               ConnectionStep step = ConnectionStep::kTalking);
-
-// The other way, for errors found on this side: with one of those words in front, toError() gives
-// the description back.
-kj::Exception failure(std::string_view description);
 
 }  // namespace holdfast

@@ -1,24 +1,13 @@
-#include "client/rpc_error.h"
+#include "client/connection_error.h"
 
 #include <cctype>
-#include <optional>
 #include <string>
 #include <utility>
 
+#include "wire/errors.h"
+
 namespace holdfast {
 namespace {
-
-// Each hop of an exception through Cap'n Proto puts this in front.
-constexpr std::string_view kHop = "remote exception: ";
-
-std::optional<ErrorCode> codeOf(std::string_view text) {
-  if (text.starts_with("superseded:")) return ErrorCode::kSuperseded;
-  if (text.starts_with("refused:")) return ErrorCode::kRefused;
-  if (text.starts_with("invalid:")) return ErrorCode::kInvalid;
-  if (text.starts_with("unknown:")) return ErrorCode::kNotFound;
-  if (text.starts_with("unavailable:")) return ErrorCode::kUnavailable;
-  return std::nullopt;
-}
 
 std::string lowerFirst(std::string_view text) {
   std::string lower(text);
@@ -95,13 +84,8 @@ std::string whatHappened(const kj::Exception& exception, std::string_view text,
 }  // namespace
 
 Error toError(const kj::Exception& exception, std::string_view controller, ConnectionStep step) {
-  std::string_view text(exception.getDescription().begin(), exception.getDescription().size());
-  bool remote = false;
-  while (text.starts_with(kHop)) {
-    text.remove_prefix(kHop.size());
-    remote = true;
-  }
-  if (const auto code = codeOf(text)) return {*code, std::string(text)};
+  if (auto said = errorOf(exception)) return *std::move(said);
+  const auto [text, remote] = descriptionOf(exception);
   if (!remote) return {ErrorCode::kUnavailable, whatHappened(exception, text, controller, step)};
   if (exception.getType() == kj::Exception::Type::UNIMPLEMENTED) {
     return {ErrorCode::kUnavailable, "what listens at " + std::string(controller) +
@@ -110,11 +94,6 @@ Error toError(const kj::Exception& exception, std::string_view controller, Conne
   }
   return {ErrorCode::kUnavailable,
           "the controller at " + std::string(controller) + " failed: " + std::string(text)};
-}
-
-kj::Exception failure(std::string_view description) {
-  return {kj::Exception::Type::FAILED, __FILE__, __LINE__,
-          kj::heapString(description.data(), description.size())};
 }
 
 }  // namespace holdfast

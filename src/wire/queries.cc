@@ -1,8 +1,11 @@
-#include "client/read_answers.h"
+#include "wire/queries.h"
 
 #include <capnp/schema.h>
 
-#include "client/wire.h"
+#include <string>
+
+#include "wire/counters.h"
+#include "wire/text.h"
 
 namespace holdfast {
 namespace {
@@ -13,12 +16,14 @@ std::string enumerantName(E value) {
   const auto enumerants = capnp::Schema::from<E>().getEnumerants();
   const auto number = static_cast<unsigned>(value);
   if (number >= enumerants.size()) return std::to_string(number);
-  return toString(enumerants[number].getProto().getName());
+  return stringOf(enumerants[number].getProto().getName());
 }
 
-LocationView readLocation(schema::LocationInfo::Reader from) {
+}  // namespace
+
+LocationView read(schema::LocationInfo::Reader from) {
   LocationView view;
-  view.name = toString(from.getName());
+  view.name = stringOf(from.getName());
   view.sync = enumerantName(from.getSync());
   view.reason = enumerantName(from.getReason());
   view.incarnation = from.getIncarnation();
@@ -31,64 +36,40 @@ LocationView readLocation(schema::LocationInfo::Reader from) {
   return view;
 }
 
-}  // namespace
-
-LookupAnswer readLookup(schema::LookupRetMsg::Reader from) {
-  LookupAnswer answer;
-  for (const auto layout : from.getLayoutInfo()) {
-    InstanceLayout& out = answer.layouts.emplace_back();
-    out.instance = toString(layout.getInstanceId());
-    out.location = toString(layout.getLocation());
-    out.matchedEnd = layout.getMatchedEnd();
-    out.allRanksEnd = layout.getAllRanksEnd();
-    out.matchedChunks = layout.getMatchedChunks();
-    out.allRanksChunks = layout.getAllRanksChunks();
-    out.pinnedEnd = layout.getPinnedEnd();
-    out.pinnedChunks = layout.getPinnedChunks();
-    out.unconfirmed = layout.getUnconfirmed();
-    for (const auto hits : layout.getHits()) {
-      out.hits.emplace_back(toString(hits.getLocation()), hits.getChunks());
-    }
-  }
-  answer.message = toString(from.getMessage());
-  return answer;
-}
-
-std::vector<WorkerView> readWorkers(capnp::List<schema::WorkerInfo>::Reader from) {
+std::vector<WorkerView> read(capnp::List<schema::WorkerInfo>::Reader from) {
   std::vector<WorkerView> workers;
   for (const auto info : from) {
     WorkerView& view = workers.emplace_back();
-    view.instance = toString(info.getInstanceId());
+    view.instance = stringOf(info.getInstanceId());
     view.worker = info.getWorkerId();
-    view.ip = toString(info.getIp());
+    view.ip = stringOf(info.getIp());
     view.port = info.getPort();
-    view.peerUrl = toString(info.getPeerInitUrl());
-    view.model = toString(info.getModel());
+    view.peerUrl = stringOf(info.getPeerInitUrl());
+    view.model = stringOf(info.getModel());
     view.state = enumerantName(info.getState());
     view.registeredWallMs = info.getRegistrationTimeMs();
     view.lastMessageWallMs = info.getLastHeartbeatTimeMs();
     view.run = info.getRun();
     view.attempt = info.getAttempt();
-    view.quarantined = toString(info.getQuarantined());
-    for (const auto location : info.getLocations())
-      view.locations.push_back(readLocation(location));
+    view.quarantined = stringOf(info.getQuarantined());
+    for (const auto location : info.getLocations()) view.locations.push_back(read(location));
   }
   return workers;
 }
 
-std::vector<DivergedView> readDiverged(capnp::List<schema::DivergedRetMsg::Diverged>::Reader from) {
+std::vector<DivergedView> read(capnp::List<schema::DivergedRetMsg::Diverged>::Reader from) {
   std::vector<DivergedView> diverged;
   for (const auto location : from) {
-    diverged.push_back({toString(location.getInstanceId()), location.getWorkerId(),
-                        readLocation(location.getInfo())});
+    diverged.push_back(
+        {stringOf(location.getInstanceId()), location.getWorkerId(), read(location.getInfo())});
   }
   return diverged;
 }
 
-ControllerStatus readStatus(schema::StatusRetMsg::Reader from) {
+ControllerStatus read(schema::StatusRetMsg::Reader from) {
   ControllerStatus status;
-  status.version = toString(from.getVersion());
-  status.clusterId = toString(from.getClusterId());
+  status.version = stringOf(from.getVersion());
+  status.clusterId = stringOf(from.getClusterId());
   status.uptimeMs = from.getUptimeMs();
   status.instances = from.getInstances();
   status.workersActive = from.getWorkersActive();
@@ -109,14 +90,12 @@ ControllerStatus readStatus(schema::StatusRetMsg::Reader from) {
   status.residentBytes = from.getResidentBytes();
   status.diskBytes = from.getDiskBytes();
   status.storeWritable = from.getStoreWritable();
-  status.storeReason = toString(from.getStoreReason());
+  status.storeReason = stringOf(from.getStoreReason());
   status.storeQueueBytes = from.getStoreQueueBytes();
-  status.contentDigest = toString(from.getContentDigest());
-  status.registryDigest = toString(from.getRegistryDigest());
+  status.contentDigest = stringOf(from.getContentDigest());
+  status.registryDigest = stringOf(from.getRegistryDigest());
   status.committed = from.getCommitted();
-  for (const auto counter : from.getCounters()) {
-    status.counters.emplace_back(toString(counter.getName()), counter.getValue());
-  }
+  status.counters = read(from.getCounters());
   const auto lookups = from.getLookups();
   status.lookupCount = lookups.getCount();
   status.lookupP50Us = lookups.getP50Us();

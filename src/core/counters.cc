@@ -1,0 +1,46 @@
+#include "core/counters.h"
+
+namespace holdfast {
+
+NamedCounters named(const Counters& c) {
+  NamedCounters list = {
+      {"registrations", c.registrations},
+      {"supersessions", c.supersessions},
+      {"deregistrations", c.deregistrations},
+      {"heartbeats", c.heartbeats},
+      {"workersLost", c.workersLost},
+      {"workersExpired", c.workersExpired},
+      {"workersMadeRoom", c.workersMadeRoom},
+      {"reports", c.reports},
+      {"operations", c.operations},
+      {"reportsRetransmitted", c.reportsRetransmitted},
+      {"reportsDropped", c.reportsDropped},
+      {"reportsNotStated", c.reportsNotStated},
+      {"reportsOtherIncarnation", c.reportsOtherIncarnation},
+      {"reportsHeld", c.reportsHeld},
+      {"reportsGap", c.reportsGap},
+      {"reportsRefused", c.reportsRefused},
+      {"lookups", c.lookups},
+      {"p2pLookups", c.p2pLookups},
+      {"replays", c.replays},
+      {"replayedOperations", c.replayedOperations},
+      {"replaysFailed", c.replaysFailed},
+      {"fullSyncsAsked", c.fullSyncsAsked},
+      {"fullSyncsStarted", c.fullSyncsStarted},
+      {"fullSyncsResumed", c.fullSyncsResumed},
+      {"fullSyncsCompleted", c.fullSyncsCompleted},
+      {"fullSyncsFailed", c.fullSyncsFailed},
+      {"fullSyncsAbandoned", c.fullSyncsAbandoned},
+      {"resyncedKeys", c.resyncedKeys},
+      {"foldsStarted", c.foldsStarted},
+      {"foldsCommitted", c.foldsCommitted},
+      {"foldsAbandoned", c.foldsAbandoned},
+  };
+  for (size_t reason = 1; reason < kReasons; ++reason) {
+    list.emplace_back("decisions: " + std::string(reasonName(static_cast<Reason>(reason))),
+                      c.decisions[reason]);
+  }
+  return list;
+}
+
+}  // namespace holdfast

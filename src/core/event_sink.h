@@ -1,0 +1,17 @@
+// Where core says what people should know.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace holdfast {
+
+// What people read in logs; core itself writes none.
+class EventSink {
+ public:
+  enum class Level : uint8_t { kInfo, kWarning };
+  virtual ~EventSink() = default;
+  virtual void event(Level level, const std::string& text) = 0;
+};
+
+}  // namespace holdfast

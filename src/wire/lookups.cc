@@ -1,0 +1,82 @@
+#include "wire/lookups.h"
+
+#include "wire/lists.h"
+#include "wire/text.h"
+
+namespace holdfast {
+
+void write(const LookupMatch& match, const LookupEnds& ends,
+           schema::LookupRetMsg::Layout::Builder to) {
+  to.setInstanceId(textOf(match.instance));
+  to.setLocation(textOf(match.location));
+  to.setMatchedEnd(ends.matched);
+  to.setAllRanksEnd(ends.allRanks);
+  to.setMatchedChunks(match.chunks);
+  to.setAllRanksChunks(match.allRanksChunks);
+  to.setPinnedEnd(ends.pinned);
+  to.setPinnedChunks(match.pinnedChunks);
+  to.setUnconfirmed(match.unconfirmed);
+  auto hits = to.initHits(listSize(match.hits.size()));
+  for (kj::uint i = 0; i < hits.size(); ++i) {
+    hits[i].setLocation(textOf(match.hits[i].first));
+    hits[i].setChunks(match.hits[i].second);
+  }
+}
+
+uint64_t wordsOf(std::span<const LookupMatch> matches) {
+  constexpr uint64_t kAnswer = 8;
+  constexpr uint64_t kLayout = 9;
+  constexpr uint64_t kHits = 3;
+  uint64_t words = kAnswer;
+  for (const LookupMatch& match : matches) {
+    words += kLayout + match.instance.size() / 8 + match.location.size() / 8 + 2;
+    for (const auto& [location, chunks] : match.hits) words += kHits + location.size() / 8 + 1;
+  }
+  return words;
+}
+
+LookupAnswer read(schema::LookupRetMsg::Reader from) {
+  LookupAnswer answer;
+  answer.layouts.reserve(from.getLayoutInfo().size());
+  for (const auto layout : from.getLayoutInfo()) {
+    InstanceLayout& out = answer.layouts.emplace_back();
+    out.instance = stringOf(layout.getInstanceId());
+    out.location = stringOf(layout.getLocation());
+    out.matchedEnd = layout.getMatchedEnd();
+    out.allRanksEnd = layout.getAllRanksEnd();
+    out.matchedChunks = layout.getMatchedChunks();
+    out.allRanksChunks = layout.getAllRanksChunks();
+    out.pinnedEnd = layout.getPinnedEnd();
+    out.pinnedChunks = layout.getPinnedChunks();
+    out.unconfirmed = layout.getUnconfirmed();
+    for (const auto hits : layout.getHits()) {
+      out.hits.emplace_back(stringOf(hits.getLocation()), hits.getChunks());
+    }
+  }
+  answer.message = stringOf(from.getMessage());
+  return answer;
+}
+
+void write(std::span<const PeerMatch> peers, schema::BatchedP2PLookupRetMsg::Builder to) {
+  auto layouts = to.initLayoutInfo(listSize(peers.size()));
+  for (kj::uint i = 0; i < layouts.size(); ++i) {
+    layouts[i].setInstanceId(textOf(peers[i].instance));
+    layouts[i].setLocation(textOf(peers[i].location));
+    layouts[i].setNumHitChunks(peers[i].chunks);
+    layouts[i].setPeerInitUrl(textOf(peers[i].peerUrl));
+  }
+}
+
+std::vector<PeerView> read(schema::BatchedP2PLookupRetMsg::Reader from) {
+  std::vector<PeerView> peers;
+  peers.reserve(from.getLayoutInfo().size());
+  for (const auto peer : from.getLayoutInfo()) {
+    peers.push_back({.instance = stringOf(peer.getInstanceId()),
+                     .location = stringOf(peer.getLocation()),
+                     .chunks = peer.getNumHitChunks(),
+                     .peerUrl = stringOf(peer.getPeerInitUrl())});
+  }
+  return peers;
+}
+
+}  // namespace holdfast

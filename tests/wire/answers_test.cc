@@ -1,0 +1,225 @@
+// Answers that the controller writes from what it has and whoever asked reads as values of its own.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/wire/random_values.h"
+#include "wire/events.h"
+#include "wire/lists.h"
+#include "wire/lookups.h"
+#include "wire/queries.h"
+#include "wire/text.h"
+
+namespace holdfast::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::Pair;
+
+TEST(AnswersTest, LookUps) {
+  forRandomSequences(200, [](Random& random) {
+    RandomValues values(random);
+    std::vector<std::string> names(20);
+    for (std::string& name : names) name = values.text();
+    std::vector<LookupMatch> matches(values.size(6));
+    std::vector<LookupEnds> ends(matches.size());
+    for (size_t i = 0; i < matches.size(); ++i) {
+      matches[i] = {.instance = names[values.size(19)],
+                    .location = names[values.size(19)],
+                    .chunks = values.number32(),
+                    .allRanksChunks = values.number32(),
+                    .pinnedChunks = values.number32(),
+                    .unconfirmed = values.flag(),
+                    .hits = {}};
+      matches[i].hits.resize(values.size(3), {names[values.size(19)], values.number32()});
+      ends[i] = {
+          .matched = values.number(), .allRanks = values.number(), .pinned = values.number()};
+    }
+    const std::string message = values.text();
+    Arrived<schema::LookupRetMsg> arrived([&](schema::LookupRetMsg::Builder to) {
+      auto layouts = to.initLayoutInfo(listSize(matches.size()));
+      for (kj::uint i = 0; i < layouts.size(); ++i) write(matches[i], ends[i], layouts[i]);
+      EXPECT_LE(to.totalSize().wordCount, wordsOf(matches));
+      to.setMessage(textOf(message));
+    });
+    const LookupAnswer answer = read(arrived.get());
+    EXPECT_EQ(answer.message, message);
+    ASSERT_EQ(answer.layouts.size(), matches.size());
+    for (size_t i = 0; i < matches.size(); ++i) {
+      const InstanceLayout& got = answer.layouts[i];
+      EXPECT_EQ(got.instance, matches[i].instance);
+      EXPECT_EQ(got.location, matches[i].location);
+      EXPECT_EQ(got.matchedEnd, ends[i].matched);
+      EXPECT_EQ(got.allRanksEnd, ends[i].allRanks);
+      EXPECT_EQ(got.matchedChunks, matches[i].chunks);
+      EXPECT_EQ(got.allRanksChunks, matches[i].allRanksChunks);
+      EXPECT_EQ(got.pinnedEnd, ends[i].pinned);
+      EXPECT_EQ(got.pinnedChunks, matches[i].pinnedChunks);
+      EXPECT_EQ(got.unconfirmed, matches[i].unconfirmed);
+      ASSERT_EQ(got.hits.size(), matches[i].hits.size());
+      for (size_t j = 0; j < got.hits.size(); ++j) {
+        EXPECT_EQ(got.hits[j].first, matches[i].hits[j].first);
+        EXPECT_EQ(got.hits[j].second, matches[i].hits[j].second);
+      }
+    }
+  });
+}
+
+TEST(AnswersTest, Peers) {
+  forRandomSequences(200, [](Random& random) {
+    RandomValues values(random);
+    std::vector<std::string> names(20);
+    for (std::string& name : names) name = values.text();
+    std::vector<PeerMatch> peers(values.size(5));
+    for (PeerMatch& peer : peers) {
+      peer = {.instance = names[values.size(19)],
+              .location = names[values.size(19)],
+              .chunks = values.number32(),
+              .peerUrl = names[values.size(19)]};
+    }
+    Arrived<schema::BatchedP2PLookupRetMsg> arrived(
+        [&](schema::BatchedP2PLookupRetMsg::Builder to) { write(peers, to); });
+    const std::vector<PeerView> got = read(arrived.get());
+    ASSERT_EQ(got.size(), peers.size());
+    for (size_t i = 0; i < got.size(); ++i) {
+      EXPECT_EQ(got[i].instance, peers[i].instance);
+      EXPECT_EQ(got[i].location, peers[i].location);
+      EXPECT_EQ(got[i].chunks, peers[i].chunks);
+      EXPECT_EQ(got[i].peerUrl, peers[i].peerUrl);
+    }
+  });
+}
+
+TEST(AnswersTest, Events) {
+  EventRecord event;
+  event.id = "e";
+  event.number = 7;
+  event.kind = OperationKind::kMove;
+  event.instance = "a";
+  event.location = "gpu";
+  event.toInstance = "b";
+  event.toLocation = "cpu";
+  event.method = "m";
+  event.copy = true;
+  event.chunks = 3;
+  event.ttlSeconds = 4;
+  event.createdWallMs = 5;
+  event.finishedWallMs = 6;
+  event.ranks.resize(2);
+  event.ranks[0].status = RankStatus::kDone;
+  event.ranks[0].numTokens = 9;
+  event.ranks[1].worker = 1;
+  event.ranks[1].status = RankStatus::kLost;
+  event.ranks[1].errorCode = -3;
+  event.ranks[1].error = "gone";
+  Arrived<schema::EventInfo> arrived(
+      [&](schema::EventInfo::Builder to) { write(event, WithRanks::kYes, to); });
+  const auto got = arrived.get();
+  EXPECT_EQ(viewOf(got.getEventId()), "e");
+  EXPECT_EQ(got.getKind(), schema::OperationKind::MOVE);
+  EXPECT_EQ(viewOf(got.getInstanceId()), "a");
+  EXPECT_EQ(viewOf(got.getLocation()), "gpu");
+  EXPECT_EQ(viewOf(got.getNewInstanceId()), "b");
+  EXPECT_EQ(viewOf(got.getNewLocation()), "cpu");
+  EXPECT_EQ(viewOf(got.getMethod()), "m");
+  EXPECT_TRUE(got.getCopy());
+  EXPECT_EQ(got.getChunks(), 3);
+  EXPECT_EQ(got.getTtlSeconds(), 4);
+  EXPECT_EQ(got.getStatus(), schema::EventStatus::FAILED);
+  EXPECT_EQ(got.getCreatedMs(), 5);
+  EXPECT_EQ(got.getFinishedMs(), 6);
+  ASSERT_EQ(got.getRanks().size(), 2);
+  EXPECT_EQ(got.getRanks()[0].getStatus(), schema::RankStatus::DONE);
+  EXPECT_EQ(got.getRanks()[0].getNumTokens(), 9);
+  EXPECT_EQ(got.getRanks()[1].getWorkerId(), 1);
+  EXPECT_EQ(got.getRanks()[1].getStatus(), schema::RankStatus::LOST);
+  EXPECT_EQ(got.getRanks()[1].getErrorCode(), -3);
+  EXPECT_EQ(viewOf(got.getRanks()[1].getError()), "gone");
+
+  Arrived<schema::EventInfo> without(
+      [&](schema::EventInfo::Builder to) { write(event, WithRanks::kNo, to); });
+  EXPECT_FALSE(without.get().hasRanks());
+}
+
+TEST(AnswersTest, Workers) {
+  Arrived<schema::QueryWorkerInfoRetMsg> arrived([](schema::QueryWorkerInfoRetMsg::Builder to) {
+    auto info = to.initWorkerInfos(1)[0];
+    info.setInstanceId("a");
+    info.setWorkerId(3);
+    info.setIp("10.0.0.1");
+    info.setPort(99);
+    info.setPeerInitUrl("peer:3");
+    info.setModel("m");
+    info.setState(schema::WorkerState::RECOVERED);
+    info.setRegistrationTimeMs(1);
+    info.setLastHeartbeatTimeMs(2);
+    info.setRun(4);
+    info.setAttempt(5);
+    info.setQuarantined("damaged");
+    auto location = info.initLocations(1)[0];
+    location.setName("gpu");
+    location.setSync(schema::SyncState::CAUGHT_UP);
+    // From a newer controller.
+    location.setReason(static_cast<schema::Reason>(777));
+    location.setIncarnation(6);
+    location.setLastSeq(7);
+    location.setCommittedSeq(8);
+    location.setCount(9);
+    location.getDigest().setA(10);
+    location.getDigest().setB(11);
+    location.setHidden(true);
+    location.setJournalOperations(12);
+  });
+  const auto workers = read(arrived.get().getWorkerInfos());
+  ASSERT_EQ(workers.size(), 1);
+  const WorkerView& worker = workers[0];
+  EXPECT_EQ(worker.instance, "a");
+  EXPECT_EQ(worker.worker, 3);
+  EXPECT_EQ(worker.ip, "10.0.0.1");
+  EXPECT_EQ(worker.port, 99);
+  EXPECT_EQ(worker.peerUrl, "peer:3");
+  EXPECT_EQ(worker.model, "m");
+  EXPECT_EQ(worker.state, "recovered");
+  EXPECT_EQ(worker.registeredWallMs, 1);
+  EXPECT_EQ(worker.lastMessageWallMs, 2);
+  EXPECT_EQ(worker.run, 4);
+  EXPECT_EQ(worker.attempt, 5);
+  EXPECT_EQ(worker.quarantined, "damaged");
+  ASSERT_EQ(worker.locations.size(), 1);
+  const LocationView& location = worker.locations[0];
+  EXPECT_EQ(location.name, "gpu");
+  EXPECT_EQ(location.sync, "caughtUp");
+  EXPECT_EQ(location.reason, "777");
+  EXPECT_EQ(location.incarnation, 6);
+  EXPECT_EQ(location.lastSeq, 7);
+  EXPECT_EQ(location.committedSeq, 8);
+  EXPECT_EQ(location.count, 9);
+  EXPECT_EQ(location.digest, (KeyDigest{10, 11}));
+  EXPECT_TRUE(location.hidden);
+  EXPECT_EQ(location.journalOperations, 12);
+}
+
+TEST(AnswersTest, Status) {
+  Arrived<schema::StatusRetMsg> arrived([](schema::StatusRetMsg::Builder to) {
+    to.setVersion("1.2");
+    to.setStoreReason("no space");
+    to.setLocationsDiverged(3);
+    to.getLookups().setP99Us(7);
+    to.getLookupWindow().setP99Us(8);
+    auto counter = to.initCounters(1)[0];
+    counter.setName("reports");
+    counter.setValue(5);
+  });
+  const ControllerStatus status = read(arrived.get());
+  EXPECT_EQ(status.version, "1.2");
+  EXPECT_EQ(status.storeReason, "no space");
+  EXPECT_FALSE(status.storeWritable);
+  EXPECT_EQ(status.locationsDiverged, 3);
+  EXPECT_EQ(status.lookupP99Us, 7);
+  EXPECT_EQ(status.lookupWindowP99Us, 8);
+  EXPECT_THAT(status.counters, ElementsAre(Pair("reports", 5)));
+}
+
+}  // namespace
+}  // namespace holdfast::test
