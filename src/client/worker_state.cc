@@ -4,52 +4,9 @@
 #include <utility>
 
 #include "core/check.h"
-#include "core/index/prefetch.h"
 #include "core/limits.h"
 
 namespace holdfast {
-namespace {
-
-// Keys of a report are random addresses in a large table: this many are fetched ahead.
-constexpr size_t kPrefetchAhead = 12;
-
-void applyTo(KeySet& keys, KeyDigest& digest, ChunkHash key, uint8_t& flags) {
-  const bool evict = (flags & OperationBuffer::kEvict) != 0;
-  if (!(evict ? keys.erase(key) : keys.insert(key))) return;
-  flags |= OperationBuffer::kEffect;
-  evict ? digest.remove(key) : digest.add(key);
-}
-
-// `forward`: the operation happens; else it is undone.
-void applyTo(WorkerStateMachine::Location::Cut& cut, ChunkHash key, uint8_t flags, bool forward) {
-  cut.seq += forward ? 1 : ~uint64_t{0};
-  if ((flags & OperationBuffer::kEffect) == 0) return;
-  if (((flags & OperationBuffer::kEvict) != 0) == forward) {
-    --cut.count;
-    cut.digest.remove(key);
-  } else {
-    ++cut.count;
-    cut.digest.add(key);
-  }
-}
-
-}  // namespace
-
-Report WorkerStateMachine::OutgoingReport::view() const {
-  return {location, incarnation, firstSeq, {keys, {evicts.empty() ? nullptr : evicts.data(), 0}}};
-}
-
-void WorkerStateMachine::OutgoingReport::append(ChunkHash key, bool evict) {
-  const size_t i = keys.size();
-  keys.push_back(key);
-  if (!evict) return;
-  evicts.resize(i / 8 + 1);
-  evicts[i / 8] = static_cast<uint8_t>(evicts[i / 8] | (1u << (i % 8)));
-}
-
-void WorkerStateMachine::OutgoingReport::trimEvicts() {
-  if (!evicts.empty()) evicts.resize((keys.size() + 7) / 8);
-}
 
 WorkerStateMachine::WorkerStateMachine(Options options, Random random)
     : options_(std::move(options)), random_(std::move(random)), run_(randomId(0)) {
@@ -59,17 +16,9 @@ WorkerStateMachine::WorkerStateMachine(Options options, Random random)
       "%zu operations a report", options_.batchOperations);
   HOLDFAST_CHECK(options_.syncBatchKeys > 0 && options_.syncBatchKeys <= kKeysPerSyncBatchMax,
                  "%zu keys a batch", options_.syncBatchKeys);
-  locations_.resize(options_.locations.size());
-  for (size_t i = 0; i < locations_.size(); ++i) {
-    Location& location = locations_[i];
-    location.name = options_.locations[i].name;
-    location.incarnation = randomId(0);
-    location.keys.reserve(options_.locations[i].contents.size());
-    for (const ChunkHash key : options_.locations[i].contents) {
-      if (location.keys.insert(key)) location.digest.add(key);
-    }
-    location.beganEmpty = location.keys.empty();
-    location.cursor = {0, location.keys.size(), location.digest};
+  locations_.reserve(options_.locations.size());
+  for (const LocationSetup& setup : options_.locations) {
+    locations_.emplace_back(setup.name, setup.contents, randomId(0));
   }
 }
 
@@ -89,50 +38,18 @@ void WorkerStateMachine::enqueue(size_t index, std::span<const ChunkHash> keys, 
   location.queue.push(keys, evict ? OperationBuffer::kEvict : uint8_t{0});
   if (!location.absorbing && location.queue.size() > options_.queueOperations) {
     ++counters_.losses;
-    restartNumbering(location);
+    location.restartNumbering(randomId(location.incarnation));
+    registrationWanted_ = true;
   }
-  if (location.absorbing) absorb(location, 2 * keys.size());
-}
-
-void WorkerStateMachine::restartNumbering(Location& location) {
-  location.ring.clear();
-  location.incarnation = randomId(location.incarnation);
-  location.beganEmpty = location.keys.empty();
-  location.lastSeq = 0;
-  location.cursor = {0, location.keys.size(), location.digest};
-  location.stated = false;
-  location.absorbing = true;
-  location.replays.clear();
-  location.sync.reset();
-  location.syncCommand.reset();
-  location.named = location.committed = 0;
-  location.origin = location.accepted - location.queue.size();
-  registrationWanted_ = true;
-}
-
-void WorkerStateMachine::absorb(Location& location, size_t operations) {
-  OperationBuffer& queue = location.queue;
-  const size_t n = std::min(operations, queue.size());
-  for (size_t i = 0; i < n; ++i) {
-    if (i + kPrefetchAhead < n) {
-      prefetchLine(location.keys.home(queue.key(i + kPrefetchAhead)));
-    }
-    uint8_t flags = queue.flags(i);
-    applyTo(location.keys, location.digest, queue.key(i), flags);
-  }
-  queue.pop(n);
-  counters_.lost += n;
-  location.origin += n;
-  location.beganEmpty = location.keys.empty();
-  location.cursor = {0, location.keys.size(), location.digest};
+  if (location.absorbing) counters_.lost += location.absorb(2 * keys.size());
 }
 
 bool WorkerStateMachine::absorb(size_t operations) {
   for (Location& location : locations_) {
     if (!location.absorbing || location.queue.empty()) continue;
-    const size_t before = location.queue.size();
-    absorb(location, operations);
-    operations -= before - location.queue.size();
+    const size_t absorbed = location.absorb(operations);
+    counters_.lost += absorbed;
+    operations -= absorbed;
     if (!location.queue.empty()) return true;
   }
   return false;
@@ -149,19 +66,12 @@ WorkerStateMachine::RegistrationRequest WorkerStateMachine::beginRegistration() 
   pausedAll_ = false;
   RegistrationRequest request{run_, ++attempt_, {}};
   for (Location& location : locations_) {
-    if (location.absorbing) absorb(location, location.queue.size());
+    if (location.absorbing) counters_.lost += location.absorb(location.queue.size());
     location.absorbing = false;
     location.paused = false;
     location.stated = true;
-    endSession(location);
-    request.statements.push_back({.location = location.name,
-                                  .incarnation = location.incarnation,
-                                  .beganEmpty = location.beganEmpty,
-                                  .lastSeq = location.lastSeq,
-                                  .count = location.keys.size(),
-                                  .digest = location.digest,
-                                  .replayableFrom = location.ringFirst(),
-                                  .syncId = location.sync ? location.sync->id() : 0});
+    location.endSession();
+    request.statements.push_back(location.statement());
   }
   return request;
 }
@@ -172,9 +82,9 @@ std::optional<Error> WorkerStateMachine::registered(uint64_t attempt,
   for (const Location& location : locations_) {
     const auto ofThis = [&](const LocationDecision& d) { return d.location == location.name; };
     if (std::count_if(decisions.begin(), decisions.end(), ofThis) != 1) {
-      return Error{ErrorCode::kUnavailable,
-                   "the answer to the registration has no one decision for location " +
-                       location.name};
+      return Error{
+          ErrorCode::kUnavailable,
+          "the answer to the registration has no one decision for location " + location.name};
     }
   }
   phase_ = Phase::kRegistered;
@@ -204,7 +114,7 @@ std::optional<Error> WorkerStateMachine::registered(uint64_t attempt,
     if (static_cast<size_t>(decision.reason) < kReasons) {
       ++counters_.decisionsByReason[static_cast<size_t>(decision.reason)];
     }
-    moveCursor(*location, decision);
+    location->moveCursor(decision);
   }
   if (allInSync) ++counters_.registrationsInSync;
   return std::nullopt;
@@ -218,44 +128,14 @@ void WorkerStateMachine::decide(Location& location, const LocationDecision& deci
       decision.kind == DecisionKind::kDiverged || decision.kind == DecisionKind::kSyncing;
 }
 
-// The controller has everything before nextSeq. What it misses and the ring no longer has can only
-// come by a full sync, so the rest of the ring would be of no use to it either.
-void WorkerStateMachine::moveCursor(Location& location, const LocationDecision& decision) {
-  uint64_t nextSeq = decision.nextSeq;
-  if (nextSeq == 0 || nextSeq > location.lastSeq) nextSeq = location.lastSeq + 1;
-  // What a full sync builds may come to nothing yet.
-  if (decision.kind != DecisionKind::kSyncing) {
-    location.named = std::max(location.named, nextSeq - 1);
-  }
-  if (nextSeq < location.ringFirst()) nextSeq = location.lastSeq + 1;
-  location.cursor = {location.lastSeq, location.keys.size(), location.digest};
-  for (size_t i = location.ring.size(); location.cursor.seq >= nextSeq; --i) {
-    applyTo(location.cursor, location.ring.key(i - 1), location.ring.flags(i - 1), false);
-  }
-}
-
 void WorkerStateMachine::disconnected() {
   if (phase_ != Phase::kStopped) phase_ = Phase::kDisconnected;
-  for (Location& location : locations_) endSession(location);
-}
-
-// What the controller asked for on a session is over with it, and what it has of a full sync must
-// be learned anew.
-void WorkerStateMachine::endSession(Location& location) {
-  location.replays.clear();
-  location.syncCommand.reset();
-  if (location.sync) location.sync->park();
+  for (Location& location : locations_) location.endSession();
 }
 
 void WorkerStateMachine::stop() {
   phase_ = Phase::kStopped;
-  for (Location& location : locations_) {
-    location.queue.clear();
-    location.ring.clear();
-    location.replays.clear();
-    location.sync.reset();
-    location.syncCommand.reset();
-  }
+  for (Location& location : locations_) location.stop();
 }
 
 void WorkerStateMachine::pause(std::string_view name) {
@@ -276,23 +156,17 @@ bool WorkerStateMachine::mayReport(const Location& location) const {
   return phase_ == Phase::kRegistered && !pausedAll_ && !location.paused && location.stated;
 }
 
-uint64_t WorkerStateMachine::window(const Location& location) const {
-  // Confirmations are of what look-ups see, so none come before the sync is complete.
-  if (location.diverged || location.sync) return UINT64_MAX;
-  const uint64_t unconfirmed = location.lastSeq - location.named;
-  return options_.ringOperations - std::min<uint64_t>(options_.ringOperations, unconfirmed);
-}
-
 bool WorkerStateMachine::confirmationWanted() const {
   return std::any_of(locations_.begin(), locations_.end(), [&](const Location& location) {
-    return mayReport(location) && window(location) <= options_.ringOperations / 2;
+    return mayReport(location) &&
+           location.window(options_.ringOperations) <= options_.ringOperations / 2;
   });
 }
 
 bool WorkerStateMachine::due(const Location& location, uint64_t nowMs, bool flush) const {
   if (!mayReport(location)) return false;
   if (!location.replays.empty() || location.cursor.seq < location.lastSeq) return true;
-  if (location.queue.empty() || window(location) == 0) return false;
+  if (location.queue.empty() || location.window(options_.ringOperations) == 0) return false;
   return flush || location.queue.size() >= options_.batchOperations ||
          nowMs >= location.oldestQueuedMs + options_.batchDelayMs;
 }
@@ -310,11 +184,12 @@ bool WorkerStateMachine::nextReport(uint64_t nowMs, bool flush, OutgoingReport& 
     // In this order: nothing is numbered, so nothing leaves the ring, while any of it is waited
     // for.
     if (!location.replays.empty()) {
-      takeReplay(location, report);
+      location.takeReplay(options_.batchOperations, report);
+      counters_.replayedOperations += report.keys.size();
     } else if (location.cursor.seq < location.lastSeq) {
-      takeFromRing(location, report);
+      location.takeFromRing(options_.batchOperations, report);
     } else {
-      takeFromQueue(location, report);
+      location.takeFromQueue(options_.batchOperations, options_.ringOperations, report);
     }
     report.trimEvicts();
     counters_.sent += report.keys.size();
@@ -328,43 +203,13 @@ bool WorkerStateMachine::nextReport(uint64_t nowMs, bool flush, OutgoingReport& 
   return false;
 }
 
-void WorkerStateMachine::takeFromRing(Location& location, OutgoingReport& report) {
-  const size_t n =
-      std::min<uint64_t>(options_.batchOperations, location.lastSeq - location.cursor.seq);
-  const size_t first = location.cursor.seq + 1 - location.ringFirst();
-  for (size_t i = first; i < first + n; ++i) {
-    const uint8_t flags = location.ring.flags(i);
-    report.append(location.ring.key(i), (flags & OperationBuffer::kEvict) != 0);
-    applyTo(location.cursor, location.ring.key(i), flags, true);
-  }
-}
-
-void WorkerStateMachine::takeFromQueue(Location& location, OutgoingReport& report) {
-  OperationBuffer& queue = location.queue;
-  const size_t n = std::min<uint64_t>({options_.batchOperations, queue.size(), window(location)});
-  for (size_t i = 0; i < n; ++i) {
-    if (i + kPrefetchAhead < n) {
-      prefetchLine(location.keys.home(queue.key(i + kPrefetchAhead)));
-    }
-    const ChunkHash key = queue.key(i);
-    uint8_t flags = queue.flags(i);
-    report.append(key, (flags & OperationBuffer::kEvict) != 0);
-    applyTo(location.keys, location.digest, key, flags);
-    if (location.ring.size() == options_.ringOperations) location.ring.pop(1);
-    location.ring.push(key, flags);
-  }
-  queue.pop(n);
-  location.lastSeq += n;
-  location.cursor = {location.lastSeq, location.keys.size(), location.digest};
-}
-
 std::optional<uint64_t> WorkerStateMachine::nextDueMs() const {
   std::optional<uint64_t> soonest;
   const auto consider = [&](uint64_t at) { soonest = std::min(soonest.value_or(at), at); };
   for (const Location& location : locations_) {
     if (!mayReport(location)) continue;
     if (location.sync && location.sync->dueMs()) consider(*location.sync->dueMs());
-    if (location.queue.empty() || window(location) == 0) continue;
+    if (location.queue.empty() || location.window(options_.ringOperations) == 0) continue;
     consider(location.oldestQueuedMs + options_.batchDelayMs);
   }
   return soonest;
@@ -373,14 +218,7 @@ std::optional<uint64_t> WorkerStateMachine::nextDueMs() const {
 std::vector<LocationStatement> WorkerStateMachine::heartbeat() const {
   std::vector<LocationStatement> statements;
   for (const Location& location : locations_) {
-    statements.push_back({.location = location.name,
-                          .incarnation = location.incarnation,
-                          .beganEmpty = location.beganEmpty,
-                          .lastSeq = location.cursor.seq,
-                          .count = location.cursor.count,
-                          .digest = location.cursor.digest,
-                          .replayableFrom = std::min(location.ringFirst(), location.cursor.seq + 1),
-                          .syncId = location.sync ? location.sync->id() : 0});
+    statements.push_back(location.statementOfCursor());
   }
   return statements;
 }

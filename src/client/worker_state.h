@@ -1,14 +1,7 @@
-// What a worker knows of its own reporting: per location the distinct keys, the numbering, what
-// waits to be sent and what was sent lately. A deterministic state machine: time and randomness
-// are arguments, and it does no I/O, so a simulation runs the very code that engines run.
-//
-// Numbers are given at sending. Key set, count, digest and seq of a location therefore always
-// describe one cut: exactly the operations 1..lastSeq, applied to what the incarnation began with.
-//
-//   engine ---> queue ---> numbered: key set, ring ---> report
-//                                                  ^--- again, from the seq that a registration's
-//                                                       answer names (the cursor goes back), or a
-//                                                       range that the controller asks for
+// What a worker reports when: sessions, registrations, pauses, whose turn it is, and what the
+// controller asks for. What is known of one location is in location_state.h. A deterministic state
+// machine: time and randomness are arguments, and it does no I/O, so a simulation runs the very
+// code that engines run.
 //
 // A full sync. Its cut is taken in the moment its start is sent: a copy of the key set, which is
 // that of lastSeq. What was numbered but not sent is part of it, so the cursor jumps there; what
@@ -32,9 +25,8 @@
 #include <vector>
 
 #include "client/full_sync_state.h"
-#include "client/operation_buffer.h"
-#include "client/replay_ranges.h"
-#include "core/index/key_set.h"
+#include "client/location_state.h"
+#include "client/outgoing_report.h"
 #include "core/messages.h"
 #include "core/result.h"
 #include "core/types.h"
@@ -66,18 +58,7 @@ class WorkerStateMachine {
     std::vector<LocationStatement> statements;
   };
 
-  struct OutgoingReport {
-    std::string_view location;  // valid as long as the state machine
-    uint64_t incarnation = 0;
-    uint64_t firstSeq = 0;
-    std::vector<ChunkHash> keys;
-    std::vector<uint8_t> evicts;  // bitmap, least significant bit first; empty: all admits
-
-    Report view() const;
-    // For whoever fills it; ends with trimEvicts().
-    void append(ChunkHash key, bool evict);
-    void trimEvicts();
-  };
+  using OutgoingReport = holdfast::OutgoingReport;
 
   struct Counters {
     uint64_t accepted = 0;
@@ -103,47 +84,8 @@ class WorkerStateMachine {
     uint64_t fullSyncKeys = 0;     // in those
   };
 
-  // What is known of one location. References stay valid as long as the state machine.
-  struct Location {
-    std::string name;
-    KeySet keys;
-    uint64_t incarnation = 0;
-    bool beganEmpty = true;
-    uint64_t lastSeq = 0;
-    KeyDigest digest;      // of keys
-    OperationBuffer ring;  // seqs lastSeq - size + 1 .. lastSeq
-    OperationBuffer queue;
-    uint64_t oldestQueuedMs = 0;  // meaningful where the queue is not empty
-
-    // As of the last report sent on this session: what a heartbeat states. Behind lastSeq while
-    // parts of the ring are being sent again.
-    struct Cut {
-      uint64_t seq = 0;
-      uint64_t count = 0;
-      KeyDigest digest;
-    } cursor;
-
-    bool stated = false;  // this incarnation was in the last registration
-    // Since a full queue, until a registration: operations become part of what it states.
-    bool absorbing = false;
-    bool paused = false;
-    uint64_t named = 0;      // highest seq that the controller ever named as what it serves
-    uint64_t committed = 0;  // highest seq that it confirmed
-    uint64_t accepted = 0;   // operations ever accepted
-    uint64_t origin = 0;     // how many of them came before seq 1 of this incarnation
-
-    bool decided = false;
-    DecisionKind decision = DecisionKind::kInSync;
-    Reason reason = Reason::kNone;
-    bool diverged = false;  // or syncing; as of the last answer of any kind
-
-    ReplayRanges replays;                 // asked for and not sent; within the ring and the cursor
-    std::optional<FullSyncState> sync;    // under way
-    std::optional<uint64_t> syncCommand;  // not begun yet: the id to go on with; 0: a new one
-    std::string syncRefusal;              // why the last start was refused; empty: it was not
-
-    uint64_t ringFirst() const { return lastSeq - ring.size() + 1; }
-  };
+  // References stay valid as long as the state machine.
+  using Location = LocationState;
 
   WorkerStateMachine(Options options, Random random);
 
@@ -231,17 +173,8 @@ class WorkerStateMachine {
  private:
   uint64_t randomId(uint64_t other) const;
   void restartNumbering(Location& location);
-  void absorb(Location& location, size_t operations);
-  void moveCursor(Location& location, const LocationDecision& decision);
-  static void endSession(Location& location);
   bool mayReport(const Location& location) const;
   bool due(const Location& location, uint64_t nowMs, bool flush) const;
-  // How many operations may be sent for the first time now. What the controller has not confirmed
-  // must stay in the ring, so that its crash never costs more than sending that again.
-  uint64_t window(const Location& location) const;
-  void takeReplay(Location& location, OutgoingReport& report);
-  void takeFromRing(Location& location, OutgoingReport& report);
-  void takeFromQueue(Location& location, OutgoingReport& report);
   void decide(Location& location, const LocationDecision& decision);
   void takeCut(Location& location);
   Location* find(std::string_view name);

@@ -25,16 +25,6 @@ WorkerStateMachine::ReplayAnswer WorkerStateMachine::replay(std::string_view nam
   return {true, first};
 }
 
-void WorkerStateMachine::takeReplay(Location& location, OutgoingReport& report) {
-  const ReplayRanges::Range range = location.replays.take(options_.batchOperations);
-  report.firstSeq = range.from;
-  for (uint64_t seq = range.from; seq <= range.to; ++seq) {
-    const size_t i = seq - location.ringFirst();
-    report.append(location.ring.key(i), (location.ring.flags(i) & OperationBuffer::kEvict) != 0);
-  }
-  counters_.replayedOperations += report.keys.size();
-}
-
 bool WorkerStateMachine::startFullSync(std::string_view name, uint64_t continueSyncId) {
   Location* location = find(name);
   const bool session = phase_ == Phase::kRegistered || phase_ == Phase::kRegistering;
