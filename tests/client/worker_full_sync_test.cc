@@ -1,219 +1,18 @@
-// What the controller commands the worker's state machine to do: replays and full syncs.
+// Full syncs that the controller asks the state machine for.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <map>
-#include <random>
-#include <set>
+#include <string>
+#include <variant>
+#include <vector>
 
-#include "client/worker_state.h"
-#include "keys.h"
-#include "seeds.h"
+#include "worker_repair_fixture.h"
 
 namespace holdfast {
 namespace {
 
 using Machine = WorkerStateMachine;
-
-Machine::Options oneLocation() {
-  Machine::Options options;
-  options.locations = {{"gpu", {}}};
-  options.batchOperations = 4;
-  options.queueOperations = 40;
-  options.ringOperations = 20;
-  options.syncBatchKeys = 3;
-  return options;
-}
-
-// A registered machine with one location.
-class WorkerRepair : public testing::Test {
- protected:
-  void SetUp() override { registerAt(1); }
-
-  void registerAt(uint64_t nextSeq, DecisionKind kind = DecisionKind::kInSync) {
-    const auto request = machine_.beginRegistration();
-    statement_ = request.statements[0];
-    answer(request.attempt, nextSeq, kind);
-  }
-  void answer(uint64_t attempt, uint64_t nextSeq, DecisionKind kind) {
-    const LocationDecision decision{"gpu", kind, Reason::kEqual, nextSeq};
-    ASSERT_FALSE(machine_.registered(attempt, {&decision, 1}));
-  }
-  const Machine::Location& gpu() const { return machine_.locations()[0]; }
-
-  // (first seq, keys) of all reports that are due.
-  std::vector<std::pair<uint64_t, std::vector<ChunkHash>>> reports() {
-    std::vector<std::pair<uint64_t, std::vector<ChunkHash>>> all;
-    while (machine_.nextReport(0, true, report_)) all.emplace_back(report_.firstSeq, report_.keys);
-    return all;
-  }
-  void admitAndSend(ChunkHash from, ChunkHash to) {
-    machine_.enqueue(0, range(from, to), false, 0);
-    reports();
-  }
-  Machine::ReplayAnswer replay(uint64_t from, uint64_t to) {
-    return machine_.replay("gpu", gpu().incarnation, from, to);
-  }
-  void heartbeatAnswer(uint64_t committed, std::vector<LocationDecision> decisions = {}) {
-    const CommittedSeq confirmed{"gpu", gpu().incarnation, committed};
-    machine_.heartbeatAnswered({&confirmed, 1}, decisions);
-  }
-
-  template <typename Message>
-  Message next(uint64_t nowMs = 0) {
-    const auto message = machine_.nextSync(nowMs);
-    EXPECT_TRUE(message && std::holds_alternative<Message>(*message));
-    return message && std::holds_alternative<Message>(*message) ? std::get<Message>(*message)
-                                                                : Message{};
-  }
-  void startAccepted(const FullSyncStart& start, std::vector<uint32_t> missing) {
-    machine_.fullSyncStarted("gpu", start.syncId,
-                             {.accepted = true, .error = "", .missing = std::move(missing)});
-  }
-  // From the start to the end, nothing being lost.
-  FullSyncStart sendAll() {
-    const FullSyncStart start = next<FullSyncStart>();
-    std::vector<uint32_t> all(start.batchCount);
-    for (uint32_t i = 0; i < start.batchCount; ++i) all[i] = i;
-    startAccepted(start, all);
-    for (uint32_t i = 0; i < start.batchCount; ++i) next<FullSyncBatch>();
-    next<FullSyncEnd>();
-    return start;
-  }
-  bool statusAnswered(uint64_t syncId, const FullSyncStatus& status, uint64_t nowMs = 0) {
-    return machine_.fullSyncAnswered("gpu", syncId, status, nowMs);
-  }
-
-  Machine machine_{oneLocation(), [next = uint64_t{0}]() mutable { return ++next; }};
-  Machine::OutgoingReport report_;
-  LocationStatement statement_;
-};
-
-// --- replay ---
-
-TEST_F(WorkerRepair, AReplayIsSentBeforeAnythingNew) {
-  admitAndSend(0, 12);
-  machine_.enqueue(0, range(2, 4), true, 0);
-  EXPECT_EQ(replay(3, 8).accepted, true);
-  EXPECT_EQ(machine_.heartbeat()[0].lastSeq, 12u);
-  const std::vector<std::pair<uint64_t, std::vector<ChunkHash>>> expected = {
-      {3, range(2, 6)}, {7, range(6, 8)}, {13, range(2, 4)}};
-  EXPECT_EQ(reports(), expected);
-  EXPECT_EQ(machine_.heartbeat()[0].lastSeq, 14u);
-  EXPECT_EQ(machine_.counters().replays, 1u);
-  EXPECT_EQ(machine_.counters().replayedOperations, 6u);
-  EXPECT_EQ(machine_.counters().resent, 0u) << "it never said that it had them";
-  EXPECT_EQ(replay(13, 14).accepted, true);
-  ASSERT_TRUE(machine_.nextReport(0, false, report_)) << "without waiting for more";
-  EXPECT_EQ(report_.evicts, std::vector<uint8_t>{0b11});
-}
-
-TEST_F(WorkerRepair, WhatCannotBeReplayedIsRefused) {
-  admitAndSend(0, 20);
-  heartbeatAnswer(20);
-  admitAndSend(20, 30);
-  const auto refused = [&](Machine::ReplayAnswer answer) { return !answer.accepted; };
-  EXPECT_TRUE(refused(replay(10, 12)));
-  EXPECT_EQ(replay(10, 12).replayableFrom, 11u);
-  EXPECT_TRUE(refused(replay(30, 31)));
-  EXPECT_TRUE(refused(replay(0, 12)));
-  EXPECT_TRUE(refused(replay(13, 12)));
-  EXPECT_TRUE(refused(machine_.replay("gpu", gpu().incarnation + 1, 12, 13)));
-  EXPECT_TRUE(refused(machine_.replay("disk", gpu().incarnation, 12, 13)));
-  EXPECT_EQ(machine_.counters().replaysRefused, 7u);
-  EXPECT_TRUE(reports().empty());
-  EXPECT_FALSE(refused(replay(11, 30)));
-  machine_.beginRegistration();
-  EXPECT_TRUE(refused(replay(12, 13))) << "the answer says where to go on";
-}
-
-TEST_F(WorkerRepair, WhatThisSessionHasNotSentComesInItsTurn) {
-  admitAndSend(0, 10);
-  machine_.disconnected();
-  registerAt(6);
-  EXPECT_TRUE(replay(4, 8).accepted);
-  EXPECT_TRUE(replay(9, 9).accepted);
-  const std::vector<std::pair<uint64_t, std::vector<ChunkHash>>> expected = {
-      {4, range(3, 5)}, {6, range(5, 9)}, {10, range(9, 10)}};
-  EXPECT_EQ(reports(), expected);
-}
-
-TEST_F(WorkerRepair, ARegistrationDropsReplays) {
-  admitAndSend(0, 10);
-  EXPECT_TRUE(replay(1, 5).accepted);
-  registerAt(11);
-  EXPECT_TRUE(reports().empty());
-  EXPECT_TRUE(replay(1, 5).accepted);
-  machine_.disconnected();
-  registerAt(11);
-  EXPECT_TRUE(reports().empty());
-  EXPECT_TRUE(replay(1, 5).accepted);
-  machine_.enqueue(0, range(0, 41), false, 0);
-  registerAt(1);
-  EXPECT_TRUE(reports().empty()) << "another incarnation";
-}
-
-TEST(WorkerReplay, ExactlyWhatIsAskedForIsSentAgain) {
-  forEachSeed(500, [](uint64_t seed) {
-    std::mt19937_64 random(seed);
-    Machine::Options options = oneLocation();
-    options.batchOperations = 1 + random() % 8;
-    options.ringOperations = 1 + random() % 40;
-    options.queueOperations = 1'000'000;
-    Machine machine(options, [&] { return random(); });
-    const auto request = machine.beginRegistration();
-    const LocationDecision decision{"gpu", DecisionKind::kInSync, Reason::kEqual, 1};
-    ASSERT_FALSE(machine.registered(request.attempt, {&decision, 1}));
-    const Machine::Location& gpu = machine.locations()[0];
-    std::vector<std::pair<ChunkHash, bool>> log;  // seq i + 1 at i
-    std::set<uint64_t> asked;
-    for (int i = 0; i < 300; ++i) {
-      switch (random() % 4) {
-        case 0: {
-          const std::vector<ChunkHash> keys(1 + random() % 10, random());
-          machine.enqueue(0, keys, random() % 2 == 0, 0);
-          break;
-        }
-        case 1: {
-          const uint64_t from = random() % (gpu.lastSeq + 3);
-          const uint64_t to = from + random() % 12;
-          const bool possible = from > 0 && to <= log.size() && log.size() - from < gpu.ring.size();
-          ASSERT_EQ(machine.replay("gpu", gpu.incarnation, from, to).accepted, possible);
-          for (uint64_t seq = from; possible && seq <= to; ++seq) asked.insert(seq);
-          break;
-        }
-        case 2: {
-          const CommittedSeq confirmed{"gpu", gpu.incarnation, gpu.lastSeq};
-          machine.heartbeatAnswered({&confirmed, 1}, {});
-          break;
-        }
-        default:
-          Machine::OutgoingReport report;
-          if (!machine.nextReport(0, true, report)) break;
-          const bool again = report.firstSeq <= log.size();
-          ASSERT_EQ(again, !asked.empty()) << "replays go first";
-          for (size_t k = 0; k < report.keys.size(); ++k) {
-            const std::pair operation{report.keys[k], report.view().operations.evicts.test(k)};
-            const uint64_t seq = report.firstSeq + k;
-            if (!again) {
-              log.push_back(operation);
-              ASSERT_EQ(seq, log.size());
-              continue;
-            }
-            ASSERT_EQ(asked.erase(seq), 1u) << "seq " << seq << " was not asked for";
-            ASSERT_EQ(operation, log[seq - 1]);
-          }
-      }
-    }
-    Machine::OutgoingReport report;
-    while (!asked.empty()) {
-      ASSERT_TRUE(machine.nextReport(0, true, report));
-      for (size_t k = 0; k < report.keys.size(); ++k) asked.erase(report.firstSeq + k);
-    }
-  });
-}
-
-// --- full sync ---
 
 TEST_F(WorkerRepair, TheCutIsWhatIsNumberedAndBatchesNeverChange) {
   admitAndSend(0, 8);
@@ -477,7 +276,7 @@ TEST_F(WorkerRepair, AStoppedMachineHasNone) {
 }
 
 TEST(WorkerSync, LocationsTakeTurns) {
-  Machine::Options options = oneLocation();
+  Machine::Options options = repairOptions();
   options.locations = {{"gpu", range(0, 9)}, {"cpu", range(0, 9)}};
   Machine machine(options, [next = uint64_t{0}]() mutable { return ++next; });
   const auto request = machine.beginRegistration();
