@@ -108,6 +108,7 @@ class FakeController {
   struct OnLoop;  // lives and dies on the loop's thread
 
   kj::Promise<void> acceptLoop();
+  capnp::Capability::Client bootstrap();
 
   std::mutex mutex_;
   State state_;
