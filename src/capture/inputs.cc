@@ -23,8 +23,9 @@ void writeState(const Registry& registry, Builder to) {
 
 }  // namespace
 
-Inputs::Inputs(Environment& environment, Registry& registry, Executor& executor, EventSink& events)
-    : environment_(environment), registry_(registry), executor_(executor), events_(events) {}
+Inputs::Inputs(Environment& environment, Registry& registry, Executor& executor,
+               NoticeSink& notices)
+    : environment_(environment), registry_(registry), executor_(executor), notices_(notices) {}
 
 Inputs::~Inputs() = default;
 
@@ -41,8 +42,8 @@ void Inputs::giveUp() {
     end.setReason(schema::CaptureEnd::Reason::GAVE_UP);
     end.setText(textOf(why));
   });
-  events_.event(EventSink::Level::kWarning,
-                "capture into " + recorder_->log().folder() + " has ended: " + why);
+  notices_.notice(NoticeSink::Level::kWarning,
+                  "capture into " + recorder_->log().folder() + " has ended: " + why);
   recorder_.reset();
 }
 

@@ -25,7 +25,7 @@ class Inputs final : public StoreListener {
  public:
   // Keeps all references. Registry and executor were built on the environment's clock, store and
   // random numbers, and have recovered.
-  Inputs(Environment& environment, Registry& registry, Executor& executor, EventSink& events);
+  Inputs(Environment& environment, Registry& registry, Executor& executor, NoticeSink& notices);
   ~Inputs() override;
 
   const Registry& registry() const { return registry_; }
@@ -116,7 +116,7 @@ class Inputs final : public StoreListener {
   Environment& environment_;
   Registry& registry_;
   Executor& executor_;
-  EventSink& events_;
+  NoticeSink& notices_;
   std::unique_ptr<Recorder> recorder_;
 };
 

@@ -40,9 +40,9 @@ class Player::IntoListener final : public StoreListener {
   std::string broken;
 };
 
-Player::Player(Options options, EventSink& events)
+Player::Player(Options options, NoticeSink& notices)
     : options_(std::move(options)),
-      events_(events),
+      notices_(notices),
       store_(options_.into, options_.recovery),
       link_(std::make_unique<NoLink>()),
       completions_(std::make_unique<IntoListener>()) {}
@@ -91,7 +91,7 @@ std::optional<std::string> Player::begin(schema::CaptureStart::Reader start) {
   }
   CoreOptions core = read(start);
   core.registry.index.faulter = options_.faulter;
-  registry_ = std::make_unique<Registry>(core.registry, clock_, store_, events_);
+  registry_ = std::make_unique<Registry>(core.registry, clock_, store_, notices_);
   registry_->recover();
   executor_ = std::make_unique<Executor>(registry_->tree(), registry_->pins(), registry_->ledger(),
                                          clock_, core.executor, [this]() { return draw(); });

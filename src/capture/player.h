@@ -33,8 +33,8 @@ class Player {
     PageFaulter* faulter = nullptr;  // may be null
   };
 
-  // Keeps `events`.
-  Player(Options options, EventSink& events);
+  // Keeps `notices`.
+  Player(Options options, NoticeSink& notices);
   ~Player();
 
   // Takes the next entry. Nothing, or why the replay cannot go on.
@@ -80,7 +80,7 @@ class Player {
   uint64_t draw();
 
   const Options options_;
-  EventSink& events_;
+  NoticeSink& notices_;
   ReplayClock clock_;
   ReplayStore store_;
   std::unique_ptr<WorkerLink> link_;

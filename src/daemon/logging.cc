@@ -52,7 +52,7 @@ void setUpLogging(LogFormat format, const std::string& level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-void LoggedEvents::event(Level level, const std::string& text) {
+void LoggedNotices::event(Level level, const std::string& text) {
   if (level == Level::kWarning) {
     spdlog::warn("{}", text);
   } else {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "core/event_sink.h"
+#include "core/notice_sink.h"
 #include "daemon/configuration.h"
 
 namespace holdfast {
@@ -12,9 +12,9 @@ namespace holdfast {
 void setUpLogging(LogFormat format, const std::string& level);
 
 // What core and rpc have to say.
-class LoggedEvents final : public EventSink {
+class LoggedNotices final : public NoticeSink {
  public:
-  void event(Level level, const std::string& text) override;
+  void notice(Level level, const std::string& text) override;
 };
 
 }  // namespace holdfast

@@ -232,16 +232,16 @@ ExitCode run(const Configuration& configuration) {
 
   FaultAhead faultAhead;
   LoopClock clock([&store]() { return store->timeMs(); });
-  LoggedEvents events;
+  LoggedNotices notices;
   Environment environment(clock, *store, drawRandom);
   const CoreOptions coreOptions{registryOptions(configuration, faultAhead), configuration.executor};
-  Registry registry(coreOptions.registry, environment.clock(), environment.store(), events);
+  Registry registry(coreOptions.registry, environment.clock(), environment.store(), notices);
   const RecoveryReport recovered = registry.recover();
   Executor executor(registry.tree(), registry.pins(), registry.ledger(), environment.clock(),
                     coreOptions.executor, [&environment]() { return environment.random(); });
   executor.recover(registry.takeRecoveredEvents());
   registry.observeSessions(&executor);
-  Inputs inputs(environment, registry, executor, events);
+  Inputs inputs(environment, registry, executor, notices);
   CaptureSwitch capture(captureOptions, coreOptions, inputs, *store, timer);
   if (log != nullptr) capture.use(std::move(log), configuration.captureRedact);
   const uint64_t recoveryMs = millisecondsSince(start);
@@ -263,7 +263,7 @@ ExitCode run(const Configuration& configuration) {
           [&](const std::string& path, std::function<void(const BackupOutcome&)> done) {
             return backUp(*store, registry, path, std::move(done));
           }};
-  Server server(serverOptions(configuration), std::move(facts), inputs, *store, events, turns,
+  Server server(serverOptions(configuration), std::move(facts), inputs, *store, notices, turns,
                 io.unixEventPort);
   std::string addresses;
   for (const std::string& address : configuration.listen) {

@@ -10,15 +10,15 @@ void LimitedWarnings::say(Kind kind, const std::string& text) {
     return;
   }
   if (lines.said++ == 0) lines.begun = timer_.now();
-  events_.event(EventSink::Level::kWarning, text);
+  notices_.notice(NoticeSink::Level::kWarning, text);
 }
 
 void LimitedWarnings::tick() {
   for (Lines& lines : lines_) {
     if (lines.said == 0 || timer_.now() - lines.begun < kInterval) continue;
     if (lines.counted != 0) {
-      events_.event(EventSink::Level::kWarning,
-                    std::to_string(lines.counted) + " more " + lines.what + " in the last minute");
+      notices_.notice(NoticeSink::Level::kWarning, std::to_string(lines.counted) + " more " +
+                                                       lines.what + " in the last minute");
     }
     lines.said = 0;
     lines.counted = 0;

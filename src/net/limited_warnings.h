@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/event_sink.h"
+#include "core/notice_sink.h"
 #include "core/registry/registry_tree.h"
 
 namespace holdfast {
@@ -20,7 +20,7 @@ class LimitedWarnings {
   enum class Kind { kAccept, kConnectionsMax, kClosed, kMessage };
 
   // Both outlive it.
-  LimitedWarnings(EventSink& events, const kj::Timer& timer) : events_(events), timer_(timer) {}
+  LimitedWarnings(NoticeSink& notices, const kj::Timer& timer) : notices_(notices), timer_(timer) {}
 
   // Said at once, or only counted if enough lines of its kind were said in this minute.
   void say(Kind kind, const std::string& text);
@@ -37,7 +37,7 @@ class LimitedWarnings {
     kj::TimePoint begun = kj::origin<kj::TimePoint>();  // where something was said
   };
 
-  EventSink& events_;
+  NoticeSink& notices_;
   const kj::Timer& timer_;
   std::array<Lines, 4> lines_{{{"connections could not be accepted", 1},
                                {"connections were refused or closed to make room", 1},

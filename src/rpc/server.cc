@@ -65,7 +65,7 @@ std::string peerOf(int socket) {
 }  // namespace
 
 Server::Server(const ServerOptions& options, ProcessFacts facts, Inputs& inputs,
-               RegistryStore& store, EventSink& events, LoopTurns& turns, kj::UnixEventPort& port)
+               RegistryStore& store, NoticeSink& notices, LoopTurns& turns, kj::UnixEventPort& port)
     : port_(port),
       services_{.options = options,
                 .facts = std::move(facts),
@@ -73,7 +73,7 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Inputs& inputs,
                 .registry = inputs.registry(),
                 .executor = inputs.executor(),
                 .store = store,
-                .events = events,
+                .notices = notices,
                 .turns = turns,
                 .waiters = CommitWaiters(inputs.registry().ledger(), store),
                 .eventWaiters = {},
@@ -85,7 +85,7 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Inputs& inputs,
                 .lookups = {},
                 .lookupWindow = {},
                 .connections = 0,
-                .warnings = LimitedWarnings(events, port.getTimer())},
+                .warnings = LimitedWarnings(notices, port.getTimer())},
       tasks_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))) {
   inputs.onSettled([this](const Event& event) { services_.eventWaiters.settled(event.record); });
 }

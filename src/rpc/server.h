@@ -22,7 +22,7 @@ namespace holdfast {
 class Server final : private kj::TaskSet::ErrorHandler {
  public:
   Server(const ServerOptions& options, ProcessFacts facts, Inputs& inputs, RegistryStore& store,
-         EventSink& events, LoopTurns& turns, kj::UnixEventPort& port);
+         NoticeSink& notices, LoopTurns& turns, kj::UnixEventPort& port);
   // Unlinks its Unix sockets. Workers whose connections are open are LOST, unless stop() was
   // called.
   ~Server();

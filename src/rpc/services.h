@@ -72,7 +72,7 @@ struct Services {
   const Registry& registry;  // what came of them
   const Executor& executor;
   RegistryStore& store;
-  EventSink& events;
+  NoticeSink& notices;
   LoopTurns& turns;
   CommitWaiters waiters;
   EventWaiters eventWaiters;
@@ -87,7 +87,7 @@ struct Services {
   size_t connections = 0;         // open now
   LimitedWarnings warnings;       // that peers can cause
 
-  void warn(const std::string& text) { events.event(EventSink::Level::kWarning, text); }
+  void warn(const std::string& text) { notices.notice(NoticeSink::Level::kWarning, text); }
 };
 
 }  // namespace holdfast

@@ -25,9 +25,9 @@ class TestClock final : public Clock {
   mutable uint64_t reads = 0;  // no two inputs at the same time
 };
 
-class Texts final : public EventSink {
+class Texts final : public NoticeSink {
  public:
-  void event(Level, const std::string& text) override { texts.push_back(text); }
+  void notice(Level, const std::string& text) override { texts.push_back(text); }
   std::vector<std::string> texts;
 };
 
@@ -40,13 +40,13 @@ class World {
   explicit World(Random& random) : random_(random) {
     options_.registry.foldFloorOperations = 40;
     options_.registry.lifeCycle.lostGraceMs = 60'000;
-    registry_.emplace(options_.registry, environment_.clock(), environment_.store(), events);
+    registry_.emplace(options_.registry, environment_.clock(), environment_.store(), notices);
     registry_->recover();
     executor_.emplace(registry_->tree(), registry_->pins(), registry_->ledger(),
                       environment_.clock(), options_.executor,
                       [this]() { return environment_.random(); });
     registry_->observeSessions(&*executor_);
-    inputs_.emplace(environment_, *registry_, *executor_, events);
+    inputs_.emplace(environment_, *registry_, *executor_, notices);
     for (uint32_t i = 0; i < kWorkers; ++i) workers_[i].world = this;
   }
 
@@ -124,7 +124,7 @@ class World {
   void end() { inputs_->endCapture(Inputs::CaptureEnd::kProcessEnded); }
   const Registry& registry() const { return *registry_; }
 
-  Texts events;
+  Texts notices;
   std::string folder;
 
  private:
@@ -328,8 +328,8 @@ TEST_F(PlayerTest, AReplayIsTheSameEveryTime) {
     seen.reportsRefused += counters.reportsRefused;
     seen.workersExpired += counters.workersExpired;
     for (int time = 0; time < 2; ++time) {
-      Texts events;
-      Player player({}, events);
+      Texts notices;
+      Player player({}, notices);
       auto log = LogReader::open({world.folder});
       ASSERT_TRUE(log.ok());
       uint64_t entries = 0;
@@ -344,7 +344,7 @@ TEST_F(PlayerTest, AReplayIsTheSameEveryTime) {
       EXPECT_THAT(player.differences(), IsEmpty());
       EXPECT_EQ(player.registry()->registryDigest(), world.registry().registryDigest());
       EXPECT_EQ(named(player.registry()->counters()), named(world.registry().counters()));
-      EXPECT_EQ(events.texts, world.events.texts);
+      EXPECT_EQ(notices.texts, world.notices.texts);
     }
   });
   // The random inputs reach what a replay has to get right.
@@ -369,7 +369,7 @@ TEST_F(PlayerTest, ALogThatBeginsUnderWayIsReplayedFromItsCheckpoint) {
     world.end();
     foldsCommitted += world.registry().counters().foldsCommitted - folds;
 
-    Texts events;
+    Texts notices;
     Player player({.recovery =
                        [&disk](RecoverySink& sink) {
                          MemoryStore checkpoint(disk);
@@ -377,7 +377,7 @@ TEST_F(PlayerTest, ALogThatBeginsUnderWayIsReplayedFromItsCheckpoint) {
                        },
                    .into = nullptr,
                    .faulter = nullptr},
-                  events);
+                  notices);
     auto log = LogReader::open({world.folder});
     ASSERT_TRUE(log.ok());
     bool begun = false;
@@ -402,8 +402,8 @@ TEST_F(PlayerTest, ALogWithoutItsBeginningIsRefused) {
   world.capture(options());
   for (int i = 0; i < 100; ++i) world.step();
   world.end();
-  Texts events;
-  Player player({}, events);
+  Texts notices;
+  Player player({}, notices);
   auto log = LogReader::open({world.folder});
   ASSERT_TRUE(log.ok());
   log.value()->next();  // the start
@@ -419,8 +419,8 @@ TEST_F(PlayerTest, TellsWhereALogIsOfAnotherProgram) {
   world.capture(options());
   for (int i = 0; i < 500; ++i) world.step();
   world.end();
-  Texts events;
-  Player player({}, events);
+  Texts notices;
+  Player player({}, notices);
   auto log = LogReader::open({world.folder});
   ASSERT_TRUE(log.ok());
   std::optional<std::string> why;
@@ -437,12 +437,12 @@ TEST_F(PlayerTest, PromptTokensStayOutOfARedactedLog) {
     TestClock clock;
     MemoryStore store;
     Environment environment(clock, store, []() { return uint64_t{7}; });
-    Texts events;
-    Registry registry({}, environment.clock(), environment.store(), events);
+    Texts notices;
+    Registry registry({}, environment.clock(), environment.store(), notices);
     registry.recover();
     Executor executor(registry.tree(), registry.pins(), registry.ledger(), environment.clock(), {},
                       [&]() { return environment.random(); });
-    Inputs inputs(environment, registry, executor, events);
+    Inputs inputs(environment, registry, executor, notices);
     auto writer = LogWriter::open(options());
     const std::string folder = writer.value()->folder();
     inputs.capture(std::move(writer.value()),
@@ -474,9 +474,9 @@ TEST_F(PlayerTest, ALogThatCannotGoOnEndsWithAWarningAndTheCoreGoesOn) {
   World world(random);
   world.capture(small);
   for (int i = 0; i < 5000; ++i) world.step();
-  EXPECT_THAT(world.events.texts, testing::Contains(testing::HasSubstr("has ended: the limit")));
-  Texts events;
-  Player player({}, events);
+  EXPECT_THAT(world.notices.texts, testing::Contains(testing::HasSubstr("has ended: the limit")));
+  Texts notices;
+  Player player({}, notices);
   auto log = LogReader::open({world.folder});
   ASSERT_TRUE(log.ok());
   bool gaveUp = false;

@@ -23,9 +23,9 @@ class TestClock : public Clock {
   uint64_t wallJumpMs = 0;  // modulo 2^64
 };
 
-class Remember : public EventSink {
+class Remember : public NoticeSink {
  public:
-  void event(Level, const std::string& text) override { texts.push_back(text); }
+  void notice(Level, const std::string& text) override { texts.push_back(text); }
   bool said(const std::string& part) const {
     for (const std::string& text : texts) {
       if (text.find(part) != std::string::npos) return true;
@@ -74,7 +74,7 @@ class RegistryTest : public ::testing::Test {
   void open(MemoryStore::Disk disk) {
     registry_.reset();
     store_ = std::make_unique<MemoryStore>(std::move(disk));
-    registry_ = std::make_unique<Registry>(options_, clock_, *store_, events_);
+    registry_ = std::make_unique<Registry>(options_, clock_, *store_, notices_);
     report_ = registry_->recover();
   }
   void restart() { open(store_->afterCrash()); }
@@ -127,7 +127,7 @@ class RegistryTest : public ::testing::Test {
 
   RegistryOptions options_;
   TestClock clock_;
-  Remember events_;
+  Remember notices_;
   CountingLink link_;
   std::unique_ptr<MemoryStore> store_;
   std::unique_ptr<Registry> registry_;

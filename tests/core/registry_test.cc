@@ -78,7 +78,7 @@ TEST_F(RegistryTest, LostWorkersMakeRoomFirstTheEmptyThenTheLongestLost) {
   EXPECT_TRUE(known(0) && known(1) && !known(2)) << "the empty one goes, though LOST last";
   registered(registration("new", 1));
   EXPECT_TRUE(known(0) && !known(1)) << "then the longest LOST";
-  EXPECT_TRUE(events_.said("LOST and holding 2 chunks"));
+  EXPECT_TRUE(notices_.said("LOST and holding 2 chunks"));
   settle();
   restart();
   EXPECT_EQ(report_.workers, 3u);
@@ -143,7 +143,7 @@ TEST_F(RegistryTest, MoreLocationNamesThanThereAreNumbersForHaveToWait) {
     sessions.push_back(registered(named(rank, std::to_string(rank) + "/")));
   }
   registry_->tick();
-  EXPECT_TRUE(events_.said("location names: 65536 of at most 65536"));
+  EXPECT_TRUE(notices_.said("location names: 65536 of at most 65536"));
   expectRegistrationRefused("location names", named(full, "x"), ErrorCode::kUnavailable);
   registered(named(full, "7/"));
   ASSERT_TRUE(registry_->registration().deregister(sessions[0]).ok());
@@ -155,7 +155,7 @@ TEST_F(RegistryTest, ALimitIsSaidBeforeItIsReachedOnceUntilItIsFarAgain) {
   open({});
   std::vector<SessionId> sessions;
   const auto warnings = [&] {
-    return std::count_if(events_.texts.begin(), events_.texts.end(), [](const std::string& text) {
+    return std::count_if(notices_.texts.begin(), notices_.texts.end(), [](const std::string& text) {
       return text.find("of at most 10") != std::string::npos;
     });
   };
@@ -173,7 +173,7 @@ TEST_F(RegistryTest, ALimitIsSaidBeforeItIsReachedOnceUntilItIsFarAgain) {
   EXPECT_EQ(warnings(), 0);
   fillTo(9);
   EXPECT_EQ(warnings(), 1);
-  EXPECT_TRUE(events_.said("workers: 9 of at most 10"));
+  EXPECT_TRUE(notices_.said("workers: 9 of at most 10"));
   fillTo(8);
   fillTo(10);
   EXPECT_EQ(warnings(), 1) << "near all the time";
@@ -219,7 +219,7 @@ TEST_F(RegistryTest, TheNewestProcessWins) {
   registry_->registration().connectionClosed(second);
   registered(registration("a", 0, 1, 3));
   registered(registration("a", 0, 5));
-  EXPECT_TRUE(events_.said("two processes"));
+  EXPECT_TRUE(notices_.said("two processes"));
 }
 
 TEST_F(RegistryTest, AStaleAttemptIsRefused) {
@@ -253,7 +253,7 @@ TEST_F(RegistryTest, AProcessThatRepeatsARunIsTakenOnceItIsKnownToBeAnother) {
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(again.value().decisions[0].reason, Reason::kRunRepeated);
   const SessionId third = again.value().session;
-  EXPECT_TRUE(events_.said("run id of the former one"));
+  EXPECT_TRUE(notices_.said("run id of the former one"));
   EXPECT_EQ(holders(old), 0u) << "it died with the former process";
   EXPECT_EQ(report(third, 1, {fresh}).value(), ReportOutcome::kApplied);
   EXPECT_EQ(holders(fresh), 1u);
@@ -374,8 +374,8 @@ TEST_F(RegistryTest, SaysThatAWorkerHasAnotherModel) {
   other.model = "qwen-72b";
   registered(other);
   EXPECT_TRUE(
-      events_.said("instance 'a' worker 0 has another model now, \"qwen-72b\": what it held "
-                   "is forgotten"));
+      notices_.said("instance 'a' worker 0 has another model now, \"qwen-72b\": what it held "
+                    "is forgotten"));
   EXPECT_EQ(registry_->tree().memberships(), 0u);
 }
 
@@ -527,7 +527,7 @@ TEST_F(RegistryTest, RanksThatContradictEachOtherHoldNothingTogether) {
   EXPECT_EQ(allRanks(), 0u);
   const auto said = [&](const std::string& part) {
     size_t times = 0;
-    for (const std::string& text : events_.texts) times += text.find(part) != std::string::npos;
+    for (const std::string& text : notices_.texts) times += text.find(part) != std::string::npos;
     return times;
   };
   EXPECT_EQ(said("instance \"a\": its ranks contradict each other: rank 0 states a world size of "
@@ -715,7 +715,7 @@ TEST_F(RegistryTest, WhatTheStoreHasLostOfAWorkerIsNotCalledWhole) {
   }
   settle();
   ForgetfulStore store(store_->afterCrash());
-  Registry registry(options_, clock_, store, events_);
+  Registry registry(options_, clock_, store, notices_);
   const RecoveryReport report = registry.recover();
   EXPECT_EQ(report.workers, 2u);
   EXPECT_EQ(report.behind, 1u);

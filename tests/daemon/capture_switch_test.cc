@@ -20,7 +20,7 @@ class SwitchClock final : public Clock {
 };
 
 // Takes no notice of what it is told.
-class SwitchedWorker final : public WorkerLink, public EventSink {
+class SwitchedWorker final : public WorkerLink, public NoticeSink {
  public:
   void pause(const std::string&) override {}
   void resume() override {}
@@ -29,7 +29,7 @@ class SwitchedWorker final : public WorkerLink, public EventSink {
   void operate(const WorkerOperation&) override {}
   void superseded(const std::string&) override {}
   void closed(const std::string&) override {}
-  void event(Level, const std::string&) override {}
+  void notice(Level, const std::string&) override {}
 };
 
 class CaptureSwitchTest : public testing::Test {

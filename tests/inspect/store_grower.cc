@@ -22,10 +22,10 @@ KeyDigest digestOf(const std::set<ChunkHash>& keys) {
 }  // namespace
 
 // What a registry needs beside its store.
-struct StoreGrower::World : public Clock, public EventSink {
+struct StoreGrower::World : public Clock, public NoticeSink {
   uint64_t steadyMs() const override { return nowMs; }
   uint64_t wallMs() const override { return 1'700'000'000'000 + nowMs; }
-  void event(Level, const std::string&) override {}
+  void notice(Level, const std::string&) override {}
   uint64_t nowMs = 1'000'000;
 };
 

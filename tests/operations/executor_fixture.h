@@ -28,9 +28,9 @@ class SteppedClock final : public Clock {
   uint64_t wallJumpMs = 0;  // modulo 2^64
 };
 
-class NoEvents final : public EventSink {
+class NoNotices final : public NoticeSink {
  public:
-  void event(Level, const std::string&) override {}
+  void notice(Level, const std::string&) override {}
 };
 
 // What a worker was asked, copied.
@@ -77,7 +77,7 @@ class Controller {
   explicit Controller(Clock& clock, MemoryStore::Disk disk = {},
                       const Executor::Options& options = {}, uint64_t seed = 1)
       : store(std::move(disk)),
-        registry({}, clock, store, events),
+        registry({}, clock, store, notices),
         random(seed),
         executor(registry.tree(), registry.pins(), registry.ledger(), clock, options,
                  [this] { return random(); }) {
@@ -95,7 +95,7 @@ class Controller {
     executor.storePolled();
   }
 
-  NoEvents events;
+  NoNotices notices;
   MemoryStore store;
   Registry registry;
   std::mt19937_64 random;

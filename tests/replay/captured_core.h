@@ -15,7 +15,7 @@
 
 namespace holdfast::test {
 
-class CapturedCore final : private Clock, private EventSink, private WorkerLink {
+class CapturedCore final : private Clock, private NoticeSink, private WorkerLink {
  public:
   CapturedCore(RegistryStore& store, const std::string& directory, const CoreOptions& options = {})
       : environment_(*this, store, []() { return uint64_t{1}; }),
@@ -65,7 +65,7 @@ class CapturedCore final : private Clock, private EventSink, private WorkerLink 
  private:
   uint64_t steadyMs() const override { return 1'000; }
   uint64_t wallMs() const override { return 1'700'000'000'000; }
-  void event(Level, const std::string&) override {}
+  void notice(Level, const std::string&) override {}
   void pause(const std::string&) override {}
   void resume() override {}
   void superseded(const std::string&) override {}

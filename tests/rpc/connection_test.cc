@@ -83,10 +83,10 @@ TEST_F(ConnectionTest, MalformedFramesCloseThatConnectionOnly) {
       std::vector<uint8_t>{'G', 'E', 'T', ' ', '/', ' ', 'H', 'T', 'T', 'P', '/', '1', '.', '1'}};
   for (const auto& bytes : malformed) {
     auto stream = connectRaw();
-    events.texts.clear();
+    notices.texts.clear();
     send(*stream, bytes);
     EXPECT_TRUE(isClosed(*stream));
-    EXPECT_TRUE(logged("closing the connection of")) << testing::PrintToString(events.texts);
+    EXPECT_TRUE(logged("closing the connection of")) << testing::PrintToString(notices.texts);
     EXPECT_EQ(server->services().connections, 1u);
   }
   EXPECT_TRUE(logged("malformed message: "));
@@ -105,7 +105,7 @@ TEST_F(ConnectionTest, BrokenProtocolClosesThatConnectionOnly) {
   const auto bytes = words.asBytes();
   send(*stream, std::vector<uint8_t>(bytes.begin(), bytes.end()));
   EXPECT_TRUE(isClosed(*stream));
-  EXPECT_TRUE(logged("broke the RPC protocol")) << testing::PrintToString(events.texts);
+  EXPECT_TRUE(logged("broke the RPC protocol")) << testing::PrintToString(notices.texts);
   EXPECT_EQ(lookup(*healthy, {1}).size(), 0u);
 }
 
@@ -145,7 +145,7 @@ TEST_F(ConnectionTest, CutInTheMiddleOfAMessageIsHarmless) {
   }
   settle();
   EXPECT_EQ(server->services().connections, 1u);
-  EXPECT_FALSE(logged("malformed")) << testing::PrintToString(events.texts);
+  EXPECT_FALSE(logged("malformed")) << testing::PrintToString(notices.texts);
   EXPECT_EQ(registry.tree().findWorker("llama", 0)->record.state, WorkerState::kActive);
 }
 
@@ -215,7 +215,7 @@ TEST_F(CrowdedServerTest, WhoSpeaksDoesNotWaitForTheSilent) {
   silent.clear();
   settle();
   EXPECT_EQ(server->services().connections, 1u);
-  EXPECT_TRUE(events.texts.empty()) << testing::PrintToString(events.texts);
+  EXPECT_TRUE(notices.texts.empty()) << testing::PrintToString(notices.texts);
 }
 
 // --- what is said of connections that end ---
@@ -245,7 +245,7 @@ TEST_F(ConnectionTest, WhoMerelyLeavesIsNotSpokenOf) {
   stream = nullptr;
   settle();
   EXPECT_EQ(server->services().connections, 0u);
-  EXPECT_TRUE(events.texts.empty()) << testing::PrintToString(events.texts);
+  EXPECT_TRUE(notices.texts.empty()) << testing::PrintToString(notices.texts);
 }
 
 TEST_F(ConnectionTest, WhoGivesUpIsQuoted) {
@@ -256,13 +256,14 @@ TEST_F(ConnectionTest, WhoGivesUpIsQuoted) {
   Bytes bytes;
   append(bytes, message);
   send(*stream, bytes);
-  EXPECT_TRUE(logged("the peer gave up: \"no\\x0asense\"")) << testing::PrintToString(events.texts);
+  EXPECT_TRUE(logged("the peer gave up: \"no\\x0asense\""))
+      << testing::PrintToString(notices.texts);
 }
 
 TEST_F(ConnectionTest, ACrowdOfMalformedOnesIsSpokenOfAFewTimes) {
   for (int i = 0; i < 50; ++i) send(*connectRaw(), Bytes(8, 0xff));
   EXPECT_EQ(server->services().connections, 0u);
-  EXPECT_EQ(events.texts.size(), 10u);
+  EXPECT_EQ(notices.texts.size(), 10u);
 }
 
 TEST_F(ServerTest, CutsOffAPeerThatDoesNotReadItsAnswers) {
@@ -291,7 +292,7 @@ TEST_F(ServerTest, CutsOffAPeerThatDoesNotReadItsAnswers) {
   }
   settle();
   EXPECT_EQ(server->services().connections, 1u);
-  EXPECT_TRUE(logged("does not read its answers")) << testing::PrintToString(events.texts);
+  EXPECT_TRUE(logged("does not read its answers")) << testing::PrintToString(notices.texts);
 }
 
 }  // namespace

@@ -70,10 +70,10 @@ ServerTest::ServerTest(const ServerOptions& options)
       directory(newDirectory()),
       address("unix:" + (directory / "s").string()),
       environment(clock, store, [this]() { return ++drawn; }),
-      registry({}, environment.clock(), environment.store(), events),
+      registry({}, environment.clock(), environment.store(), notices),
       executor(registry.tree(), registry.pins(), registry.ledger(), environment.clock(), {},
                [this]() { return environment.random(); }),
-      inputs(environment, registry, executor, events),
+      inputs(environment, registry, executor, notices),
       turns(io.lowLevelProvider->getTimer()) {
   const RecoveryReport recovered = registry.recover();
   registry.observeSessions(&executor);
@@ -92,7 +92,7 @@ ServerTest::ServerTest(const ServerOptions& options)
   // just that.
   ServerOptions unpaced = options;
   if (options.crowdIntervalUs == ServerOptions().crowdIntervalUs) unpaced.crowdIntervalUs = 0;
-  server = std::make_unique<Server>(unpaced, std::move(facts), inputs, store, events, turns,
+  server = std::make_unique<Server>(unpaced, std::move(facts), inputs, store, notices, turns,
                                     io.unixEventPort);
   const auto names = server->listen(address);
   EXPECT_TRUE(names.ok());
@@ -126,7 +126,7 @@ void ServerTest::settle() {
 }
 
 bool ServerTest::logged(const std::string& part) const {
-  return std::any_of(events.texts.begin(), events.texts.end(),
+  return std::any_of(notices.texts.begin(), notices.texts.end(),
                      [&](const std::string& text) { return text.find(part) != std::string::npos; });
 }
 

@@ -34,9 +34,9 @@ class ManualClock final : public Clock {
   uint64_t nowMs = 1'000;
 };
 
-class RecordedEvents final : public EventSink {
+class RecordedNotices final : public NoticeSink {
  public:
-  void event(Level, const std::string& text) override { texts.push_back(text); }
+  void notice(Level, const std::string& text) override { texts.push_back(text); }
   std::vector<std::string> texts;
 };
 
@@ -132,7 +132,7 @@ class ServerTest : public testing::Test {
   std::filesystem::path directory;
   std::string address;
   ManualClock clock;
-  RecordedEvents events;
+  RecordedNotices notices;
   MemoryStore store;
   uint64_t drawn = 0;  // numbers that the executor drew ascend
   Environment environment;

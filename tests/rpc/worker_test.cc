@@ -187,8 +187,8 @@ TEST_F(WorkerTest, DropsReportsOfUndeclaredLocationsAndOtherIncarnations) {
 TEST_F(WorkerTest, SaysOnceASessionWhichReportsAreDropped) {
   const auto peer = connect();
   auto session = registerWorker(*peer, registration());
-  const auto notices = [&]() {
-    return std::count_if(events.texts.begin(), events.texts.end(), [](const std::string& text) {
+  const auto dropped = [&]() {
+    return std::count_if(notices.texts.begin(), notices.texts.end(), [](const std::string& text) {
       return text.find("these reports are dropped") != std::string::npos;
     });
   };
@@ -197,7 +197,7 @@ TEST_F(WorkerTest, SaysOnceASessionWhichReportsAreDropped) {
     report(session, "gpu", kIncarnation + 1, i, {i}).wait(io.waitScope);
   }
   settle();
-  EXPECT_EQ(notices(), 2);
+  EXPECT_EQ(dropped(), 2);
   EXPECT_TRUE(
       logged("instance 'llama' worker 0 reports for location \"cpu\", which it did not "
              "state when it registered (it stated \"gpu\")"));
@@ -207,7 +207,7 @@ TEST_F(WorkerTest, SaysOnceASessionWhichReportsAreDropped) {
     report(session, "cpu" + std::to_string(i), kIncarnation, i, {i}).wait(io.waitScope);
   }
   settle();
-  EXPECT_EQ(notices(), static_cast<int>(kDroppedNoticesMax));
+  EXPECT_EQ(dropped(), static_cast<int>(kDroppedNoticesMax));
   // A batch of a full sync is a report, too.
   auto batch = session.fullSyncBatchRequest();
   batch.initMessage().setLocation("cpu");
@@ -221,7 +221,7 @@ TEST_F(WorkerTest, SaysOnceASessionWhichReportsAreDropped) {
   auto next = registerWorker(*peer, again);
   report(next, "cpu", kIncarnation, 1, {1}).wait(io.waitScope);
   settle();
-  EXPECT_EQ(notices(), static_cast<int>(kDroppedNoticesMax) + 1);
+  EXPECT_EQ(dropped(), static_cast<int>(kDroppedNoticesMax) + 1);
 }
 
 TEST_F(WorkerTest, IsRefusedWithoutAWorkerCapability) {

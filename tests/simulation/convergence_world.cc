@@ -408,7 +408,7 @@ void ConvergenceWorld::answer(const std::shared_ptr<Connection>& connection,
 // --- The controller ---
 
 void ConvergenceWorld::startController() {
-  registry_ = std::make_unique<Registry>(registryOptions(), clock_, *store_, events_);
+  registry_ = std::make_unique<Registry>(registryOptions(), clock_, *store_, notices_);
   EXPECT_EQ(registry_->recover().quarantined, 0u);
   checkPromises();
 }

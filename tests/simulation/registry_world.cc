@@ -52,7 +52,7 @@ void RegistryWorld::start() {
   options.lifeCycle.lostGraceMs = kGraceMs;
   options.foldFloorOperations = 3;
   options.index.tableBits = 2;
-  registry_ = std::make_unique<Registry>(options, clock_, store_.store(), events_);
+  registry_ = std::make_unique<Registry>(options, clock_, store_.store(), notices_);
   registry_->recover();
   lastTicket_ = registry_->ledger().queued();
   check();

@@ -41,9 +41,9 @@ class FakeClock : public Clock {
   uint64_t wallJumpMs = 0;  // modulo 2^64
 };
 
-class IgnoreEvents : public EventSink {
+class IgnoreNotices : public NoticeSink {
  public:
-  void event(Level, const std::string&) override {}
+  void notice(Level, const std::string&) override {}
 };
 
 using Keys = std::set<ChunkHash>;
@@ -161,7 +161,7 @@ class RegistryWorld {
   Random& random_;
   StoreUnderTest& store_;
   FakeClock clock_;
-  IgnoreEvents events_;
+  IgnoreNotices notices_;
   std::unique_ptr<Registry> registry_;
   bool writable_ = true;
   bool tickUnwritten_ =

@@ -47,9 +47,9 @@ class SteadyTime final : public Clock {
   uint64_t wallMs() const override { return 1'700'000'000'000; }
 };
 
-class Silence final : public EventSink, public WorkerLink {
+class Silence final : public NoticeSink, public WorkerLink {
  public:
-  void event(Level level, const std::string& text) override {
+  void notice(Level level, const std::string& text) override {
     if (level == Level::kWarning) progress(text);
   }
   void pause(const std::string&) override {}

@@ -39,9 +39,9 @@ class SystemClock : public Clock {
   }
 };
 
-class Silence : public EventSink, public WorkerLink {
+class Silence : public NoticeSink, public WorkerLink {
  public:
-  void event(Level level, const std::string& text) override {
+  void notice(Level level, const std::string& text) override {
     if (level == Level::kWarning) progress(text);
   }
   void pause(const std::string& reason) override { paused = reason; }

@@ -26,9 +26,9 @@ namespace {
 using Entry = schema::CaptureEntry::Reader;
 using SteadyClock = std::chrono::steady_clock;
 
-class Silence final : public EventSink {
+class Silence final : public NoticeSink {
  public:
-  void event(Level, const std::string&) override {}
+  void notice(Level, const std::string&) override {}
 };
 
 double secondsSince(SteadyClock::time_point start) {

@@ -35,13 +35,13 @@ std::optional<std::string> invalidReport(const Report& report) {
 }  // namespace
 
 KvController::KvController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store,
-                           Clock& clock, EventSink& events, RepairController& repair,
+                           Clock& clock, NoticeSink& notices, RepairController& repair,
                            FullSyncController& fullSyncs, Pins& pins, uint64_t foldFloorOperations)
     : tree_(tree),
       index_(index),
       store_(store),
       clock_(clock),
-      events_(events),
+      notices_(notices),
       repair_(repair),
       fullSyncs_(fullSyncs),
       pins_(pins),
@@ -102,14 +102,14 @@ void KvController::drop(Worker& worker, std::string_view name, uint64_t incarnat
     return;
   }
   noticed.emplace_back(kept);
-  events_.event(EventSink::Level::kWarning,
-                describe(worker) + " reports for location " + quotedForPeople(name) +
-                    (location == nullptr
-                         ? ", which it did not state when it registered (it stated " +
-                               namesOfLocations(worker) + ")"
-                         : " in incarnation " + std::to_string(incarnation) + ", but it stated " +
-                               std::to_string(location->record.live.incarnation)) +
-                    ": these reports are dropped");
+  notices_.notice(NoticeSink::Level::kWarning,
+                  describe(worker) + " reports for location " + quotedForPeople(name) +
+                      (location == nullptr
+                           ? ", which it did not state when it registered (it stated " +
+                                 namesOfLocations(worker) + ")"
+                           : " in incarnation " + std::to_string(incarnation) + ", but it stated " +
+                                 std::to_string(location->record.live.incarnation)) +
+                      ": these reports are dropped");
 }
 
 void KvController::refuse(Worker& worker) {
@@ -151,9 +151,9 @@ ReportOutcome KvController::beyondGap(Location& location, const Report& report) 
     location.sync = SyncState::kReplaying;
     location.reason = Reason::kLiveGap;
     ++tree_.counters().decisions[static_cast<size_t>(Reason::kLiveGap)];
-    events_.event(EventSink::Level::kInfo,
-                  describe(location) + ": expected seq " + std::to_string(location.lastSeq + 1) +
-                      ", got " + std::to_string(report.firstSeq) + "; asked for what is missing");
+    notices_.notice(NoticeSink::Level::kInfo,
+                    describe(location) + ": expected seq " + std::to_string(location.lastSeq + 1) +
+                        ", got " + std::to_string(report.firstSeq) + "; asked for what is missing");
   }
   return ReportOutcome::kHeld;
 }
@@ -324,8 +324,8 @@ void KvController::onFolded(const FoldResult& result) {
   if (!result.ok) {
     ++tree_.counters().foldsAbandoned;
     if (location != nullptr) {
-      events_.event(EventSink::Level::kWarning,
-                    "fold of location '" + location->record.name + "' failed: " + result.error);
+      notices_.notice(NoticeSink::Level::kWarning,
+                      "fold of location '" + location->record.name + "' failed: " + result.error);
     }
   } else if (!sameContent || live->stream != fold.live.stream) {
     // The location moved on meanwhile. Its segments would only be in the way of the next fold.

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "core/event_sink.h"
+#include "core/notice_sink.h"
 #include "core/index/prompt_lookup.h"
 #include "core/lookups.h"
 #include "core/messages.h"
@@ -25,7 +25,7 @@ namespace holdfast {
 class KvController {
  public:
   KvController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store, Clock& clock,
-               EventSink& events, RepairController& repair, FullSyncController& fullSyncs,
+               NoticeSink& notices, RepairController& repair, FullSyncController& fullSyncs,
                Pins& pins, uint64_t foldFloorOperations);
 
   // handle_batched_kv_operations. An error (malformed, over a limit) changes nothing.
@@ -91,7 +91,7 @@ class KvController {
   ChunkIndex& index_;
   RegistryStore& store_;
   Clock& clock_;
-  EventSink& events_;
+  NoticeSink& notices_;
   RepairController& repair_;
   FullSyncController& fullSyncs_;
   Pins& pins_;

@@ -10,9 +10,9 @@ void LimitWatch::check(const LimitUse& use) {
     return;
   }
   if (use.used < use.max - use.max / 10 || !near_.insert(use.name).second) return;
-  events_.event(EventSink::Level::kWarning,
-                std::string(use.name) + ": " + std::to_string(use.used) + " of at most " +
-                    std::to_string(use.max) + "; " + std::string(use.remedy));
+  notices_.notice(NoticeSink::Level::kWarning,
+                  std::string(use.name) + ": " + std::to_string(use.used) + " of at most " +
+                      std::to_string(use.max) + "; " + std::string(use.remedy));
 }
 
 }  // namespace holdfast

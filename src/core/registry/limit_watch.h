@@ -5,7 +5,7 @@
 #include <set>
 #include <string_view>
 
-#include "core/event_sink.h"
+#include "core/notice_sink.h"
 
 namespace holdfast {
 
@@ -20,13 +20,13 @@ struct LimitUse {
 class LimitWatch {
  public:
   // Keeps the reference.
-  explicit LimitWatch(EventSink& events) : events_(events) {}
+  explicit LimitWatch(NoticeSink& notices) : notices_(notices) {}
 
   // A warning when nine tenths are used; another one only after use was below eight tenths.
   void check(const LimitUse& use);
 
  private:
-  EventSink& events_;
+  NoticeSink& notices_;
   std::set<std::string_view> near_;  // names, which are literals
 };
 

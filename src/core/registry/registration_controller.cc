@@ -80,12 +80,12 @@ std::string describe(const HeldState& state) {
 }  // namespace
 
 RegistrationController::RegistrationController(RegistryTree& tree, RegistryStore& store,
-                                               Clock& clock, EventSink& events,
+                                               Clock& clock, NoticeSink& notices,
                                                RepairController& repair, const Options& options)
     : tree_(tree),
       store_(store),
       clock_(clock),
-      events_(events),
+      notices_(notices),
       repair_(repair),
       options_(options) {}
 
@@ -151,8 +151,8 @@ void RegistrationController::makeRoom(StoreBatch& batch) {
   HOLDFAST_CHECK(least != nullptr, "nobody is LOST");
   ++tree_.counters().workersMadeRoom;
   const uint64_t chunks = chunksOf(*least);
-  events_.event(
-      chunks == 0 ? EventSink::Level::kInfo : EventSink::Level::kWarning,
+  notices_.notice(
+      chunks == 0 ? NoticeSink::Level::kInfo : NoticeSink::Level::kWarning,
       describe(*least) + ", LOST and holding " + std::to_string(chunks) +
           " chunks, is forgotten to make room for another worker: this controller takes " +
           std::to_string(options_.workersMax) + "; raise --workers-max to keep it");
@@ -171,9 +171,10 @@ void RegistrationController::supersede(Worker& worker) {
   ++tree_.counters().supersessions;
   const uint64_t now = clock_.steadyMs();
   if (worker.lastSupersededMs != 0 && now - worker.lastSupersededMs < kSupersessionWarningMs) {
-    events_.event(EventSink::Level::kWarning,
-                  describe(worker) +
-                      ": superseded twice within a minute; two processes seem to claim this rank");
+    notices_.notice(
+        NoticeSink::Level::kWarning,
+        describe(worker) +
+            ": superseded twice within a minute; two processes seem to claim this rank");
   }
   worker.lastSupersededMs = now;
   worker.supersededRuns.push_back(worker.record.run);
@@ -205,10 +206,11 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
   if (worker == nullptr) {
     worker = &tree_.addWorker(*instance, registration.worker, store_.claim());
   } else if (repeatsRun(registration, *worker)) {
-    events_.event(EventSink::Level::kWarning,
-                  describe(*worker) +
-                      ": another process registers with the run id of the former one; draw run ids "
-                      "from the operating system, not from a seeded generator");
+    notices_.notice(
+        NoticeSink::Level::kWarning,
+        describe(*worker) +
+            ": another process registers with the run id of the former one; draw run ids "
+            "from the operating system, not from a seeded generator");
     if (worker->session != kNoSession) supersede(*worker);
     forgetContent(*worker, batch);
   } else if (worker->session != kNoSession && worker->record.run != registration.run) {
@@ -278,11 +280,11 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
 
   const bool otherModel = worker.modelSalt != tree_.salt(registration.model);
   if (otherModel && !worker.locations.empty()) {
-    events_.event(EventSink::Level::kWarning,
-                  holdfast::describe(worker) + " has another model now, " +
-                      quotedForPeople(registration.model.empty() ? tree_.defaultModel()
-                                                                 : registration.model) +
-                      ": what it held is forgotten");
+    notices_.notice(NoticeSink::Level::kWarning,
+                    holdfast::describe(worker) + " has another model now, " +
+                        quotedForPeople(registration.model.empty() ? tree_.defaultModel()
+                                                                   : registration.model) +
+                        ": what it held is forgotten");
   }
   tree_.setModel(worker, registration.model);
   const auto stated = [&](const Location& location) {
@@ -370,13 +372,13 @@ LocationDecision RegistrationController::decide(Worker& worker, const LocationSt
       break;
   }
   if (location->sync == SyncState::kDiverged) {
-    events_.event(EventSink::Level::kWarning,
-                  holdfast::describe(*location) + ": DIVERGED (" +
-                      std::string(reasonName(decision.reason)) +
-                      "); ours: " + describe(held.value_or(HeldState{})) + "; the worker's: " +
-                      describe({statement.incarnation, statement.lastSeq, statement.count,
-                                statement.digest}) +
-                      "; needs a full sync");
+    notices_.notice(NoticeSink::Level::kWarning,
+                    holdfast::describe(*location) + ": DIVERGED (" +
+                        std::string(reasonName(decision.reason)) +
+                        "); ours: " + describe(held.value_or(HeldState{})) + "; the worker's: " +
+                        describe({statement.incarnation, statement.lastSeq, statement.count,
+                                  statement.digest}) +
+                        "; needs a full sync");
   }
   return answer;
 }
@@ -585,11 +587,11 @@ void RegistrationController::noticeRanks(Instance& instance) {
   instance.contradictionSaid = !instance.contradictionSaid;
   const std::string name = "instance " + quotedForPeople(instance.record.instance);
   if (!instance.contradictionSaid) {
-    return events_.event(EventSink::Level::kInfo, name + ": its ranks agree again");
+    return notices_.notice(NoticeSink::Level::kInfo, name + ": its ranks agree again");
   }
-  events_.event(EventSink::Level::kWarning,
-                name + ": its ranks contradict each other: " + contradictionOf(instance) +
-                    "; cache operations on it are refused until they agree");
+  notices_.notice(NoticeSink::Level::kWarning,
+                  name + ": its ranks contradict each other: " + contradictionOf(instance) +
+                      "; cache operations on it are refused until they agree");
 }
 
 void RegistrationController::forget(Worker& worker, StoreBatch& batch) {
@@ -618,7 +620,7 @@ Result<Ticket> RegistrationController::deregister(SessionId session) {
 Result<Ticket> RegistrationController::forget(std::string_view instance, uint32_t workerId) {
   Worker* worker = tree_.findWorker(instance, workerId);
   if (worker == nullptr) return noSuchWorker(instance, workerId);
-  events_.event(EventSink::Level::kInfo, describe(*worker) + ": an operator has it forgotten");
+  notices_.notice(NoticeSink::Level::kInfo, describe(*worker) + ": an operator has it forgotten");
   WorkerLink* link = worker->link;
   const Ticket ticket = forget(*worker);
   if (link != nullptr) link->closed("an operator had the worker forgotten");
@@ -632,9 +634,9 @@ Result<Ticket> RegistrationController::drain(std::string_view name, bool drained
                                            "; holdfast-ctl instances shows those that there are"};
   }
   if (instance->record.drained == drained) return tree_.ledger().queued();
-  events_.event(EventSink::Level::kInfo,
-                "instance " + quotedForPeople(name) +
-                    (drained ? " is drained: look-ups do not name it" : " is in look-ups again"));
+  notices_.notice(NoticeSink::Level::kInfo,
+                  "instance " + quotedForPeople(name) +
+                      (drained ? " is drained: look-ups do not name it" : " is in look-ups again"));
   instance->record.drained = drained;
   for (const auto& [id, worker] : instance->workers) tree_.refreshVisibility(*worker);
   StoreBatch batch;
@@ -645,7 +647,7 @@ Result<Ticket> RegistrationController::drain(std::string_view name, bool drained
 
 void RegistrationController::markLost(Worker& worker, const std::string& why) {
   ++tree_.counters().workersLost;
-  events_.event(EventSink::Level::kWarning, describe(worker) + " is LOST: " + why);
+  notices_.notice(NoticeSink::Level::kWarning, describe(worker) + " is LOST: " + why);
   endSession(worker);
   tree_.setState(worker, WorkerState::kLost);
   worker.record.lastSeenWallMs = worker.lastSeenWallMs;
@@ -699,9 +701,9 @@ void RegistrationController::tick() {
   }
   for (Worker* worker : expired) {
     ++tree_.counters().workersExpired;
-    events_.event(EventSink::Level::kWarning, describe(*worker) + " is EXPIRED: LOST for " +
-                                                  std::to_string(options_.lostGraceMs) +
-                                                  " ms; its state is dropped");
+    notices_.notice(NoticeSink::Level::kWarning, describe(*worker) + " is EXPIRED: LOST for " +
+                                                     std::to_string(options_.lostGraceMs) +
+                                                     " ms; its state is dropped");
     forget(*worker);
   }
 }

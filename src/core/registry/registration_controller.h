@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "core/event_sink.h"
+#include "core/notice_sink.h"
 #include "core/messages.h"
 #include "core/registry/registry_tree.h"
 #include "core/repair/repair_controller.h"
@@ -25,8 +25,8 @@ class RegistrationController {
     uint64_t lostGraceMs = 3'600'000;        // LOST for longer: state dropped
   };
 
-  RegistrationController(RegistryTree& tree, RegistryStore& store, Clock& clock, EventSink& events,
-                         RepairController& repair, const Options& options);
+  RegistrationController(RegistryTree& tree, RegistryStore& store, Clock& clock,
+                         NoticeSink& notices, RepairController& repair, const Options& options);
 
   // The newest registration wins: of one run that with the highest attempt, unless a lower one
   // comes on a later connection, which is another process. `link` must stay valid until this
@@ -115,7 +115,7 @@ class RegistrationController {
   RegistryTree& tree_;
   RegistryStore& store_;
   Clock& clock_;
-  EventSink& events_;
+  NoticeSink& notices_;
   RepairController& repair_;
   const Options options_;
 };

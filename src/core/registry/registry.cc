@@ -3,23 +3,23 @@
 namespace holdfast {
 
 Registry::Registry(const RegistryOptions& options, Clock& clock, RegistryStore& store,
-                   EventSink& events)
+                   NoticeSink& notices)
     : clock_(clock),
       ledger_(store),
-      events_(events),
+      notices_(notices),
       index_(options.index),
       tree_(index_, ledger_, options.defaultModel),
-      repair_(tree_, ledger_, clock, events, options.repair),
+      repair_(tree_, ledger_, clock, notices, options.repair),
       pins_(tree_, index_, ledger_, clock),
-      fullSyncs_(tree_, index_, ledger_, clock, events, repair_, pins_),
-      registration_(tree_, ledger_, clock, events, repair_, options.lifeCycle),
-      kv_(tree_, index_, ledger_, clock, events, repair_, fullSyncs_, pins_,
+      fullSyncs_(tree_, index_, ledger_, clock, notices, repair_, pins_),
+      registration_(tree_, ledger_, clock, notices, repair_, options.lifeCycle),
+      kv_(tree_, index_, ledger_, clock, notices, repair_, fullSyncs_, pins_,
           options.foldFloorOperations),
-      limitWatch_(events),
+      limitWatch_(notices),
       workersMax_(options.lifeCycle.workersMax) {}
 
 RecoveryReport Registry::recover() {
-  RegistryLoader loader(tree_, index_, pins_, events_, clock_.steadyMs());
+  RegistryLoader loader(tree_, index_, pins_, notices_, clock_.steadyMs());
   ledger_.recover(loader);
   const RecoveryReport report = loader.complete(ledger_);
   recoveredEvents_ = loader.takeEvents();
@@ -83,10 +83,10 @@ void Registry::onFolded(const FoldResult& result) {
 
 void Registry::onHealth(const StoreHealth& health) {
   if (health.writable) {
-    events_.event(EventSink::Level::kInfo, "the store takes writes again");
+    notices_.notice(NoticeSink::Level::kInfo, "the store takes writes again");
     return;  // tick() lets the workers go on
   }
-  events_.event(EventSink::Level::kWarning, "read-only: " + health.reason);
+  notices_.notice(NoticeSink::Level::kWarning, "read-only: " + health.reason);
   registration_.pauseAll(health.reason);
 }
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "core/event_sink.h"
+#include "core/notice_sink.h"
 #include "core/index/chunk_index.h"
 #include "core/messages.h"
 #include "core/registry/kv_controller.h"
@@ -36,7 +36,7 @@ struct RegistryOptions {
 class Registry : public StoreListener {
  public:
   // Keeps references to all three; they outlive the registry.
-  Registry(const RegistryOptions& options, Clock& clock, RegistryStore& store, EventSink& events);
+  Registry(const RegistryOptions& options, Clock& clock, RegistryStore& store, NoticeSink& notices);
 
   // Reads the store back. First call, before any other input.
   RecoveryReport recover();
@@ -87,7 +87,7 @@ class Registry : public StoreListener {
  private:
   Clock& clock_;
   TicketLedger ledger_;
-  EventSink& events_;
+  NoticeSink& notices_;
   ChunkIndex index_;
   RegistryTree tree_;
   RepairController repair_;

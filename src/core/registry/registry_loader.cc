@@ -8,9 +8,9 @@
 
 namespace holdfast {
 
-RegistryLoader::RegistryLoader(RegistryTree& tree, ChunkIndex& index, Pins& pins, EventSink& events,
-                               uint64_t nowMs)
-    : tree_(tree), index_(index), pins_(pins), events_(events), nowMs_(nowMs) {}
+RegistryLoader::RegistryLoader(RegistryTree& tree, ChunkIndex& index, Pins& pins,
+                               NoticeSink& notices, uint64_t nowMs)
+    : tree_(tree), index_(index), pins_(pins), notices_(notices), nowMs_(nowMs) {}
 
 void RegistryLoader::begin(const RecoverySummary& summary) {
   index_.reserve(summary.distinctEstimate);
@@ -221,10 +221,10 @@ void RegistryLoader::quarantine(Worker& worker, const std::string& reason) {
     location->sync = SyncState::kDiverged;
     location->reason = Reason::kQuarantined;
   }
-  events_.event(EventSink::Level::kWarning, "instance '" + worker.record.instance + "' worker " +
-                                                std::to_string(worker.record.worker) +
-                                                " is QUARANTINED: " + reason +
-                                                "; it gets a clean slate when it registers");
+  notices_.notice(NoticeSink::Level::kWarning, "instance '" + worker.record.instance + "' worker " +
+                                                   std::to_string(worker.record.worker) +
+                                                   " is QUARANTINED: " + reason +
+                                                   "; it gets a clean slate when it registers");
 }
 
 void RegistryLoader::damaged(OwnerId owner, const std::string& instanceId, bool isWorker,
@@ -233,9 +233,9 @@ void RegistryLoader::damaged(OwnerId owner, const std::string& instanceId, bool 
   if (!isWorker) {
     damagedInstances_.push_back(owner);
     if (instance == nullptr) tree_.addInstance(instanceId, kNoOwner);
-    events_.event(EventSink::Level::kWarning, "the record of instance '" + instanceId +
-                                                  "' cannot be read (" + reason +
-                                                  "); it is written anew");
+    notices_.notice(NoticeSink::Level::kWarning, "the record of instance '" + instanceId +
+                                                     "' cannot be read (" + reason +
+                                                     "); it is written anew");
     return;
   }
   if (!families_.contains(owner)) {

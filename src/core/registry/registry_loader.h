@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/event_sink.h"
+#include "core/notice_sink.h"
 #include "core/index/chunk_index.h"
 #include "core/registry/pins.h"
 #include "core/registry/registry_tree.h"
@@ -28,7 +28,7 @@ struct RecoveryReport {
 class RegistryLoader : public RecoverySink {
  public:
   // `nowMs` is the steady clock's time of the start.
-  RegistryLoader(RegistryTree& tree, ChunkIndex& index, Pins& pins, EventSink& events,
+  RegistryLoader(RegistryTree& tree, ChunkIndex& index, Pins& pins, NoticeSink& notices,
                  uint64_t nowMs);
 
   void begin(const RecoverySummary& summary) override;
@@ -79,7 +79,7 @@ class RegistryLoader : public RecoverySink {
   RegistryTree& tree_;
   ChunkIndex& index_;
   Pins& pins_;
-  EventSink& events_;
+  NoticeSink& notices_;
   const uint64_t nowMs_;
   std::unordered_map<OwnerId, Family> families_;
   std::vector<OwnerId> damagedInstances_;

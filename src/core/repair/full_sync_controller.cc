@@ -62,13 +62,13 @@ bool sameSync(const BuildingPart& part, const FullSyncStart& m) {
 }  // namespace
 
 FullSyncController::FullSyncController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store,
-                                       Clock& clock, EventSink& events, RepairController& repair,
+                                       Clock& clock, NoticeSink& notices, RepairController& repair,
                                        Pins& pins)
     : tree_(tree),
       index_(index),
       store_(store),
       clock_(clock),
-      events_(events),
+      notices_(notices),
       repair_(repair),
       pins_(pins) {}
 
@@ -116,10 +116,11 @@ Result<FullSyncStartOutcome> FullSyncController::start(Worker& worker, const Ful
   location->building->keysAtStart = location->building->keysStored;
   location->sync = SyncState::kSyncing;
   outcome.missing = statusOf(*location).missing;
-  events_.event(EventSink::Level::kInfo,
-                describe(*location) + ": full sync " + (goesOn ? "goes on" : "begins") + ": " +
-                    std::to_string(outcome.missing.size()) + " of " + std::to_string(m.batchCount) +
-                    " batches to come, " + std::to_string(m.totalKeys) + " keys");
+  notices_.notice(NoticeSink::Level::kInfo,
+                  describe(*location) + ": full sync " + (goesOn ? "goes on" : "begins") + ": " +
+                      std::to_string(outcome.missing.size()) + " of " +
+                      std::to_string(m.batchCount) + " batches to come, " +
+                      std::to_string(m.totalKeys) + " keys");
   finishIfDone(*location);
   return outcome;
 }
@@ -340,9 +341,9 @@ void FullSyncController::switchOver(Location& location) {
   location.reason = Reason::kNone;
   tree_.refreshVisibility(*location.worker);
   repair_.settle(location);
-  events_.event(EventSink::Level::kInfo, describe(location) + ": full sync done, " +
-                                             std::to_string(location.count) + " chunks at seq " +
-                                             std::to_string(lastSeq));
+  notices_.notice(NoticeSink::Level::kInfo, describe(location) + ": full sync done, " +
+                                                std::to_string(location.count) + " chunks at seq " +
+                                                std::to_string(lastSeq));
   onSwitch_(location);
   repair_.askNext();
 }

@@ -13,7 +13,7 @@
 #include <functional>
 
 #include "core/clock.h"
-#include "core/event_sink.h"
+#include "core/notice_sink.h"
 #include "core/index/chunk_index.h"
 #include "core/messages.h"
 #include "core/registry/pins.h"
@@ -27,7 +27,7 @@ class FullSyncController {
  public:
   // Keeps all references.
   FullSyncController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store, Clock& clock,
-                     EventSink& events, RepairController& repair, Pins& pins);
+                     NoticeSink& notices, RepairController& repair, Pins& pins);
 
   // The worker of a session in force. Errors are of the message and change nothing; what the state
   // does not allow is an outcome.
@@ -69,7 +69,7 @@ class FullSyncController {
   ChunkIndex& index_;
   RegistryStore& store_;
   Clock& clock_;
-  EventSink& events_;
+  NoticeSink& notices_;
   RepairController& repair_;
   Pins& pins_;
   std::function<void(Location&)> onSwitch_;

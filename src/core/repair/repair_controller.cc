@@ -48,11 +48,11 @@ void forgetLegacy(RegistryTree& tree, Location& location, StoreBatch& batch) {
 }
 
 RepairController::RepairController(RegistryTree& tree, RegistryStore& store, Clock& clock,
-                                   EventSink& events, const Options& options)
+                                   NoticeSink& notices, const Options& options)
     : tree_(tree),
       store_(store),
       clock_(clock),
-      events_(events),
+      notices_(notices),
       options_(options),
       tracker_(options.fullSync) {}
 
@@ -109,8 +109,8 @@ void RepairController::replayFailed(Location& location, bool ofBuilding, Reason 
 
 void RepairController::diverge(Location& location, Reason reason, const std::string& why) {
   location.gap.clear();
-  events_.event(EventSink::Level::kWarning,
-                describe(location) + ": " + why + "; needs a full sync");
+  notices_.notice(NoticeSink::Level::kWarning,
+                  describe(location) + ": " + why + "; needs a full sync");
   location.sync = SyncState::kDiverged;
   location.reason = reason;
   ++tree_.counters().decisions[static_cast<size_t>(reason)];
@@ -156,11 +156,12 @@ void RepairController::failed(Location& location, const std::string& why) {
   const uint32_t failures = tracker_.failed(location.serial, clock_.steadyMs());
   location.sync = SyncState::kDiverged;
   const bool backsOff = tracker_.phase(location.serial) == FullSyncTracker::Phase::kBackingOff;
-  events_.event(EventSink::Level::kWarning,
-                describe(location) + ": full sync failed: " + why +
-                    (backsOff ? "; it failed " + std::to_string(failures) +
-                                    " times in a row and is tried again later: look at that worker"
-                              : "; it is tried again"));
+  notices_.notice(
+      NoticeSink::Level::kWarning,
+      describe(location) + ": full sync failed: " + why +
+          (backsOff ? "; it failed " + std::to_string(failures) +
+                          " times in a row and is tried again later: look at that worker"
+                    : "; it is tried again"));
   askNext();
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/clock.h"
-#include "core/event_sink.h"
+#include "core/notice_sink.h"
 #include "core/messages.h"
 #include "core/registry/registry_tree.h"
 #include "core/repair/full_sync_tracker.h"
@@ -26,7 +26,7 @@ class RepairController {
   };
 
   // Keeps all references.
-  RepairController(RegistryTree& tree, RegistryStore& store, Clock& clock, EventSink& events,
+  RepairController(RegistryTree& tree, RegistryStore& store, Clock& clock, NoticeSink& notices,
                    const Options& options);
 
   // --- Replays. `gap` is the location's own, or its building part's. ---
@@ -81,7 +81,7 @@ class RepairController {
   RegistryTree& tree_;
   RegistryStore& store_;
   Clock& clock_;
-  EventSink& events_;
+  NoticeSink& notices_;
   const Options options_;
   FullSyncTracker tracker_;
   size_t workersSyncing_ = 0;  // with a sync to do

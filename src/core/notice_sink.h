@@ -7,11 +7,11 @@
 namespace holdfast {
 
 // What people read in logs; core itself writes none.
-class EventSink {
+class NoticeSink {
  public:
   enum class Level : uint8_t { kInfo, kWarning };
-  virtual ~EventSink() = default;
-  virtual void event(Level level, const std::string& text) = 0;
+  virtual ~NoticeSink() = default;
+  virtual void notice(Level level, const std::string& text) = 0;
 };
 
 }  // namespace holdfast
