@@ -4,6 +4,7 @@
 
 #include "capture/recorder.h"
 #include "capture/values.h"
+#include "core/notice.h"
 
 namespace holdfast {
 namespace {
@@ -42,8 +43,7 @@ void Inputs::giveUp() {
     end.setReason(schema::CaptureEnd::Reason::GAVE_UP);
     end.setText(textOf(why));
   });
-  notices_.notice(NoticeSink::Level::kWarning,
-                  "capture into " + recorder_->log().folder() + " has ended: " + why);
+  notices_.notice(notice::CaptureEnded{recorder_->log().folder(), why});
   recorder_.reset();
 }
 

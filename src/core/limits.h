@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace holdfast {
 
@@ -53,5 +54,19 @@ inline constexpr size_t kDroppedNoticesMax = 8;
 inline constexpr size_t kSupersededSessionsMax = 4096;
 // Superseded runs remembered for a worker, newest kept.
 inline constexpr size_t kSupersededRunsMax = 16;
+
+// What the fleet as a whole may fill up: warned of before it is reached.
+enum class Limit : uint8_t { kWorkers, kLocationNames, kPins };
+constexpr std::string_view limitName(Limit limit) {
+  switch (limit) {
+    case Limit::kWorkers:
+      return "workers";
+    case Limit::kLocationNames:
+      return "location names";
+    case Limit::kPins:
+      return "pins";
+  }
+  return "?";
+}
 
 }  // namespace holdfast

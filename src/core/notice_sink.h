@@ -1,17 +1,13 @@
-// Where core says what people should know.
+// Names of what core/notice.h defines, for headers that only pass it on.
 #pragma once
-
-#include <cstdint>
-#include <string>
 
 namespace holdfast {
 
-// What people read in logs; core itself writes none.
-class NoticeSink {
- public:
-  enum class Level : uint8_t { kInfo, kWarning };
-  virtual ~NoticeSink() = default;
-  virtual void notice(Level level, const std::string& text) = 0;
-};
+class NoticeSink;
+
+namespace notice {
+struct FullSyncFailed;
+struct WorkerLost;
+}  // namespace notice
 
 }  // namespace holdfast

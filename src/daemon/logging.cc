@@ -6,6 +6,8 @@
 
 #include <memory>
 
+#include "notices/sentences.h"
+
 namespace holdfast {
 namespace {
 
@@ -52,12 +54,10 @@ void setUpLogging(LogFormat format, const std::string& level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-void LoggedNotices::event(Level level, const std::string& text) {
-  if (level == Level::kWarning) {
-    spdlog::warn("{}", text);
-  } else {
-    spdlog::info("{}", text);
-  }
+void LoggedNotices::notice(const Notice& notice) {
+  counts_.count(notice);
+  const bool warning = levelOf(notice) == NoticeLevel::kWarning;
+  spdlog::log(warning ? spdlog::level::warn : spdlog::level::info, "{}", sentenceOf(notice));
 }
 
 }  // namespace holdfast

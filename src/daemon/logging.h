@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "core/notice_sink.h"
+#include "core/notice.h"
 #include "daemon/configuration.h"
 
 namespace holdfast {
@@ -11,10 +11,15 @@ namespace holdfast {
 // Sets spdlog's default logger, which every other part of the daemon uses.
 void setUpLogging(LogFormat format, const std::string& level);
 
-// What core and rpc have to say.
+// What there is to say of the registry's life, as lines of that log.
 class LoggedNotices final : public NoticeSink {
  public:
-  void notice(Level level, const std::string& text) override;
+  void notice(const Notice& notice) override;
+  // Since the start of the process.
+  const NoticeCounts& counts() const { return counts_; }
+
+ private:
+  NoticeCounts counts_;
 };
 
 }  // namespace holdfast

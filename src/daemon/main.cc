@@ -125,18 +125,20 @@ StoreOptions storeOptions(const Configuration& configuration, Wakeup& wakeup) {
   return options;
 }
 
-std::optional<Error> backUp(RocksStore& store, const Registry& registry, const std::string& path,
+std::optional<Error> backUp(RocksStore& store, const Registry& registry, NoticeSink& notices,
+                            const std::string& path,
                             std::function<void(const BackupOutcome&)> done) {
   // What is queued behind is not in it, so the registry is now what the copy will hold.
   const CheckpointRequest asked{path, registry.registryDigest().hex()};
-  return store.checkpoint(asked, [path, done = std::move(done)](const CheckpointResult& result) {
-    if (result.error) {
-      spdlog::warn("no backup was made: {}", result.error->message);
-    } else {
-      spdlog::info("backup in {}: {} bytes, as of write {}", path, result.bytes, result.sequence);
-    }
-    done({result.error, result.path, result.bytes, result.sequence});
-  });
+  return store.checkpoint(
+      asked, [&notices, path, done = std::move(done)](const CheckpointResult& result) {
+        if (result.error) {
+          notices.notice(notice::BackupFailed{result.error->message});
+        } else {
+          notices.notice(notice::BackupMade{path, result.bytes, result.sequence});
+        }
+        done({result.error, result.path, result.bytes, result.sequence});
+      });
 }
 
 RegistryOptions registryOptions(const Configuration& configuration, FaultAhead& faultAhead) {
@@ -261,7 +263,7 @@ ExitCode run(const Configuration& configuration) {
       .captureOff = [&capture]() { return capture.off(); },
       .backup =
           [&](const std::string& path, std::function<void(const BackupOutcome&)> done) {
-            return backUp(*store, registry, path, std::move(done));
+            return backUp(*store, registry, notices, path, std::move(done));
           }};
   Server server(serverOptions(configuration), std::move(facts), inputs, *store, notices, turns,
                 io.unixEventPort);
@@ -281,17 +283,9 @@ ExitCode run(const Configuration& configuration) {
   int signalNumber = 0;
   {
     Daemon daemon(inputs, *store, server, clock, turns, storeWakeup, timer);
-    if (recovered.behind != 0) {
-      spdlog::warn(
-          "{} workers are behind what had been confirmed to them, because the store has lost "
-          "writes; each sends what is missing when it registers",
-          recovered.behind);
-    }
+    if (recovered.behind != 0) notices.notice(notice::WorkersBehind{recovered.behind});
     if (recovered.quarantined != 0) {
-      spdlog::warn(
-          "{} workers are quarantined: their records are damaged; holdfast-ctl workers "
-          "says how",
-          recovered.quarantined);
+      notices.notice(notice::WorkersQuarantined{recovered.quarantined});
     }
     spdlog::info("ready on {}: recovered {} instances, {} workers, {} chunks in {:.3f} s",
                  addresses, recovered.instances, recovered.workers, recovered.chunks,

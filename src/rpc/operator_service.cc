@@ -100,7 +100,7 @@ kj::Promise<void> OperatorService::status(StatusContext context) {
   const auto limits = registry.limits();
   auto limitList = answer.initLimits(static_cast<kj::uint>(limits.size()));
   for (kj::uint i = 0; i < limitList.size(); ++i) {
-    limitList[i].setName(textOf(limits[i].name));
+    limitList[i].setName(textOf(limitName(limits[i].limit)));
     limitList[i].setUsed(limits[i].used);
     limitList[i].setMax(limits[i].max);
   }

@@ -132,12 +132,8 @@ kj::Promise<void> Server::acceptNext(Listener& listener) {
 
 kj::Promise<void> Server::cannotAccept(Listener& listener, const kj::Exception& e) {
   // Out of file descriptors, most likely: that passes.
-  services_.warnings.say(LimitedWarnings::Kind::kAccept,
-                         "cannot accept a connection on " + listener.name + ": " +
-                             e.getDescription().cStr() + "; " +
-                             std::to_string(services_.connections) +
-                             " connections are open; raise the limit of open files (ulimit -n, "
-                             "LimitNOFILE) or lower --connections-max");
+  services_.warnings.say(
+      notice::AcceptFailed{listener.name, e.getDescription().cStr(), services_.connections});
   const kj::Duration pause = makeRoom() ? 1 * kj::MILLISECONDS : 100 * kj::MILLISECONDS;
   return port_.getTimer().afterDelay(pause).then(
       [this, &listener]() { return acceptFrom(listener); });
@@ -155,12 +151,7 @@ void Server::accepted(Listener& listener, AcceptedSocket socket) {
   const size_t max = services_.options.connectionsMax;
   if (services_.connections >= max) {
     const bool room = makeRoom();
-    services_.warnings.say(LimitedWarnings::Kind::kConnectionsMax,
-                           std::string(room ? "closing connections that never said anything"
-                                            : "refusing connections") +
-                               ": " + std::to_string(services_.connections) +
-                               " are open, the limit is " + std::to_string(max) +
-                               " (--connections-max)");
+    services_.warnings.say(notice::ConnectionsFull{!room, services_.connections, max});
     if (!room) return;
   }
   const bool tcp = listener.unixPath.empty();
@@ -192,8 +183,7 @@ kj::Promise<void> Server::turnToEnd(const Connection& connection) {
 
 void Server::ended(Connections::iterator connection) {
   if (const std::string reason = connection->endReason(); !reason.empty()) {
-    services_.warnings.say(LimitedWarnings::Kind::kClosed,
-                           "closing the connection of " + connection->peer() + ": " + reason);
+    services_.warnings.say(notice::ConnectionClosed{connection->peer(), reason});
   }
   (connection->isSilent() ? silent_ : connections_).erase(connection);
 }
@@ -216,7 +206,7 @@ void Server::stop() {
 }
 
 void Server::taskFailed(kj::Exception&& exception) {
-  services_.warn(std::string("internal error: ") + exception.getDescription().cStr());
+  services_.notices.notice(notice::InternalError{exception.getDescription().cStr()});
 }
 
 }  // namespace holdfast

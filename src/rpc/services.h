@@ -86,8 +86,6 @@ struct Services {
   LatencyHistogram lookupWindow;  // since an operator began a window
   size_t connections = 0;         // open now
   LimitedWarnings warnings;       // that peers can cause
-
-  void warn(const std::string& text) { notices.notice(NoticeSink::Level::kWarning, text); }
 };
 
 }  // namespace holdfast

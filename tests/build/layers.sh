@@ -36,13 +36,14 @@ may wire wire schema "${plain[@]}" core/counters.h core/event_record.h core/oper
 may tokens tokens core/hash_settings.h
 may os os core
 may net net core
+may notices notices core
 may format format core schema
 may store store core format os migrations
 may capture capture core wire schema
 may rpc rpc core net capture tokens wire schema
 may client client wire schema "${plain[@]}" core/index/key_set.h core/index/prefetch.h
 may command_line command_line core
-may daemon daemon command_line core capture tokens os store net rpc wire schema
+may daemon daemon command_line core capture notices tokens os store net rpc wire schema
 # Each step has the codec of its day: the newest one, in src/format, must not change it.
 only migrations migrations schema
 without core 'rocksdb/|capnp/|kj/|spdlog/|chrono>|thread>|mutex>|atomic>|condition_variable>|fstream>|filesystem>|iostream>|unistd|sys/[^m]|fcntl'
@@ -50,6 +51,7 @@ without format 'capnp/rpc|kj/async|spdlog/|thread>|mutex>|condition_variable>'
 without store 'capnp/rpc|kj/async|spdlog/'
 without capture 'rocksdb/|capnp/rpc|kj/async|spdlog/'
 without wire 'rocksdb/|capnp/rpc|kj/async|spdlog/'
+without notices 'rocksdb/|capnp/|kj/|spdlog/'
 without net 'rocksdb/|capnp/|spdlog/'
 without rpc 'rocksdb/|spdlog/'
 without client 'rocksdb/|spdlog/'

@@ -11,6 +11,7 @@
 #include "tests/capture/scratch_log.h"
 #include "tests/core/random_sequences.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/recorded_notices.h"
 
 namespace holdfast::test {
 namespace {
@@ -23,12 +24,6 @@ class TestClock final : public Clock {
   uint64_t wallMs() const override { return 1'700'000'000'000 + nowMs + reads++; }
   uint64_t nowMs = 1'000;
   mutable uint64_t reads = 0;  // no two inputs at the same time
-};
-
-class Texts final : public NoticeSink {
- public:
-  void notice(Level, const std::string& text) override { texts.push_back(text); }
-  std::vector<std::string> texts;
 };
 
 constexpr uint32_t kWorkers = 5;
@@ -124,7 +119,7 @@ class World {
   void end() { inputs_->endCapture(Inputs::CaptureEnd::kProcessEnded); }
   const Registry& registry() const { return *registry_; }
 
-  Texts notices;
+  RecordedNotices notices;
   std::string folder;
 
  private:
@@ -328,7 +323,7 @@ TEST_F(PlayerTest, AReplayIsTheSameEveryTime) {
     seen.reportsRefused += counters.reportsRefused;
     seen.workersExpired += counters.workersExpired;
     for (int time = 0; time < 2; ++time) {
-      Texts notices;
+      RecordedNotices notices;
       Player player({}, notices);
       auto log = LogReader::open({world.folder});
       ASSERT_TRUE(log.ok());
@@ -344,7 +339,7 @@ TEST_F(PlayerTest, AReplayIsTheSameEveryTime) {
       EXPECT_THAT(player.differences(), IsEmpty());
       EXPECT_EQ(player.registry()->registryDigest(), world.registry().registryDigest());
       EXPECT_EQ(named(player.registry()->counters()), named(world.registry().counters()));
-      EXPECT_EQ(notices.texts, world.notices.texts);
+      EXPECT_EQ(fieldsOf(notices.all), fieldsOf(world.notices.all));
     }
   });
   // The random inputs reach what a replay has to get right.
@@ -369,7 +364,7 @@ TEST_F(PlayerTest, ALogThatBeginsUnderWayIsReplayedFromItsCheckpoint) {
     world.end();
     foldsCommitted += world.registry().counters().foldsCommitted - folds;
 
-    Texts notices;
+    RecordedNotices notices;
     Player player({.recovery =
                        [&disk](RecoverySink& sink) {
                          MemoryStore checkpoint(disk);
@@ -402,7 +397,7 @@ TEST_F(PlayerTest, ALogWithoutItsBeginningIsRefused) {
   world.capture(options());
   for (int i = 0; i < 100; ++i) world.step();
   world.end();
-  Texts notices;
+  RecordedNotices notices;
   Player player({}, notices);
   auto log = LogReader::open({world.folder});
   ASSERT_TRUE(log.ok());
@@ -419,7 +414,7 @@ TEST_F(PlayerTest, TellsWhereALogIsOfAnotherProgram) {
   world.capture(options());
   for (int i = 0; i < 500; ++i) world.step();
   world.end();
-  Texts notices;
+  RecordedNotices notices;
   Player player({}, notices);
   auto log = LogReader::open({world.folder});
   ASSERT_TRUE(log.ok());
@@ -437,7 +432,7 @@ TEST_F(PlayerTest, PromptTokensStayOutOfARedactedLog) {
     TestClock clock;
     MemoryStore store;
     Environment environment(clock, store, []() { return uint64_t{7}; });
-    Texts notices;
+    RecordedNotices notices;
     Registry registry({}, environment.clock(), environment.store(), notices);
     registry.recover();
     Executor executor(registry.tree(), registry.pins(), registry.ledger(), environment.clock(), {},
@@ -474,8 +469,8 @@ TEST_F(PlayerTest, ALogThatCannotGoOnEndsWithAWarningAndTheCoreGoesOn) {
   World world(random);
   world.capture(small);
   for (int i = 0; i < 5000; ++i) world.step();
-  EXPECT_THAT(world.notices.texts, testing::Contains(testing::HasSubstr("has ended: the limit")));
-  Texts notices;
+  EXPECT_THAT(world.notices.last<notice::CaptureEnded>().reason, testing::StartsWith("the limit"));
+  RecordedNotices notices;
   Player player({}, notices);
   auto log = LogReader::open({world.folder});
   ASSERT_TRUE(log.ok());

@@ -11,6 +11,7 @@
 
 #include "core/registry/registry.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/recorded_notices.h"
 
 namespace holdfast::test {
 
@@ -21,18 +22,6 @@ class TestClock : public Clock {
   uint64_t storeMs() const override { return nowMs; }
   uint64_t nowMs = 1000;
   uint64_t wallJumpMs = 0;  // modulo 2^64
-};
-
-class Remember : public NoticeSink {
- public:
-  void notice(Level, const std::string& text) override { texts.push_back(text); }
-  bool said(const std::string& part) const {
-    for (const std::string& text : texts) {
-      if (text.find(part) != std::string::npos) return true;
-    }
-    return false;
-  }
-  std::vector<std::string> texts;
 };
 
 class CountingLink : public WorkerLink {
@@ -127,7 +116,7 @@ class RegistryTest : public ::testing::Test {
 
   RegistryOptions options_;
   TestClock clock_;
-  Remember notices_;
+  RecordedNotices notices_;
   CountingLink link_;
   std::unique_ptr<MemoryStore> store_;
   std::unique_ptr<Registry> registry_;

@@ -78,7 +78,9 @@ TEST_F(RegistryTest, LostWorkersMakeRoomFirstTheEmptyThenTheLongestLost) {
   EXPECT_TRUE(known(0) && known(1) && !known(2)) << "the empty one goes, though LOST last";
   registered(registration("new", 1));
   EXPECT_TRUE(known(0) && !known(1)) << "then the longest LOST";
-  EXPECT_TRUE(notices_.said("LOST and holding 2 chunks"));
+  EXPECT_EQ(notices_.last<notice::EmptyWorkerMadeRoom>().worker.worker, 2u);
+  EXPECT_EQ(notices_.last<notice::WorkerMadeRoom>().worker.worker, 1u);
+  EXPECT_EQ(notices_.last<notice::WorkerMadeRoom>().chunks, 2u);
   settle();
   restart();
   EXPECT_EQ(report_.workers, 3u);
@@ -143,7 +145,10 @@ TEST_F(RegistryTest, MoreLocationNamesThanThereAreNumbersForHaveToWait) {
     sessions.push_back(registered(named(rank, std::to_string(rank) + "/")));
   }
   registry_->tick();
-  EXPECT_TRUE(notices_.said("location names: 65536 of at most 65536"));
+  const auto near = notices_.last<notice::LimitNear>();
+  EXPECT_EQ(near.limit, Limit::kLocationNames);
+  EXPECT_EQ(near.used, kLocationNamesMax);
+  EXPECT_EQ(near.max, kLocationNamesMax);
   expectRegistrationRefused("location names", named(full, "x"), ErrorCode::kUnavailable);
   registered(named(full, "7/"));
   ASSERT_TRUE(registry_->registration().deregister(sessions[0]).ok());
@@ -154,11 +159,7 @@ TEST_F(RegistryTest, ALimitIsSaidBeforeItIsReachedOnceUntilItIsFarAgain) {
   options_.lifeCycle.workersMax = 10;
   open({});
   std::vector<SessionId> sessions;
-  const auto warnings = [&] {
-    return std::count_if(notices_.texts.begin(), notices_.texts.end(), [](const std::string& text) {
-      return text.find("of at most 10") != std::string::npos;
-    });
-  };
+  const auto warnings = [&] { return notices_.count<notice::LimitNear>(); };
   const auto fillTo = [&](size_t count) {
     while (sessions.size() < count) {
       const auto rank = static_cast<uint32_t>(sessions.size());
@@ -170,16 +171,18 @@ TEST_F(RegistryTest, ALimitIsSaidBeforeItIsReachedOnceUntilItIsFarAgain) {
     registry_->tick();
   };
   fillTo(8);
-  EXPECT_EQ(warnings(), 0);
+  EXPECT_EQ(warnings(), 0u);
   fillTo(9);
-  EXPECT_EQ(warnings(), 1);
-  EXPECT_TRUE(notices_.said("workers: 9 of at most 10"));
+  EXPECT_EQ(warnings(), 1u);
+  EXPECT_EQ(notices_.last<notice::LimitNear>().limit, Limit::kWorkers);
+  EXPECT_EQ(notices_.last<notice::LimitNear>().used, 9u);
+  EXPECT_EQ(notices_.last<notice::LimitNear>().max, 10u);
   fillTo(8);
   fillTo(10);
-  EXPECT_EQ(warnings(), 1) << "near all the time";
+  EXPECT_EQ(warnings(), 1u) << "near all the time";
   fillTo(7);
   fillTo(9);
-  EXPECT_EQ(warnings(), 2);
+  EXPECT_EQ(warnings(), 2u);
 }
 
 TEST_F(RegistryTest, RefusesBadReports) {
@@ -219,7 +222,7 @@ TEST_F(RegistryTest, TheNewestProcessWins) {
   registry_->registration().connectionClosed(second);
   registered(registration("a", 0, 1, 3));
   registered(registration("a", 0, 5));
-  EXPECT_TRUE(notices_.said("two processes"));
+  EXPECT_EQ(notices_.last<notice::WorkerContested>().worker.instance, "a");
 }
 
 TEST_F(RegistryTest, AStaleAttemptIsRefused) {
@@ -253,7 +256,7 @@ TEST_F(RegistryTest, AProcessThatRepeatsARunIsTakenOnceItIsKnownToBeAnother) {
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(again.value().decisions[0].reason, Reason::kRunRepeated);
   const SessionId third = again.value().session;
-  EXPECT_TRUE(notices_.said("run id of the former one"));
+  EXPECT_EQ(notices_.count<notice::RunRepeated>(), 1u);
   EXPECT_EQ(holders(old), 0u) << "it died with the former process";
   EXPECT_EQ(report(third, 1, {fresh}).value(), ReportOutcome::kApplied);
   EXPECT_EQ(holders(fresh), 1u);
@@ -373,9 +376,10 @@ TEST_F(RegistryTest, SaysThatAWorkerHasAnotherModel) {
   Registration other = registration("a", 0, 1, 2);
   other.model = "qwen-72b";
   registered(other);
-  EXPECT_TRUE(
-      notices_.said("instance 'a' worker 0 has another model now, \"qwen-72b\": what it held "
-                    "is forgotten"));
+  const auto said = notices_.last<notice::ModelChanged>();
+  EXPECT_EQ(said.worker.instance, "a");
+  EXPECT_EQ(said.worker.worker, 0u);
+  EXPECT_EQ(said.model, "qwen-72b");
   EXPECT_EQ(registry_->tree().memberships(), 0u);
 }
 
@@ -525,28 +529,25 @@ TEST_F(RegistryTest, RanksThatContradictEachOtherHoldNothingTogether) {
   EXPECT_EQ(allRanks(), 1u);
   const SessionId other = join(1, 3, 2);
   EXPECT_EQ(allRanks(), 0u);
-  const auto said = [&](const std::string& part) {
-    size_t times = 0;
-    for (const std::string& text : notices_.texts) times += text.find(part) != std::string::npos;
-    return times;
-  };
-  EXPECT_EQ(said("instance \"a\": its ranks contradict each other: rank 0 states a world size of "
-                 "2; rank 1 states a world size of 3"),
-            1u);
+  const auto contradictions = [&] { return notices_.count<notice::RanksContradict>(); };
+  EXPECT_EQ(contradictions(), 1u);
+  EXPECT_EQ(notices_.last<notice::RanksContradict>().instance, "a");
+  EXPECT_EQ(notices_.last<notice::RanksContradict>().statements,
+            "rank 0 states a world size of 2; rank 1 states a world size of 3");
   // Once, however often they register.
   join(1, 3, 3);
-  EXPECT_EQ(said("contradict"), 1u);
+  EXPECT_EQ(contradictions(), 1u);
   settle();
   restart();
   EXPECT_EQ(allRanks(), 0u) << "what they stated is remembered";
   join(1, 2, 4);
   EXPECT_EQ(allRanks(), 1u);
   join(1, 3, 5);
-  EXPECT_EQ(said("contradict"), 2u);
+  EXPECT_EQ(contradictions(), 2u);
   // A LOST one has no say.
   registry_->registration().connectionClosed(other);
   registry_->registration().connectionClosed(registry_->tree().findWorker("a", 1)->session);
-  EXPECT_EQ(said("its ranks agree again"), 1u);
+  EXPECT_EQ(notices_.count<notice::RanksAgree>(), 1u);
 }
 
 TEST_F(RegistryTest, AnOperatorForgetsAWorker) {

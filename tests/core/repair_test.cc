@@ -109,13 +109,17 @@ TEST_F(RepairTest, EqualSeqWithOtherContentIsFoundByOneHeartbeatAndSaidWithBothV
   settle();
   EXPECT_EQ(heartbeat(session, stating(2, {1, 3})), SyncState::kDiverged);
   EXPECT_EQ(location().reason, Reason::kContentDiffers);
-  EXPECT_TRUE(notices_.said("content differs"));
   KeyDigest ours;
   ours.add(1);
   ours.add(2);
-  char hex[17];
-  std::snprintf(hex, sizeof hex, "%016lx", ours.a);
-  EXPECT_TRUE(notices_.said(hex));
+  KeyDigest theirs;
+  theirs.add(1);
+  theirs.add(3);
+  const auto said = notices_.last<notice::LocationDiverged>();
+  EXPECT_EQ(said.location.location, "cpu");
+  EXPECT_EQ(said.reason, Reason::kContentDiffers);
+  EXPECT_EQ(said.ours.digest, ours);
+  EXPECT_EQ(said.theirs.digest, theirs);
   registry_->tick();
   EXPECT_EQ(link_.syncs.size(), 1u);
 }
@@ -283,7 +287,7 @@ TEST_F(RepairTest, AStartThatComesTooLateOrOfAnotherCutIsNoDeadEnd) {
   session = registering(statement);
   clock_.nowMs += 10'000;
   registry_->tick();
-  EXPECT_TRUE(notices_.said("did not start it in time"));
+  EXPECT_EQ(notices_.last<notice::FullSyncFailed>().cause, notice::SyncFailure::kNotStarted);
   EXPECT_EQ(start(session, cut(77, {1, 2, 3}, 2)).missing, std::vector<uint32_t>{1})
       << "what came before stays";
   restart();
@@ -382,7 +386,10 @@ TEST_F(RepairTest, TotalsAndDigestsThatDoNotAgreeFailTheSyncAndItIsTriedAgain) {
   });
   EXPECT_FALSE(end(session, 77, 3).known);
   EXPECT_EQ(location().sync, SyncState::kDiverged);
-  EXPECT_TRUE(notices_.said("another digest"));
+  auto said = notices_.last<notice::FullSyncFailed>();
+  EXPECT_EQ(said.cause, notice::SyncFailure::kOtherContent);
+  EXPECT_EQ(said.distinct, said.stated) << "of another digest";
+  EXPECT_EQ(said.failures, 1u);
   registry_->tick();
   EXPECT_EQ(link_.syncs.size(), 2u);
   start(session, cut(78, {1, 2, 3}, 2));
@@ -393,7 +400,9 @@ TEST_F(RepairTest, TotalsAndDigestsThatDoNotAgreeFailTheSyncAndItIsTriedAgain) {
   registry_->tick();
   clock_.nowMs += 10'000;
   registry_->tick();
-  EXPECT_TRUE(notices_.said("3 times in a row"));
+  said = notices_.last<notice::FullSyncFailed>();
+  EXPECT_EQ(said.failures, 3u);
+  EXPECT_TRUE(said.backsOff);
   EXPECT_EQ(registry_->repair().tracker().slotsUsed(), 0u);
   clock_.nowMs += 9'999;
   heartbeat(session, stating(5, {1, 2, 3}));

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "core/notice.h"
 #include "tests/support/scratch.h"
 
 namespace holdfast::test {
@@ -29,7 +30,7 @@ class SwitchedWorker final : public WorkerLink, public NoticeSink {
   void operate(const WorkerOperation&) override {}
   void superseded(const std::string&) override {}
   void closed(const std::string&) override {}
-  void notice(Level, const std::string&) override {}
+  void notice(const Notice&) override {}
 };
 
 class CaptureSwitchTest : public testing::Test {

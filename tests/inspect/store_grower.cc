@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "core/notice.h"
 #include "tests/support/message_of.h"
 
 namespace holdfast::test {
@@ -25,7 +26,7 @@ KeyDigest digestOf(const std::set<ChunkHash>& keys) {
 struct StoreGrower::World : public Clock, public NoticeSink {
   uint64_t steadyMs() const override { return nowMs; }
   uint64_t wallMs() const override { return 1'700'000'000'000 + nowMs; }
-  void notice(Level, const std::string&) override {}
+  void notice(const Notice&) override {}
   uint64_t nowMs = 1'000'000;
 };
 

@@ -16,6 +16,7 @@
 #include "core/operations/executor.h"
 #include "core/registry/registry.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/recorded_notices.h"
 
 namespace holdfast::test {
 
@@ -26,11 +27,6 @@ class SteppedClock final : public Clock {
   uint64_t storeMs() const override { return 1'700'000'000'000 + nowMs; }
   uint64_t nowMs = 1'000;
   uint64_t wallJumpMs = 0;  // modulo 2^64
-};
-
-class NoNotices final : public NoticeSink {
- public:
-  void notice(Level, const std::string&) override {}
 };
 
 // What a worker was asked, copied.
@@ -95,7 +91,7 @@ class Controller {
     executor.storePolled();
   }
 
-  NoNotices notices;
+  IgnoredNotices notices;
   MemoryStore store;
   Registry registry;
   std::mt19937_64 random;

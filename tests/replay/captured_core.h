@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "capture/inputs.h"
+#include "core/notice.h"
 
 namespace holdfast::test {
 
@@ -65,7 +66,7 @@ class CapturedCore final : private Clock, private NoticeSink, private WorkerLink
  private:
   uint64_t steadyMs() const override { return 1'000; }
   uint64_t wallMs() const override { return 1'700'000'000'000; }
-  void notice(Level, const std::string&) override {}
+  void notice(const Notice&) override {}
   void pause(const std::string&) override {}
   void resume() override {}
   void superseded(const std::string&) override {}

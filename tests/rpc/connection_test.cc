@@ -11,7 +11,9 @@ namespace holdfast::test {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::Pair;
+using testing::StartsWith;
 
 using Bytes = std::vector<uint8_t>;
 
@@ -83,13 +85,14 @@ TEST_F(ConnectionTest, MalformedFramesCloseThatConnectionOnly) {
       std::vector<uint8_t>{'G', 'E', 'T', ' ', '/', ' ', 'H', 'T', 'T', 'P', '/', '1', '.', '1'}};
   for (const auto& bytes : malformed) {
     auto stream = connectRaw();
-    notices.texts.clear();
+    notices.all.clear();
     send(*stream, bytes);
     EXPECT_TRUE(isClosed(*stream));
-    EXPECT_TRUE(logged("closing the connection of")) << testing::PrintToString(notices.texts);
+    EXPECT_EQ(notices.count<notice::ConnectionClosed>(), 1u)
+        << testing::PrintToString(fieldsOf(notices.all));
     EXPECT_EQ(server->services().connections, 1u);
   }
-  EXPECT_TRUE(logged("malformed message: "));
+  EXPECT_THAT(whyClosed(), HasSubstr("malformed message: "));
   report(session, "gpu", kIncarnation, 1, {1}).wait(io.waitScope);
   EXPECT_THAT(lookup(*healthy, {1}), ElementsAre(Pair("llama", 1)));
 }
@@ -105,7 +108,7 @@ TEST_F(ConnectionTest, BrokenProtocolClosesThatConnectionOnly) {
   const auto bytes = words.asBytes();
   send(*stream, std::vector<uint8_t>(bytes.begin(), bytes.end()));
   EXPECT_TRUE(isClosed(*stream));
-  EXPECT_TRUE(logged("broke the RPC protocol")) << testing::PrintToString(notices.texts);
+  EXPECT_THAT(whyClosed(), HasSubstr("broke the RPC protocol"));
   EXPECT_EQ(lookup(*healthy, {1}).size(), 0u);
 }
 
@@ -145,7 +148,8 @@ TEST_F(ConnectionTest, CutInTheMiddleOfAMessageIsHarmless) {
   }
   settle();
   EXPECT_EQ(server->services().connections, 1u);
-  EXPECT_FALSE(logged("malformed")) << testing::PrintToString(notices.texts);
+  EXPECT_EQ(notices.count<notice::ConnectionClosed>(), 0u)
+      << testing::PrintToString(fieldsOf(notices.all));
   EXPECT_EQ(registry.tree().findWorker("llama", 0)->record.state, WorkerState::kActive);
 }
 
@@ -179,7 +183,8 @@ TEST_F(LimitedConnectionsTest, RefusesOneTooMany) {
   settle();
   char byte = 0;
   EXPECT_EQ(await(third->tryRead(&byte, 1, 1)), 0u);
-  EXPECT_TRUE(logged("the limit is 2"));
+  EXPECT_TRUE(notices.last<notice::ConnectionsFull>().refused);
+  EXPECT_EQ(notices.last<notice::ConnectionsFull>().max, 2u);
   second.reset();
   settle();
   const auto fourth = connect();
@@ -196,7 +201,7 @@ TEST_F(LimitedConnectionsTest, WhoNeverSaidAnythingMakesRoom) {
   char byte = 0;
   EXPECT_EQ(await(silent->tryRead(&byte, 1, 1)), 0u);
   EXPECT_EQ(lookup(*speaks, {1}).size(), 0u);
-  EXPECT_TRUE(logged("closing connections that never said anything"));
+  EXPECT_FALSE(notices.last<notice::ConnectionsFull>().refused);
 }
 
 // No piece of what is paced has its turn before an hour is over.
@@ -215,7 +220,7 @@ TEST_F(CrowdedServerTest, WhoSpeaksDoesNotWaitForTheSilent) {
   silent.clear();
   settle();
   EXPECT_EQ(server->services().connections, 1u);
-  EXPECT_TRUE(notices.texts.empty()) << testing::PrintToString(notices.texts);
+  EXPECT_TRUE(notices.all.empty()) << testing::PrintToString(fieldsOf(notices.all));
 }
 
 // --- what is said of connections that end ---
@@ -245,7 +250,7 @@ TEST_F(ConnectionTest, WhoMerelyLeavesIsNotSpokenOf) {
   stream = nullptr;
   settle();
   EXPECT_EQ(server->services().connections, 0u);
-  EXPECT_TRUE(notices.texts.empty()) << testing::PrintToString(notices.texts);
+  EXPECT_TRUE(notices.all.empty()) << testing::PrintToString(fieldsOf(notices.all));
 }
 
 TEST_F(ConnectionTest, WhoGivesUpIsQuoted) {
@@ -256,14 +261,13 @@ TEST_F(ConnectionTest, WhoGivesUpIsQuoted) {
   Bytes bytes;
   append(bytes, message);
   send(*stream, bytes);
-  EXPECT_TRUE(logged("the peer gave up: \"no\\x0asense\""))
-      << testing::PrintToString(notices.texts);
+  EXPECT_THAT(whyClosed(), HasSubstr("the peer gave up: \"no\\x0asense\""));
 }
 
 TEST_F(ConnectionTest, ACrowdOfMalformedOnesIsSpokenOfAFewTimes) {
   for (int i = 0; i < 50; ++i) send(*connectRaw(), Bytes(8, 0xff));
   EXPECT_EQ(server->services().connections, 0u);
-  EXPECT_EQ(notices.texts.size(), 10u);
+  EXPECT_EQ(notices.all.size(), 10u);
 }
 
 TEST_F(ServerTest, CutsOffAPeerThatDoesNotReadItsAnswers) {
@@ -292,7 +296,7 @@ TEST_F(ServerTest, CutsOffAPeerThatDoesNotReadItsAnswers) {
   }
   settle();
   EXPECT_EQ(server->services().connections, 1u);
-  EXPECT_TRUE(logged("does not read its answers")) << testing::PrintToString(notices.texts);
+  EXPECT_THAT(whyClosed(), HasSubstr("does not read its answers"));
 }
 
 }  // namespace

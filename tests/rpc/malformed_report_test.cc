@@ -7,6 +7,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::StartsWith;
 using testing::Pair;
 
 class MalformedReport : public ServerTest {
@@ -32,18 +33,22 @@ class MalformedReport : public ServerTest {
 TEST_F(MalformedReport, SeqZero) {
   EXPECT_THAT(errorAfter(report(session_, "gpu", kIncarnation, 0, {4})),
               HasSubstr("invalid: malformed report: sequence numbers count from 1"));
-  EXPECT_TRUE(logged("malformed report"));
+  EXPECT_THAT(notices.last<notice::WorkerLost>().detail, HasSubstr("malformed report"));
 }
 
 TEST_F(MalformedReport, EndsTheSessionWithOneClearErrorAndTheWorkerMayComeBack) {
   EXPECT_THAT(errorAfter(report(session_, "gpu", kIncarnation, 0, {4})),
               HasSubstr("this session has ended, register again"));
   EXPECT_EQ(registry.tree().findWorker("llama", 0)->record.state, WorkerState::kLost);
-  EXPECT_TRUE(logged("instance 'llama' worker 0 is LOST: it sent a malformed report: sequence"));
-  const size_t said = events.texts.size();
+  const auto lost = notices.last<notice::WorkerLost>();
+  EXPECT_EQ(lost.worker.instance, "llama");
+  EXPECT_EQ(lost.worker.worker, 0u);
+  EXPECT_EQ(lost.cause, notice::LostCause::kBrokeProtocol);
+  EXPECT_THAT(lost.detail, StartsWith("it sent a malformed report: sequence"));
+  const size_t said = notices.all.size();
   report(session_, "gpu", kIncarnation, 0, {4}).catch_([](kj::Exception&&) {}).wait(io.waitScope);
   settle();
-  EXPECT_EQ(events.texts.size(), said);
+  EXPECT_EQ(notices.all.size(), said);
   Registration again = registration();
   again.attempt = 2;
   again.locations[0].lastSeq = 3;
@@ -85,7 +90,7 @@ TEST_F(MalformedReport, OrBatchOfAFullSync) {
   keys.setBatchId(1);
   keys.initKeys(1);
   EXPECT_THAT(errorAfter(batch.send()), HasSubstr("invalid: malformed batch of a full sync: "));
-  EXPECT_TRUE(logged("is LOST: it sent a malformed batch"));
+  EXPECT_THAT(notices.last<notice::WorkerLost>().detail, StartsWith("it sent a malformed batch"));
 }
 
 TEST_F(MalformedReport, SeqWrapsAround) {

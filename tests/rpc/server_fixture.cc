@@ -125,11 +125,6 @@ void ServerTest::settle() {
   }
 }
 
-bool ServerTest::logged(const std::string& part) const {
-  return std::any_of(notices.texts.begin(), notices.texts.end(),
-                     [&](const std::string& text) { return text.find(part) != std::string::npos; });
-}
-
 Registration ServerTest::registration(std::string instance, uint32_t worker) const {
   return {.instance = std::move(instance),
           .worker = worker,

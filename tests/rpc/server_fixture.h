@@ -20,6 +20,7 @@
 #include "rpc/server.h"
 #include "schema/controller.capnp.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/recorded_notices.h"
 #include "wire/errors.h"
 #include "wire/lists.h"
 #include "wire/registration.h"
@@ -32,12 +33,6 @@ class ManualClock final : public Clock {
   uint64_t steadyMs() const override { return nowMs; }
   uint64_t wallMs() const override { return 1'700'000'000'000 + nowMs; }
   uint64_t nowMs = 1'000;
-};
-
-class RecordedNotices final : public NoticeSink {
- public:
-  void notice(Level, const std::string& text) override { texts.push_back(text); }
-  std::vector<std::string> texts;
 };
 
 // A worker that remembers what the controller asked of it.
@@ -109,7 +104,8 @@ class ServerTest : public testing::Test {
   // Lets the loop do what it can without time passing, and delivers what the store completed.
   void settle();
   void commit();
-  bool logged(const std::string& part) const;
+  // Of the connection that the server closed last.
+  std::string whyClosed() const { return notices.last<notice::ConnectionClosed>().reason; }
 
   // --- Calls that most tests need ---
   Registration registration(std::string instance = "llama", uint32_t worker = 0) const;

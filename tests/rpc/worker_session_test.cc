@@ -90,7 +90,7 @@ TEST_F(WorkerSessionTest, SilentWorkersConnectionIsClosed) {
   server->checkConnections();
   settle();
   EXPECT_EQ(server->services().connections, 0u);
-  EXPECT_TRUE(logged("nothing received for"));
+  EXPECT_THAT(whyClosed(), HasSubstr("nothing received for"));
   EXPECT_NE(errorOf(session.heartbeatRequest().send()), "no error");
 }
 

@@ -112,7 +112,7 @@ class ConvergenceWorld {
 
   Random& random_;
   FakeClock clock_;
-  IgnoreNotices notices_;
+  IgnoredNotices notices_;
   bool faults_ = true;
   uint32_t lossPercent_ = 0;
   std::priority_queue<Message> messages_;

@@ -13,6 +13,7 @@
 
 #include "core/registry/registry.h"
 #include "tests/core/random_sequences.h"
+#include "tests/support/recorded_notices.h"
 
 namespace holdfast::test {
 
@@ -39,11 +40,6 @@ class FakeClock : public Clock {
   uint64_t storeMs() const override { return 1'700'000'000'000 + nowMs; }
   uint64_t nowMs = 1'000'000;
   uint64_t wallJumpMs = 0;  // modulo 2^64
-};
-
-class IgnoreNotices : public NoticeSink {
- public:
-  void notice(Level, const std::string&) override {}
 };
 
 using Keys = std::set<ChunkHash>;
@@ -161,7 +157,7 @@ class RegistryWorld {
   Random& random_;
   StoreUnderTest& store_;
   FakeClock clock_;
-  IgnoreNotices notices_;
+  IgnoredNotices notices_;
   std::unique_ptr<Registry> registry_;
   bool writable_ = true;
   bool tickUnwritten_ =

@@ -10,6 +10,8 @@
 #include "capture/inputs.h"
 #include "capture/log_reader.h"
 #include "capture/player.h"
+#include "core/notice.h"
+#include "notices/sentences.h"
 #include "os/fault_ahead.h"
 
 namespace holdfast::bench {
@@ -49,8 +51,8 @@ class SteadyTime final : public Clock {
 
 class Silence final : public NoticeSink, public WorkerLink {
  public:
-  void notice(Level level, const std::string& text) override {
-    if (level == Level::kWarning) progress(text);
+  void notice(const Notice& notice) override {
+    if (levelOf(notice) == NoticeLevel::kWarning) progress(sentenceOf(notice));
   }
   void pause(const std::string&) override {}
   void resume() override {}

@@ -15,7 +15,9 @@
 #include "bench/filled_store.h"
 #include "bench/ingest.h"
 #include "bench/temporary_directory.h"
+#include "core/notice.h"
 #include "core/registry/registry.h"
+#include "notices/sentences.h"
 #include "os/fault_ahead.h"
 #include "store/rocks_store.h"
 
@@ -41,8 +43,8 @@ class SystemClock : public Clock {
 
 class Silence : public NoticeSink, public WorkerLink {
  public:
-  void notice(Level level, const std::string& text) override {
-    if (level == Level::kWarning) progress(text);
+  void notice(const Notice& notice) override {
+    if (levelOf(notice) == NoticeLevel::kWarning) progress(sentenceOf(notice));
   }
   void pause(const std::string& reason) override { paused = reason; }
   void resume() override {}

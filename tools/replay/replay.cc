@@ -12,6 +12,7 @@
 
 #include "capture/log_format.h"
 #include "capture/player.h"
+#include "core/notice.h"
 #include "os/fault_ahead.h"
 #include "replay/checkpoint.h"
 #include "replay/controller_target.h"
@@ -28,7 +29,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 class Silence final : public NoticeSink {
  public:
-  void notice(Level, const std::string&) override {}
+  void notice(const Notice&) override {}
 };
 
 double secondsSince(SteadyClock::time_point start) {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/check.h"
-#include "core/ids.h"
+#include "core/registry/notice_names.h"
 #include "core/repair/resume_policy.h"
 
 namespace holdfast {
@@ -102,14 +102,13 @@ void KvController::drop(Worker& worker, std::string_view name, uint64_t incarnat
     return;
   }
   noticed.emplace_back(kept);
-  notices_.notice(NoticeSink::Level::kWarning,
-                  describe(worker) + " reports for location " + quotedForPeople(name) +
-                      (location == nullptr
-                           ? ", which it did not state when it registered (it stated " +
-                                 namesOfLocations(worker) + ")"
-                           : " in incarnation " + std::to_string(incarnation) + ", but it stated " +
-                                 std::to_string(location->record.live.incarnation)) +
-                      ": these reports are dropped");
+  if (location == nullptr) {
+    notices_.notice(
+        notice::LocationNotStated{nameOf(worker), std::string(kept), namesOfLocations(worker)});
+  } else {
+    notices_.notice(notice::IncarnationNotStated{nameOf(*location), incarnation,
+                                                 location->record.live.incarnation});
+  }
 }
 
 void KvController::refuse(Worker& worker) {
@@ -144,16 +143,14 @@ ReportOutcome KvController::take(Location& location, const Report& report) {
 ReportOutcome KvController::beyondGap(Location& location, const Report& report) {
   if (repair_.wanted(location)) return ReportOutcome::kGap;
   if (!repair_.hold(location, location.gap, location.lastSeq + 1, report)) {
-    repair_.diverge(location, Reason::kHeldOverflow, "more operations than can be held");
+    repair_.diverge(location, Reason::kHeldOverflow);
     return ReportOutcome::kGap;
   }
   if (location.sync != SyncState::kReplaying) {
     location.sync = SyncState::kReplaying;
     location.reason = Reason::kLiveGap;
     ++tree_.counters().decisions[static_cast<size_t>(Reason::kLiveGap)];
-    notices_.notice(NoticeSink::Level::kInfo,
-                    describe(location) + ": expected seq " + std::to_string(location.lastSeq + 1) +
-                        ", got " + std::to_string(report.firstSeq) + "; asked for what is missing");
+    notices_.notice(notice::GapFound{nameOf(location), location.lastSeq + 1, report.firstSeq});
   }
   return ReportOutcome::kHeld;
 }
@@ -324,8 +321,7 @@ void KvController::onFolded(const FoldResult& result) {
   if (!result.ok) {
     ++tree_.counters().foldsAbandoned;
     if (location != nullptr) {
-      notices_.notice(NoticeSink::Level::kWarning,
-                      "fold of location '" + location->record.name + "' failed: " + result.error);
+      notices_.notice(notice::FoldFailed{nameOf(*location), result.error});
     }
   } else if (!sameContent || live->stream != fold.live.stream) {
     // The location moved on meanwhile. Its segments would only be in the way of the next fold.

@@ -3,18 +3,16 @@
 
 #include <cstdint>
 #include <set>
-#include <string_view>
 
+#include "core/limits.h"
 #include "core/notice_sink.h"
 
 namespace holdfast {
 
-// What a limit bounds, and how much of it is used.
 struct LimitUse {
-  std::string_view name;  // "workers"
+  Limit limit = Limit::kWorkers;
   uint64_t used = 0;
   uint64_t max = 0;
-  std::string_view remedy;  // what happens at the limit and what to do; for people
 };
 
 class LimitWatch {
@@ -27,7 +25,7 @@ class LimitWatch {
 
  private:
   NoticeSink& notices_;
-  std::set<std::string_view> near_;  // names, which are literals
+  std::set<Limit> near_;
 };
 
 }  // namespace holdfast

@@ -1,12 +1,12 @@
 #include "core/registry/registration_controller.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <tuple>
 
 #include "core/check.h"
 #include "core/ids.h"
 #include "core/registry/instance_ranks.h"
+#include "core/registry/notice_names.h"
 #include "core/registry/pins.h"
 #include "core/repair/resume_policy.h"
 
@@ -68,13 +68,6 @@ uint64_t chunksOf(const Worker& worker) {
   uint64_t chunks = 0;
   for (const auto& location : worker.locations) chunks += location->count;
   return chunks;
-}
-
-std::string describe(const HeldState& state) {
-  char digest[2 * 16 + 1];
-  std::snprintf(digest, sizeof digest, "%016lx%016lx", state.digest.a, state.digest.b);
-  return "seq " + std::to_string(state.seq) + ", " + std::to_string(state.count) +
-         " chunks of digest " + digest;
 }
 
 }  // namespace
@@ -151,11 +144,11 @@ void RegistrationController::makeRoom(StoreBatch& batch) {
   HOLDFAST_CHECK(least != nullptr, "nobody is LOST");
   ++tree_.counters().workersMadeRoom;
   const uint64_t chunks = chunksOf(*least);
-  notices_.notice(
-      chunks == 0 ? NoticeSink::Level::kInfo : NoticeSink::Level::kWarning,
-      describe(*least) + ", LOST and holding " + std::to_string(chunks) +
-          " chunks, is forgotten to make room for another worker: this controller takes " +
-          std::to_string(options_.workersMax) + "; raise --workers-max to keep it");
+  if (chunks == 0) {
+    notices_.notice(notice::EmptyWorkerMadeRoom{nameOf(*least), options_.workersMax});
+  } else {
+    notices_.notice(notice::WorkerMadeRoom{nameOf(*least), chunks, options_.workersMax});
+  }
   forget(*least, batch);
 }
 
@@ -171,10 +164,7 @@ void RegistrationController::supersede(Worker& worker) {
   ++tree_.counters().supersessions;
   const uint64_t now = clock_.steadyMs();
   if (worker.lastSupersededMs != 0 && now - worker.lastSupersededMs < kSupersessionWarningMs) {
-    notices_.notice(
-        NoticeSink::Level::kWarning,
-        describe(worker) +
-            ": superseded twice within a minute; two processes seem to claim this rank");
+    notices_.notice(notice::WorkerContested{nameOf(worker)});
   }
   worker.lastSupersededMs = now;
   worker.supersededRuns.push_back(worker.record.run);
@@ -206,11 +196,7 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
   if (worker == nullptr) {
     worker = &tree_.addWorker(*instance, registration.worker, store_.claim());
   } else if (repeatsRun(registration, *worker)) {
-    notices_.notice(
-        NoticeSink::Level::kWarning,
-        describe(*worker) +
-            ": another process registers with the run id of the former one; draw run ids "
-            "from the operating system, not from a seeded generator");
+    notices_.notice(notice::RunRepeated{nameOf(*worker)});
     if (worker->session != kNoSession) supersede(*worker);
     forgetContent(*worker, batch);
   } else if (worker->session != kNoSession && worker->record.run != registration.run) {
@@ -280,11 +266,8 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
 
   const bool otherModel = worker.modelSalt != tree_.salt(registration.model);
   if (otherModel && !worker.locations.empty()) {
-    notices_.notice(NoticeSink::Level::kWarning,
-                    holdfast::describe(worker) + " has another model now, " +
-                        quotedForPeople(registration.model.empty() ? tree_.defaultModel()
-                                                                   : registration.model) +
-                        ": what it held is forgotten");
+    notices_.notice(notice::ModelChanged{
+        nameOf(worker), registration.model.empty() ? tree_.defaultModel() : registration.model});
   }
   tree_.setModel(worker, registration.model);
   const auto stated = [&](const Location& location) {
@@ -372,13 +355,12 @@ LocationDecision RegistrationController::decide(Worker& worker, const LocationSt
       break;
   }
   if (location->sync == SyncState::kDiverged) {
-    notices_.notice(NoticeSink::Level::kWarning,
-                    holdfast::describe(*location) + ": DIVERGED (" +
-                        std::string(reasonName(decision.reason)) +
-                        "); ours: " + describe(held.value_or(HeldState{})) + "; the worker's: " +
-                        describe({statement.incarnation, statement.lastSeq, statement.count,
-                                  statement.digest}) +
-                        "; needs a full sync");
+    const HeldState ours = held.value_or(HeldState{});
+    notices_.notice(
+        notice::LocationDiverged{nameOf(*location),
+                                 decision.reason,
+                                 {ours.seq, ours.count, ours.digest},
+                                 {statement.lastSeq, statement.count, statement.digest}});
   }
   return answer;
 }
@@ -585,13 +567,9 @@ void RegistrationController::resume(Worker& worker) {
 void RegistrationController::noticeRanks(Instance& instance) {
   if (ranksContradict(instance) == instance.contradictionSaid) return;
   instance.contradictionSaid = !instance.contradictionSaid;
-  const std::string name = "instance " + quotedForPeople(instance.record.instance);
-  if (!instance.contradictionSaid) {
-    return notices_.notice(NoticeSink::Level::kInfo, name + ": its ranks agree again");
-  }
-  notices_.notice(NoticeSink::Level::kWarning,
-                  name + ": its ranks contradict each other: " + contradictionOf(instance) +
-                      "; cache operations on it are refused until they agree");
+  const std::string& name = instance.record.instance;
+  if (!instance.contradictionSaid) return notices_.notice(notice::RanksAgree{name});
+  notices_.notice(notice::RanksContradict{name, contradictionOf(instance)});
 }
 
 void RegistrationController::forget(Worker& worker, StoreBatch& batch) {
@@ -620,7 +598,7 @@ Result<Ticket> RegistrationController::deregister(SessionId session) {
 Result<Ticket> RegistrationController::forget(std::string_view instance, uint32_t workerId) {
   Worker* worker = tree_.findWorker(instance, workerId);
   if (worker == nullptr) return noSuchWorker(instance, workerId);
-  notices_.notice(NoticeSink::Level::kInfo, describe(*worker) + ": an operator has it forgotten");
+  notices_.notice(notice::WorkerForgotten{nameOf(*worker)});
   WorkerLink* link = worker->link;
   const Ticket ticket = forget(*worker);
   if (link != nullptr) link->closed("an operator had the worker forgotten");
@@ -634,9 +612,11 @@ Result<Ticket> RegistrationController::drain(std::string_view name, bool drained
                                            "; holdfast-ctl instances shows those that there are"};
   }
   if (instance->record.drained == drained) return tree_.ledger().queued();
-  notices_.notice(NoticeSink::Level::kInfo,
-                  "instance " + quotedForPeople(name) +
-                      (drained ? " is drained: look-ups do not name it" : " is in look-ups again"));
+  if (drained) {
+    notices_.notice(notice::InstanceDrained{instance->record.instance});
+  } else {
+    notices_.notice(notice::InstanceUndrained{instance->record.instance});
+  }
   instance->record.drained = drained;
   for (const auto& [id, worker] : instance->workers) tree_.refreshVisibility(*worker);
   StoreBatch batch;
@@ -645,9 +625,10 @@ Result<Ticket> RegistrationController::drain(std::string_view name, bool drained
   return commit(std::move(batch), {});
 }
 
-void RegistrationController::markLost(Worker& worker, const std::string& why) {
+void RegistrationController::markLost(Worker& worker, notice::WorkerLost why) {
   ++tree_.counters().workersLost;
-  notices_.notice(NoticeSink::Level::kWarning, describe(worker) + " is LOST: " + why);
+  why.worker = nameOf(worker);
+  notices_.notice(why);
   endSession(worker);
   tree_.setState(worker, WorkerState::kLost);
   worker.record.lastSeenWallMs = worker.lastSeenWallMs;
@@ -664,12 +645,13 @@ void RegistrationController::markLost(Worker& worker, const std::string& why) {
 
 void RegistrationController::connectionClosed(SessionId session) {
   Worker* worker = tree_.bySession(session);
-  if (worker != nullptr) markLost(*worker, "its connection is gone");
+  if (worker != nullptr) markLost(*worker, {.cause = notice::LostCause::kConnectionGone});
 }
 
 void RegistrationController::sessionFailed(SessionId session, const std::string& why) {
   Worker* worker = tree_.bySession(session);
-  if (worker != nullptr) markLost(*worker, why);
+  if (worker != nullptr)
+    markLost(*worker, {.cause = notice::LostCause::kBrokeProtocol, .detail = why});
 }
 
 void RegistrationController::tick() {
@@ -689,11 +671,13 @@ void RegistrationController::tick() {
         }
       } else if (silentMs >= options_.heartbeatTimeoutMs) {
         WorkerLink* link = worker->link;
-        const std::string why = worker->record.state == WorkerState::kRecovered
-                                    ? "it did not register again after the restart"
-                                    : "nothing received for " + std::to_string(silentMs) + " ms";
-        markLost(*worker, why);
-        if (link != nullptr) link->closed(why);
+        const bool wasThere = worker->record.state != WorkerState::kRecovered;
+        markLost(*worker,
+                 {.cause = wasThere ? notice::LostCause::kSilent : notice::LostCause::kNotBack,
+                  .silentMs = silentMs});
+        if (link != nullptr) {
+          link->closed("nothing received for " + std::to_string(silentMs) + " ms");
+        }
       } else if (canResume && worker->flow == Flow::kPaused) {
         resume(*worker);
       }
@@ -701,9 +685,7 @@ void RegistrationController::tick() {
   }
   for (Worker* worker : expired) {
     ++tree_.counters().workersExpired;
-    notices_.notice(NoticeSink::Level::kWarning, describe(*worker) + " is EXPIRED: LOST for " +
-                                                     std::to_string(options_.lostGraceMs) +
-                                                     " ms; its state is dropped");
+    notices_.notice(notice::WorkerExpired{nameOf(*worker), options_.lostGraceMs});
     forget(*worker);
   }
 }

@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/notice_sink.h"
 #include "core/messages.h"
+#include "core/notice.h"
 #include "core/registry/registry_tree.h"
 #include "core/repair/repair_controller.h"
 #include "core/repair/resume_policy.h"
@@ -107,7 +108,8 @@ class RegistrationController {
   void noticeRanks(Instance& instance);
   Ticket commit(StoreBatch batch, const Numbering& numbering);
   void resume(Worker& worker);
-  void markLost(Worker& worker, const std::string& why);
+  // `why` tells the cause and what goes with it.
+  void markLost(Worker& worker, notice::WorkerLost why);
   void makeRoom(StoreBatch& batch);
   void forget(Worker& worker, StoreBatch& batch);
   Ticket forget(Worker& worker);

@@ -1,5 +1,7 @@
 #include "core/registry/registry.h"
 
+#include "core/notice.h"
+
 namespace holdfast {
 
 Registry::Registry(const RegistryOptions& options, Clock& clock, RegistryStore& store,
@@ -43,16 +45,9 @@ void Registry::tick() {
 }
 
 std::vector<LimitUse> Registry::limits() const {
-  return {
-      {"workers", tree_.workers(), workersMax_,
-       "at the limit LOST ones are forgotten for new ones, and where none is LOST new ones have "
-       "to wait; raise --workers-max, or forget those that do not come back"},
-      {"location names", tree_.locationNames().size(), kLocationNamesMax,
-       "at the limit workers with other names have to wait; name the locations of all workers "
-       "alike"},
-      {"pins", tree_.pins(), kPinsMax,
-       "at the limit pin operations fail; pin with a time to live, or clear what is pinned "
-       "(holdfast-ctl pins)"}};
+  return {{Limit::kWorkers, tree_.workers(), workersMax_},
+          {Limit::kLocationNames, tree_.locationNames().size(), kLocationNamesMax},
+          {Limit::kPins, tree_.pins(), kPinsMax}};
 }
 
 bool Registry::work() {
@@ -83,10 +78,10 @@ void Registry::onFolded(const FoldResult& result) {
 
 void Registry::onHealth(const StoreHealth& health) {
   if (health.writable) {
-    notices_.notice(NoticeSink::Level::kInfo, "the store takes writes again");
+    notices_.notice(notice::Writable{});
     return;  // tick() lets the workers go on
   }
-  notices_.notice(NoticeSink::Level::kWarning, "read-only: " + health.reason);
+  notices_.notice(notice::ReadOnly{health.reason});
   registration_.pauseAll(health.reason);
 }
 

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "core/check.h"
+#include "core/registry/notice_names.h"
 #include "core/repair/repair_controller.h"
 
 namespace holdfast {
@@ -221,10 +222,7 @@ void RegistryLoader::quarantine(Worker& worker, const std::string& reason) {
     location->sync = SyncState::kDiverged;
     location->reason = Reason::kQuarantined;
   }
-  notices_.notice(NoticeSink::Level::kWarning, "instance '" + worker.record.instance + "' worker " +
-                                                   std::to_string(worker.record.worker) +
-                                                   " is QUARANTINED: " + reason +
-                                                   "; it gets a clean slate when it registers");
+  notices_.notice(notice::WorkerQuarantined{nameOf(worker), reason});
 }
 
 void RegistryLoader::damaged(OwnerId owner, const std::string& instanceId, bool isWorker,
@@ -233,9 +231,7 @@ void RegistryLoader::damaged(OwnerId owner, const std::string& instanceId, bool 
   if (!isWorker) {
     damagedInstances_.push_back(owner);
     if (instance == nullptr) tree_.addInstance(instanceId, kNoOwner);
-    notices_.notice(NoticeSink::Level::kWarning, "the record of instance '" + instanceId +
-                                                     "' cannot be read (" + reason +
-                                                     "); it is written anew");
+    notices_.notice(notice::InstanceDamaged{instanceId, reason});
     return;
   }
   if (!families_.contains(owner)) {

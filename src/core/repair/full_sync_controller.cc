@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "core/registry/notice_names.h"
 #include "core/repair/resume_policy.h"
 
 namespace holdfast {
@@ -116,11 +117,8 @@ Result<FullSyncStartOutcome> FullSyncController::start(Worker& worker, const Ful
   location->building->keysAtStart = location->building->keysStored;
   location->sync = SyncState::kSyncing;
   outcome.missing = statusOf(*location).missing;
-  notices_.notice(NoticeSink::Level::kInfo,
-                  describe(*location) + ": full sync " + (goesOn ? "goes on" : "begins") + ": " +
-                      std::to_string(outcome.missing.size()) + " of " +
-                      std::to_string(m.batchCount) + " batches to come, " +
-                      std::to_string(m.totalKeys) + " keys");
+  notices_.notice(notice::FullSyncBegun{nameOf(*location), goesOn, outcome.missing.size(),
+                                        m.batchCount, m.totalKeys});
   finishIfDone(*location);
   return outcome;
 }
@@ -211,13 +209,13 @@ ReportOutcome FullSyncController::report(Location& location, const Report& repor
   const uint64_t expected = building.lastSeq + 1;
   if (report.firstSeq > expected) {
     if (repair_.hold(location, building.gap, expected, report)) return ReportOutcome::kHeld;
-    repair_.fail(location, "more operations behind a gap than can be held");
+    repair_.fail(location, {.cause = notice::SyncFailure::kGapOverflow});
     return ReportOutcome::kGap;
   }
   const uint64_t known = expected - report.firstSeq;
   if (known >= report.operations.size()) return ReportOutcome::kRetransmission;
   if (!take(location, report.operations.dropFirst(known))) {
-    repair_.fail(location, "more operations than can be held until the batches are there");
+    repair_.fail(location, {.cause = notice::SyncFailure::kPendingOverflow});
     return ReportOutcome::kGap;
   }
   queueTurn(location);
@@ -268,7 +266,7 @@ bool FullSyncController::turn(Location& location) {
     const auto held = building.gap.held.take(building.lastSeq + 1);
     if (!held) break;
     if (!take(location, held->operations())) {
-      repair_.fail(location, "more operations than can be held until the batches are there");
+      repair_.fail(location, {.cause = notice::SyncFailure::kPendingOverflow});
       return false;
     }
     done += held->operations().size();
@@ -300,11 +298,10 @@ void FullSyncController::finishIfDone(Location& location) {
       building.keysStored == part.totalKeys && building.cutCount == part.totalKeys &&
       (part.incarnation == kLegacyIncarnation || building.cutDigest == part.digest);
   if (!asStated) {
-    repair_.fail(location, std::to_string(building.keysStored) + " keys came, " +
-                               std::to_string(building.cutCount) +
-                               " of them distinct, where the worker stated " +
-                               std::to_string(part.totalKeys) +
-                               (building.cutCount == part.totalKeys ? " of another digest" : ""));
+    repair_.fail(location, {.cause = notice::SyncFailure::kOtherContent,
+                            .keys = building.keysStored,
+                            .distinct = building.cutCount,
+                            .stated = part.totalKeys});
     return;
   }
   // What is still to be applied has a turn coming; what is missing will bring one.
@@ -341,9 +338,7 @@ void FullSyncController::switchOver(Location& location) {
   location.reason = Reason::kNone;
   tree_.refreshVisibility(*location.worker);
   repair_.settle(location);
-  notices_.notice(NoticeSink::Level::kInfo, describe(location) + ": full sync done, " +
-                                                std::to_string(location.count) + " chunks at seq " +
-                                                std::to_string(lastSeq));
+  notices_.notice(notice::FullSyncDone{nameOf(location), location.count, lastSeq});
   onSwitch_(location);
   repair_.askNext();
 }

@@ -1,15 +1,13 @@
 #include "core/repair/repair_controller.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "core/registry/notice_names.h"
 #include "core/registry/pins.h"
 #include "core/repair/resume_policy.h"
 
 namespace holdfast {
-
-std::string describe(const Location& location) {
-  return describe(*location.worker) + " location '" + location.record.name + "'";
-}
 
 void abandonBuilding(RegistryTree& tree, Location& location, StoreBatch& batch) {
   if (location.building == nullptr) return;
@@ -91,26 +89,23 @@ void RepairController::replayRefused(Location& location, uint64_t incarnation) {
   Building* building = location.building.get();
   if (building != nullptr && building->gap.replay.to != 0 &&
       location.record.building->incarnation == incarnation) {
-    replayFailed(location, true, Reason::kGapTooOld, "the worker cannot replay what is missing");
+    replayFailed(location, true, Reason::kGapTooOld);
   } else if (location.gap.replay.to != 0 && location.record.live.incarnation == incarnation) {
-    replayFailed(location, false, Reason::kGapTooOld, "the worker cannot replay what is missing");
+    replayFailed(location, false, Reason::kGapTooOld);
   }
 }
 
-void RepairController::replayFailed(Location& location, bool ofBuilding, Reason reason,
-                                    const std::string& why) {
+void RepairController::replayFailed(Location& location, bool ofBuilding, Reason reason) {
   ++tree_.counters().replaysFailed;
-  if (ofBuilding) {
-    fail(location, why);
-  } else {
-    diverge(location, reason, why);
-  }
+  if (!ofBuilding) return diverge(location, reason);
+  fail(location,
+       {.cause = reason == Reason::kReplayTimedOut ? notice::SyncFailure::kReplayTimedOut
+                                                   : notice::SyncFailure::kReplayRefused});
 }
 
-void RepairController::diverge(Location& location, Reason reason, const std::string& why) {
+void RepairController::diverge(Location& location, Reason reason) {
   location.gap.clear();
-  notices_.notice(NoticeSink::Level::kWarning,
-                  describe(location) + ": " + why + "; needs a full sync");
+  notices_.notice(notice::GapNotFilled{nameOf(location), reason, options_.replayTimeoutMs});
   location.sync = SyncState::kDiverged;
   location.reason = reason;
   ++tree_.counters().decisions[static_cast<size_t>(reason)];
@@ -143,25 +138,22 @@ void RepairController::started(Location& location) {
   tracker_.started(location.serial, clock_.steadyMs());
 }
 
-void RepairController::fail(Location& location, const std::string& why) {
+void RepairController::fail(Location& location, notice::FullSyncFailed why) {
   StoreBatch batch;
   abandonBuilding(tree_, location, batch);
   if (!batch.steps.empty()) store_.write(std::move(batch));
-  failed(location, why);
+  failed(location, std::move(why));
 }
 
-void RepairController::failed(Location& location, const std::string& why) {
+void RepairController::failed(Location& location, notice::FullSyncFailed why) {
   ++tree_.counters().fullSyncsFailed;
   if (!wanted(location)) want(location, location.reason);
-  const uint32_t failures = tracker_.failed(location.serial, clock_.steadyMs());
+  why.location = nameOf(location);
+  why.replayTimeoutMs = options_.replayTimeoutMs;
+  why.failures = tracker_.failed(location.serial, clock_.steadyMs());
+  why.backsOff = tracker_.phase(location.serial) == FullSyncTracker::Phase::kBackingOff;
   location.sync = SyncState::kDiverged;
-  const bool backsOff = tracker_.phase(location.serial) == FullSyncTracker::Phase::kBackingOff;
-  notices_.notice(
-      NoticeSink::Level::kWarning,
-      describe(location) + ": full sync failed: " + why +
-          (backsOff ? "; it failed " + std::to_string(failures) +
-                          " times in a row and is tried again later: look at that worker"
-                    : "; it is tried again"));
+  notices_.notice(why);
   askNext();
 }
 
@@ -191,9 +183,7 @@ void RepairController::checkReplay(Location& location, Gap& gap, uint64_t nowMs)
   if (replay.to == 0 || nowMs < std::min(replay.againMs, replay.deadlineMs)) return;
   const bool ofBuilding = location.building != nullptr && &location.building->gap == &gap;
   if (nowMs >= replay.deadlineMs) {
-    replayFailed(
-        location, ofBuilding, Reason::kReplayTimedOut,
-        "what was missing did not come within " + std::to_string(options_.replayTimeoutMs) + " ms");
+    replayFailed(location, ofBuilding, Reason::kReplayTimedOut);
     return;
   }
   const uint64_t deadlineMs = replay.deadlineMs;
@@ -218,9 +208,9 @@ void RepairController::tick() {
     Location& location = *tree_.byRef({serial});
     if (tracker_.phase(serial) == FullSyncTracker::Phase::kAsked) {
       // What an earlier start has brought stays.
-      failed(location, "the worker did not start it in time");
+      failed(location, {.cause = notice::SyncFailure::kNotStarted});
     } else {
-      fail(location, "nothing came for too long");
+      fail(location, {.cause = notice::SyncFailure::kInactive});
     }
   }
   askNext();

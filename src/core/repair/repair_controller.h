@@ -3,11 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "core/clock.h"
 #include "core/notice_sink.h"
 #include "core/messages.h"
+#include "core/notice.h"
 #include "core/registry/registry_tree.h"
 #include "core/repair/full_sync_tracker.h"
 
@@ -52,15 +52,16 @@ class RepairController {
     return tracker_.phase(location.serial) != FullSyncTracker::Phase::kNone;
   }
   // What it holds cannot be mended with less: DIVERGED, and it needs one.
-  void diverge(Location& location, Reason reason, const std::string& why);
+  void diverge(Location& location, Reason reason);
   // It needs none, or nobody is there to make it: no session, or the location is to be forgotten.
   void settle(Location& location);
   void settle(Worker& worker);
   bool mayStart(const Location& location) const { return tracker_.mayStart(location.serial); }
   void started(Location& location);
   void active(const Location& location) { tracker_.active(location.serial, clock_.steadyMs()); }
-  // What it brought is dropped; it is tried again later.
-  void fail(Location& location, const std::string& why);
+  // What it brought is dropped; it is tried again later. `why` tells the cause and what goes with
+  // it; the rest of it is filled in.
+  void fail(Location& location, notice::FullSyncFailed why);
   // Asks workers to begin as long as slots are free.
   void askNext();
 
@@ -74,8 +75,8 @@ class RepairController {
 
  private:
   bool askable(uint64_t serial) const;
-  void failed(Location& location, const std::string& why);
-  void replayFailed(Location& location, bool ofBuilding, Reason reason, const std::string& why);
+  void failed(Location& location, notice::FullSyncFailed why);
+  void replayFailed(Location& location, bool ofBuilding, Reason reason);
   void checkReplay(Location& location, Gap& gap, uint64_t nowMs);
 
   RegistryTree& tree_;
@@ -86,9 +87,6 @@ class RepairController {
   FullSyncTracker tracker_;
   size_t workersSyncing_ = 0;  // with a sync to do
 };
-
-// "instance 'a' worker 3 location 'gpu'", for logs.
-std::string describe(const Location& location);
 
 // Drops the building part; the batch records it.
 void abandonBuilding(RegistryTree& tree, Location& location, StoreBatch& batch);
