@@ -238,7 +238,7 @@ Result<const Event*> Inputs::start(OperationRequest request) {
 Result<uint32_t> Inputs::forceSync(std::string_view instance, uint32_t worker,
                                    std::string_view location) {
   environment_.begin();
-  auto outcome = registry_.registration().forceSync(instance, worker, location);
+  auto outcome = registry_.operators().forceSync(instance, worker, location);
   record(kNoSession, [&](Entry entry) {
     auto message = entry.initForceSync();
     message.setInstanceId(textOf(instance));
@@ -250,7 +250,7 @@ Result<uint32_t> Inputs::forceSync(std::string_view instance, uint32_t worker,
 
 Result<Ticket> Inputs::forget(std::string_view instance, uint32_t worker) {
   environment_.begin();
-  auto outcome = registry_.registration().forget(instance, worker);
+  auto outcome = registry_.operators().forget(instance, worker);
   record(kNoSession, [&](Entry entry) {
     auto message = entry.initForget();
     message.setInstanceId(textOf(instance));
@@ -261,7 +261,7 @@ Result<Ticket> Inputs::forget(std::string_view instance, uint32_t worker) {
 
 Result<Ticket> Inputs::drain(std::string_view instance, bool drained) {
   environment_.begin();
-  auto outcome = registry_.registration().drain(instance, drained);
+  auto outcome = registry_.operators().drain(instance, drained);
   record(kNoSession, [&](Entry entry) {
     auto message = entry.initDrain();
     message.setInstanceId(textOf(instance));

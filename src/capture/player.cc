@@ -238,7 +238,6 @@ void Player::takeWorkerMessage(Entry entry) {
 }
 
 std::optional<std::string> Player::takeOther(Entry entry) {
-  RegistrationController& registration = registry_->registration();
   switch (entry.which()) {
     case schema::CaptureEntry::LOOKUP: {
       const auto found =
@@ -256,17 +255,17 @@ std::optional<std::string> Player::takeOther(Entry entry) {
     }
     case schema::CaptureEntry::FORCE_SYNC: {
       const auto message = entry.getForceSync();
-      (void)registration.forceSync(viewOf(message.getInstanceId()), message.getWorkerId(),
-                                   viewOf(message.getLocation()));
+      (void)registry_->operators().forceSync(viewOf(message.getInstanceId()), message.getWorkerId(),
+                                             viewOf(message.getLocation()));
       return std::nullopt;
     }
     case schema::CaptureEntry::FORGET:
-      (void)registration.forget(viewOf(entry.getForget().getInstanceId()),
-                                entry.getForget().getWorkerId());
+      (void)registry_->operators().forget(viewOf(entry.getForget().getInstanceId()),
+                                          entry.getForget().getWorkerId());
       return std::nullopt;
     case schema::CaptureEntry::DRAIN:
-      (void)registration.drain(viewOf(entry.getDrain().getInstanceId()),
-                               !entry.getDrain().getUndo());
+      (void)registry_->operators().drain(viewOf(entry.getDrain().getInstanceId()),
+                                         !entry.getDrain().getUndo());
       return std::nullopt;
     case schema::CaptureEntry::TICK:
       registry_->tick();

@@ -62,7 +62,7 @@ TEST_F(LegacyTest, GapsAreCountedAndNumbersFromThePastForgetEverything) {
 TEST_F(LegacyTest, OperationsDuringItsSyncAreKept) {
   const SessionId session = synced({1, 2});
   send(session, 10, {3}, 0);
-  EXPECT_TRUE(registry_->registration().forceSync("a", 0, "").ok());
+  EXPECT_TRUE(registry_->operators().forceSync("a", 0, "").ok());
   ASSERT_TRUE(start(session, cut(78, {1, 2, 3}, 1, 0, 0)).accepted);
   send(session, 11, {4}, 0);
   EXPECT_TRUE(found(4));

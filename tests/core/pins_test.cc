@@ -193,7 +193,7 @@ TEST_F(PinsTest, PinnedAgainAndAgainTheyLeaveNothingBehind) {
   work();
   EXPECT_THAT(pinned(), IsEmpty());
   pin({1}, clock_.nowMs + 1'000);
-  ASSERT_TRUE(registry_->registration().forget("a", 0).ok());
+  ASSERT_TRUE(registry_->operators().forget("a", 0).ok());
   EXPECT_TRUE(registry_->tree().pinEnds().empty());
 }
 
@@ -249,7 +249,7 @@ class PinsOfAFullSync : public PinsTest {
   void begin() {
     session_ = holding({1, 2, 3});
     pin({1, 2, 3});
-    ASSERT_TRUE(registry_->registration().forceSync("a", 0, "").ok());
+    ASSERT_TRUE(registry_->operators().forceSync("a", 0, "").ok());
     settle();
     registry_->tick();
     ASSERT_TRUE(start(session_, cut(77, {1, 3}, 1, 4)).accepted);

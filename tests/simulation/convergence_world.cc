@@ -486,7 +486,7 @@ void ConvergenceWorld::run() {
     if (registry_ != nullptr && faulty(1)) crashController();
     if (registry_ != nullptr && faulty(1)) {
       const Worker& any = *workers_[below(random_, workers_.size())];
-      (void)registry_->registration().forceSync(any.instance, any.rank, "").ok();
+      (void)registry_->operators().forceSync(any.instance, any.rank, "").ok();
     }
     check();
   }

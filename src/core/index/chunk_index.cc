@@ -1,3 +1,5 @@
+// Long for one idea: a run of operations, the tables' growth and the sweep work on one state, and the
+// compiler inlines all of it into the loop over the keys, which is what reports cost.
 #include "core/index/chunk_index.h"
 
 #include <algorithm>
@@ -14,8 +16,6 @@
 namespace holdfast {
 namespace {
 
-// Slots are prefetched this many keys ahead of their use: enough to keep every line-fill buffer
-// busy, few enough to stay in the first-level cache.
 // A bucket is prefetched this many keys ahead of its use: enough to keep every line-fill buffer
 // busy, few enough to stay in the first-level cache.
 constexpr size_t kAhead = 32;

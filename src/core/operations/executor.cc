@@ -1,21 +1,12 @@
 #include "core/operations/executor.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <tuple>
 
 #include "core/check.h"
-#include "core/ids.h"
-#include "core/registry/instance_ranks.h"
 
 namespace holdfast {
 namespace {
-
-std::string drawnId(uint64_t random) {
-  char id[32];
-  std::snprintf(id, sizeof id, "event-%016lx", random);
-  return id;
-}
 
 int32_t healthOf(RankStatus status, int32_t answered) {
   switch (status) {
@@ -28,11 +19,6 @@ int32_t healthOf(RankStatus status, int32_t answered) {
     default:
       return kHealthLost;
   }
-}
-
-// Health changes nothing and must work while the store cannot write: it is not recorded.
-bool leavesEvent(OperationKind kind) {
-  return kind != OperationKind::kHealth;
 }
 
 }  // namespace
@@ -115,84 +101,6 @@ void Executor::restart() {
   }
 }
 
-// --- what is asked for ---
-
-Result<const Event*> Executor::start(OperationRequest request) {
-  if (auto bad = invalidRequest(request)) return Error{ErrorCode::kInvalid, *bad};
-  if (const Event* known = find(request.eventId); !request.eventId.empty() && known != nullptr) {
-    if (known->record.arguments == digestOf(request)) return known;
-    return Error{ErrorCode::kInvalid, "event id " + quotedForPeople(request.eventId) +
-                                          " names another operation (" +
-                                          std::string(operationName(known->record.kind)) + " of " +
-                                          "instance " + quotedForPeople(known->record.instance) +
-                                          "); choose another id, or none to have one drawn"};
-  }
-  if (const StoreHealth health = store_.health(); leavesEvent(request.kind) && !health.writable) {
-    return Error{ErrorCode::kUnavailable, health.reason};
-  }
-  if (auto error = notReady(request)) return *error;
-  if (log_.unfinished().size() >= kEventsRunningMax) {
-    return Error{ErrorCode::kUnavailable, std::to_string(kEventsRunningMax) +
-                                              " operations are under way, which is the limit; "
-                                              "try again when some have ended"};
-  }
-  if (keysWaiting_ + request.chunks.size() > kOperationKeysWaitingMax) {
-    return Error{ErrorCode::kUnavailable, "operations on " + std::to_string(keysWaiting_) +
-                                              " chunks are under way, at most " +
-                                              std::to_string(kOperationKeysWaitingMax) +
-                                              " may; try again soon"};
-  }
-  if (request.kind == OperationKind::kPin) {
-    if (auto error = tooManyPins(request)) return *error;
-  }
-  Event& event = add(request);
-  keysWaiting_ += request.chunks.size();
-  const bool pins = request.kind == OperationKind::kPin;
-  (pins ? event.record.toPin : event.chunks) = std::move(request.chunks);
-  if (leavesEvent(event.record.kind)) {
-    write(event, true);
-  } else {
-    event.recorded = true;
-    sending_.push_back({event.serial, 0});
-    advance();
-  }
-  return &event;
-}
-
-Event& Executor::add(const OperationRequest& request) {
-  EventRecord record;
-  record.id = request.eventId;
-  while (record.id.empty() || log_.byId(record.id) != nullptr) record.id = drawnId(random_());
-  do {
-    record.number = random_();
-  } while (record.number == 0 || log_.unfinishedByNumber(record.number) != nullptr);
-  record.kind = request.kind;
-  record.instance = request.instance;
-  record.location = request.location;
-  record.toInstance = request.toInstance;
-  record.toLocation = request.toLocation;
-  record.method = request.method;
-  record.copy = request.copy;
-  record.ttlSeconds = request.ttlSeconds;
-  record.chunks = request.allChunks ? 0 : static_cast<uint32_t>(request.chunks.size());
-  record.arguments = digestOf(request);
-  record.createdWallMs = clock_.wallMs();
-  record.createdStoreMs = clock_.storeMs();
-  const std::vector<const Worker*> ranks = ranksOf(*tree_.findInstance(request.instance));
-  record.ranks.reserve(ranks.size());
-  for (const Worker* worker : ranks) {
-    RankRecord rank;
-    rank.worker = worker->record.worker;
-    rank.run = worker->record.run;
-    record.ranks.push_back(std::move(rank));
-  }
-  Event& event = log_.add(std::move(record));
-  event.modelSalt = modelOf(event.record);
-  event.deadlineMs = deadlineOf(event.record);
-  track(event);
-  return event;
-}
-
 void Executor::track(Event& event) {
   event.openRanks = 0;
   for (const RankRecord& rank : event.record.ranks) {
@@ -200,134 +108,6 @@ void Executor::track(Event& event) {
     ++event.openRanks;
     openByWorker_[{event.record.instance, rank.worker}].insert(event.serial);
   }
-}
-
-// --- workers ---
-
-void Executor::send(Event& event, size_t index) {
-  RankRecord& rank = event.record.ranks[index];
-  if (rank.final()) return;
-  if (const std::string why = whyNotSent(event, rank); !why.empty()) {
-    return finishRank(event, rank, RankStatus::kNeverRun, "not sent: " + why);
-  }
-  const EventRecord& record = event.record;
-  WorkerOperation operation;
-  operation.number = record.number;
-  operation.kind = record.kind;
-  operation.location = record.location;
-  operation.allChunks = record.chunks == 0;
-  operation.chunks = record.kind == OperationKind::kPin ? record.toPin : event.chunks;
-  operation.ttlSeconds = record.ttlSeconds;
-  operation.method = record.method;
-  operation.copy = record.copy;
-  const Worker& worker = *tree_.findWorker(record.instance, rank.worker);
-  if (record.kind == OperationKind::kMove) {
-    const Worker& to = *tree_.findWorker(record.toInstance, rank.worker);
-    operation.destination = {record.toInstance, rank.worker, record.toLocation,
-                             &to == &worker ? std::string() : to.record.peerUrl};
-  }
-  rank.status = RankStatus::kRunning;
-  worker.link->operate(operation);
-}
-
-// Asks what became of it, unless that is known by now.
-void Executor::check(Event& event, size_t index) {
-  const RankRecord& rank = event.record.ranks[index];
-  const Worker* worker = tree_.findWorker(event.record.instance, rank.worker);
-  if (rank.status != RankStatus::kUnknown || worker == nullptr || worker->session == kNoSession ||
-      worker->record.run != rank.run) {
-    return;
-  }
-  WorkerOperation question;
-  question.ask = WorkerOperation::Ask::kCheck;
-  question.number = event.record.number;
-  worker->link->operate(question);
-}
-
-void Executor::answered(SessionId session, uint64_t number, const OperationOutcome& outcome) {
-  const Worker* worker = tree_.bySession(session);
-  Event* event = log_.unfinishedByNumber(number);
-  if (worker == nullptr || event == nullptr || worker->record.instance != event->record.instance) {
-    return;
-  }
-  auto& ranks = event->record.ranks;
-  const auto rank = std::find_if(ranks.begin(), ranks.end(), [&](const RankRecord& one) {
-    return one.worker == worker->record.worker && one.run == worker->record.run;
-  });
-  // What was never asked is not answered.
-  if (rank == ranks.end() || rank->final() || rank->status == RankStatus::kPending) return;
-  switch (outcome.status) {
-    case OperationOutcome::Status::kRunning: {
-      if (rank->status != RankStatus::kUnknown) return;
-      rank->status = RankStatus::kRunning;
-      WorkerOperation question;
-      question.ask = WorkerOperation::Ask::kAwait;
-      question.number = number;
-      worker->link->operate(question);
-      return;
-    }
-    case OperationOutcome::Status::kNeverRun:
-      return finishRank(*event, *rank, RankStatus::kNeverRun,
-                        oneLineForPeople(outcome.error, kOutcomeErrorBytesMax));
-    case OperationOutcome::Status::kDone:
-      if (event->record.kind == OperationKind::kPin && outcome.numTokens != 0) {
-        const bool isNext = pinned_.empty();
-        pinned_.push_back(
-            {{event->serial, static_cast<size_t>(rank - ranks.begin())}, outcome.numTokens});
-        if (isNext) recordPins();
-        return;
-      }
-      rank->numTokens = outcome.numTokens;
-      rank->errorCode = outcome.errorCode;
-      return finishRank(*event, *rank, RankStatus::kDone, {});
-    case OperationOutcome::Status::kFailed:
-      rank->errorCode = outcome.errorCode;
-      return finishRank(*event, *rank, RankStatus::kFailed,
-                        oneLineForPeople(outcome.error, kOutcomeErrorBytesMax));
-  }
-}
-
-template <typename Visit>
-void Executor::forOpenRanks(const Worker& worker, Visit visit) {
-  const auto open = openByWorker_.find({worker.record.instance, worker.record.worker});
-  if (open == openByWorker_.end()) return;
-  const std::set<uint64_t> serials = open->second;  // visit() may end some
-  for (const uint64_t serial : serials) {
-    Event& event = *log_.bySerial(serial);
-    for (size_t i = 0; i < event.record.ranks.size(); ++i) {
-      if (event.record.ranks[i].worker == worker.record.worker) visit(event, i);
-    }
-  }
-}
-
-void Executor::sessionOpened(const Worker& worker) {
-  forOpenRanks(worker, [&](Event& event, size_t index) {
-    RankRecord& rank = event.record.ranks[index];
-    if (rank.run == worker.record.run) {
-      if (rank.status == RankStatus::kUnknown) checks_.push_back({event.serial, index});
-    } else if (rank.status == RankStatus::kPending) {
-      finishRank(event, rank, RankStatus::kNeverRun,
-                 "not sent: another process registered as this worker");
-    } else {
-      finishRank(event, rank, RankStatus::kLost, "another process registered as this worker");
-    }
-  });
-}
-
-void Executor::sessionClosed(const Worker& worker) {
-  forOpenRanks(worker, [](Event& event, size_t index) {
-    RankRecord& rank = event.record.ranks[index];
-    if (rank.status == RankStatus::kRunning) rank.status = RankStatus::kUnknown;
-  });
-}
-
-void Executor::workerForgotten(const Worker& worker) {
-  forOpenRanks(worker, [&](Event& event, size_t index) {
-    RankRecord& rank = event.record.ranks[index];
-    finishRank(event, rank,
-               rank.status == RankStatus::kPending ? RankStatus::kNeverRun : RankStatus::kLost,
-               "the worker left or was forgotten");
-  });
 }
 
 // --- the end of an event ---

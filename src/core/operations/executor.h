@@ -55,8 +55,8 @@ class Executor final : public SessionObserver {
   // under way is unknown until its workers say.
   void recover(std::vector<EventRecord> events);
 
-  // The event of the request: a new one, or that of the same id and arguments. Valid until the next
-  // call. An error changes nothing.
+  // The event of the request: a new one, or the one with the same id and arguments. Valid until the
+  // next call. An error changes nothing.
   Result<const Event*> start(OperationRequest request);
   // nullptr if there is none (any more).
   const Event* find(std::string_view id) const { return log_.byId(id); }
@@ -66,8 +66,7 @@ class Executor final : public SessionObserver {
 
   // What a worker answered to WorkerLink::operate. Of a session that is over: ignored.
   void answered(SessionId session, uint64_t number, const OperationOutcome& outcome);
-  // The store was polled: events may go on. What follows for more than a few of them is left to
-  // work().
+  // The store was polled: events may go on. Handles a few of them; the rest is left to work().
   void storePolled() { advance(); }
   // Time-outs, retention. Every 100 ms or so.
   void tick();
@@ -84,7 +83,7 @@ class Executor final : public SessionObserver {
   void sessionClosed(const Worker& worker) override;
   void workerForgotten(const Worker& worker) override;
 
-  // Messages to workers and events told to have ended: 0.2 ms or so.
+  // Messages and completion notices per turn; about 0.2 ms.
   static constexpr size_t kMessagesPerTurn = 8;
   static constexpr size_t kKeysPerTurn = 262'144;
   static constexpr size_t kForgottenPerTurn = 64;
@@ -113,11 +112,13 @@ class Executor final : public SessionObserver {
   uint64_t modelOf(const EventRecord& event) const;
   std::optional<Error> tooManyPins(const OperationRequest& request) const;
   Event& add(const OperationRequest& request);
+  // Health changes nothing and must work while the store cannot write: it is not recorded.
+  static bool leavesEvent(OperationKind kind) { return kind != OperationKind::kHealth; }
   // Steady clock.
   uint64_t deadlineOf(const EventRecord& record) const;
   void track(Event& event);
   void send(Event& event, size_t rank);
-  std::string whyNotSent(const Event& event, const RankRecord& rank) const;
+  std::optional<std::string> whyNotSent(const Event& event, const RankRecord& rank) const;
   void check(Event& event, size_t rank);
   // Some of what a rank has pinned. False when nothing is left.
   bool recordPins();

@@ -36,7 +36,7 @@ std::optional<std::string> invalidReport(const Report& report) {
 
 KvController::KvController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store,
                            Clock& clock, NoticeSink& notices, RepairController& repair,
-                           FullSyncController& fullSyncs, Pins& pins, uint64_t foldFloorOperations)
+                           FullSyncController& fullSyncs, Pins& pins, Folding& folding)
     : tree_(tree),
       index_(index),
       store_(store),
@@ -45,9 +45,9 @@ KvController::KvController(RegistryTree& tree, ChunkIndex& index, RegistryStore&
       repair_(repair),
       fullSyncs_(fullSyncs),
       pins_(pins),
-      foldFloor_(foldFloorOperations),
+      folding_(folding),
       lookup_(newLookup()) {
-  fullSyncs_.onSwitch([this](Location& location) { queueFold(location); });
+  fullSyncs_.onSwitch([this](Location& location) { folding_.queue(location); });
 }
 
 // Any message is a sign of life.
@@ -275,85 +275,7 @@ void KvController::apply(Location& location, const Operations& operations) {
   if (!gap.held.empty() && !std::exchange(location.turnQueued, true)) {
     turns_.push_back({location.serial});
   }
-  queueFold(location);
-}
-
-// A journal is worth folding when it outgrew what it leads to.
-void KvController::queueFold(Location& location) {
-  if (location.foldQueued || location.journalOperations <= std::max(foldFloor_, location.count)) {
-    return;
-  }
-  location.foldQueued = true;
-  foldsDue_.push_back({location.serial});
-}
-
-void KvController::startFolds() {
-  if (foldsHeld_) return;
-  while (folds_.size() < kFoldsAtOnce && !foldsDue_.empty() && store_.health().writable) {
-    Location* location = tree_.byRef(foldsDue_.front());
-    foldsDue_.pop_front();
-    if (location == nullptr) continue;
-    const LivePart& live = location->record.live;
-    const uint64_t id = nextFold_++;
-    folds_.emplace(id, Fold{{location->serial}, live});
-    ++tree_.counters().foldsStarted;
-    store_.fold({id, location->worker->owner, location->record.id, live, live.fold + 1});
-  }
-}
-
-void KvController::restart() {
-  HOLDFAST_CHECK(folds_.empty(), "%zu folds run", folds_.size());
-  foldsDue_.clear();
-  foldsHeld_ = false;
-  turns_.clear();
-}
-
-void KvController::onFolded(const FoldResult& result) {
-  const auto found = folds_.find(result.id);
-  HOLDFAST_CHECK(found != folds_.end(), "a fold that nobody asked for");
-  const Fold fold = found->second;
-  folds_.erase(found);
-  Location* location = tree_.byRef(fold.location);
-  if (location != nullptr) location->foldQueued = false;
-  LivePart* live = location == nullptr ? nullptr : &location->record.live;
-  const bool sameContent =
-      live != nullptr && live->generation == fold.live.generation && live->fold == fold.live.fold;
-  if (!result.ok) {
-    ++tree_.counters().foldsAbandoned;
-    if (location != nullptr) {
-      notices_.notice(notice::FoldFailed{nameOf(*location), result.error});
-    }
-  } else if (!sameContent || live->stream != fold.live.stream) {
-    // The location moved on meanwhile. Its segments would only be in the way of the next fold.
-    ++tree_.counters().foldsAbandoned;
-    if (sameContent) {
-      StoreBatch batch;
-      batch.steps.emplace_back(DropFold{location->worker->owner, location->record.id,
-                                        fold.live.generation, fold.live.fold + 1});
-      store_.write(std::move(batch));
-    }
-  } else {
-    commitFold(*location, result);
-  }
-  if (location != nullptr) queueFold(*location);
-}
-
-void KvController::commitFold(Location& location, const FoldResult& result) {
-  ++tree_.counters().foldsCommitted;
-  LivePart& live = location.record.live;
-  const OwnerId owner = location.worker->owner;
-  const uint16_t id = location.record.id;
-  const uint32_t oldFold = live.fold;
-  live.fold = oldFold + 1;
-  live.baseSeq = result.baseSeq;
-  live.baseCount = result.baseCount;
-  live.baseDigest = result.baseDigest;
-  StoreBatch batch;
-  batch.steps.emplace_back(PutLocation{owner, location.record});
-  batch.steps.emplace_back(DropJournal{owner, id, live.generation, live.stream, live.baseSeq});
-  batch.steps.emplace_back(DropFold{owner, id, live.generation, oldFold});
-  store_.write(std::move(batch));
-  location.journalOperations = location.lastSeq - live.baseSeq;
+  folding_.queue(location);
 }
 
 Result<std::span<const LookupMatch>> KvController::lookup(std::string_view model,

@@ -1,4 +1,4 @@
-// The interface document's KVController: reports, look-ups, folding.
+// The interface document's KVController: what workers report, and what routers and workers look up.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,6 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "core/clock.h"
@@ -14,6 +13,7 @@
 #include "core/index/prompt_lookup.h"
 #include "core/lookups.h"
 #include "core/messages.h"
+#include "core/registry/folding.h"
 #include "core/registry/pins.h"
 #include "core/registry/registry_tree.h"
 #include "core/repair/full_sync_controller.h"
@@ -26,13 +26,15 @@ class KvController {
  public:
   KvController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store, Clock& clock,
                NoticeSink& notices, RepairController& repair, FullSyncController& fullSyncs,
-               Pins& pins, uint64_t foldFloorOperations);
+               Pins& pins, Folding& folding);
 
   // handle_batched_kv_operations. An error (malformed, over a limit) changes nothing.
   Result<ReportOutcome> handleBatchedKvOperations(SessionId session, const Report& report);
 
   // handle_full_sync_start, _batch, _end, _status. Errors (malformed, unknown location, session not
-  // in force) change nothing.
+  // in force) change nothing. A batch is true where it is stored or of no use any more, and false
+  // where it is not taken: the session is not in force, or the store has no room and the worker is
+  // paused.
   Result<FullSyncStartOutcome> handleFullSyncStart(SessionId session, const FullSyncStart& message);
   Result<bool> handleFullSyncBatch(SessionId session, const FullSyncBatch& message);
   Result<FullSyncStatus> handleFullSyncEnd(SessionId session, const FullSyncEnd& message);
@@ -64,14 +66,8 @@ class KvController {
   // when nothing is left.
   bool work();
 
-  // Starts folds that are due, as many as may run at once.
-  void startFolds();
-  // None is begun from now on, until restart() or this says otherwise.
-  void holdFolds(bool hold) { foldsHeld_ = hold; }
-  size_t foldsRunning() const { return folds_.size(); }
-  // What waits for its turn is forgotten; see Registry::restart. No fold may be running.
-  void restart();
-  void onFolded(const FoldResult& result);
+  // What waits for its turn is forgotten; see Registry::restart.
+  void restart() { turns_.clear(); }
 
  private:
   // Reports that the state does not allow: counted, and said once a session and location.
@@ -84,8 +80,6 @@ class KvController {
   Worker* heard(SessionId session);
   // Operations that begin at the location's lastSeq + 1: into the index and the store's queue.
   void apply(Location& location, const Operations& operations);
-  void queueFold(Location& location);
-  void commitFold(Location& location, const FoldResult& result);
 
   RegistryTree& tree_;
   ChunkIndex& index_;
@@ -95,18 +89,9 @@ class KvController {
   RepairController& repair_;
   FullSyncController& fullSyncs_;
   Pins& pins_;
-  const uint64_t foldFloor_;
+  Folding& folding_;
   PromptLookup lookup_;
 
-  static constexpr size_t kFoldsAtOnce = 2;
-  struct Fold {
-    LocationRef location;
-    LivePart live;
-  };
-  std::unordered_map<uint64_t, Fold> folds_;  // running, by request id
-  uint64_t nextFold_ = 1;
-  std::deque<LocationRef> foldsDue_;
-  bool foldsHeld_ = false;
   std::deque<LocationRef> turns_;  // locations whose held reports go on
 };
 

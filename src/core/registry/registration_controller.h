@@ -1,10 +1,9 @@
-// Who is there: registration, heartbeats, deregistration, life-cycle, queries.
+// Who is there: registrations, heartbeats, and what ends or loses a worker.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/clock.h"
@@ -12,8 +11,8 @@
 #include "core/messages.h"
 #include "core/notice.h"
 #include "core/registry/registry_tree.h"
+#include "core/repair/comparison.h"
 #include "core/repair/repair_controller.h"
-#include "core/repair/resume_policy.h"
 #include "core/result.h"
 
 namespace holdfast {
@@ -57,15 +56,9 @@ class RegistrationController {
   // The store cannot write: nobody is to report until it can.
   void pauseAll(const std::string& reason);
 
-  // An operator wants a full sync of these locations whatever their state; an empty name means all
-  // of the worker's. How many there will be; an error: no such worker or location, or it is LOST.
-  Result<uint32_t> forceSync(std::string_view instance, uint32_t worker, std::string_view location);
-
-  // An operator wants a worker forgotten: its session ends, its state is dropped. Answer when the
-  // ticket is committed.
-  Result<Ticket> forget(std::string_view instance, uint32_t worker);
-  // An operator wants look-ups not to name an instance, or to name it again. The same.
-  Result<Ticket> drain(std::string_view instance, bool drained);
+  // The worker's session ends, without a word to its link, and its state is dropped. Answer whoever
+  // asked for it when the ticket is committed.
+  Ticket forget(Worker& worker);
 
   // Of all workers: see Registry::restart. Links of sessions that end are told `why`.
   void restart(const std::string& why);
@@ -76,49 +69,26 @@ class RegistrationController {
   std::string_view queryInstance(std::string_view ip) const;
 
  private:
-  // Locations whose numbering begins anew, with the seq, when the batch is queued.
-  using Numbering = std::vector<std::pair<Location*, uint64_t>>;
-
-  // What is known beside a location's statement.
-  struct Situation {
-    bool atRegistration = false;
-    bool sameProcess = false;     // as the one that is registered, or was
-    Reason anew = Reason::kNone;  // why nothing is held of a location that the worker had
-  };
-
-  std::optional<Error> notAcceptable(const Registration& registration, const Worker* worker) const;
-  static bool repeatsRun(const Registration& registration, const Worker& worker);
   void supersede(Worker& worker);
   void forgetContent(Worker& worker, StoreBatch& batch);
   void takeOver(Worker& worker, const Registration& registration, StoreBatch& batch);
-  Situation situationOf(const Registration& registration, const Worker& worker) const;
-  LocationDecision decide(Worker& worker, const LocationStatement& statement,
-                          const Situation& situation, StoreBatch& batch, Numbering& numbering);
-  // Nothing where the full sync under way does not go on: it is abandoned.
-  std::optional<LocationDecision> decideFullSync(Location& location,
-                                                 const LocationStatement& statement,
-                                                 StoreBatch& batch);
-  void carryOut(Location& location, const LocationStatement& statement,
-                const ResumeDecision& decision, bool atRegistration, StoreBatch& batch,
-                Numbering& numbering);
-  // What a heartbeat's answer says of a location whose repair is under way; nothing: it is well.
-  static std::optional<LocationDecision> repairOf(const Location& location);
+  Comparison::Situation situationOf(const Registration& registration, const Worker& worker) const;
   void endSession(Worker& worker);
   // Says that its ranks contradict each other, or do no longer.
   void noticeRanks(Instance& instance);
-  Ticket commit(StoreBatch batch, const Numbering& numbering);
+  Ticket commit(StoreBatch batch, const Comparison::Numbering& numbering);
   void resume(Worker& worker);
   // `why` tells the cause and what goes with it.
   void markLost(Worker& worker, notice::WorkerLost why);
   void makeRoom(StoreBatch& batch);
   void forget(Worker& worker, StoreBatch& batch);
-  Ticket forget(Worker& worker);
 
   RegistryTree& tree_;
   RegistryStore& store_;
   Clock& clock_;
   NoticeSink& notices_;
   RepairController& repair_;
+  Comparison comparison_;
   const Options options_;
 };
 

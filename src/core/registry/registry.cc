@@ -15,8 +15,9 @@ Registry::Registry(const RegistryOptions& options, Clock& clock, RegistryStore& 
       pins_(tree_, index_, ledger_, clock),
       fullSyncs_(tree_, index_, ledger_, clock, notices, repair_, pins_),
       registration_(tree_, ledger_, clock, notices, repair_, options.lifeCycle),
-      kv_(tree_, index_, ledger_, clock, notices, repair_, fullSyncs_, pins_,
-          options.foldFloorOperations),
+      operators_(tree_, ledger_, notices, registration_, repair_),
+      folding_(tree_, ledger_, notices, options.foldFloorOperations),
+      kv_(tree_, index_, ledger_, clock, notices, repair_, fullSyncs_, pins_, folding_),
       limitWatch_(notices),
       workersMax_(options.lifeCycle.workersMax) {}
 
@@ -40,7 +41,7 @@ void Registry::tick() {
   repair_.tick();
   pins_.tick();
   tree_.retireWaiting();
-  kv_.startFolds();
+  folding_.start();
   for (const LimitUse& use : limits()) limitWatch_.check(use);
 }
 
@@ -63,6 +64,7 @@ bool Registry::work() {
 void Registry::restart(const std::string& why) {
   registration_.restart(why);
   fullSyncs_.restart();
+  folding_.restart();
   kv_.restart();
   pins_.restart();
 }
@@ -72,8 +74,8 @@ void Registry::onCommitted(Ticket upTo) {
 }
 
 void Registry::onFolded(const FoldResult& result) {
-  kv_.onFolded(result);
-  kv_.startFolds();
+  folding_.onFolded(result);
+  folding_.start();
 }
 
 void Registry::onHealth(const StoreHealth& health) {

@@ -11,8 +11,10 @@
 #include "core/notice_sink.h"
 #include "core/index/chunk_index.h"
 #include "core/messages.h"
+#include "core/registry/folding.h"
 #include "core/registry/kv_controller.h"
 #include "core/registry/limit_watch.h"
+#include "core/registry/operator_commands.h"
 #include "core/registry/pins.h"
 #include "core/registry/registration_controller.h"
 #include "core/registry/registry_digest.h"
@@ -47,6 +49,7 @@ class Registry : public StoreListener {
 
   RegistrationController& registration() { return registration_; }
   const RegistrationController& registration() const { return registration_; }
+  OperatorCommands& operators() { return operators_; }
   KvController& kv() { return kv_; }
   const RepairController& repair() const { return repair_; }
   Pins& pins() { return pins_; }
@@ -71,8 +74,8 @@ class Registry : public StoreListener {
   // memory is forgotten, and full syncs under way are abandoned. So that a log of inputs can begin
   // here. No fold may be running: holdFolds() first.
   void restart(const std::string& why);
-  void holdFolds(bool hold) { kv_.holdFolds(hold); }
-  size_t foldsRunning() const { return kv_.foldsRunning(); }
+  void holdFolds(bool hold) { folding_.hold(hold); }
+  size_t foldsRunning() const { return folding_.running(); }
 
   // Of what the fleet may fill up; each is warned of before it is reached.
   std::vector<LimitUse> limits() const;
@@ -94,6 +97,8 @@ class Registry : public StoreListener {
   Pins pins_;
   FullSyncController fullSyncs_;
   RegistrationController registration_;
+  OperatorCommands operators_;
+  Folding folding_;
   KvController kv_;
   LimitWatch limitWatch_;
   const size_t workersMax_;

@@ -73,7 +73,8 @@ FullSyncController::FullSyncController(RegistryTree& tree, ChunkIndex& index, Re
       repair_(repair),
       pins_(pins) {}
 
-std::string FullSyncController::whyNot(const Location& location, const FullSyncStart& m) const {
+std::optional<std::string> FullSyncController::whyNot(const Location& location,
+                                                      const FullSyncStart& m) const {
   const LocationRecord& record = location.record;
   if (names(record, m.incarnation, m.syncId)) {
     if (!sameSync(*record.building, m)) return "this sync began with another cut";
@@ -89,7 +90,7 @@ std::string FullSyncController::whyNot(const Location& location, const FullSyncS
     return std::to_string(repair_.tracker().slotsUsed()) +
            " full syncs are under way; wait to be asked";
   }
-  return {};
+  return std::nullopt;
 }
 
 Result<FullSyncStartOutcome> FullSyncController::start(Worker& worker, const FullSyncStart& m) {
@@ -99,8 +100,10 @@ Result<FullSyncStartOutcome> FullSyncController::start(Worker& worker, const Ful
   const StoreHealth health = store_.health();
   if (!health.writable) return Error{ErrorCode::kUnavailable, health.reason};
   FullSyncStartOutcome outcome;
-  outcome.error = whyNot(*location, m);
-  if (!outcome.error.empty()) return outcome;
+  if (auto why = whyNot(*location, m)) {
+    outcome.error = std::move(*why);
+    return outcome;
+  }
   outcome.accepted = true;
   const bool goesOn = names(location->record, m.incarnation, m.syncId);
   if (goesOn) {

@@ -1,6 +1,6 @@
 // Full syncs: a worker sends all keys of a location, as of one operation, in batches, and goes on
-// reporting; beside the live generation another one is built of both, and takes its place when it
-// is whole. The handle_full_sync_* of the interface document, see KvController.
+// reporting; from both a second generation is built beside the live one, and takes its place once
+// it is whole. The handle_full_sync_* of the interface document, see KvController.
 //
 //   start -> batches in any order, reports meanwhile -> end -> reports applied -> switch
 //
@@ -11,6 +11,9 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "core/clock.h"
 #include "core/notice_sink.h"
@@ -55,7 +58,8 @@ class FullSyncController {
   static constexpr size_t kTurnOperations = 8192;
 
  private:
-  std::string whyNot(const Location& location, const FullSyncStart& message) const;
+  // Why the state does not allow the start.
+  std::optional<std::string> whyNot(const Location& location, const FullSyncStart& message) const;
   void begin(Location& location, const FullSyncStart& message, StoreBatch& batch);
   FullSyncStatus statusOf(Location& location) const;
   // Into the journal of the building part, from its lastSeq + 1 on. False: too much is held.

@@ -1,7 +1,9 @@
-// What is known before anything is sent: whether all ranks are there, and whether the chunks mean
-// the same to whoever names them and to whoever holds them.
+// What is asked for, and what is known before anything is sent: whether all ranks are there, and
+// whether the chunks mean the same to whoever names them and to whoever holds them.
 #include <algorithm>
+#include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/ids.h"
@@ -15,7 +17,89 @@ std::string describeInstance(std::string_view instance) {
   return "instance " + quotedForPeople(instance);
 }
 
+std::string drawnId(uint64_t random) {
+  char id[32];
+  std::snprintf(id, sizeof id, "event-%016lx", random);
+  return id;
+}
+
 }  // namespace
+
+Result<const Event*> Executor::start(OperationRequest request) {
+  if (auto bad = invalidRequest(request)) return Error{ErrorCode::kInvalid, *bad};
+  if (const Event* known = find(request.eventId); !request.eventId.empty() && known != nullptr) {
+    if (known->record.arguments == digestOf(request)) return known;
+    return Error{ErrorCode::kInvalid, "event id " + quotedForPeople(request.eventId) +
+                                          " names another operation (" +
+                                          std::string(operationName(known->record.kind)) + " of " +
+                                          "instance " + quotedForPeople(known->record.instance) +
+                                          "); choose another id, or none to have one drawn"};
+  }
+  if (const StoreHealth health = store_.health(); leavesEvent(request.kind) && !health.writable) {
+    return Error{ErrorCode::kUnavailable, health.reason};
+  }
+  if (auto error = notReady(request)) return *error;
+  if (log_.unfinished().size() >= kEventsRunningMax) {
+    return Error{ErrorCode::kUnavailable, std::to_string(kEventsRunningMax) +
+                                              " operations are under way, which is the limit; "
+                                              "try again when some have ended"};
+  }
+  if (keysWaiting_ + request.chunks.size() > kOperationKeysWaitingMax) {
+    return Error{ErrorCode::kUnavailable, "operations on " + std::to_string(keysWaiting_) +
+                                              " chunks are under way, at most " +
+                                              std::to_string(kOperationKeysWaitingMax) +
+                                              " may; try again soon"};
+  }
+  if (request.kind == OperationKind::kPin) {
+    if (auto error = tooManyPins(request)) return *error;
+  }
+  Event& event = add(request);
+  keysWaiting_ += request.chunks.size();
+  const bool pins = request.kind == OperationKind::kPin;
+  (pins ? event.record.toPin : event.chunks) = std::move(request.chunks);
+  if (leavesEvent(event.record.kind)) {
+    write(event, true);
+  } else {
+    event.recorded = true;
+    sending_.push_back({event.serial, 0});
+    advance();
+  }
+  return &event;
+}
+
+Event& Executor::add(const OperationRequest& request) {
+  EventRecord record;
+  record.id = request.eventId;
+  while (record.id.empty() || log_.byId(record.id) != nullptr) record.id = drawnId(random_());
+  do {
+    record.number = random_();
+  } while (record.number == 0 || log_.unfinishedByNumber(record.number) != nullptr);
+  record.kind = request.kind;
+  record.instance = request.instance;
+  record.location = request.location;
+  record.toInstance = request.toInstance;
+  record.toLocation = request.toLocation;
+  record.method = request.method;
+  record.copy = request.copy;
+  record.ttlSeconds = request.ttlSeconds;
+  record.chunks = request.allChunks ? 0 : static_cast<uint32_t>(request.chunks.size());
+  record.arguments = digestOf(request);
+  record.createdWallMs = clock_.wallMs();
+  record.createdStoreMs = clock_.storeMs();
+  const std::vector<const Worker*> ranks = ranksOf(*tree_.findInstance(request.instance));
+  record.ranks.reserve(ranks.size());
+  for (const Worker* worker : ranks) {
+    RankRecord rank;
+    rank.worker = worker->record.worker;
+    rank.run = worker->record.run;
+    record.ranks.push_back(std::move(rank));
+  }
+  Event& event = log_.add(std::move(record));
+  event.modelSalt = modelOf(event.record);
+  event.deadlineMs = deadlineOf(event.record);
+  track(event);
+  return event;
+}
 
 std::optional<Error> Executor::notReady(std::string_view name, std::string_view location) const {
   const Instance* instance = tree_.findInstance(name);
@@ -125,27 +209,4 @@ uint64_t Executor::modelOf(const EventRecord& event) const {
 }
 
 // Much may have changed since the operation was asked for.
-std::string Executor::whyNotSent(const Event& event, const RankRecord& rank) const {
-  const EventRecord& record = event.record;
-  const Worker* worker = tree_.findWorker(record.instance, rank.worker);
-  if (worker == nullptr || worker->session == kNoSession) return "it is LOST";
-  if (worker->record.run != rank.run) return "another process registered as this worker";
-  if (record.kind == OperationKind::kHealth) return {};
-  const auto changed = [&](const Worker& one, const std::string& location) -> std::string {
-    if (one.modelSalt != event.modelSalt &&
-        (record.chunks != 0 || record.kind == OperationKind::kMove)) {
-      return "has another model now";
-    }
-    return one.find(location) == nullptr ? "does not state the location any more" : "";
-  };
-  if (auto why = changed(*worker, record.location); !why.empty()) return "it " + why;
-  if (record.kind != OperationKind::kMove) return {};
-  const Worker* to = tree_.findWorker(record.toInstance, rank.worker);
-  if (to == nullptr || to->session == kNoSession) return "the rank that was to receive it is LOST";
-  if (auto why = changed(*to, record.toLocation); !why.empty()) {
-    return "the rank that was to receive it " + why;
-  }
-  return {};
-}
-
 }  // namespace holdfast
