@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <array>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -14,6 +13,7 @@
 #include "command_line/usage.h"
 #include "core/address.h"
 #include "core/ids.h"
+#include "daemon/options.h"
 
 namespace holdfast {
 namespace {
@@ -65,204 +65,8 @@ Exit codes:
 
 Everything that can be wrong with 2 and 4 is checked before the data directory is touched.)";
 
-// Options as text, before their ranges are checked together.
-struct Texts {
-  std::string algorithm = "builtin";
-  std::string noneHash = "0";
-  std::string heartbeatInterval = "5s";
-  std::string heartbeatTimeout = "30s";
-  std::string lostGrace = "1h";
-  std::string replayTimeout = "10s";
-  std::string fullSyncStartTimeout = "10s";
-  std::string fullSyncTimeout = "5m";
-  std::string walSync = "interval";
-  std::string walSyncInterval = "100ms";
-  // By OperationKind.
-  std::array<std::string, kOperationKinds> operationTimeouts = {"1m",  "1m",  "10m",
-                                                                "10m", "10m", "5s"};
-  std::string eventRetention = "24h";
-  std::string logFormat = "text";
-  std::string configFile;
-};
-
 const std::map<std::string, WalSync, std::less<>> kWalSyncs = {
     {"interval", WalSync::kInterval}, {"always", WalSync::kAlways}, {"never", WalSync::kNever}};
-
-std::string durationError(const std::string& text) {
-  if (parseDurationMs(text)) return {};
-  return quotedForPeople(text) + " is no duration: use 500ms, 5s, 10m or 1h";
-}
-
-void addOptions(CLI::App& app, Configuration& c, Texts& t) {
-  const auto duration = [](CLI::Option* option) {
-    option->check(CLI::Validator(durationError, "DURATION", "duration"))->type_name("");
-  };
-  const std::string store = "Store";
-  app.add_option("--data-dir", c.dataDir, "Directory of the store; one controller each. Required")
-      ->type_name("DIR")
-      ->required()
-      ->group(store);
-  app.add_flag("--create", c.create,
-               "Make that directory if there is none. Without it there must be one, so that no "
-               "start takes a disk that is not mounted for a new store; an empty directory gets a "
-               "new store in any case")
-      ->group(store);
-  app.add_option("--wal-sync", t.walSync,
-                 "When the log reaches the disk: 'interval', 'always' (before a report counts as "
-                 "confirmed) or 'never' (when the system likes). The end of the process alone "
-                 "never loses anything; a power loss may lose what was not synced")
-      ->check(CLI::IsMember({"interval", "always", "never"}))
-      ->type_name("")
-      ->capture_default_str()
-      ->group(store);
-  duration(app.add_option("--wal-sync-interval", t.walSyncInterval, "For --wal-sync interval")
-               ->capture_default_str()
-               ->group(store));
-  app.add_option("--fold-floor", c.foldFloor,
-                 "Operations in a location's journal below which it is not folded into segments")
-      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
-      ->type_name("OPERATIONS")
-      ->capture_default_str()
-      ->group(store);
-
-  const std::string clients = "Clients";
-  app.add_option("--listen", c.listen,
-                 "Address to listen on: host:port, [v6]:port or unix:PATH; may be repeated. "
-                 "Loopback and Unix sockets only; port 0 takes a free one")
-      ->type_name("ADDR")
-      ->delimiter(',')
-      ->take_all()
-      ->capture_default_str()
-      ->group(clients);
-  duration(app.add_option("--heartbeat-interval", t.heartbeatInterval,
-                          "How often workers are told to send a heartbeat")
-               ->capture_default_str()
-               ->group(clients));
-  duration(app.add_option("--heartbeat-timeout", t.heartbeatTimeout,
-                          "Silence after which a worker is LOST: out of look-ups, its state kept")
-               ->capture_default_str()
-               ->group(clients));
-  duration(app.add_option("--lost-grace", t.lostGrace,
-                          "Time as LOST after which a worker's state is dropped; also counts "
-                          "while the controller is down")
-               ->capture_default_str()
-               ->group(clients));
-  app.add_option("--workers-max", c.workersMax,
-                 "Workers that may register; LOST ones make room for new ones")
-      ->check(CLI::Range(uint32_t{1}, uint32_t{1'000'000}))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group(clients);
-  app.add_option("--connections-max", c.connectionsMax, "Connections open at a time")
-      ->check(CLI::Range(uint32_t{1}, uint32_t{1'000'000}))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group(clients);
-  app.add_option("--default-model", c.defaultModel,
-                 "Model of workers and look-ups that name none; look-ups never cross models")
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->group(clients);
-
-  const std::string operations = "Cache operations";
-  for (size_t kind = 0; kind < kOperationKinds; ++kind) {
-    const std::string name(operationName(static_cast<OperationKind>(kind)));
-    duration(app.add_option("--" + name + "-timeout", t.operationTimeouts[kind],
-                            "Until every rank has answered a " + name +
-                                "; those that have not are reported")
-                 ->capture_default_str()
-                 ->group(operations));
-  }
-  duration(app.add_option("--event-retention", t.eventRetention,
-                          "How long the outcome of an operation is remembered")
-               ->capture_default_str()
-               ->group(operations));
-  app.add_option("--events-max", c.executor.eventsKeptMax, "Outcomes that are remembered")
-      ->check(CLI::Range(size_t{1}, size_t{10'000'000}))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group(operations);
-
-  const std::string repair = "Repair";
-  duration(app.add_option("--replay-timeout", t.replayTimeout,
-                          "Time without any of the operations that a worker was asked to send "
-                          "again, after which it must sync the location")
-               ->capture_default_str()
-               ->group(repair));
-  app.add_option("--full-syncs", c.fullSyncs, "Full syncs at a time; the rest queue")
-      ->check(CLI::Range(uint32_t{1}, uint32_t{4096}))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group(repair);
-  duration(app.add_option("--full-sync-start-timeout", t.fullSyncStartTimeout,
-                          "Time that a worker has to begin; then another one is asked")
-               ->capture_default_str()
-               ->group(repair));
-  duration(app.add_option("--full-sync-timeout", t.fullSyncTimeout,
-                          "Time without any message of a full sync after which it has failed")
-               ->capture_default_str()
-               ->group(repair));
-  app.add_option("--full-sync-threshold", c.fullSyncThreshold,
-                 "Share of the active workers without a sync to do from which engines that froze "
-                 "their caches may thaw")
-      ->check(CLI::Range(0.0, 1.0))
-      ->type_name("SHARE")
-      ->capture_default_str()
-      ->group(repair);
-
-  const std::string tokens = "Tokens to chunk hashes (as the engines have it, or nothing matches)";
-  app.add_option("--chunk-size", c.hashing.chunkSize, "Tokens a chunk")
-      ->type_name("TOKENS")
-      ->capture_default_str()
-      ->group(tokens);
-  app.add_option("--hash-algorithm", t.algorithm, "'builtin' or 'sha256_cbor_64bit'")
-      ->check(CLI::IsMember({"builtin", "sha256_cbor_64bit"}))
-      ->type_name("")
-      ->capture_default_str()
-      ->group(tokens);
-  app.add_option("--none-hash", t.noneHash, "Hash before the first chunk, in decimal")
-      ->type_name("N")
-      ->capture_default_str()
-      ->group(tokens);
-  app.add_flag("--save-unfull-chunk,!--no-save-unfull-chunk", c.hashing.saveUnfullChunk,
-               "Whether a last, shorter chunk counts")
-      ->group(tokens);
-
-  const std::string capture = "Capture (a log of everything that comes in, for holdfast-replay)";
-  app.add_option("--capture", c.capture.directory,
-                 "Directory of capture logs; each start begins one in a folder of its own")
-      ->type_name("DIR")
-      ->group(capture);
-  app.add_flag("--capture-redact", c.captureRedact, "Leave the tokens of prompts out")
-      ->group(capture);
-  app.add_option("--capture-file-size", c.capture.fileBytesMax,
-                 "Size from which the log goes on in its next file")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(uint64_t{1} << 16, uint64_t{1} << 40))
-      ->type_name("SIZE")
-      ->capture_default_str()
-      ->group(capture);
-  app.add_option("--capture-retain", c.capture.totalBytesMax,
-                 "Size of all logs in the directory, for which the oldest are deleted; a log that "
-                 "reaches it by itself ends")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(uint64_t{1} << 20, uint64_t{1} << 50))
-      ->type_name("SIZE")
-      ->capture_default_str()
-      ->group(capture);
-
-  const std::string logs = "Logs (to stderr)";
-  app.add_option("--log-format", t.logFormat, "'text' or 'json' (an object a line)")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->type_name("")
-      ->capture_default_str()
-      ->group(logs);
-  app.add_option("--log-level", c.logLevel, "'debug', 'info', 'warning' or 'error'")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
-      ->type_name("")
-      ->capture_default_str()
-      ->group(logs);
-}
 
 std::string variableOf(const std::string& longName) {
   std::string name(kVariablePrefix);
@@ -296,7 +100,7 @@ void addConfig(CLI::App& app) {
 std::vector<std::string> withVariables(std::vector<std::string> arguments) {
   CLI::App probe;
   Configuration configuration;
-  Texts texts;
+  OptionTexts texts;
   addOptions(probe, configuration, texts);
   probe.get_option("--data-dir")->required(false);
   probe.add_option("--config", texts.configFile);
@@ -331,7 +135,7 @@ std::vector<std::string> warningsOfVariables(const std::map<std::string, CLI::Op
   return warnings;
 }
 
-void checkTogether(Configuration& c, const Texts& t) {
+void checkTogether(Configuration& c, const OptionTexts& t) {
   const auto fail = [](const std::string& text) { throw CLI::ValidationError(text); };
   for (const std::string& address : c.listen) {
     if (const auto parsed = parseAddress(address); !parsed.ok()) {
@@ -378,7 +182,7 @@ void checkTogether(Configuration& c, const Texts& t) {
 ParsedConfiguration parseConfiguration(int argc, const char* const* argv) {
   CLI::App app(kDescription, "holdfastd");
   Configuration configuration;
-  Texts texts;
+  OptionTexts texts;
   addOptions(app, configuration, texts);
   addConfig(app);
   app.footer(kFooter);
