@@ -45,8 +45,8 @@ struct Registration {
   uint64_t run = 0;
   uint64_t attempt = 0;
   std::vector<LocationStatement> locations;
-  // It came over a connection that was opened after this worker's newest registration was taken:
-  // it cannot have been overtaken by that one. The transport says so, not the worker.
+  // It came over a connection that was opened after this worker's newest registration was taken, so
+  // it is newer than that one. The transport says so, not the worker.
   bool onLaterConnection = false;
 
   friend bool operator==(const Registration&, const Registration&) = default;

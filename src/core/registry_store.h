@@ -181,12 +181,11 @@ struct RecoverySummary {
 };
 
 // Receives what a store holds, on the thread that called recover(). Order: begin; all events, in no
-// order; all instances;
-// all workers with their locations; then the contents, worker by worker (different workers may
-// interleave): of each location the segments of its live part (in key order; batches as they came),
-// then its journal by (stream, seq), then the batches of its building part by number, then that
-// one's journal, then its pins; behind where it applies; finish once per worker. The sink checks
-// continuity, counts and digests, and that what is pinned is held.
+// order; all instances; all workers with their locations; then the contents, worker by worker
+// (different workers may interleave): of each location the segments of its live part (in key order;
+// batches as they came), then its journal by (stream, seq), then the batches of its building part
+// by number, then that one's journal, then its pins; behind() where it applies; finish() once for
+// each worker. The sink checks continuity, counts and digests, and that what is pinned is held.
 class RecoverySink {
  public:
   virtual ~RecoverySink() = default;

@@ -75,7 +75,7 @@ kj::Promise<std::string> CaptureSwitch::on(const std::string& directory, bool re
     return wireError(
         {ErrorCode::kInvalid, "name a directory: the controller was started without --capture"});
   }
-  // Copied, it would keep everybody waiting.
+  // Copying would block the event loop.
   if (!store_.sharesFileSystem(options.directory)) {
     return wireError({ErrorCode::kInvalid,
                       options.directory +
@@ -104,7 +104,7 @@ std::string CaptureSwitch::beginNow(const LogOptions& options, bool redact) {
   if (const StoreHealth health = store_.health(); !health.writable) {
     kj::throwFatalException(wireError({ErrorCode::kUnavailable, health.reason}));
   }
-  // First what may fail: the workers' sessions do not end for nothing.
+  // Do what can fail first, so that sessions are not closed in vain.
   auto log = LogWriter::open(options);
   if (!log.ok()) kj::throwFatalException(wireError(log.error()));
   inputs_.restart("a capture begins; register again");

@@ -21,17 +21,17 @@ class CaptureSwitch {
                 kj::Timer& timer)
       : log_(log), core_(core), inputs_(inputs), store_(store), timer_(timer) {}
 
-  // Creates the directory of the options where it is missing; why no log can be begun there, as far
-  // as that can be told before the store is opened.
+  // Creates the directory of the options if it is missing. Returns why no log can be begun there,
+  // as far as that can be told before the store is opened.
   static std::optional<Error> cannotBegin(const LogOptions& options);
-  // A log whose checkpoint is there. Nothing may be queued to the store.
+  // A new log, with its checkpoint. Nothing may be queued to the store.
   static Result<std::unique_ptr<LogWriter>> begin(const LogOptions& options,
                                                   const RocksStore& store);
-  // From now on inputs go into it.
+  // Records inputs into it from now on.
   void use(std::unique_ptr<LogWriter> log, bool redact);
 
-  // Where the log is. It begins when no fold runs and no cache operation waits for the disk; then
-  // every worker's session ends and what is queued to the store is waited for.
+  // Resolves to the folder of the new log. It begins once no fold runs and no cache operation waits
+  // for the disk; then every worker's session ends, and it waits for what is queued to the store.
   kj::Promise<std::string> on(const std::string& directory, bool redact);
   Result<std::string> off();
 

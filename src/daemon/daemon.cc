@@ -65,7 +65,7 @@ kj::Promise<void> Daemon::work() {
 }
 
 void Daemon::taskFailed(kj::Exception&& exception) {
-  // None of the tasks has anything that may fail.
+  // No task here is expected to fail.
   spdlog::critical("broken invariant in the event loop: {}", kj::str(exception).cStr());
   std::abort();
 }

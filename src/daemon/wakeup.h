@@ -13,7 +13,7 @@ class Wakeup {
   // On the loop's thread, which `port` belongs to.
   explicit Wakeup(kj::UnixEventPort& port);
 
-  // From any thread; never blocks. Calls before the loop has noticed are one.
+  // From any thread; never blocks. Several calls before the loop notices count as one.
   void signal();
 
   // Resolves when signal() was called since the last time. On the loop's thread, one at a time.

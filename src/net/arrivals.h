@@ -1,6 +1,6 @@
-// When did the bytes of a stream arrive? The kernel does not tell, but whoever finds a socket empty
-// at some moment knows that what it reads later came later. From such findings: the latest moment
-// that is surely not after the arrival of a byte.
+// When the bytes of a stream arrived, at the earliest. The kernel does not tell, but a socket that
+// was found empty at some moment proves that what is read later came later. From such findings this
+// derives the latest moment that is certainly not after the arrival of a given byte.
 #pragma once
 
 #include <kj/time.h>
@@ -17,11 +17,11 @@ class Arrivals {
   // No byte arrived before `begin`: a lower bound on when the other side connected.
   explicit Arrivals(kj::TimePoint begin) : past_(begin) {}
 
-  // At `time` the bytes before `position` and no others had arrived. Neither may be less than in
-  // the call before, or nothing is noted.
+  // At `time` the bytes before `position` and no others had arrived. Ignored if either value is
+  // lower than in the previous call.
   void found(uint64_t position, kj::TimePoint time);
-  // A lower bound on the arrival of the byte at `position`: `begin` if nothing else is known.
-  // Positions do not fall from call to call.
+  // A lower bound on the arrival of the byte at `position`: `begin` if nothing better is known.
+  // Positions must not fall from call to call.
   kj::TimePoint notBefore(uint64_t position);
 
  private:
@@ -29,8 +29,8 @@ class Arrivals {
     uint64_t position = 0;
     kj::TimePoint time = kj::origin<kj::TimePoint>();
   };
-  // One is made each few dozen microseconds that a turn of the loop takes; when there are more, the
-  // later ones are left out, which is on the safe side.
+  // A turn of the loop makes one every few dozen microseconds. Beyond the limit later ones are left
+  // out, which only makes the bound earlier.
   static constexpr size_t kFindingsMax = 64;
 
   Finding& at(size_t index) { return findings_[(first_ + index) % kFindingsMax]; }

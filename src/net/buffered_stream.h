@@ -1,11 +1,11 @@
 // A connected socket of the server. KJ's own streams read as soon as a poll of the sockets reports
 // something, and one poll reports 16 sockets: a look-up waits while hundreds of workers are served.
-// Here a worker's socket is only noted when it is reported, and read when its turn comes.
+// Here a worker's socket is only marked when it is reported, and read on its turn.
 //
-// Reads are large and writes are joined besides. Cap'n Proto reads each message with two calls of
-// the system and writes it with one more; with hundreds of small messages in flight those calls are
-// most of the work. Here one read takes what is there, and answers are sent when the loop has
-// nothing else to do, or as soon as there is a good packet of them.
+// Reads are also large, and writes are joined. Cap'n Proto reads each message with two system calls
+// and writes it with one more; with hundreds of small messages in flight those calls are most of
+// the work. Here one read takes what is there, and answers are sent when the loop has nothing else
+// to do, or as soon as they fill a packet.
 #pragma once
 
 #include <kj/array.h>
@@ -24,43 +24,43 @@ namespace holdfast {
 
 class BufferedStream final : public kj::AsyncIoStream {
  public:
-  // `socket` must not block, and nothing came from it before `notBefore`. The rest outlives the
-  // stream.
+  // `socket` must be non-blocking, and nothing arrived on it before `notBefore`. The rest outlives
+  // the stream.
   BufferedStream(kj::AutoCloseFd socket, kj::TimePoint notBefore, kj::UnixEventPort& port,
                  LoopTurns& turns, ReadBudget& budget);
 
-  // From now on reading goes by the budget that workers share.
+  // Reads go through the budget that workers share from now on.
   void setBudgeted() { budgeted_ = true; }
-  // Called each time when what was written so far is about to be given to the socket.
+  // Called whenever what was written so far is about to be handed to the socket.
   void onSending(std::function<void()> then) { onSending_ = std::move(then); }
-  // A bound on the safe side of when the byte arrived that was taken last.
+  // A lower bound on the arrival time of the last byte consumed.
   kj::TimePoint lastByteNotBefore();
 
-  // Resolves when something came, which is then read first: true; false if the other side ended the
-  // stream before. Before any other reading.
+  // True once something has come, which is then read first; false if the other side ended the
+  // stream without a byte. Call it before any other read.
   kj::Promise<bool> firstBytes();
 
   kj::Promise<size_t> tryRead(void* buffer, size_t minBytes, size_t maxBytes) override;
   kj::Promise<void> write(const void* buffer, size_t size) override;
   kj::Promise<void> write(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces) override;
   kj::Promise<void> whenWriteDisconnected() override { return observer_.whenWriteDisconnected(); }
-  // What was written is sent first.
+  // Sends what was written first.
   void shutdownWrite() override;
   void abortRead() override;
   kj::Maybe<int> getFd() const override { return socket_.get(); }
 
  private:
-  // A page or two is touched by a connection that sends little.
+  // A connection that sends little touches only a page or two of it.
   static constexpr size_t kReadBytes = 32 << 10;
-  // Enough answers for the other side to begin with while we go on.
+  // Enough answers to keep the other side busy while the rest is made.
   static constexpr size_t kPacketBytes = 16 << 10;
-  // Writes wait while more is waiting to be sent.
+  // Writes wait while more than this is waiting to be sent.
   static constexpr size_t kWaitingBytesMax = 1 << 20;
-  // What is read at once of a large message: the rest takes turns with others, whoever sends it.
+  // Read at once of a large message; the rest takes turns with others, whoever sends it.
   static constexpr size_t kDirectBytesMax = 256 << 10;
-  // Of the budget, for each read beside its bytes.
+  // Charged to the budget for each read, besides its bytes.
   static constexpr size_t kPriceOfRead = 512;
-  // While what was read is worked on, what has come since is looked for so often.
+  // How often to look for more while what was read is being worked on.
   static constexpr kj::Duration kLookInterval = 50 * kj::MICROSECONDS;
 
   // What one tryRead still wants; `had` bytes are there.

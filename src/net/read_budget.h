@@ -1,9 +1,9 @@
-// What workers may have done between two polls of the sockets, and the loop's own work that may
-// wait. A connection whose data comes faster than it is handled would keep the loop from ever
-// looking at another one; with a budget for all of them a look-up waits for one piece at most.
+// Limits the work done for workers between two polls of the sockets, and the loop's own work that
+// can wait. A connection that sends faster than its data is handled would otherwise keep the loop
+// from ever looking at another; with one budget for all, a look-up waits for one piece at most.
 //
-// Their turn comes when the loop has nothing else to do, and not while there may be sockets that
-// the last poll had no room to report: one of them may have a look-up.
+// Workers have their turn when the loop has nothing else to do, and not while there may be sockets
+// that the last poll had no room to report: one of them may bring a look-up.
 #pragma once
 
 #include <kj/async.h>
@@ -23,13 +23,13 @@ class ReadBudget {
   ReadBudget(kj::Timer& timer, LoopTurns& turns)
       : timer_(timer), turns_(turns), turn_(timer.now()) {}
 
-  // Resolves when it is the caller's turn, in the order of the calls. `known`: what it will spend,
-  // if that is known; it is spent with it.
+  // Resolves when it is the caller's turn, in the order of the calls. `known`: the bytes that it
+  // will spend, where that is known; they are charged with the turn.
   kj::Promise<void> ready(size_t known = 0);
-  // Resolves when a piece of the loop's own work may be done, which is all that is done in its
-  // turn; in every other one where readers wait too. One call at a time.
+  // Resolves when one piece of the loop's own work may run, alone in its turn. While readers wait,
+  // every second turn is theirs. One call at a time.
   kj::Promise<void> readyToWork();
-  // So much was read, or is about to be worked on.
+  // Charges bytes that were read or are about to be worked on.
   void spent(size_t bytes);
 
   // About 0.1 ms of reports.

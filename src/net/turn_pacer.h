@@ -1,5 +1,5 @@
-// Work that comes in crowds and takes long enough to be felt, piece by piece with a pause in
-// between: when hundreds of workers connect and register at once, look-ups are answered meanwhile.
+// Spreads work that comes in crowds and is long enough to be felt: piece by piece, with a pause in
+// between. When hundreds of workers connect and register at once, look-ups are still answered.
 #pragma once
 
 #include <kj/async.h>
@@ -12,7 +12,7 @@ namespace holdfast {
 // On the loop's thread.
 class TurnPacer {
  public:
-  // `timer` is the loop's own: it stands still between two polls of the sockets. A piece each
+  // `timer` is the loop's own: it stands still between two polls of the sockets. One piece per
   // `interval`; 0: no pauses.
   TurnPacer(kj::Timer& timer, kj::Duration interval)
       : timer_(timer), interval_(interval), lastTurn_(timer.now()) {}
@@ -31,7 +31,7 @@ class TurnPacer {
 
   kj::Timer& timer_;
   const kj::Duration interval_;
-  kj::TimePoint lastTurn_;  // that somebody had
+  kj::TimePoint lastTurn_;  // when somebody last had one
   std::deque<kj::Own<kj::PromiseFulfiller<void>>> waiting_;
   bool serving_ = false;
   kj::Promise<void> service_ = kj::READY_NOW;

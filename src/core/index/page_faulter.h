@@ -1,5 +1,5 @@
 // Memory made present before its first use. The chunk index runs on the loop, which must not wait
-// for the kernel to clear a huge page; who has a thread to spare does it ahead.
+// for the kernel to clear a huge page; a caller with a spare thread can do it in advance.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// What the answers of all ranks come to.
+// What the answers of all ranks add up to.
 #pragma once
 
 #include <cstdint>

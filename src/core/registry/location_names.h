@@ -1,5 +1,5 @@
-// Location names as small numbers. A name is known while some location has it; then its number is
-// another name's.
+// Location names as small numbers. A name has its number as long as some location has the name;
+// after that the number may go to another one.
 #pragma once
 
 #include <cstddef>
@@ -14,15 +14,15 @@ namespace holdfast {
 
 class LocationNames {
  public:
-  // For one location more; empty where kLocationNamesMax distinct names are in use.
+  // For one more location; nothing where kLocationNamesMax distinct names are in use.
   std::optional<uint16_t> take(std::string_view name);
-  // One location less has the name with this number.
+  // One location fewer has the name with this number.
   void drop(uint16_t id);
 
   bool knows(std::string_view name) const { return ids_.contains(name); }
   // Distinct names in use.
   size_t size() const { return ids_.size(); }
-  // Of a number in use; valid as long as it is.
+  // Of a number in use; valid for as long as it is.
   std::string_view name(uint16_t id) const { return names_[id].text; }
 
  private:

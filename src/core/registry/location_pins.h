@@ -44,7 +44,7 @@ class LocationPins {
 
   // A pin ends then: of several ends the first one is kept in PinTotals::ends.
   void expectEnd(uint64_t endMs);
-  // It is dealt with.
+  // That end has been dealt with.
   void endReached();
 
   // Chunks with the same record.
@@ -71,8 +71,7 @@ class LocationPins {
   size_t places() const { return pins_.size(); }
   const Group& group(uint32_t index) const { return groups_[index]; }
 
-  // A pass over all places that drops what is not to be pinned any more; core/registry/pins.h makes
-  // it.
+  // A pass over all places that drops what is no longer to be pinned; made by core/registry/pins.h.
   struct Sweep {
     bool queued = false;
     bool checksHeld = false;  // what is pinned may not be held; until then pins are not looked up

@@ -32,7 +32,7 @@ class Pins {
   Pins(RegistryTree& tree, const ChunkIndex& index, RegistryStore& store, Clock& clock)
       : tree_(tree), index_(index), store_(store), clock_(clock) {}
 
-  // A rank has pinned these, at most kChunksPerTurn.
+  // A rank has pinned these, at most kChunksPerTurn of them.
   void record(Location& location, const PinRecord& record, std::span<const ChunkHash> chunks);
   static constexpr size_t kChunksPerTurn = 1024;
 
@@ -77,7 +77,7 @@ class Pins {
   std::vector<SetId> sets_;  // scratch
 };
 
-// All of the location are over; the batch records it.
+// Drops all pins of the location; the batch records it.
 void dropPins(Location& location, StoreBatch& batch);
 
 }  // namespace holdfast

@@ -1,5 +1,5 @@
-// What brings a location that is not in sync back: operations asked for again, and whose full sync
-// is next. What a full sync does with its keys is full_sync_controller's.
+// Brings locations that are not in sync back: asks for operations again, and decides whose full
+// sync is next. What a full sync does with its keys is in full_sync_controller.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ class RepairController {
   // Has the worker report `from` to `to` again.
   void askReplay(Location& location, Gap& gap, uint64_t from, uint64_t to);
   // Operations up to `to` are on their way: asked for, or the answer to a registration tells the
-  // worker to go on where we are and it had got to there.
+  // worker to go on from where we are, and it has already got that far.
   void expectReplay(Gap& gap, uint64_t to) const;
   // Operations up to `seq` have come.
   void advanced(Gap& gap, uint64_t seq);
@@ -51,9 +51,9 @@ class RepairController {
   bool wanted(const Location& location) const {
     return tracker_.phase(location.serial) != FullSyncTracker::Phase::kNone;
   }
-  // What it holds cannot be mended with less: DIVERGED, and it needs one.
+  // Nothing less mends what it holds: it is DIVERGED, and needs one.
   void diverge(Location& location, Reason reason);
-  // It needs none, or nobody is there to make it: no session, or the location is to be forgotten.
+  // It needs none, or there is nobody to make it: no session, or the location is being forgotten.
   void settle(Location& location);
   void settle(Worker& worker);
   bool mayStart(const Location& location) const { return tracker_.mayStart(location.serial); }
