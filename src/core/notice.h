@@ -1,8 +1,8 @@
 // What the log tells people of the life of the controller, as values. Sentences are made of them at
 // the edge: notices/sentences.h.
 //
-// A new kind is a struct here, with its level, its name and its fields, in the list of Notice
-// below; nothing compiles before it has a sentence.
+// A new kind is a struct here, with its level, its name and its fields, and its place in the list
+// of Notice below; nothing compiles before it has a sentence. Long because it is that list.
 #pragma once
 
 #include <array>
