@@ -14,6 +14,7 @@
 #include "capture/core_options.h"
 #include "capture/environment.h"
 #include "capture/log_writer.h"
+#include "core/notice_sink.h"
 #include "core/operations/executor.h"
 #include "core/registry/registry.h"
 

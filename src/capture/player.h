@@ -16,6 +16,7 @@
 #include "capture/values.h"
 #include "core/clock.h"
 #include "core/index/page_faulter.h"
+#include "core/notice_sink.h"
 #include "core/operations/executor.h"
 #include "core/registry/registry.h"
 #include "schema/capture.capnp.h"

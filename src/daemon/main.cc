@@ -19,6 +19,7 @@
 #include <string>
 
 #include "capture/inputs.h"
+#include "core/notice.h"
 #include "core/operations/executor.h"
 #include "core/registry/registry.h"
 #include "daemon/capture_switch.h"

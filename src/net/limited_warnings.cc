@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "core/notice.h"
 
 namespace holdfast {
 

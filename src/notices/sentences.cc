@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "core/ids.h"
+#include "core/notice.h"
 
 namespace holdfast {
 namespace {

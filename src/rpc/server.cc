@@ -10,6 +10,8 @@
 #include <numeric>
 #include <utility>
 
+#include "core/notice.h"
+
 namespace holdfast {
 namespace {
 

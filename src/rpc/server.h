@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "capture/inputs.h"
+#include "core/notice_sink.h"
 #include "core/result.h"
 #include "net/acceptor.h"
 #include "net/listen_address.h"

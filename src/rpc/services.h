@@ -11,6 +11,7 @@
 #include "capture/inputs.h"
 #include "core/index/prompt_lookup.h"
 #include "core/limits.h"
+#include "core/notice_sink.h"
 #include "core/operations/executor.h"
 #include "core/registry/registry.h"
 #include "core/result.h"

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "capture/inputs.h"
+#include "core/notice.h"
 #include "tests/capture/scratch_log.h"
 #include "tests/core/random_sequences.h"
 #include "tests/support/memory_store.h"

@@ -1,4 +1,5 @@
 // Full syncs that fail, wait, are refused, or are asked for by an operator.
+#include "core/notice.h"
 #include "tests/core/repair_fixture.h"
 
 namespace holdfast::test {

@@ -1,4 +1,5 @@
 // Full syncs: batches, what is reported meanwhile, the switch, crashes in between.
+#include "core/notice.h"
 #include "tests/core/repair_fixture.h"
 
 namespace holdfast::test {

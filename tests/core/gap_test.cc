@@ -1,4 +1,5 @@
 // Operations that are missing: held back, asked for again, or given up.
+#include "core/notice.h"
 #include "tests/core/repair_fixture.h"
 
 namespace holdfast::test {

@@ -1,4 +1,5 @@
 // Which of several registrations is the newer one.
+#include "core/notice.h"
 #include "tests/core/registry_fixture.h"
 
 namespace holdfast::test {

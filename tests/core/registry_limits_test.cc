@@ -1,4 +1,5 @@
 // What the fleet may fill up, and who makes room.
+#include "core/notice.h"
 #include "tests/core/registry_fixture.h"
 
 namespace holdfast::test {

@@ -1,4 +1,5 @@
 // What workers are to each other: models, peers, ranks of one instance.
+#include "core/notice.h"
 #include "tests/core/registry_fixture.h"
 
 namespace holdfast::test {

@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "core/notice.h"
 #include "server_fixture.h"
 
 namespace holdfast::test {

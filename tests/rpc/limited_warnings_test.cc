@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/notice.h"
 #include "tests/support/recorded_notices.h"
 
 namespace holdfast::test {

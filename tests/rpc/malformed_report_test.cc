@@ -1,5 +1,6 @@
 // Reports that no honest client sends: an error, nothing changed, this session is broken.
 
+#include "core/notice.h"
 #include "server_fixture.h"
 
 namespace holdfast::test {
@@ -7,8 +8,8 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::StartsWith;
 using testing::Pair;
+using testing::StartsWith;
 
 class MalformedReport : public ServerTest {
  protected:

@@ -1,5 +1,6 @@
 // Registrations, reports and heartbeats.
 
+#include "core/notice.h"
 #include "server_fixture.h"
 
 namespace holdfast::test {

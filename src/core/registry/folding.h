@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "core/messages.h"
+#include "core/notice_sink.h"
 #include "core/registry/registry_tree.h"
 #include "core/registry_store.h"
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/notice.h"
 #include "core/registry/notice_names.h"
 #include "core/repair/resume_policy.h"
 

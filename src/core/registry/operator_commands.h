@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/messages.h"
+#include "core/notice_sink.h"
 #include "core/registry/registration_controller.h"
 #include "core/registry/registry_tree.h"
 #include "core/repair/repair_controller.h"

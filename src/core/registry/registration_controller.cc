@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/check.h"
+#include "core/notice.h"
 #include "core/registry/instance_ranks.h"
 #include "core/registry/notice_names.h"
 #include "core/registry/pins.h"

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "core/check.h"
+#include "core/notice.h"
 #include "core/registry/notice_names.h"
 #include "core/repair/repair_controller.h"
 

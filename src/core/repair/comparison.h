@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/messages.h"
+#include "core/notice_sink.h"
 #include "core/registry/registry_tree.h"
 #include "core/repair/repair_controller.h"
 #include "core/repair/resume_policy.h"

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "core/notice.h"
 #include "core/registry/notice_names.h"
 #include "core/repair/resume_policy.h"
 

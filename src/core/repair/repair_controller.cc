@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/notice.h"
 #include "core/registry/notice_names.h"
 #include "core/registry/pins.h"
 #include "core/repair/resume_policy.h"
