@@ -298,6 +298,7 @@ class DamagedFiles : public StoreFixture {
     std::set<uint32_t> seen;
     for (const DamagedOwner& owner : sink.damages) {
       if (owner.isWorker) seen.insert(owner.worker);
+      std::cout << "worker " << owner.worker << ": " << owner.reason << '\n';
       atMost(Outcome::kQuarantined);
     }
     for (const auto& [owner, stored] : sink.workers) {
@@ -306,6 +307,7 @@ class DamagedFiles : public StoreFixture {
       seen.insert(worker);
       if (faulty.contains(owner)) {
         // The registry quarantines it, with a warning.
+        for (const std::string& fault : sink.faults) std::cout << fault << '\n';
         atMost(Outcome::kQuarantined);
         continue;
       }
