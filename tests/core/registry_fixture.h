@@ -12,6 +12,7 @@
 #include "core/registry/registry.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/recorded_notices.h"
+#include "tests/support/recount.h"
 
 namespace holdfast::test {
 
@@ -59,6 +60,7 @@ class RegistryTest : public ::testing::Test {
     options_.lifeCycle.workersMax = 3;
     open({});
   }
+  void TearDown() override { expectKeptAsCounted(*registry_); }
 
   void open(MemoryStore::Disk disk) {
     registry_.reset();

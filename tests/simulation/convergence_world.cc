@@ -4,6 +4,8 @@
 #include <set>
 #include <variant>
 
+#include "tests/support/recount.h"
+
 namespace holdfast::test {
 namespace {
 
@@ -514,6 +516,7 @@ void ConvergenceWorld::check() {
   for (const auto& worker : workers_) {
     for (size_t i = 0; i < kLocations.size(); ++i) checkLocation(*worker, i);
   }
+  expectKeptAsCounted(*registry_);
   checkIndex();
 }
 

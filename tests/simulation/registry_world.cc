@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tests/support/recount.h"
+
 namespace holdfast::test {
 namespace {
 
@@ -665,6 +667,7 @@ void RegistryWorld::check() {
   }
   EXPECT_EQ(registry_->contentDigest().hex(), content.hex());
   EXPECT_EQ(registry_->tree().pins(), pins);
+  expectKeptAsCounted(*registry_);
   checkIndex();
   checkLookups();
 }

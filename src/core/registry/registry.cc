@@ -87,30 +87,4 @@ void Registry::onHealth(const StoreHealth& health) {
   registration_.pauseAll(health.reason);
 }
 
-RegistryDigest Registry::contentDigest() const {
-  RegistryDigest digest;
-  for (const auto& [name, instance] : tree_.instances()) {
-    for (const auto& [id, worker] : instance->workers) {
-      for (const auto& location : worker->locations) {
-        if (location->count == 0 || location->record.live.hidden) continue;
-        digest.addContent(name, id, location->record.name, location->count, location->digest);
-      }
-    }
-  }
-  return digest;
-}
-
-RegistryDigest Registry::registryDigest() const {
-  RegistryDigest digest;
-  for (const auto& [name, instance] : tree_.instances()) {
-    for (const auto& [id, worker] : instance->workers) {
-      for (const auto& location : worker->locations) {
-        digest.addState(name, id, location->record.name, location->count, location->digest,
-                        location->record.live.incarnation, location->lastSeq);
-      }
-    }
-  }
-  return digest;
-}
-
 }  // namespace holdfast

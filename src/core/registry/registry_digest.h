@@ -20,6 +20,17 @@ struct RegistryDigest {
   // Registry digest: call for every location, hidden and empty ones too.
   void addState(std::string_view instance, uint32_t worker, std::string_view location,
                 uint64_t count, const KeyDigest& keys, uint64_t incarnation, uint64_t seq);
+  // A digest is a sum: with the shares of its locations it can be kept as they change.
+  RegistryDigest& operator+=(const RegistryDigest& share) {
+    low += share.low;
+    high += share.high;
+    return *this;
+  }
+  RegistryDigest& operator-=(const RegistryDigest& share) {
+    low -= share.low;
+    high -= share.high;
+    return *this;
+  }
   std::string hex() const;  // 32 digits, high half first
   friend bool operator==(const RegistryDigest&, const RegistryDigest&) = default;
 };

@@ -205,6 +205,7 @@ void RegistryLoader::finish(OwnerId owner) {
     auto& steps = family.pinsDropped.steps;
     std::move(steps.begin(), steps.end(), std::back_inserter(pinsDropped_.steps));
   }
+  for (const auto& location : family.worker->locations) tree_.changed(*location);
   tree_.refreshVisibility(*family.worker);
   families_.erase(owner);
 }

@@ -126,7 +126,9 @@ Location* RegistryTree::addLocation(Worker& worker, std::string_view name,
   added->holder = index_.addHolder();
   locationsBySerial_.emplace(added->serial, added.get());
   worker.locations.push_back(std::move(added));
-  return worker.locations.back().get();
+  Location& result = *worker.locations.back();
+  changed(result);
+  return &result;
 }
 
 void RegistryTree::discardHolder(HolderId holder) {
@@ -144,6 +146,7 @@ void RegistryTree::removeLocation(Location& location) {
   dropBuilding(location);
   discardHolder(location.holder);
   memberships_ -= location.count;
+  digests_.drop(location);
   locationNames_.drop(location.nameId);
   locationsBySerial_.erase(location.serial);
   auto& all = location.worker->locations;
@@ -163,6 +166,7 @@ void RegistryTree::renewHolder(Location& location, HolderId holder) {
   location.digest = {};
   location.journalOperations = 0;
   location.gap.clear();
+  changed(location);
 }
 
 Building& RegistryTree::addBuilding(Location& location, const BuildingPart& part) {
@@ -185,6 +189,7 @@ void RegistryTree::switchToBuilding(Location& location) {
   location.count = building->count;
   location.digest = building->digest;
   memberships_ += building->count;
+  changed(location);
 }
 
 void RegistryTree::removeWorker(Worker& worker) {
@@ -311,6 +316,7 @@ void RegistryTree::wrote(Location& location, uint64_t lastSeq, Ticket ticket) {
     location.pendingTicket = ticket;
     location.pendingSeq = lastSeq;
   }
+  changed(location);
 }
 
 void RegistryTree::restartNumbering(Location& location, uint64_t seq, Ticket ticket) {
@@ -318,6 +324,7 @@ void RegistryTree::restartNumbering(Location& location, uint64_t seq, Ticket tic
   location.committedSeq = 0;
   location.lastTicket = location.pendingTicket = ticket;
   location.pendingSeq = seq;
+  changed(location);
 }
 
 uint64_t RegistryTree::committedSeq(Location& location) const {

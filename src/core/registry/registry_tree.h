@@ -19,6 +19,7 @@
 #include "core/limits.h"
 #include "core/messages.h"
 #include "core/records.h"
+#include "core/registry/kept_digests.h"
 #include "core/registry/location_names.h"
 #include "core/registry/location_pins.h"
 #include "core/registry/session_observer.h"
@@ -115,6 +116,7 @@ struct Location {
   uint64_t lastSeq = 0;
   uint64_t count = 0;
   KeyDigest digest;
+  DigestShare share;  // in the registry's digests
   SyncState sync = SyncState::kDiverged;
   Reason reason = Reason::kNone;
   uint64_t journalOperations = 0;  // in the journal, not yet folded
@@ -258,6 +260,14 @@ class RegistryTree {
   // Last seq of the live part whose report is committed.
   uint64_t committedSeq(Location& location) const;
 
+  // Something that the digests cover was changed by the caller: count, digest, lastSeq, or the live
+  // part's incarnation or hidden flag. After the change.
+  void changed(Location& location) {
+    if (location.share.mark == 0) digests_.mark(location);
+  }
+  RegistryDigest contentDigest() const { return digests_.content(); }
+  RegistryDigest stateDigest() const { return digests_.state(); }
+
   uint64_t memberships() const { return memberships_; }
   void changeMemberships(int64_t by) { memberships_ += static_cast<uint64_t>(by); }
 
@@ -318,6 +328,7 @@ class RegistryTree {
   std::unordered_map<uint64_t, Location*> locationsBySerial_;
   uint64_t nextSerial_ = 1;
   LocationNames locationNames_;
+  mutable KeptDigests digests_;  // hashed when asked for
   HolderDirectory directory_;
   std::deque<HolderId> waitingRetirements_;
   SessionObserver* observer_ = nullptr;

@@ -101,6 +101,7 @@ void Comparison::carryOut(Location& location, const LocationStatement& statement
   const auto show = [&] {
     if (!live.hidden) return;
     live.hidden = false;
+    tree_.changed(location);
     batch.steps.emplace_back(PutLocation{owner, record});
   };
   switch (decision.action) {
@@ -137,6 +138,7 @@ void Comparison::carryOut(Location& location, const LocationStatement& statement
       live.baseCount = location.count;
       live.baseDigest = location.digest;
       live.hidden = false;
+      tree_.changed(location);
       numbering.emplace_back(&location, statement.lastSeq);
       batch.steps.emplace_back(PutLocation{owner, record});
       location.sync = SyncState::kInSync;
@@ -153,6 +155,7 @@ void Comparison::carryOut(Location& location, const LocationStatement& statement
     case ResumeAction::kHide:
       if (!live.hidden) {
         live.hidden = true;
+        tree_.changed(location);
         batch.steps.emplace_back(PutLocation{owner, record});
         dropPins(location, batch);
       }

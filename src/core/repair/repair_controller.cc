@@ -36,6 +36,7 @@ void beginGeneration(RegistryTree& tree, Location& location, uint64_t incarnatio
   record.live.generation = record.nextGeneration++;
   record.live.incarnation = incarnation;
   record.live.baseSeq = seq;
+  tree.changed(location);
   batch.steps.emplace_back(PutLocation{owner, record});
 }
 
