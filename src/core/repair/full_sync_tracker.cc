@@ -7,27 +7,44 @@
 namespace holdfast {
 
 void FullSyncTracker::want(uint64_t serial, bool atFront) {
-  if (!syncs_.try_emplace(serial).second) return;
+  const auto [sync, isNew] = syncs_.try_emplace(serial);
+  if (!isNew) return;
   if (atFront) {
-    queue_.push_front(serial);
+    queueFirst(serial, sync->second);
   } else {
-    queue_.push_back(serial);
+    queueLast(serial, sync->second);
   }
+}
+
+void FullSyncTracker::queueFirst(uint64_t serial, Sync& sync) {
+  sync.place = --firstPlace_;
+  queue_.push_front({sync.place, serial});
+}
+
+void FullSyncTracker::queueLast(uint64_t serial, Sync& sync) {
+  sync.place = nextPlace_++;
+  queue_.push_back({sync.place, serial});
+}
+
+std::deque<FullSyncTracker::Queued>::const_iterator FullSyncTracker::placeOf(
+    const Sync& sync) const {
+  return std::lower_bound(queue_.begin(), queue_.end(), sync.place,
+                          [](const Queued& queued, int64_t place) { return queued.place < place; });
 }
 
 void FullSyncTracker::freeSlot(Sync& sync) {
   if (hasSlot(sync)) --slotsUsed_;
 }
 
-void FullSyncTracker::unqueue(uint64_t serial) {
-  const auto at = std::find(queue_.begin(), queue_.end(), serial);
-  if (at != queue_.end()) queue_.erase(at);
+void FullSyncTracker::unqueue(uint64_t serial, const Sync& sync) {
+  const auto at = placeOf(sync);
+  if (at != queue_.end() && at->serial == serial) queue_.erase(at);
 }
 
 void FullSyncTracker::drop(uint64_t serial) {
   const auto found = syncs_.find(serial);
   if (found == syncs_.end()) return;
-  if (found->second.phase == Phase::kQueued) unqueue(serial);
+  if (found->second.phase == Phase::kQueued) unqueue(serial, found->second);
   freeSlot(found->second);
   syncs_.erase(found);
 }
@@ -40,7 +57,7 @@ bool FullSyncTracker::mayStart(uint64_t serial) const {
 void FullSyncTracker::started(uint64_t serial, uint64_t nowMs) {
   HOLDFAST_CHECK(mayStart(serial), "a sync without a slot");
   Sync& sync = syncs_[serial];
-  if (sync.phase == Phase::kQueued) unqueue(serial);
+  if (sync.phase == Phase::kQueued) unqueue(serial, sync);
   if (!hasSlot(sync)) ++slotsUsed_;
   sync.phase = Phase::kRunning;
   sync.sinceMs = nowMs;
@@ -55,12 +72,12 @@ void FullSyncTracker::active(uint64_t serial, uint64_t nowMs) {
 
 uint32_t FullSyncTracker::failed(uint64_t serial, uint64_t nowMs) {
   Sync& sync = syncs_[serial];
-  if (sync.phase == Phase::kQueued) unqueue(serial);
+  if (sync.phase == Phase::kQueued) unqueue(serial, sync);
   freeSlot(sync);
   ++sync.failures;
   if (sync.failures < options_.failuresBeforeBackoff) {
     sync.phase = Phase::kQueued;
-    queue_.push_back(serial);
+    queueLast(serial, sync);
     return sync.failures;
   }
   sync.phase = Phase::kBackingOff;
@@ -73,9 +90,10 @@ uint32_t FullSyncTracker::failed(uint64_t serial, uint64_t nowMs) {
 std::optional<uint64_t> FullSyncTracker::next(uint64_t nowMs,
                                               const std::function<bool(uint64_t)>& mayAsk) {
   if (slotsUsed_ >= options_.slots) return std::nullopt;
-  const auto at = std::find_if(queue_.begin(), queue_.end(), mayAsk);
+  const auto at = std::find_if(queue_.begin(), queue_.end(),
+                               [&](const Queued& queued) { return mayAsk(queued.serial); });
   if (at == queue_.end()) return std::nullopt;
-  const uint64_t serial = *at;
+  const uint64_t serial = at->serial;
   queue_.erase(at);
   Sync& sync = syncs_.at(serial);
   sync.phase = Phase::kAsked;
@@ -101,7 +119,7 @@ std::vector<uint64_t> FullSyncTracker::expired(uint64_t nowMs) {
       case Phase::kBackingOff:
         if (silentMs < sync.waitMs) break;
         sync.phase = Phase::kQueued;
-        queue_.push_back(serial);
+        queueLast(serial, sync);
         break;
     }
   }
@@ -119,8 +137,7 @@ uint32_t FullSyncTracker::failures(uint64_t serial) const {
 }
 
 uint32_t FullSyncTracker::queuePosition(uint64_t serial) const {
-  const auto at = std::find(queue_.begin(), queue_.end(), serial);
-  return static_cast<uint32_t>(at - queue_.begin());
+  return static_cast<uint32_t>(placeOf(syncs_.at(serial)) - queue_.begin());
 }
 
 }  // namespace holdfast

@@ -45,7 +45,7 @@ class FullSyncTracker {
 
   Phase phase(uint64_t serial) const;
   uint32_t failures(uint64_t serial) const;
-  // Of a queued one: how many are before it.
+  // Of a queued one: how many are before it. Cheap.
   uint32_t queuePosition(uint64_t serial) const;
   uint32_t slotsUsed() const { return slotsUsed_; }
   // Queued or backing off.
@@ -57,17 +57,28 @@ class FullSyncTracker {
     uint64_t sinceMs = 0;  // asked, last activity, or when the back-off began
     uint64_t waitMs = 0;   // of the back-off
     uint32_t failures = 0;
+    int64_t place = 0;  // in the queue; these ascend and have gaps
+  };
+  struct Queued {
+    int64_t place = 0;
+    uint64_t serial = 0;
   };
 
   static bool hasSlot(const Sync& sync) {
     return sync.phase == Phase::kAsked || sync.phase == Phase::kRunning;
   }
   void freeSlot(Sync& sync);
-  void unqueue(uint64_t serial);
+  void queueFirst(uint64_t serial, Sync& sync);
+  void queueLast(uint64_t serial, Sync& sync);
+  // Where it is in the queue.
+  void unqueue(uint64_t serial, const Sync& sync);
+  std::deque<Queued>::const_iterator placeOf(const Sync& sync) const;
 
   const Options options_;
   std::map<uint64_t, Sync> syncs_;
-  std::deque<uint64_t> queue_;
+  std::deque<Queued> queue_;  // by place
+  int64_t firstPlace_ = 0;    // all that were ever taken are from this one to before the next
+  int64_t nextPlace_ = 0;
   uint32_t slotsUsed_ = 0;
 };
 
