@@ -1,6 +1,7 @@
 // How workers and locations are.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -12,6 +13,7 @@ enum class WorkerState : uint8_t {
   kLost,       // connection gone or silent: out of look-ups, state kept
   kRecovered,  // was active when the controller stopped: in look-ups, flagged unconfirmed
 };
+inline constexpr size_t kWorkerStates = 3;
 std::string_view workerStateName(WorkerState state);  // "ACTIVE"
 
 enum class SyncState : uint8_t {
@@ -21,6 +23,7 @@ enum class SyncState : uint8_t {
   kReplaying,  // the worker was asked to send again what is missing
   kSyncing,    // a full sync is under way
 };
+inline constexpr size_t kSyncStates = 5;
 std::string_view syncStateName(SyncState state);  // "in sync"
 
 }  // namespace holdfast

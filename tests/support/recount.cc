@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 namespace holdfast::test {
 namespace {
 
@@ -12,6 +15,18 @@ void forLocations(const RegistryTree& tree, Visit visit) {
       for (const auto& location : worker->locations) visit(*worker, *location);
     }
   }
+}
+
+// See ranksContradict(): of ranks that are not LOST.
+bool contradicts(const Instance& instance) {
+  std::set<uint32_t> worldSizes;
+  uint32_t highest = 0;
+  for (const auto& [rank, worker] : instance.workers) {
+    if (worker->record.state == WorkerState::kLost) continue;
+    highest = rank;
+    if (worker->record.worldSize != 0) worldSizes.insert(worker->record.worldSize);
+  }
+  return worldSizes.size() > 1 || (worldSizes.size() == 1 && highest >= *worldSizes.begin());
 }
 
 }  // namespace
@@ -37,8 +52,45 @@ RegistryDigest countedStateDigest(const RegistryTree& tree) {
 }
 
 void expectKeptAsCounted(const Registry& registry) {
-  EXPECT_EQ(registry.contentDigest().hex(), countedContentDigest(registry.tree()).hex());
-  EXPECT_EQ(registry.registryDigest().hex(), countedStateDigest(registry.tree()).hex());
+  const RegistryTree& tree = registry.tree();
+  EXPECT_EQ(registry.contentDigest().hex(), countedContentDigest(tree).hex());
+  EXPECT_EQ(registry.registryDigest().hex(), countedStateDigest(tree).hex());
+  size_t contradicting = 0;
+  size_t workers = 0;
+  size_t quarantined = 0;
+  std::map<WorkerState, size_t> byState;
+  for (const auto& [name, instance] : tree.instances()) {
+    contradicting += contradicts(*instance) ? 1 : 0;
+    workers += instance->workers.size();
+    for (const auto& [rank, worker] : instance->workers) {
+      ++byState[worker->record.state];
+      quarantined += worker->quarantined.empty() ? 0 : 1;
+    }
+  }
+  size_t locations = 0;
+  uint64_t memberships = 0;
+  uint64_t pins = 0;
+  std::map<SyncState, size_t> bySync;
+  forLocations(tree, [&](const Worker&, const Location& location) {
+    ++locations;
+    ++bySync[location.sync];
+    memberships += location.count;
+    pins += location.pins == nullptr ? 0 : location.pins->size();
+  });
+  EXPECT_EQ(tree.instancesContradicting(), contradicting);
+  EXPECT_EQ(tree.workers(), workers);
+  EXPECT_EQ(tree.workersQuarantined(), quarantined);
+  for (size_t i = 0; i < kWorkerStates; ++i) {
+    const auto state = static_cast<WorkerState>(i);
+    EXPECT_EQ(tree.workers(state), byState[state]) << workerStateName(state);
+  }
+  EXPECT_EQ(tree.locations(), locations);
+  for (size_t i = 0; i < kSyncStates; ++i) {
+    const auto state = static_cast<SyncState>(i);
+    EXPECT_EQ(tree.locations(state), bySync[state]) << syncStateName(state);
+  }
+  EXPECT_EQ(tree.memberships(), memberships);
+  EXPECT_EQ(tree.pins(), pins);
 }
 
 }  // namespace holdfast::test

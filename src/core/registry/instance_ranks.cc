@@ -31,9 +31,7 @@ bool ranksContradict(const Instance& instance) {
   if (instance.statedWorldSizes.size() > 1) return true;
   const uint32_t worldSize = statedWorldSize(instance);
   if (worldSize == 0) return false;
-  const auto highest = std::find_if(instance.workers.rbegin(), instance.workers.rend(),
-                                    [](const auto& one) { return !isLost(*one.second); });
-  return highest != instance.workers.rend() && highest->first >= worldSize;
+  return !instance.ranksPresent.empty() && *instance.ranksPresent.rbegin() >= worldSize;
 }
 
 std::string contradictionOf(const Instance& instance) {

@@ -84,7 +84,7 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
     instance->record.createdWallMs = clock_.wallMs();
   }
   if (worker == nullptr) {
-    worker = &tree_.addWorker(*instance, registration.worker, store_.claim());
+    worker = &tree_.addWorker(*instance, registration.worker, store_.claim(), nullptr);
   } else if (repeatsRun(registration, *worker)) {
     notices_.notice(notice::RunRepeated{nameOf(*worker)});
     if (worker->session != kNoSession) supersede(*worker);
@@ -134,7 +134,7 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
     // Its family cannot be trusted to take writes: a fresh one, and the damaged one is abandoned.
     batch.steps.emplace_back(Release{worker.owner});
     worker.owner = store_.claim();
-    worker.quarantined.clear();
+    tree_.setQuarantined(worker, {});
     while (!worker.locations.empty()) tree_.removeLocation(*worker.locations.back());
   }
   WorkerRecord& record = worker.record;

@@ -29,10 +29,8 @@ void RegistryLoader::worker(OwnerId owner, const WorkerRecord& record,
                             const std::vector<LocationRecord>& locations) {
   Instance* instance = tree_.findInstance(record.instance);
   if (instance == nullptr) instance = &tree_.addInstance(record.instance, kNoOwner);
-  Worker& worker = tree_.addWorker(*instance, record.worker, owner);
-  worker.record = record;
-  worker.record.state = WorkerState::kRecovered;
-  if (record.state == WorkerState::kLost) tree_.setState(worker, WorkerState::kLost);
+  Worker& worker = tree_.addWorker(*instance, record.worker, owner, &record);
+  if (record.state != WorkerState::kLost) tree_.setState(worker, WorkerState::kRecovered);
   tree_.setModel(worker, record.model);
   worker.lastHeardMs = nowMs_;
   worker.lastSeenWallMs = record.lastSeenWallMs;
@@ -212,7 +210,7 @@ void RegistryLoader::finish(OwnerId owner) {
 
 void RegistryLoader::quarantine(Worker& worker, const std::string& reason) {
   ++report_.quarantined;
-  worker.quarantined = reason;
+  tree_.setQuarantined(worker, reason);
   for (const auto& location : worker.locations) {
     tree_.dropBuilding(*location);
     tree_.renewHolder(*location);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/ids.h"
+#include "core/registry/instance_ranks.h"
 
 namespace holdfast {
 
@@ -90,15 +91,18 @@ Instance& RegistryTree::addInstance(std::string_view instance, OwnerId owner) {
   return result;
 }
 
-Worker& RegistryTree::addWorker(Instance& instance, uint32_t worker, OwnerId owner) {
+Worker& RegistryTree::addWorker(Instance& instance, uint32_t worker, OwnerId owner,
+                                const WorkerRecord* stored) {
   auto added = std::make_unique<Worker>();
   added->instance = &instance;
   added->owner = owner;
+  if (stored != nullptr) added->record = *stored;
   added->record.instance = instance.record.instance;
   added->record.worker = worker;
   Worker& result = *added;
   instance.workers.emplace(worker, std::move(added));
   ++workers_;
+  countState(result);
   refreshWorldSize(instance);
   return result;
 }
@@ -107,7 +111,7 @@ Location* RegistryTree::addLocation(Worker& worker, std::string_view name,
                                     const LocationRecord* stored) {
   const auto nameId = locationNames_.take(name);
   if (!nameId) return nullptr;
-  auto added = std::make_unique<Location>(heldBudget_);
+  auto added = std::make_unique<Location>(heldBudget_, syncCounts_);
   added->worker = &worker;
   added->serial = nextSerial_++;
   added->nameId = *nameId;
@@ -200,12 +204,14 @@ void RegistryTree::removeWorker(Worker& worker) {
   Instance& instance = *worker.instance;
   countWorldSize(worker, 0);
   --workers_;
-  if (worker.record.state == WorkerState::kLost) --workersLost_;
+  uncountState(worker);
+  setQuarantined(worker, {});
   instance.workers.erase(worker.record.worker);
   if (!instance.workers.empty()) {
     refreshWorldSize(instance);
     return;
   }
+  setContradicts(instance, false);
   instancesBySlot_[instance.slot] = nullptr;
   directory_.retireInstance(instance.slot);
   freeInstanceSlots_.push_back(instance.slot);
@@ -213,10 +219,27 @@ void RegistryTree::removeWorker(Worker& worker) {
   instances_.erase(name);
 }
 
+void RegistryTree::countState(const Worker& worker) {
+  const WorkerState state = worker.record.state;
+  ++workersByState_[static_cast<size_t>(state)];
+  if (state != WorkerState::kLost) worker.instance->ranksPresent.insert(worker.record.worker);
+}
+
+void RegistryTree::uncountState(const Worker& worker) {
+  --workersByState_[static_cast<size_t>(worker.record.state)];
+  worker.instance->ranksPresent.erase(worker.record.worker);
+}
+
 void RegistryTree::setState(Worker& worker, WorkerState state) {
-  if (worker.record.state == WorkerState::kLost) --workersLost_;
-  if (state == WorkerState::kLost) ++workersLost_;
+  uncountState(worker);
   worker.record.state = state;
+  countState(worker);
+}
+
+void RegistryTree::setQuarantined(Worker& worker, std::string why) {
+  if (!worker.quarantined.empty()) --workersQuarantined_;
+  if (!why.empty()) ++workersQuarantined_;
+  worker.quarantined = std::move(why);
 }
 
 void RegistryTree::refreshVisibility(Worker& worker) {
@@ -242,7 +265,18 @@ void RegistryTree::countWorldSize(Worker& worker, uint32_t stated) {
   if (before != 0 && --sizes[before] == 0) sizes.erase(before);
 }
 
-void RegistryTree::refreshWorldSize(const Instance& instance) {
+void RegistryTree::setContradicts(Instance& instance, bool contradicts) {
+  if (instance.contradicts == contradicts) return;
+  instance.contradicts = contradicts;
+  if (contradicts) {
+    ++instancesContradicting_;
+  } else {
+    --instancesContradicting_;
+  }
+}
+
+void RegistryTree::refreshWorldSize(Instance& instance) {
+  setContradicts(instance, ranksContradict(instance));
   const auto& stated = instance.statedWorldSizes;
   uint32_t worldSize = 0;  // where ranks differ, nothing is held by all of them
   if (stated.size() == 1) {

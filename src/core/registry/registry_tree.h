@@ -2,11 +2,13 @@
 // the index. Bookkeeping only: what a message means is decided by the controllers.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -19,6 +21,7 @@
 #include "core/limits.h"
 #include "core/messages.h"
 #include "core/records.h"
+#include "core/registry/counted_sync.h"
 #include "core/registry/kept_digests.h"
 #include "core/registry/location_names.h"
 #include "core/registry/location_pins.h"
@@ -106,7 +109,7 @@ struct CompletedSync {
 };
 
 struct Location {
-  explicit Location(HeldBudget& budget) : gap(budget) {}
+  Location(HeldBudget& budget, SyncCounts& counts) : sync(counts), gap(budget) {}
 
   Worker* worker = nullptr;
   uint64_t serial = 0;
@@ -117,7 +120,7 @@ struct Location {
   uint64_t count = 0;
   KeyDigest digest;
   DigestShare share;  // in the registry's digests
-  SyncState sync = SyncState::kDiverged;
+  CountedSync sync;
   Reason reason = Reason::kNone;
   uint64_t journalOperations = 0;  // in the journal, not yet folded
   bool foldQueued = false;         // due or running
@@ -189,9 +192,11 @@ struct Instance {
   OwnerId owner = kNoOwner;
   InstanceRecord record;
   std::map<uint32_t, std::unique_ptr<Worker>> workers;
+  std::set<uint32_t> ranksPresent;  // of the workers that are not LOST
   // World sizes that ranks state which are not LOST, and how many do; see
   // core/registry/instance_ranks.h.
   std::map<uint32_t, uint32_t> statedWorldSizes;
+  bool contradicts = false;        // ranksContradict(), kept
   bool contradictionSaid = false;  // that its ranks contradict each other
 };
 
@@ -211,11 +216,17 @@ class RegistryTree {
   Location* byRef(LocationRef ref) const;
   const Instance* instanceBySlot(uint32_t slot) const { return instancesBySlot_[slot]; }
   size_t workers() const { return workers_; }
-  size_t workersLost() const { return workersLost_; }
+  size_t workers(WorkerState state) const { return workersByState_[static_cast<size_t>(state)]; }
+  size_t workersLost() const { return workers(WorkerState::kLost); }
+  size_t workersQuarantined() const { return workersQuarantined_; }
+  size_t instancesContradicting() const { return instancesContradicting_; }
+  size_t locations() const { return locationsBySerial_.size(); }
+  uint64_t locations(SyncState state) const { return syncCounts_.of(state); }
 
   // Adds without writing; the caller writes the records.
   Instance& addInstance(std::string_view instance, OwnerId owner);
-  Worker& addWorker(Instance& instance, uint32_t worker, OwnerId owner);
+  // `stored`: what the store remembers of it; null: it is new.
+  Worker& addWorker(Instance& instance, uint32_t worker, OwnerId owner, const WorkerRecord* stored);
   // A holder, the smallest free location id; nullptr above kLocationNamesMax distinct names in use.
   Location* addLocation(Worker& worker, std::string_view name, const LocationRecord* stored);
 
@@ -231,6 +242,8 @@ class RegistryTree {
 
   // The only way to change a worker's state; refreshVisibility() is to follow.
   void setState(Worker& worker, WorkerState state);
+  // The only way to change why its stored records could not be read; empty: they could.
+  void setQuarantined(Worker& worker, std::string why);
   // Sets what look-ups may see of the worker's locations from its state and their hidden flags, and
   // of its instance from the world size that it states.
   void refreshVisibility(Worker& worker);
@@ -307,20 +320,26 @@ class RegistryTree {
   void renewHolder(Location& location, HolderId holder);
   void confirm(Location& location) const;
   void leaveModel(Worker& worker);
+  void countState(const Worker& worker);
+  void uncountState(const Worker& worker);
   void countWorldSize(Worker& worker, uint32_t stated);
-  void refreshWorldSize(const Instance& instance);
+  void refreshWorldSize(Instance& instance);
+  void setContradicts(Instance& instance, bool contradicts);
 
   ChunkIndex& index_;
   const TicketLedger& ledger_;
   const std::string defaultModel_;
-  // These two outlive the locations.
+  // These outlive the locations.
   HeldBudget heldBudget_;
   PinTotals pinTotals_;
+  SyncCounts syncCounts_;
   std::map<std::string, std::unique_ptr<Instance>, std::less<>> instances_;
   std::vector<Instance*> instancesBySlot_;
   std::vector<uint32_t> freeInstanceSlots_;
   size_t workers_ = 0;
-  size_t workersLost_ = 0;
+  std::array<size_t, kWorkerStates> workersByState_{};
+  size_t workersQuarantined_ = 0;
+  size_t instancesContradicting_ = 0;
   std::map<uint64_t, Model> models_;
   std::unordered_map<SessionId, Worker*> sessions_;
   SessionId nextSession_ = 1;
