@@ -323,6 +323,8 @@ struct WorkerInfo {
 }
 
 struct QueryWorkerInfoRetMsg {
+  # Of a long list, as of the other queries with one, each entry is as of when it was its turn: the
+  # controller goes on with everything else meanwhile.
   eventId @0 :Text;
   workerInfos @1 :List(WorkerInfo);
 }

@@ -2,12 +2,12 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
-#include "core/registry/instance_ranks.h"
-#include "rpc/convert.h"
+#include "core/queries/diverged.h"
+#include "core/queries/status.h"
+#include "rpc/convert_queries.h"
+#include "rpc/long_answer.h"
 #include "wire/counters.h"
 #include "wire/errors.h"
 #include "wire/text.h"
@@ -31,79 +31,21 @@ void write(const LatencyHistogram& latencies, schema::Latency::Builder to) {
   to.setMaxUs(microseconds(latencies.maxNs()));
 }
 
-bool needsRepair(const Location& location) {
-  return location.sync != SyncState::kInSync && location.sync != SyncState::kCaughtUp;
-}
-
-void writeTree(const RegistryTree& tree, schema::StatusRetMsg::Builder to) {
-  uint64_t workers[3] = {};
-  uint64_t quarantined = 0;
-  uint64_t locations = 0;
-  uint64_t inState[5] = {};
-  uint64_t contradicting = 0;
-  for (const auto& [name, instance] : tree.instances()) {
-    if (ranksContradict(*instance)) ++contradicting;
-    for (const auto& [id, worker] : instance->workers) {
-      ++workers[static_cast<size_t>(worker->record.state)];
-      if (!worker->quarantined.empty()) ++quarantined;
-      locations += worker->locations.size();
-      for (const auto& location : worker->locations) {
-        ++inState[static_cast<size_t>(location->sync)];
-      }
-    }
-  }
-  to.setInstances(tree.instances().size());
-  to.setInstancesContradicting(contradicting);
-  to.setWorkersActive(workers[static_cast<size_t>(WorkerState::kActive)]);
-  to.setWorkersLost(workers[static_cast<size_t>(WorkerState::kLost)]);
-  to.setWorkersRecovered(workers[static_cast<size_t>(WorkerState::kRecovered)]);
-  to.setWorkersQuarantined(quarantined);
-  to.setLocations(locations);
-  to.setLocationsInSync(inState[static_cast<size_t>(SyncState::kInSync)]);
-  to.setLocationsCaughtUp(inState[static_cast<size_t>(SyncState::kCaughtUp)]);
-  to.setLocationsDiverged(inState[static_cast<size_t>(SyncState::kDiverged)]);
-  to.setLocationsReplaying(inState[static_cast<size_t>(SyncState::kReplaying)]);
-  to.setLocationsSyncing(inState[static_cast<size_t>(SyncState::kSyncing)]);
-  to.setMemberships(tree.memberships());
-  to.setPins(tree.pins());
-}
-
 }  // namespace
 
 kj::Promise<void> OperatorService::status(StatusContext context) {
-  const Registry& registry = services_.registry;
   const ProcessFacts& facts = services_.facts;
   auto answer = context.getResults().initAnswer();
   answer.setVersion(textOf(facts.version));
   answer.setClusterId(textOf(facts.clusterId));
   answer.setUptimeMs(ask(facts.uptimeMs));
-  writeTree(registry.tree(), answer);
-  const RepairController& repair = registry.repair();
-  answer.setFullSyncsRunning(repair.tracker().slotsUsed());
-  answer.setFullSyncsQueued(repair.tracker().waiting());
-  answer.setGlobalProgress(repair.globalProgress());
-  answer.setEventsUnfinished(services_.executor.log().unfinished().size());
-  answer.setEventsFinished(services_.executor.log().finished());
-  answer.setChunks(registry.index().chunks());
-  answer.setIndexBytes(registry.index().memoryBytes());
+  holdfast::write(queries::statusOf(services_.registry, services_.executor), answer);
   answer.setResidentBytes(ask(facts.residentBytes));
   answer.setDiskBytes(ask(facts.diskBytes));
   const StoreHealth health = services_.store.health();
   answer.setStoreWritable(health.writable);
   answer.setStoreReason(textOf(health.reason));
   answer.setStoreQueueBytes(ask(facts.storeQueueBytes));
-  answer.setContentDigest(textOf(registry.contentDigest().hex()));
-  answer.setRegistryDigest(textOf(registry.registryDigest().hex()));
-  answer.setCommitted(registry.ledger().allCommitted());
-  const auto counters = named(registry.counters());
-  holdfast::write(counters, answer.initCounters(static_cast<kj::uint>(counters.size())));
-  const auto limits = registry.limits();
-  auto limitList = answer.initLimits(static_cast<kj::uint>(limits.size()));
-  for (kj::uint i = 0; i < limitList.size(); ++i) {
-    limitList[i].setName(textOf(limitName(limits[i].limit)));
-    limitList[i].setUsed(limits[i].used);
-    limitList[i].setMax(limits[i].max);
-  }
   write(services_.lookups, answer.initLookups());
   write(services_.lookupWindow, answer.initLookupWindow());
   answer.setRecoveryMs(facts.recoveryMs);
@@ -116,22 +58,16 @@ kj::Promise<void> OperatorService::status(StatusContext context) {
 }
 
 kj::Promise<void> OperatorService::diverged(DivergedContext context) {
-  const RegistryTree& tree = services_.registry.tree();
-  std::vector<Location*> found;
-  for (const auto& [name, instance] : tree.instances()) {
-    for (const auto& [id, worker] : instance->workers) {
-      for (const auto& location : worker->locations) {
-        if (needsRepair(*location)) found.push_back(location.get());
-      }
-    }
-  }
-  auto list = context.getResults().initAnswer().initLocations(static_cast<kj::uint>(found.size()));
-  for (kj::uint i = 0; i < list.size(); ++i) {
-    list[i].setInstanceId(textOf(found[i]->worker->record.instance));
-    list[i].setWorkerId(found[i]->worker->record.worker);
-    holdfast::write(services_.registry, *found[i], services_.registry.nowMs(), list[i].initInfo());
-  }
-  return kj::READY_NOW;
+  return inPieces(services_, context,
+                  ListAnswer(
+                      queries::DivergedCursor(services_.registry),
+                      [context](const auto&, kj::uint size) mutable {
+                        return context.getResults().initAnswer().initLocations(size);
+                      },
+                      [](const queries::DivergedView& one, auto to) {
+                        holdfast::write(one, to);
+                        return size_t{1};
+                      }));
 }
 
 kj::Promise<void> OperatorService::forceSync(ForceSyncContext context) {
@@ -181,12 +117,8 @@ kj::Promise<void> OperatorService::backup(BackupContext context) {
   if (!backup) return wireError({ErrorCode::kRefused, "this controller has no store to back up"});
   // What is queued behind is not in it, so what is counted now is what it holds.
   auto answer = context.getResults().initAnswer();
-  uint64_t workers = 0;
-  for (const auto& [name, instance] : registry.tree().instances()) {
-    workers += instance->workers.size();
-  }
   answer.setInstances(registry.tree().instances().size());
-  answer.setWorkers(workers);
+  answer.setWorkers(registry.tree().workers());
   answer.setMemberships(registry.tree().memberships());
   answer.setRegistryDigest(textOf(registry.registryDigest().hex()));
   const uint64_t beganMs = ask(services_.facts.uptimeMs);

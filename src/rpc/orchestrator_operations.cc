@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "core/ids.h"
+#include "core/queries/events.h"
+#include "rpc/long_answer.h"
 #include "rpc/orchestrator_service.h"
 #include "wire/errors.h"
 #include "wire/events.h"
@@ -30,7 +32,7 @@ OperationRequest requestOf(OperationKind kind, Message message) {
 
 template <typename Context>
 void answer(Context& context, const EventRecord& event) {
-  write(event, WithRanks::kYes, context.getResults().initEvent());
+  write(event, context.getResults().initEvent());
 }
 
 }  // namespace
@@ -208,22 +210,22 @@ kj::Promise<void> OrchestratorService::events(EventsContext context) {
                                                " events can be listed, not " +
                                                std::to_string(message.getMax())});
   }
-  const size_t max = message.getMax() == 0 ? kEventsPerQueryDefault : message.getMax();
-  std::vector<const Event*> found;
-  uint64_t total = 0;
-  const auto& all = services_.executor.log().bySerial();
-  for (auto one = all.rbegin(); one != all.rend(); ++one) {
-    const Event& event = *one->second;
-    if (!instance.empty() && event.record.instance != instance) continue;
-    if (message.getUnfinishedOnly() && event.finished) continue;
-    ++total;
-    if (found.size() < max) found.push_back(&event);
-  }
-  auto answer = context.getResults().initAnswer();
-  answer.setTotal(total);
-  auto list = answer.initEvents(static_cast<kj::uint>(found.size()));
-  for (kj::uint i = 0; i < list.size(); ++i) write(found[i]->record, WithRanks::kNo, list[i]);
-  return kj::READY_NOW;
+  return inPieces(services_, context,
+                  ListAnswer(
+                      queries::EventCursor(services_.executor,
+                                           {.instance = std::string(instance),
+                                            .unfinishedOnly = message.getUnfinishedOnly(),
+                                            .max = message.getMax() == 0 ? kEventsPerQueryDefault
+                                                                         : message.getMax()}),
+                      [context](const queries::EventCursor& cursor, kj::uint size) mutable {
+                        auto answer = context.getResults().initAnswer();
+                        answer.setTotal(cursor.total());
+                        return answer.initEvents(size);
+                      },
+                      [](const queries::EventView& event, auto to) {
+                        write(event.record, event.summary, to);
+                        return size_t{1};
+                      }));
 }
 
 }  // namespace holdfast

@@ -7,8 +7,10 @@
 
 #include "core/ids.h"
 #include "core/index/lookup_miss.h"
-#include "core/registry/instance_ranks.h"
-#include "rpc/convert.h"
+#include "core/queries/instance_by_ip.h"
+#include "core/queries/workers.h"
+#include "rpc/convert_queries.h"
+#include "rpc/long_answer.h"
 #include "wire/errors.h"
 #include "wire/lists.h"
 #include "wire/lookups.h"
@@ -169,17 +171,21 @@ kj::Promise<void> OrchestratorService::queryInstance(QueryInstanceContext contex
   if (auto bad = invalidId("ip", viewOf(message.getIp()), kIpBytesMax)) {
     return wireError({ErrorCode::kInvalid, *bad});
   }
-  auto answer = context.getResults().initAnswer();
-  answer.setEventId(message.getEventId());
-  answer.setInstanceId(
-      textOf(services_.registry.registration().queryInstance(viewOf(message.getIp()))));
-  return kj::READY_NOW;
+  return inPieces(services_, context,
+                  [context, eventId = std::string(viewOf(message.getEventId())),
+                   query = queries::InstanceByIp(services_.registry.tree(),
+                                                 std::string(viewOf(message.getIp())))]() mutable {
+                    if (query.next()) return true;
+                    auto answer = context.getResults().initAnswer();
+                    answer.setEventId(textOf(eventId));
+                    answer.setInstanceId(textOf(query.instance()));
+                    return false;
+                  });
 }
 
-Result<std::vector<const Worker*>> OrchestratorService::select(
+Result<queries::WorkerFilter> OrchestratorService::filterOf(
     capnp::Text::Reader instanceId, capnp::List<uint32_t>::Reader workerIds) {
-  const auto wantedInstance = viewOf(instanceId);
-  if (auto bad = invalidText("instance id", wantedInstance, kInstanceIdBytesMax)) {
+  if (auto bad = invalidText("instance id", viewOf(instanceId), kInstanceIdBytesMax)) {
     return Error{ErrorCode::kInvalid, *bad};
   }
   if (workerIds.size() > kWorkerIdsPerQueryMax) {
@@ -188,40 +194,27 @@ Result<std::vector<const Worker*>> OrchestratorService::select(
                      std::to_string(kWorkerIdsPerQueryMax) + " are allowed; none means all"};
   }
   const auto ids = numbersOf<uint32_t>(workerIds, scratch_);
-  std::vector<uint32_t> wanted(ids.begin(), ids.end());
-  std::sort(wanted.begin(), wanted.end());
-
-  std::vector<const Worker*> found;
-  for (const auto& [name, instance] : services_.registry.tree().instances()) {
-    if (!wantedInstance.empty() && name != wantedInstance) continue;
-    for (const auto& [id, worker] : instance->workers) {
-      if (wanted.empty() || std::binary_search(wanted.begin(), wanted.end(), id)) {
-        found.push_back(worker.get());
-      }
-    }
-  }
-  return found;
+  return queries::WorkerFilter{std::string(viewOf(instanceId)), {ids.begin(), ids.end()}};
 }
 
 kj::Promise<void> OrchestratorService::queryWorkers(QueryWorkersContext context) {
   const auto message = context.getParams().getMessage();
   if (auto error = invalidEventId(message.getEventId())) return wireError(*error);
-  const auto found = select(message.getInstanceId(), message.getWorkerIds());
-  if (!found.ok()) return wireError(found.error());
-  auto answer = context.getResults().initAnswer();
-  answer.setEventId(message.getEventId());
-  auto infos = answer.initWorkerInfos(static_cast<kj::uint>(found.value().size()));
-  const Instance* instance = nullptr;
-  std::string contradiction;
-  for (kj::uint i = 0; i < infos.size(); ++i) {
-    const Worker& worker = *found.value()[i];
-    if (std::exchange(instance, worker.instance) != worker.instance) {
-      contradiction = contradictionOf(*worker.instance);
-    }
-    write(services_.registry, worker, services_.registry.nowMs(), infos[i]);
-    if (!contradiction.empty()) infos[i].setContradiction(textOf(contradiction));
-  }
-  return kj::READY_NOW;
+  auto filter = filterOf(message.getInstanceId(), message.getWorkerIds());
+  if (!filter.ok()) return wireError(filter.error());
+  return inPieces(services_, context,
+                  ListAnswer(
+                      queries::WorkerCursor(services_.registry, std::move(filter.value())),
+                      [context, eventId = std::string(viewOf(message.getEventId()))](
+                          const auto&, kj::uint size) mutable {
+                        auto answer = context.getResults().initAnswer();
+                        answer.setEventId(textOf(eventId));
+                        return answer.initWorkerInfos(size);
+                      },
+                      [](const queries::WorkerView& worker, auto to) {
+                        write(worker, to);
+                        return 1 + worker.locations.size();
+                      }));
 }
 
 }  // namespace holdfast

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/queries/worker_walk.h"
 #include "core/result.h"
 #include "rpc/connection.h"
 #include "rpc/long_lookup.h"
@@ -61,9 +62,9 @@ class OrchestratorService final : public schema::Orchestrator::Server {
   void explainMiss(schema::LookupMsg::Reader message, const Prompt& prompt,
                    schema::LookupRetMsg::Builder answer) const;
 
-  // Workers of this instance (empty: of all) with these ids (none: all), in order.
-  Result<std::vector<const Worker*>> select(capnp::Text::Reader instanceId,
-                                            capnp::List<uint32_t>::Reader workerIds);
+  // Workers of this instance (empty: of all) with these ids (none: all).
+  Result<queries::WorkerFilter> filterOf(capnp::Text::Reader instanceId,
+                                         capnp::List<uint32_t>::Reader workerIds);
   // Starts the operation, behind those that came before over this connection, and answers when it
   // has ended; with noWait, when it is recorded.
   template <typename Context>

@@ -19,6 +19,7 @@
 #include "net/loop_turns.h"
 #include "net/read_budget.h"
 #include "net/turn_pacer.h"
+#include "rpc/call_queue.h"
 #include "rpc/commit_waiters.h"
 #include "rpc/event_waiters.h"
 #include "rpc/latency_histogram.h"
@@ -80,13 +81,14 @@ struct Services {
   TurnPacer crowd;    // registrations, and ends of connections that have workers
   ReadBudget budget;  // of workers' connections
   TokenHasher hasher;
-  const uint64_t hashSample;      // see schema/types.capnp
-  PromptLookup lookup;            // of calls that are over within a turn
-  size_t longCallBytes = 0;       // of messages of calls that are not
-  LatencyHistogram lookups;       // since the start; nanoseconds
-  LatencyHistogram lookupWindow;  // since an operator began a window
-  size_t connections = 0;         // open now
-  LimitedWarnings warnings;       // that peers can cause
+  const uint64_t hashSample;         // see schema/types.capnp
+  PromptLookup lookup;               // of calls that are over within a turn
+  size_t longCallBytes = 0;          // of messages of calls that are not
+  CallQueue queries{longCallBytes};  // whose answers are not (long_answer.h)
+  LatencyHistogram lookups;          // since the start; nanoseconds
+  LatencyHistogram lookupWindow;     // since an operator began a window
+  size_t connections = 0;            // open now
+  LimitedWarnings warnings;          // that peers can cause
 };
 
 }  // namespace holdfast

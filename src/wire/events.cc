@@ -1,6 +1,5 @@
 #include "wire/events.h"
 
-#include "core/operations/event_summary.h"
 #include "wire/enums.h"
 #include "wire/lists.h"
 #include "wire/text.h"
@@ -14,8 +13,7 @@ static_assert(sameNumber(schema::EventStatus::FAILED, EventStatus::kFailed));
 
 }  // namespace
 
-void write(const EventRecord& event, WithRanks withRanks, schema::EventInfo::Builder to) {
-  const EventSummary summary = summarise(event);
+void write(const EventRecord& event, const EventSummary& summary, schema::EventInfo::Builder to) {
   to.setEventId(textOf(event.id));
   to.setKind(static_cast<schema::OperationKind>(event.kind));
   to.setInstanceId(textOf(event.instance));
@@ -31,7 +29,10 @@ void write(const EventRecord& event, WithRanks withRanks, schema::EventInfo::Bui
   to.setError(textOf(summary.error));
   to.setCreatedMs(event.createdWallMs);
   to.setFinishedMs(event.finishedWallMs);
-  if (withRanks == WithRanks::kNo) return;
+}
+
+void write(const EventRecord& event, schema::EventInfo::Builder to) {
+  write(event, summarise(event), to);
   auto ranks = to.initRanks(listSize(event.ranks.size()));
   for (kj::uint i = 0; i < ranks.size(); ++i) {
     const RankRecord& rank = event.ranks[i];

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "core/event_record.h"
+#include "core/operations/event_summary.h"
 #include "schema/messages.capnp.h"
 
 namespace holdfast {
 
-enum class WithRanks : bool { kNo, kYes };
-void write(const EventRecord& event, WithRanks withRanks, schema::EventInfo::Builder to);
+void write(const EventRecord& event, schema::EventInfo::Builder to);
+// Without its ranks, of which `summary` is.
+void write(const EventRecord& event, const EventSummary& summary, schema::EventInfo::Builder to);
 
 }  // namespace holdfast

@@ -35,8 +35,9 @@ void compare(const LocationPins& pins, const std::map<ChunkHash, PinRecord>& mod
   });
   ASSERT_EQ(visited, model);
   std::map<uint32_t, uint32_t> counted;
-  pins.forGroups(
-      [&](uint32_t index, const LocationPins::Group& group) { counted[index] = group.chunks; });
+  pins.forGroups(0, pins.groups(), [&](uint32_t index, const LocationPins::Group& group) {
+    counted[index] = group.chunks;
+  });
   ASSERT_EQ(counted, chunks);
 }
 

@@ -197,7 +197,8 @@ class World {
         if (gpu == nullptr || gpu->pins == nullptr) continue;
         const uint32_t id = rank;
         const auto& deeds = deedsOf_[{name, id, worker->record.run}];
-        gpu->pins->forGroups([&](uint32_t, const LocationPins::Group& group) {
+        const LocationPins& pins = *gpu->pins;
+        pins.forGroups(0, pins.groups(), [&](uint32_t, const LocationPins::Group& group) {
           const auto& numbers = numbersOf_[group.record.eventId];
           ASSERT_TRUE(deeds != nullptr && std::any_of(numbers.begin(), numbers.end(),
                                                       [&](uint64_t number) {

@@ -114,7 +114,7 @@ TEST(AnswersTest, Events) {
   event.ranks[1].errorCode = -3;
   event.ranks[1].error = "gone";
   Arrived<schema::EventInfo> arrived(
-      [&](schema::EventInfo::Builder to) { write(event, WithRanks::kYes, to); });
+      [&](schema::EventInfo::Builder to) { write(event, to); });
   const auto got = arrived.get();
   EXPECT_EQ(viewOf(got.getEventId()), "e");
   EXPECT_EQ(got.getKind(), schema::OperationKind::MOVE);
@@ -138,7 +138,7 @@ TEST(AnswersTest, Events) {
   EXPECT_EQ(viewOf(got.getRanks()[1].getError()), "gone");
 
   Arrived<schema::EventInfo> without(
-      [&](schema::EventInfo::Builder to) { write(event, WithRanks::kNo, to); });
+      [&](schema::EventInfo::Builder to) { write(event, summarise(event), to); });
   EXPECT_FALSE(without.get().hasRanks());
 }
 

@@ -53,13 +53,14 @@ class LocationPins {
     uint32_t chunks = 0;  // 0: the place is free
     uint32_t nextFree = 0;
   };
-  // Calls visit(index, group) with each.
+  // Calls visit(index, group) with each in the places [from, to). A group stays in its place.
   template <typename Visit>
-  void forGroups(Visit visit) const {
-    for (uint32_t i = 0; i < groups_.size(); ++i) {
-      if (groups_[i].chunks != 0) visit(i, groups_[i]);
+  void forGroups(size_t from, size_t to, Visit visit) const {
+    for (size_t i = from; i < to; ++i) {
+      if (groups_[i].chunks != 0) visit(static_cast<uint32_t>(i), groups_[i]);
     }
   }
+  size_t groups() const { return groups_.size(); }
   // Calls visit(chunk, group's index) with what is pinned in the places [from, to), in no order of
   // its own. A pin stays in its place.
   template <typename Visit>

@@ -1,7 +1,6 @@
 #include "core/registry/registration_controller.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "core/check.h"
 #include "core/notice.h"
@@ -386,23 +385,6 @@ void RegistrationController::restart(const std::string& why) {
     }
   }
   commit(std::move(batch), {});
-}
-
-std::string_view RegistrationController::queryInstance(std::string_view ip) const {
-  const auto rank = [](const Worker& worker) {
-    const WorkerState state = worker.record.state;
-    // Sessions ascend; without one only the wall clock tells which registration is newer.
-    return std::tuple(state == WorkerState::kActive, state == WorkerState::kRecovered,
-                      worker.session, worker.record.registeredWallMs);
-  };
-  const Worker* best = nullptr;
-  for (const auto& [name, instance] : tree_.instances()) {
-    for (const auto& [id, worker] : instance->workers) {
-      if (worker->record.ip != ip) continue;
-      if (best == nullptr || rank(*worker) > rank(*best)) best = worker.get();
-    }
-  }
-  return best == nullptr ? std::string_view() : best->instance->record.instance;
 }
 
 }  // namespace holdfast

@@ -62,11 +62,6 @@ class RegistrationController {
   // Of all workers: see Registry::restart. Links of sessions that end are told `why`.
   void restart(const std::string& why);
 
-  // query_instance: the instance of a worker registered with this ip; empty: none. Of several the
-  // ACTIVE ones come first, then those recovered, then LOST ones; among equals the newest
-  // registration.
-  std::string_view queryInstance(std::string_view ip) const;
-
  private:
   void supersede(Worker& worker);
   void forgetContent(Worker& worker, StoreBatch& batch);

@@ -1,0 +1,84 @@
+// Answers that may take more than a turn of the loop: lists of thousands of entries. What is small
+// is answered at once; the rest goes on piece by piece (about 0.1 ms), one such answer of all
+// connections at a time, so that the memory for what they collect is bounded.
+#pragma once
+
+#include <kj/async.h>
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include "core/queries/worker_walk.h"
+#include "net/read_budget.h"
+#include "rpc/call_queue.h"
+#include "rpc/services.h"
+
+namespace holdfast {
+
+// What an answer that waits has collected in its first piece, or a little more.
+inline constexpr size_t kLongAnswerBytes = 64 << 10;
+
+template <typename Step>
+kj::Promise<void> restInPieces(Services& services, Step& step) {
+  return services.budget.ready(ReadBudget::kBytesPerTurn)
+      .then([&services, &step]() -> kj::Promise<void> {
+        if (!step()) return kj::READY_NOW;
+        return restInPieces(services, step);
+      });
+}
+
+// Calls `step()` until it returns false; at once for the first time. The call ends with its
+// connection.
+template <typename Context, typename Step>
+kj::Promise<void> inPieces(Services& services, Context context, Step step) {
+  if (!step()) return kj::READY_NOW;
+  context.releaseParams();
+  context.allowCancellation();
+  return services.queries.enter(kLongAnswerBytes)
+      .then([&services,
+             step = kj::heap<Step>(kj::mv(step))](kj::Own<CallQueue::Turn>&& turn) mutable {
+        Step& all = *step;
+        return restInPieces(services, all).attach(kj::mv(step), kj::mv(turn));
+      });
+}
+
+// A step for inPieces(): collects what a cursor of core/queries finds, then writes it into a list.
+//   List begin(cursor, size)   makes the answer and its list
+//   size_t write(entry, to)    writes one; about how many workers or locations it has
+template <typename Cursor, typename Begin, typename Write>
+class ListAnswer {
+ public:
+  ListAnswer(Cursor cursor, Begin begin, Write write)
+      : cursor_(std::move(cursor)), begin_(std::move(begin)), write_(std::move(write)) {}
+
+  bool operator()() {
+    if (collecting_) {
+      collecting_ = cursor_.next(found_);
+      if (collecting_) return true;
+      list_ = begin_(cursor_, static_cast<kj::uint>(found_.size()));
+      // To make room for many takes a piece, too.
+      if (found_.size() > queries::kWorkOfPiece) return true;
+    }
+    for (size_t spent = 0; written_ < found_.size() && spent < queries::kWorkOfPiece; ++written_) {
+      auto& entry = found_[written_];
+      spent += write_(entry, list_[static_cast<kj::uint>(written_)]);
+      entry = {};
+    }
+    return written_ < found_.size();
+  }
+
+ private:
+  using Found = typename Cursor::Found;
+  using List = std::invoke_result_t<Begin&, const Cursor&, kj::uint>;
+
+  Cursor cursor_;
+  Begin begin_;
+  Write write_;
+  Found found_;
+  List list_;
+  bool collecting_ = true;
+  size_t written_ = 0;
+};
+
+}  // namespace holdfast
