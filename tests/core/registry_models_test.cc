@@ -5,28 +5,6 @@
 namespace holdfast::test {
 namespace {
 
-TEST_F(RegistryTest, AnIpLeadsToWhoeverIsAlive) {
-  options_.lifeCycle.workersMax = 10;
-  open({});
-  const auto found = [&] { return registry_->registration().queryInstance("10.0.0.1"); };
-  EXPECT_EQ(found(), "");
-  const SessionId lost = registered(registration("a", 0));
-  registered(registration("m", 0));
-  registry_->registration().connectionClosed(lost);
-  EXPECT_EQ(found(), "m") << "not the LOST one, which comes first by name";
-  clock_.nowMs += 10;
-  registered(registration("b", 0));
-  EXPECT_EQ(found(), "b") << "the newest registration";
-  settle();
-  restart();
-  EXPECT_EQ(found(), "b") << "both are expected back";
-  const SessionId back = registered(registration("m", 0, 1, 2));
-  EXPECT_EQ(found(), "m") << "the one that came back";
-  registry_->registration().connectionClosed(back);
-  EXPECT_EQ(found(), "b");
-  EXPECT_EQ(registry_->registration().queryInstance("10.0.0.2"), "");
-}
-
 TEST_F(RegistryTest, AnotherModelForgetsWhatTheWorkerHeld) {
   const SessionId session = registered(registration("a", 0));
   ASSERT_TRUE(report(session, 1, {1, 2}).ok());
