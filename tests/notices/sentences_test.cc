@@ -19,135 +19,164 @@ using namespace notice;
 const WorkerName kWorker{"llama", 3};
 const LocationName kGpu{kWorker, "gpu"};
 
-const std::vector<std::pair<Notice, std::string>> kSentences = {
-    {WorkerLost{kWorker}, "instance 'llama' worker 3 is LOST: its connection is gone"},
-    {WorkerLost{kWorker, LostCause::kNotBack},
-     "instance 'llama' worker 3 is LOST: it did not register again after the restart"},
-    {WorkerLost{kWorker, LostCause::kSilent, 30'000},
-     "instance 'llama' worker 3 is LOST: nothing received for 30000 ms"},
-    {WorkerLost{kWorker, LostCause::kBrokeProtocol, 0, "it sent a malformed report"},
-     "instance 'llama' worker 3 is LOST: it sent a malformed report"},
-    {WorkerExpired{kWorker, 3'600'000},
-     "instance 'llama' worker 3 is EXPIRED: LOST for 3600000 ms; its state is dropped"},
-    {WorkerForgotten{kWorker}, "instance 'llama' worker 3: an operator has it forgotten"},
-    {EmptyWorkerMadeRoom{kWorker, 4096},
-     "instance 'llama' worker 3, LOST and holding 0 chunks, is forgotten to make room for another "
-     "worker: this controller takes 4096; raise --workers-max to keep it"},
-    {WorkerMadeRoom{kWorker, 77, 4096},
-     "instance 'llama' worker 3, LOST and holding 77 chunks, is forgotten to make room for another "
-     "worker: this controller takes 4096; raise --workers-max to keep it"},
-    {WorkerContested{kWorker},
-     "instance 'llama' worker 3: superseded twice within a minute; two processes seem to claim "
-     "this rank"},
-    {RunRepeated{kWorker},
-     "instance 'llama' worker 3: another process registers with the run id of the former one; draw "
-     "run ids from the operating system, not from a seeded generator"},
-    {ModelChanged{kWorker, "qwen"},
-     "instance 'llama' worker 3 has another model now, \"qwen\": what it held is forgotten"},
-    {WorkerQuarantined{kWorker, "a segment repeats keys"},
-     "instance 'llama' worker 3 is QUARANTINED: a segment repeats keys; it gets a clean slate when "
-     "it registers"},
-    {InstanceDamaged{"llama", "checksum"},
-     "the record of instance 'llama' cannot be read (checksum); it is written anew"},
-    {RanksContradict{"llama", "rank 0 states a world size of 2"},
-     "instance \"llama\": its ranks contradict each other: rank 0 states a world size of 2; cache "
-     "operations on it are refused until they agree"},
-    {RanksAgree{"llama"}, "instance \"llama\": its ranks agree again"},
-    {InstanceDrained{"llama"}, "instance \"llama\" is drained: look-ups do not name it"},
-    {InstanceUndrained{"llama"}, "instance \"llama\" is in look-ups again"},
-    {LocationNotStated{kWorker, "c\npu", "\"gpu\", \"disk\""},
-     "instance 'llama' worker 3 reports for location \"c\\x0apu\", which it did not state when it "
-     "registered (it stated \"gpu\", \"disk\"): these reports are dropped"},
-    {IncarnationNotStated{kGpu, 78, 77},
-     "instance 'llama' worker 3 reports for location \"gpu\" in incarnation 78, but it stated 77: "
-     "these reports are dropped"},
-    {GapFound{kGpu, 5, 9},
-     "instance 'llama' worker 3 location 'gpu': expected seq 5, got 9; asked for what is missing"},
-    {GapNotFilled{kGpu, Reason::kGapTooOld, 10'000},
-     "instance 'llama' worker 3 location 'gpu': the worker cannot replay what is missing; needs a "
-     "full sync"},
-    {GapNotFilled{kGpu, Reason::kReplayTimedOut, 10'000},
-     "instance 'llama' worker 3 location 'gpu': what was missing did not come within 10000 ms; "
-     "needs a full sync"},
-    {GapNotFilled{kGpu, Reason::kHeldOverflow, 10'000},
-     "instance 'llama' worker 3 location 'gpu': more operations than can be held; needs a full "
-     "sync"},
-    {LocationDiverged{kGpu, Reason::kContentDiffers, {4, 2, {1, 2}}, {5, 3, {0xfe, 0xff}}},
-     "instance 'llama' worker 3 location 'gpu': DIVERGED (content differs); ours: seq 4, 2 chunks "
-     "of digest 00000000000000010000000000000002; the worker's: seq 5, 3 chunks of digest "
-     "00000000000000fe00000000000000ff; needs a full sync"},
-    {FullSyncBegun{kGpu, false, 8, 8, 500},
-     "instance 'llama' worker 3 location 'gpu': full sync begins: 8 of 8 batches to come, 500 "
-     "keys"},
-    {FullSyncBegun{kGpu, true, 2, 8, 500},
-     "instance 'llama' worker 3 location 'gpu': full sync goes on: 2 of 8 batches to come, 500 "
-     "keys"},
-    {FullSyncDone{kGpu, 500, 17},
-     "instance 'llama' worker 3 location 'gpu': full sync done, 500 chunks at seq 17"},
-    {FullSyncFailed{kGpu, SyncFailure::kReplayRefused, 10'000},
-     "instance 'llama' worker 3 location 'gpu': full sync failed: the worker cannot replay what is "
-     "missing; it is tried again"},
-    {FullSyncFailed{kGpu, SyncFailure::kReplayTimedOut, 10'000},
-     "instance 'llama' worker 3 location 'gpu': full sync failed: what was missing did not come "
-     "within 10000 ms; it is tried again"},
-    {FullSyncFailed{kGpu, SyncFailure::kGapOverflow, 10'000},
-     "instance 'llama' worker 3 location 'gpu': full sync failed: more operations behind a gap "
-     "than can be held; it is tried again"},
-    {FullSyncFailed{kGpu, SyncFailure::kPendingOverflow, 10'000},
-     "instance 'llama' worker 3 location 'gpu': full sync failed: more operations than can be held "
-     "until the batches are there; it is tried again"},
-    {FullSyncFailed{kGpu, SyncFailure::kOtherContent, 10'000, 4, 3, 4},
-     "instance 'llama' worker 3 location 'gpu': full sync failed: 4 keys came, 3 of them distinct, "
-     "where the worker stated 4; it is tried again"},
-    {FullSyncFailed{kGpu, SyncFailure::kOtherContent, 10'000, 4, 4, 4},
-     "instance 'llama' worker 3 location 'gpu': full sync failed: 4 keys came, 4 of them distinct, "
-     "where the worker stated 4 of another digest; it is tried again"},
-    {FullSyncFailed{kGpu, SyncFailure::kNotStarted, 10'000},
-     "instance 'llama' worker 3 location 'gpu': full sync failed: the worker did not start it in "
-     "time; it is tried again"},
-    {FullSyncFailed{kGpu, SyncFailure::kInactive, 10'000, 0, 0, 0, 3, true},
-     "instance 'llama' worker 3 location 'gpu': full sync failed: nothing came for too long; it "
-     "failed 3 times in a row and is tried again later: look at that worker"},
-    {ReadOnly{"the disk is full"}, "read-only: the disk is full"},
-    {Writable{}, "the store takes writes again"},
-    {FoldFailed{kGpu, "no space"},
-     "instance 'llama' worker 3 location 'gpu': its fold failed: no space"},
-    {WorkersBehind{12},
-     "12 workers are behind what had been confirmed to them, because the store has lost writes; "
-     "each sends what is missing when it registers"},
-    {WorkersQuarantined{12},
-     "12 workers are quarantined: their records are damaged; holdfast-ctl workers says how"},
-    {BackupMade{"/backup/1", 4'096, 99}, "backup in /backup/1: 4096 bytes, as of write 99"},
-    {BackupFailed{"no space"}, "no backup was made: no space"},
-    {LimitNear{Limit::kWorkers, 9, 10},
-     "workers: 9 of at most 10; at the limit LOST ones are forgotten for new ones, and where none "
-     "is LOST new ones have to wait; raise --workers-max, or forget those that do not come back"},
-    {LimitNear{Limit::kLocationNames, 9, 10},
-     "location names: 9 of at most 10; at the limit workers with other names have to wait; name "
-     "the locations of all workers alike"},
-    {LimitNear{Limit::kPins, 9, 10},
-     "pins: 9 of at most 10; at the limit pin operations fail; pin with a time to live, or clear "
-     "what is pinned (holdfast-ctl pins)"},
-    {CaptureEnded{"/logs/1", "the limit is reached"},
-     "capture into /logs/1 has ended: the limit is reached"},
-    {InternalError{"a promise was broken"}, "internal error: a promise was broken"},
-    {AcceptFailed{"127.0.0.1:7440", "too many files", 1000},
-     "cannot accept a connection on 127.0.0.1:7440: too many files; 1000 connections are open; "
-     "raise the limit of open files (ulimit -n, LimitNOFILE) or lower --connections-max"},
-    {ConnectionsFull{true, 100, 101},
-     "refusing connections: 100 are open, the limit is 101 (--connections-max)"},
-    {ConnectionsFull{false, 100, 101},
-     "closing connections that never said anything: 100 are open, the limit is 101 "
-     "(--connections-max)"},
-    {ConnectionClosed{"127.0.0.1:555", "malformed message"},
-     "closing the connection of 127.0.0.1:555: malformed message"},
-    {ConnectionNoticesLeftOut{kNoticeKind<AcceptFailed>, 4},
-     "4 more connections could not be accepted in the last minute"},
-    {ConnectionNoticesLeftOut{kNoticeKind<ConnectionsFull>, 4},
-     "4 more connections were refused or closed to make room in the last minute"},
-    {ConnectionNoticesLeftOut{kNoticeKind<ConnectionClosed>, 4},
-     "4 more connections were closed for what they sent in the last minute"},
+struct Sample {
+  Notice notice;
+  std::string sentence;
 };
+using Samples = std::vector<Sample>;
+
+// Line by line: as one initialiser list the compiler needs gigabytes for it.
+void add(Samples& to, Notice notice, const char* sentence) {
+  to.push_back({std::move(notice), sentence});
+}
+
+void addWorkers(Samples& to) {
+  add(to, WorkerLost{kWorker}, "instance 'llama' worker 3 is LOST: its connection is gone");
+  add(to, WorkerLost{kWorker, LostCause::kNotBack},
+      "instance 'llama' worker 3 is LOST: it did not register again after the restart");
+  add(to, WorkerLost{kWorker, LostCause::kSilent, 30'000},
+      "instance 'llama' worker 3 is LOST: nothing received for 30000 ms");
+  add(to, WorkerLost{kWorker, LostCause::kBrokeProtocol, 0, "it sent a malformed report"},
+      "instance 'llama' worker 3 is LOST: it sent a malformed report");
+  add(to, WorkerExpired{kWorker, 3'600'000},
+      "instance 'llama' worker 3 is EXPIRED: LOST for 3600000 ms; its state is dropped");
+  add(to, WorkerForgotten{kWorker}, "instance 'llama' worker 3: an operator has it forgotten");
+  add(to, EmptyWorkerMadeRoom{kWorker, 4096},
+      "instance 'llama' worker 3, LOST and holding 0 chunks, is forgotten to make room for another "
+      "worker: this controller takes 4096; raise --workers-max to keep it");
+  add(to, WorkerMadeRoom{kWorker, 77, 4096},
+      "instance 'llama' worker 3, LOST and holding 77 chunks, is forgotten to make room for "
+      "another worker: this controller takes 4096; raise --workers-max to keep it");
+  add(to, WorkerContested{kWorker},
+      "instance 'llama' worker 3: superseded twice within a minute; two processes seem to claim "
+      "this rank");
+  add(to, RunRepeated{kWorker},
+      "instance 'llama' worker 3: another process registers with the run id of the former one; "
+      "draw run ids from the operating system, not from a seeded generator");
+  add(to, ModelChanged{kWorker, "qwen"},
+      "instance 'llama' worker 3 has another model now, \"qwen\": what it held is forgotten");
+  add(to, WorkerQuarantined{kWorker, "a segment repeats keys"},
+      "instance 'llama' worker 3 is QUARANTINED: a segment repeats keys; it gets a clean slate "
+      "when it registers");
+  add(to, InstanceDamaged{"llama", "checksum"},
+      "the record of instance 'llama' cannot be read (checksum); it is written anew");
+  add(to, RanksContradict{"llama", "rank 0 states a world size of 2"},
+      "instance \"llama\": its ranks contradict each other: rank 0 states a world size of 2; cache "
+      "operations on it are refused until they agree");
+  add(to, RanksAgree{"llama"}, "instance \"llama\": its ranks agree again");
+  add(to, InstanceDrained{"llama"}, "instance \"llama\" is drained: look-ups do not name it");
+  add(to, InstanceUndrained{"llama"}, "instance \"llama\" is in look-ups again");
+}
+
+void addRepairs(Samples& to) {
+  add(to, LocationNotStated{kWorker, "c\npu", "\"gpu\", \"disk\""},
+      "instance 'llama' worker 3 reports for location \"c\\x0apu\", which it did not state when it "
+      "registered (it stated \"gpu\", \"disk\"): these reports are dropped");
+  add(to, IncarnationNotStated{kGpu, 78, 77},
+      "instance 'llama' worker 3 reports for location \"gpu\" in incarnation 78, but it stated 77: "
+      "these reports are dropped");
+  add(to, GapFound{kGpu, 5, 9},
+      "instance 'llama' worker 3 location 'gpu': expected seq 5, got 9; asked for what is missing");
+  add(to, GapNotFilled{kGpu, Reason::kGapTooOld, 10'000},
+      "instance 'llama' worker 3 location 'gpu': the worker cannot replay what is missing; needs a "
+      "full sync");
+  add(to, GapNotFilled{kGpu, Reason::kReplayTimedOut, 10'000},
+      "instance 'llama' worker 3 location 'gpu': what was missing did not come within 10000 ms; "
+      "needs a full sync");
+  add(to, GapNotFilled{kGpu, Reason::kHeldOverflow, 10'000},
+      "instance 'llama' worker 3 location 'gpu': more operations than can be held; needs a full "
+      "sync");
+  add(to, LocationDiverged{kGpu, Reason::kContentDiffers, {4, 2, {1, 2}}, {5, 3, {0xfe, 0xff}}},
+      "instance 'llama' worker 3 location 'gpu': DIVERGED (content differs); ours: seq 4, 2 chunks "
+      "of digest 00000000000000010000000000000002; the worker's: seq 5, 3 chunks of digest "
+      "00000000000000fe00000000000000ff; needs a full sync");
+  add(to, FullSyncBegun{kGpu, false, 8, 8, 500},
+      "instance 'llama' worker 3 location 'gpu': full sync begins: 8 of 8 batches to come, 500 "
+      "keys");
+  add(to, FullSyncBegun{kGpu, true, 2, 8, 500},
+      "instance 'llama' worker 3 location 'gpu': full sync goes on: 2 of 8 batches to come, 500 "
+      "keys");
+  add(to, FullSyncDone{kGpu, 500, 17},
+      "instance 'llama' worker 3 location 'gpu': full sync done, 500 chunks at seq 17");
+}
+
+void addFailures(Samples& to) {
+  add(to, FullSyncFailed{kGpu, SyncFailure::kReplayRefused, 10'000},
+      "instance 'llama' worker 3 location 'gpu': full sync failed: the worker cannot replay what "
+      "is missing; it is tried again");
+  add(to, FullSyncFailed{kGpu, SyncFailure::kReplayTimedOut, 10'000},
+      "instance 'llama' worker 3 location 'gpu': full sync failed: what was missing did not come "
+      "within 10000 ms; it is tried again");
+  add(to, FullSyncFailed{kGpu, SyncFailure::kGapOverflow, 10'000},
+      "instance 'llama' worker 3 location 'gpu': full sync failed: more operations behind a gap "
+      "than can be held; it is tried again");
+  add(to, FullSyncFailed{kGpu, SyncFailure::kPendingOverflow, 10'000},
+      "instance 'llama' worker 3 location 'gpu': full sync failed: more operations than can be "
+      "held until the batches are there; it is tried again");
+  add(to, FullSyncFailed{kGpu, SyncFailure::kOtherContent, 10'000, 4, 3, 4},
+      "instance 'llama' worker 3 location 'gpu': full sync failed: 4 keys came, 3 of them "
+      "distinct, where the worker stated 4; it is tried again");
+  add(to, FullSyncFailed{kGpu, SyncFailure::kOtherContent, 10'000, 4, 4, 4},
+      "instance 'llama' worker 3 location 'gpu': full sync failed: 4 keys came, 4 of them "
+      "distinct, where the worker stated 4 of another digest; it is tried again");
+  add(to, FullSyncFailed{kGpu, SyncFailure::kNotStarted, 10'000},
+      "instance 'llama' worker 3 location 'gpu': full sync failed: the worker did not start it in "
+      "time; it is tried again");
+  add(to, FullSyncFailed{kGpu, SyncFailure::kInactive, 10'000, 0, 0, 0, 3, true},
+      "instance 'llama' worker 3 location 'gpu': full sync failed: nothing came for too long; it "
+      "failed 3 times in a row and is tried again later: look at that worker");
+}
+
+void addOthers(Samples& to) {
+  add(to, ReadOnly{"the disk is full"}, "read-only: the disk is full");
+  add(to, Writable{}, "the store takes writes again");
+  add(to, FoldFailed{kGpu, "no space"},
+      "instance 'llama' worker 3 location 'gpu': its fold failed: no space");
+  add(to, WorkersBehind{12},
+      "12 workers are behind what had been confirmed to them, because the store has lost writes; "
+      "each sends what is missing when it registers");
+  add(to, WorkersQuarantined{12},
+      "12 workers are quarantined: their records are damaged; holdfast-ctl workers says how");
+  add(to, BackupMade{"/backup/1", 4'096, 99}, "backup in /backup/1: 4096 bytes, as of write 99");
+  add(to, BackupFailed{"no space"}, "no backup was made: no space");
+  add(to, LimitNear{Limit::kWorkers, 9, 10},
+      "workers: 9 of at most 10; at the limit LOST ones are forgotten for new ones, and where none "
+      "is LOST new ones have to wait; raise --workers-max, or forget those that do not come back");
+  add(to, LimitNear{Limit::kLocationNames, 9, 10},
+      "location names: 9 of at most 10; at the limit workers with other names have to wait; name "
+      "the locations of all workers alike");
+  add(to, LimitNear{Limit::kPins, 9, 10},
+      "pins: 9 of at most 10; at the limit pin operations fail; pin with a time to live, or clear "
+      "what is pinned (holdfast-ctl pins)");
+  add(to, CaptureEnded{"/logs/1", "the limit is reached"},
+      "capture into /logs/1 has ended: the limit is reached");
+  add(to, InternalError{"a promise was broken"}, "internal error: a promise was broken");
+  add(to, AcceptFailed{"127.0.0.1:7440", "too many files", 1000},
+      "cannot accept a connection on 127.0.0.1:7440: too many files; 1000 connections are open; "
+      "raise the limit of open files (ulimit -n, LimitNOFILE) or lower --connections-max");
+  add(to, ConnectionsFull{true, 100, 101},
+      "refusing connections: 100 are open, the limit is 101 (--connections-max)");
+  add(to, ConnectionsFull{false, 100, 101},
+      "closing connections that never said anything: 100 are open, the limit is 101 "
+      "(--connections-max)");
+  add(to, ConnectionClosed{"127.0.0.1:555", "malformed message"},
+      "closing the connection of 127.0.0.1:555: malformed message");
+  add(to, ConnectionNoticesLeftOut{kNoticeKind<AcceptFailed>, 4},
+      "4 more connections could not be accepted in the last minute");
+  add(to, ConnectionNoticesLeftOut{kNoticeKind<ConnectionsFull>, 4},
+      "4 more connections were refused or closed to make room in the last minute");
+  add(to, ConnectionNoticesLeftOut{kNoticeKind<ConnectionClosed>, 4},
+      "4 more connections were closed for what they sent in the last minute");
+}
+
+Samples samples() {
+  Samples all;
+  addWorkers(all);
+  addRepairs(all);
+  addFailures(all);
+  addOthers(all);
+  return all;
+}
 
 // What a sentence puts in words of its own: which of several it is, and what explains it.
 const std::set<std::string> kInWords = {
@@ -157,7 +186,7 @@ const std::set<std::string> kInWords = {
 
 TEST(SentencesTest, EachKindHasOne) {
   std::set<size_t> kinds;
-  for (const auto& [notice, sentence] : kSentences) {
+  for (const auto& [notice, sentence] : samples()) {
     EXPECT_EQ(sentenceOf(notice), sentence);
     kinds.insert(notice.index());
   }
@@ -167,7 +196,7 @@ TEST(SentencesTest, EachKindHasOne) {
 }
 
 TEST(SentencesTest, AFieldThatANoticeHasIsInItsSentence) {
-  for (const auto& [notice, sentence] : kSentences) {
+  for (const auto& [notice, sentence] : samples()) {
     for (const auto& [name, value] : fieldsOf(notice)) {
       if (name == "notice" || kInWords.contains(name)) continue;
       EXPECT_THAT(sentence, testing::HasSubstr(value)) << noticeName(notice.index()) << ' ' << name;
@@ -182,7 +211,7 @@ TEST(NoticeTest, NamesAreForProgramsAndDifferentForEachKind) {
     EXPECT_THAT(std::string(name), testing::MatchesRegex("[a-z_]+"));
     EXPECT_TRUE(names.insert(name).second) << name << " names two kinds";
   }
-  for (const auto& [notice, sentence] : kSentences) {
+  for (const auto& [notice, sentence] : samples()) {
     std::set<std::string> fields;
     for (const auto& [name, value] : fieldsOf(notice)) {
       EXPECT_THAT(name, testing::MatchesRegex("[a-z_]+"));

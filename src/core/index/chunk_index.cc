@@ -1,4 +1,4 @@
-// Long for one idea: a run of operations, the tables' growth and the sweep work on one state, and the
+// Long for one idea: runs of operations, the tables' growth and the sweep share one state, and the
 // compiler inlines all of it into the loop over the keys, which is what reports cost.
 #include "core/index/chunk_index.h"
 
