@@ -56,6 +56,7 @@ std::vector<Row> heavyRows();
 std::vector<Row> repairRows();
 std::vector<Row> operationRows();
 std::vector<Row> captureRows();
+std::vector<Row> statusRows();
 
 // All rows in the order of the report.
 std::vector<Row> allRows();
