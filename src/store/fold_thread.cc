@@ -174,9 +174,7 @@ FoldWrite FoldThread::fold(const std::shared_ptr<FoldJob>& job) {
   while (change != changesEnd) {
     if (!settle(change->key, false)) return failed(kBrokenOff);
   }
-#ifndef HOLDFAST_BUG_LAST_SEGMENT_DROPPED  // for tests of replays
   if (!segment.empty() && !flush()) return failed(kBrokenOff);
-#endif
 
   const KeyTally recorded{request.live.baseCount, request.live.baseDigest};
   auto error = compare(base, recorded, "its location's record says");

@@ -1,4 +1,4 @@
-// Built with HOLDFAST_BUG_LAST_SEGMENT_DROPPED: a fold leaves its last segment out.
+// Built with fold.patch: a fold leaves its last segment out.
 #include <chrono>
 #include <thread>
 

@@ -1,5 +1,4 @@
-// Built with HOLDFAST_BUG_GAP_IN_ORDER: what comes after a gap is applied as if nothing were
-// missing.
+// Built with gap.patch: what comes after a gap is applied as if nothing were missing.
 #include "core/registry/registry_digest.h"
 #include "tests/replay/captured_core.h"
 #include "tests/support/memory_store.h"

@@ -1,5 +1,5 @@
-// Built with HOLDFAST_BUG_HOLDER_REUSED_EARLY: the id of a retired holder is given out again before
-// the index was swept of it.
+// Built with holder.patch: the id of a retired holder is given out again before the index was swept
+// of it.
 #include "tests/replay/captured_core.h"
 #include "tests/support/memory_store.h"
 

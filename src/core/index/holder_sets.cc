@@ -53,13 +53,8 @@ HolderId HolderSets::addHolder() {
 
 void HolderSets::retire(HolderId holder) {
   HOLDFAST_CHECK(isLive(holder), "holder %u retired, but it is not live", holder);
-#ifdef HOLDFAST_BUG_HOLDER_REUSED_EARLY  // for tests of replays: free before it was swept
-  states_[holder] = State::kFree;
-  freeHolders_.push_back(holder);
-#else
   states_[holder] = State::kRetired;
   retired_.push_back(holder);
-#endif
   ++epoch_;
 }
 

@@ -127,11 +127,7 @@ ReportOutcome KvController::take(Location& location, const Report& report) {
   const bool ofBuilding = record.building && record.building->incarnation == report.incarnation;
   const bool ofLive = record.live.incarnation == report.incarnation;
   const uint64_t expected = location.lastSeq + 1;
-#ifdef HOLDFAST_BUG_GAP_IN_ORDER  // for tests of replays: what is missing is not noticed
-  const bool continues = ofLive;
-#else
   const bool continues = ofLive && report.firstSeq <= expected;
-#endif
   if (continues) {
     const uint64_t known = expected - std::min(report.firstSeq, expected);
     const bool isNew = known < report.operations.size();
