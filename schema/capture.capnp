@@ -1,6 +1,6 @@
 @0xb1f4c8a0d2e95a05;
 # Entries of capture logs: every input of core and of the executor, in order, with what they asked of
-# the outside while they took it. How entries lie in files is told in src/capture/README.md.
+# the outside while they took it. src/capture/README.md says how entries lie in files.
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("holdfast::schema");

@@ -26,7 +26,7 @@ bool showWorkers(Controller& controller, const Output& output, const std::string
                  const std::vector<uint32_t>& workers);
 bool showInstanceOfIp(Controller& controller, const Output& output, const std::string& ip);
 bool showDiverged(Controller& controller, const Output& output);
-// Has locations of a worker sent anew; an empty location means all of them.
+// Has a worker re-send its keys; an empty location means all locations.
 bool forceSync(Controller& controller, const Output& output, const std::string& instance,
                uint32_t worker, const std::string& location);
 
@@ -45,10 +45,10 @@ struct PinFilter {
 };
 void showPins(Controller& controller, const Output& output, const PinFilter& filter);
 
-// Begins or ends a log of what comes in to the controller.
+// Begins or ends a capture log.
 void switchCapture(Controller& controller, const Output& output, bool off,
                    const std::string& directory, bool redact);
-// A copy of the controller's store in a directory of its machine. True, or it throws.
+// Copies the controller's store into a directory of its machine. Returns true, or throws.
 bool backUp(Controller& controller, const Output& output, const std::string& path);
 
 struct Prompt {

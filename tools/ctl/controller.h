@@ -16,12 +16,12 @@ using reach::Patience;
 using reach::Refused;
 using reach::Unreachable;
 
-// For what is answered when it is on the controller's disk, or when others have done something.
+// For calls whose answer waits for the controller's disk or for other workers.
 inline constexpr Patience kPatienceForChanges{30'000};
 
 class Controller {
  public:
-  // Connects. `patience`: for every answer, where --timeout says so. Throws Unreachable.
+  // Connects. `patience`: for every answer, if --timeout was given. Throws Unreachable.
   Controller(const std::string& address, std::optional<Patience> patience)
       : patience_(patience),
         io_(kj::setupAsyncIo()),
@@ -30,8 +30,8 @@ class Controller {
   schema::Orchestrator::Client orchestrator() { return connection_.orchestrator(); }
   schema::Operator::Client op() { return connection_.op(); }
 
-  // Sends a request and waits for its answer, unless --timeout was given for so long. Throws
-  // Unreachable or Refused.
+  // Sends a request and waits for its answer, for --timeout if that was given, else for `usual`.
+  // Throws Unreachable or Refused.
   template <typename Request>
   auto call(Request&& request, Patience usual = kUsualPatience) {
     return connection_.call(request, patience_.value_or(usual));

@@ -17,7 +17,7 @@ class NumberArguments {
     std::optional<std::vector<uint64_t>> hashes;
   };
 
-  // Adds the options to a command, last of its positional ones.
+  // Adds the options to a command, after its other positional ones.
   void addTo(CLI::App& command, const std::string& whatNoneMeans);
   // Reads them. None at all: neither is set; `required` makes that an error. Throws
   // CLI::ParseError.

@@ -1,4 +1,4 @@
-// The part of the command line that is about cache operations and what they leave.
+// The part of the command line for cache operations, their events and their pins.
 #pragma once
 
 #include <CLI/CLI.hpp>

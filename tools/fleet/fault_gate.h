@@ -1,4 +1,4 @@
-// Lets the faults happen to the reports of one worker, over the restarts of its client.
+// Applies faults to the reports of one worker, across restarts of its client.
 #pragma once
 
 #include <atomic>
@@ -14,11 +14,11 @@ class FaultGate final : public ReportGate {
  public:
   explicit FaultGate(const ReportFates& fates) : fates_(fates) {}
 
-  // From any thread. The next report is not sent but breaks the connection.
+  // From any thread. The next report breaks the connection instead of being sent.
   void cut() { cut_ = true; }
   // The next report has one wrong key, and nothing else happens to it.
   void corrupt() { corrupt_ = true; }
-  // No faults any more; what is held back comes with the next report.
+  // Ends all faults; what is held back is sent with the next report.
   void stop() { stopped_ = true; }
 
   Passage pass(Report report) override;

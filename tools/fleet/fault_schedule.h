@@ -19,7 +19,7 @@ struct FaultOptions {
   double restartEvery = 0;
   double cutEvery = 0;
   double corruptEvery = 0;
-  double settleSeconds = 30;  // how long the fleet may take to converge when they have stopped
+  double settleSeconds = 30;  // how long the fleet may take to converge after the last fault
 
   static constexpr uint64_t kDelayReportsMax = 20;
   bool ofReports() const { return drop + duplicate + reorder + delay > 0; }
@@ -44,7 +44,7 @@ class ReportFates {
   Random random_;
 };
 
-// What befalls workers as time goes by.
+// Which faults hit workers over time.
 class FaultPlan {
  public:
   enum class Kind : uint8_t { kRestart, kCut, kCorrupt };

@@ -47,14 +47,14 @@ class Fleet {
   // leading chunks that all of them had.
   size_t serve(size_t instance, std::span<const ChunkHash> prompt);
 
-  // Lets it happen: a restart at once, the others with the worker's next report.
+  // Carries out a fault: a restart at once, the others with the worker's next report.
   void suffer(const FaultPlan::Event& event);
-  // No report is harmed any more.
+  // Leaves reports alone from now on.
   void stopFaults();
 
-  // Waits until all reports are committed; false if that did not come about in time.
+  // Waits until all reports are committed; false on time-out.
   bool flush(uint32_t timeoutMs);
-  // Deregisters all. How many could not in time.
+  // Deregisters all workers. Returns how many did not finish in time.
   size_t leave(uint32_t timeoutMs);
 
   // Sums of clients' counters.

@@ -24,22 +24,22 @@ class LruCache {
   // capacity: 1..2^31 chunks. Memory grows with what is held, not with the capacity.
   explicit LruCache(size_t capacity);
 
-  // Uses the chunks of a prompt, those beyond the capacity (less what is pinned) left out, and
-  // holds them all afterwards. A prompt's first chunk counts as used last and leaves last: a chunk
-  // without those before it is worthless. So the cache stays closed under prefixes if prompts are.
+  // Uses the chunks of a prompt and holds all of them afterwards, except those beyond the capacity
+  // (less what is pinned). A prompt's first chunk counts as used last and is evicted last, because
+  // a chunk is worthless without those before it: whatever is held, its prefix is held too.
   void use(std::span<const ChunkHash> prompt, CacheChanges& changes);
 
-  // Takes a chunk out; false if it is not there.
+  // Removes a chunk; false if it is not held.
   bool remove(ChunkHash chunk);
 
-  // Keeps chunks that are there from being evicted until endPins() is told of a time that is not
-  // before `endsMs`, or for good if that is 0; replaces their older pins. False, and nothing
-  // changes, where more than half of the cache would be pinned.
+  // Protects those of the chunks that are held from eviction until endPins(`endsMs`) or later; 0:
+  // for good. Replaces older pins. Returns false and changes nothing if more than half of the cache
+  // would be pinned.
   bool pin(std::span<const ChunkHash> chunks, uint64_t endsMs);
   void endPins(uint64_t nowMs);
-  // As a process forgets its pins.
+  // A process that ends forgets its pins.
   void unpinAll() { pinned_.clear(); }
-  // How a chunk that is there is compressed; empty: it is not.
+  // How a held chunk is compressed; empty: not at all.
   void setMethod(ChunkHash chunk, const std::string& method);
   size_t pinned() const { return pinned_.size(); }
   size_t compressed() const { return methods_.size(); }

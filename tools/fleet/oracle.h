@@ -1,5 +1,5 @@
-// Who holds the beginning of a prompt, as the simulated caches themselves say: what a controller
-// that knows everything at once would answer.
+// Who holds the beginning of a prompt, asked of the simulated caches themselves: the answer of a
+// controller that knows everything at once.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Serves requests on schedule: looks up, routes, lets the ranks report, and faults happen.
+// Serves requests on schedule: look-ups, routing, reports, and faults.
 #pragma once
 
 #include <atomic>
@@ -14,11 +14,11 @@
 
 namespace holdfast::fleet {
 
-// A look-up that is not answered by then does not keep its request waiting: it goes round-robin.
+// A request whose look-up takes longer is routed round-robin.
 inline constexpr uint32_t kLookupTimeoutMs = 500;
 
 // The requests' timestamps are stretched or compressed to the options' duration; where the fleet
-// cannot keep up it takes longer. Ends early once `stop` is set. Fills what serving tells:
+// cannot keep up it takes longer. Ends early once `stop` is set. Fills in what serving shows:
 // requests, look-ups, hits, latencies, seconds, operations, faults.
 void serveRequests(const std::vector<Request>& requests, const Options& options, Fleet& fleet,
                    LookupClient& lookups, const std::atomic<bool>& stop, text::Progress& progress,

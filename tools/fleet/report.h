@@ -40,10 +40,10 @@ struct Report {
   uint64_t lookups = 0;        // answered
   uint64_t lookupsFailed = 0;  // not answered in time: their requests were routed round-robin
   uint64_t operations = 0;     // admits and evicts reported while requests were served
-  double seconds = 0;          // that serving took
+  double seconds = 0;          // how long serving took
   HitCount hits;
-  // Before the first connection was lost, and from when all workers had registered again. Without
-  // a loss all is "before".
+  // Before the first connection was lost, and after all workers had registered again. If none was
+  // lost, everything is "before".
   HitCount hitsBefore;
   HitCount hitsAfter;
   // As a client sees them, while all workers are registered: waiting for a controller that is
@@ -71,13 +71,13 @@ struct Report {
   uint64_t fullSyncs = 0;
   uint64_t resyncedKeys = 0;      // sent in full syncs, again too
   std::optional<bool> converged;  // nothing where there were no faults
-  double convergedSeconds = 0;    // after the faults had stopped; where it did
+  double convergedSeconds = 0;    // from the last fault on; only if it did
 
   uint64_t chunks = 0;        // (rank, chunk) pairs in the simulated caches: what was compared
   uint64_t chunksPinned = 0;  // of those, by operations of the controller
   uint64_t chunksCompressed = 0;
   std::string digestFleet;       // of the simulated caches
-  std::string digestController;  // empty: it could not be had
+  std::string digestController;  // empty: not available
   std::string problem;           // why the digests could not be compared; empty: they could
 
   bool digestsEqual() const { return problem.empty() && digestFleet == digestController; }

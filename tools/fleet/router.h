@@ -1,4 +1,4 @@
-// Which instance serves a request?
+// Chooses the instance that serves a request.
 #pragma once
 
 #include <cstddef>
@@ -31,8 +31,7 @@ class Router {
  private:
   void addLoad(size_t instance, size_t chunks);
 
-  // Load fades by this factor with each request and instance: it forgets after some dozen requests
-  // to each.
+  // Load fades by this factor per request and instance: a few dozen requests later it is forgotten.
   static constexpr double kFading = 0.98;
 
   std::vector<double> loads_;  // chunks

@@ -27,7 +27,7 @@ class NotFound : public Refused {
 };
 
 using Patience = std::chrono::milliseconds;
-// What any controller that is not stopped keeps, however busy it is.
+// Every controller that runs answers within this time, however busy it is.
 inline constexpr Patience kUsualPatience{5'000};
 
 class Connection {

@@ -10,9 +10,9 @@
 
 namespace holdfast::reach {
 
-// Resolves the name and tries each of its addresses, for at most so long altogether. Not blocking,
-// closed on exec. The error is a clause: what is wrong there, for a sentence that names the
-// address.
+// Resolves the name and tries each of its addresses, within one time limit for all. The socket does
+// not block and is closed on exec. The error is a clause that says what is wrong there, for a
+// sentence that names the address.
 Result<kj::AutoCloseFd> dial(const Address& address, std::chrono::milliseconds patience);
 
 }  // namespace holdfast::reach

@@ -1,5 +1,5 @@
-// Tells a person how far things are: a bar on a terminal; elsewhere nothing but events, or a line
-// every second where that was asked for.
+// Shows people how far a long run is: a bar on a terminal; elsewhere only events, or a line every
+// second if asked for.
 #pragma once
 
 #include <cstddef>
@@ -17,12 +17,12 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // The bar, at most ten times a second, or the line, at most once. `done` from 0 to 1; `details`
-  // goes behind the remaining time.
+  // Draws the bar (at most ten times a second) or prints the line (at most once a second). `done`
+  // is 0 to 1; `details` follow the remaining time.
   void show(double done, double secondsLeft, const std::string& details);
   // A line that stays.
   void event(const std::string& text);
-  // Takes the bar away.
+  // Removes the bar.
   void clear();
 
  private:

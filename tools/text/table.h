@@ -38,7 +38,7 @@ std::string countText(uint64_t number, const std::string& noun);
 std::string bytesText(uint64_t bytes);
 // "3 d 4 h", "12 min 3 s", "1.25 s"
 std::string durationText(uint64_t milliseconds);
-// How long this moment is past: "12 min 3 s ago"; "never" for 0. Milliseconds since 1970, UTC.
+// How long ago a moment was: "12 min 3 s ago"; "never" for 0. Milliseconds since 1970, UTC.
 std::string agoText(uint64_t wallMs);
 // 16 digits.
 std::string hexText(uint64_t number);
