@@ -41,6 +41,8 @@ struct FoldSource {
 class FoldJournal {
  public:
   struct Change {
+    static constexpr uint64_t kPositionsMax = (uint64_t{1} << 62) - 1;
+
     ChunkHash key;
     uint64_t position : 62;  // in the journal
     uint64_t evict : 1;

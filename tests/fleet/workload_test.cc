@@ -45,10 +45,12 @@ TEST(Workload, HasTheStatisticsOfTheTrace) {
     hitShares += statistics.hitShare();
     averages += statistics.averageLength();
 
-    std::vector<size_t> lengths(requests.size());
-    for (size_t i = 0; i < requests.size(); ++i) lengths[i] = requests[i].chunks.size();
+    std::vector<double> lengths(requests.size());
+    for (size_t i = 0; i < requests.size(); ++i) {
+      lengths[i] = static_cast<double>(requests[i].chunks.size());
+    }
     std::sort(lengths.begin(), lengths.end());
-    EXPECT_EQ(lengths.front(), 2u);
+    EXPECT_EQ(lengths.front(), 2);
     EXPECT_NEAR(lengths[6'000], 14, 2);    // the trace: 14
     EXPECT_NEAR(lengths[10'800], 54, 6);   // 54
     EXPECT_NEAR(lengths[11'400], 78, 10);  // 78

@@ -188,7 +188,7 @@ TEST_F(DamageTest, APinThatCannotBeReadQuarantinesItsWorker) {
 TEST_F(DamageTest, PinsOfNoLocationAreDeleted) {
   fill(3);
   const PinRecord record{"event", 1, 0};
-  for (const uint16_t location : {0, 7}) {
+  for (const uint16_t location : {uint16_t{0}, uint16_t{7}}) {
     rawPut(data(), familyName(2), std::string(pinKey({location, 3}).view()), encodeRecord(record));
   }
   {
