@@ -17,17 +17,13 @@
 
 #include "client/client.h"
 #include "tests/daemon/daemon_process.h"
+#include "tests/support/repetitions.h"
 
 namespace holdfast::test {
 namespace {
 
-constexpr uint32_t kRanks = 3;
-constexpr uint64_t kTokens = 256;
-
-uint64_t fromEnvironment(const char* name, uint64_t otherwise) {
-  const char* const text = std::getenv(name);
-  return text == nullptr ? otherwise : std::stoull(text);
-}
+constexpr uint32_t kRanksAsked = 3;
+constexpr uint64_t kTokensDone = 256;
 
 // An engine that takes its time, and knows what it did. The method names the event.
 class SlowEngine final : public OperationHandler {
@@ -47,7 +43,7 @@ class SlowEngine final : public OperationHandler {
         const std::lock_guard locked(mutex_);
         finished_.insert(event);
       }
-      completion.done(kTokens);
+      completion.done(kTokensDone);
     });
   }
   bool hasBegun(const std::string& event) {
@@ -97,13 +93,13 @@ TEST_F(EventKillTest, NoEventIsLostAndNoneClaimsWhatWasNotDone) {
   ClientThread thread;
   std::vector<std::shared_ptr<SlowEngine>> engines;
   std::vector<std::unique_ptr<Client>> clients;
-  for (uint32_t rank = 0; rank < kRanks; ++rank) {
+  for (uint32_t rank = 0; rank < kRanksAsked; ++rank) {
     engines.push_back(std::make_shared<SlowEngine>(seed + rank));
     ClientOptions options;
     options.controller = socketAddress();
     options.instance = "a";
     options.worker = rank;
-    options.worldSize = kRanks;
+    options.worldSize = kRanksAsked;
     options.locations = {{.name = "gpu", .contents = {}}};
     options.operations = engines.back();
     options.backoffMaxMs = 50;
@@ -129,7 +125,7 @@ TEST_F(EventKillTest, NoEventIsLostAndNoneClaimsWhatWasNotDone) {
     ASSERT_TRUE(said.exitCode == 0 || said.exitCode == 5) << event << ": " << said.output;
     // One "status" for the event, then one for each rank.
     size_t at = said.output.find("\"ranks\"");
-    for (uint32_t rank = 0; rank < kRanks; ++rank) {
+    for (uint32_t rank = 0; rank < kRanksAsked; ++rank) {
       constexpr std::string_view kKey = "\"status\": \"";
       at = said.output.find(kKey, at) + kKey.size();
       const std::string status = said.output.substr(at, said.output.find('"', at) - at);

@@ -17,7 +17,7 @@
 namespace holdfast::test {
 namespace {
 
-constexpr uint64_t kTokens = 256;
+constexpr uint64_t kTokensPerChunk = 256;
 constexpr int kNotEnded = 6;  // exit code of check-finish
 
 // All ranks' engine: answers when it is told to, and knows what it began. The method names the
@@ -37,7 +37,7 @@ class HeldEngine final : public OperationHandler {
   }
   void answerAll() {
     const std::lock_guard lock(mutex_);
-    for (const Completion& completion : waiting_) completion.done(kTokens);
+    for (const Completion& completion : waiting_) completion.done(kTokensPerChunk);
     waiting_.clear();
   }
   bool hasBegun(const std::string& event) {
