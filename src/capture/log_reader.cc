@@ -152,16 +152,25 @@ bool LogReader::enter(size_t index) {
   at_ = std::min(kLogMagic.size(), file.bytes);
   if (file.bytes <= kLogMagic.size()) return stop(file.path + " is cut before its first entry");
   if (!readFrame()) return false;
-  schema::CaptureEntry::Reader first = entry();
+  try {
+    return follows();
+  } catch (const kj::Exception&) {
+    return stop(file.path + " begins with a damaged entry");
+  }
+}
+
+bool LogReader::follows() {
+  const File& file = *files_[file_];
+  const schema::CaptureEntry::Reader first = entry();
   if (!first.isFile()) return stop(file.path + " does not begin as a file of a log does");
   const auto facts = first.getFile();
   const std::vector<uint8_t> capture(facts.getCapture().begin(), facts.getCapture().end());
-  if (index == 0 && facts.getNumber() != 1) {
+  if (file_ == 0 && facts.getNumber() != 1) {
     return stop("the log begins with " + file.path + ", its file " +
                 std::to_string(facts.getNumber()) + ": those before it are missing");
   }
-  if (index != 0 && capture != capture_) return stop(file.path + " is of another log");
-  if (facts.getNumber() != index + 1 || facts.getFirstEntry() != entries_) {
+  if (file_ != 0 && capture != capture_) return stop(file.path + " is of another log");
+  if (facts.getNumber() != file_ + 1 || facts.getFirstEntry() != entries_) {
     return stop(file.path + " is file " + std::to_string(facts.getNumber()) +
                 " of the log and begins at entry " + std::to_string(facts.getFirstEntry() + 1) +
                 ", but the log goes on at entry " + std::to_string(entries_ + 1) +

@@ -46,6 +46,9 @@ class LogReader {
   // Reads the frame at at_. False: there is none.
   bool readFrame();
   bool enter(size_t file);
+  // Whether the entry here is the one that the log's next file begins with. Throws if it is
+  // damaged.
+  bool follows();
   bool stop(const std::string& why);
 
   std::vector<std::unique_ptr<File>> files_;

@@ -1,0 +1,34 @@
+#include "tests/fuzz/fuzz_target.h"
+
+namespace holdfast::fuzz {
+namespace {
+
+constexpr Target kTargets[] = {
+    {"address", address},        {"capture_log", captureLog},
+    {"commit_mark", commitMark}, {"copy_manifest", copyManifest},
+    {"duration", duration},      {"store_records", storeRecords},
+    {"tokens", tokens},
+};
+const Target* chosen = nullptr;
+
+}  // namespace
+
+std::span<const Target> targets() {
+  return kTargets;
+}
+
+bool choose(std::string_view name) {
+  for (const Target& target : kTargets) {
+    if (target.name != name) continue;
+    chosen = &target;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace holdfast::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  holdfast::fuzz::chosen->run({reinterpret_cast<const char*>(data), size});
+  return 0;
+}
