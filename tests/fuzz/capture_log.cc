@@ -40,8 +40,8 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
-// The messages of workers and operators, as a replay and a server read them. They throw what is
-// malformed, and must come back the same otherwise.
+// The messages of workers and operators, as a replay and a server read them. What is malformed
+// throws.
 void readMessage(schema::CaptureEntry::Reader entry) {
   std::vector<uint64_t> scratch;
   switch (entry.which()) {
