@@ -10,8 +10,11 @@
 #include "capture/crc32c.h"
 #include "capture/log_format.h"
 #include "capture/log_reader.h"
-#include "capture/values.h"
 #include "tests/fuzz/fuzz_target.h"
+#include "wire/full_sync.h"
+#include "wire/operations.h"
+#include "wire/registration.h"
+#include "wire/reports.h"
 
 namespace holdfast::fuzz {
 namespace {
@@ -52,9 +55,9 @@ void readMessage(schema::CaptureEntry::Reader entry) {
       read(entry.getHeartbeat().getLocations());
       return;
     case schema::CaptureEntry::REPORT: {
-      const ReadReport report = read(entry.getReport(), scratch);
-      if (!report.error.empty()) return;
-      const Operations& operations = report.report.operations;
+      const auto report = read(entry.getReport(), scratch);
+      if (!report.ok()) return;
+      const Operations& operations = report.value().operations;
       for (size_t i = 0; i < operations.size(); ++i) operations.evicts.test(i);
       return;
     }
@@ -69,12 +72,6 @@ void readMessage(schema::CaptureEntry::Reader entry) {
       return;
     case schema::CaptureEntry::ANSWERED:
       read(entry.getAnswered().getOutcome());
-      return;
-    case schema::CaptureEntry::OPERATION:
-      read(entry.getOperation());
-      return;
-    case schema::CaptureEntry::FOLDED:
-      read(entry.getFolded());
       return;
     default:
       return;

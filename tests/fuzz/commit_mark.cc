@@ -1,10 +1,10 @@
-#include "store/commit_mark.h"
+#include "format/commit_mark.h"
 
 #include <cstring>
 #include <string>
 #include <vector>
 
-#include "store/checksum.h"
+#include "format/checksum.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace holdfast::fuzz {

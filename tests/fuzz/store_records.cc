@@ -3,7 +3,10 @@
 #include <string>
 #include <vector>
 
-#include "store/record_codec.h"
+#include "format/contents.h"
+#include "format/event_records.h"
+#include "format/registry_records.h"
+#include "format/words.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace holdfast::fuzz {
