@@ -61,9 +61,9 @@ class KeptCountsTest : public RegistryTest {
       registry_->registration().connectionClosed(known.session);
       known.session = kNoSession;
     } else if (what < 21) {
-      ASSERT_TRUE(registry_->registration().forceSync(instanceOf(worker), worker, "").ok());
+      ASSERT_TRUE(registry_->operators().forceSync(instanceOf(worker), worker, "").ok());
     } else if (what < 22) {
-      ASSERT_TRUE(registry_->registration().drain(instanceOf(worker), chance(random, 50)).ok());
+      ASSERT_TRUE(registry_->operators().drain(instanceOf(worker), chance(random, 50)).ok());
     } else {
       const auto reported =
           report(known.session, known.seq + 1, {below(random, 40), below(random, 40)}, known.run);

@@ -43,7 +43,7 @@ class QueriesTest : public RegistryTest {
     return sessions_[{instance, rank}] = registered(message);
   }
   void forget(const Id& id) {
-    ASSERT_TRUE(registry_->registration().forget(id.first, id.second).ok());
+    ASSERT_TRUE(registry_->operators().forget(id.first, id.second).ok());
     sessions_.erase(id);
   }
   Location& location(const Id& id, const std::string& name = "cpu") {
@@ -149,7 +149,7 @@ TEST_F(QueriesTest, DivergedOnesAreThoseThatWaitForARepair) {
   registerFleet(3, 20);
   EXPECT_THAT(all(queries::DivergedCursor(*registry_)), IsEmpty());
   for (const Id& id : {Id("0", 7), Id("2", 19)}) {
-    ASSERT_TRUE(registry_->registration().forceSync(id.first, id.second, "disk").ok());
+    ASSERT_TRUE(registry_->operators().forceSync(id.first, id.second, "disk").ok());
   }
   for (const size_t work : {1u, 3u, 1'000u}) {
     const auto found = all(queries::DivergedCursor(*registry_), work);
@@ -317,7 +317,7 @@ TEST_F(QueriesTest, StatusCounts) {
   EXPECT_FALSE(queries::statusOf(*registry_, executor).committed);
   settle();
   registry_->registration().connectionClosed(sessions_[{"1", 2}]);
-  ASSERT_TRUE(registry_->registration().forceSync("1", 0, "cpu").ok());
+  ASSERT_TRUE(registry_->operators().forceSync("1", 0, "cpu").ok());
   settle();
   const queries::Status status = queries::statusOf(*registry_, executor);
   EXPECT_EQ(status.instances, 2u);
