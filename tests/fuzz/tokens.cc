@@ -40,7 +40,7 @@ void tokens(std::string_view input) {
   settings.algorithm = (byte(1) & 1) != 0 ? HashAlgorithm::sha256Cbor64 : HashAlgorithm::builtin;
   settings.saveUnfullChunk = (byte(1) & 2) != 0;
   settings.noneHash = byte(2);
-  if (!settings.validate().empty()) return;
+  if (settings.validate()) return;
   const std::string_view rest = input.substr(4);
   std::vector<uint32_t> tokens(std::min<size_t>(rest.size() / sizeof(uint32_t), 4096));
   if (tokens.empty()) return;
