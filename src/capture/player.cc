@@ -4,7 +4,7 @@
 #include <chrono>
 #include <thread>
 
-#include "capture/core_options.h"
+#include "capture/controller_options.h"
 
 namespace holdfast {
 namespace {
@@ -61,7 +61,7 @@ SessionId Player::own(SessionId logged) const {
 }
 
 const Worker* Player::workerOf(SessionId logged) const {
-  return registry_ == nullptr ? nullptr : registry_->tree().bySession(own(logged));
+  return controller_ ? registry()->tree().bySession(own(logged)) : nullptr;
 }
 
 uint64_t Player::draw() {
@@ -75,7 +75,7 @@ uint64_t Player::draw() {
 }
 
 NamedCounters Player::counters() const {
-  NamedCounters counters = named(registry_->counters());
+  NamedCounters counters = named(registry()->counters());
   for (auto& [name, value] : counters) {
     for (const auto& [before, offset] : countersBefore_) {
       if (before == name) value += offset;
@@ -85,25 +85,23 @@ NamedCounters Player::counters() const {
 }
 
 std::optional<std::string> Player::begin(schema::CaptureStart::Reader start) {
-  if (registry_ != nullptr) return "the log starts twice";
+  if (controller_) return "the log starts twice";
   if (start.getCheckpoint().size() != 0 && !options_.recovery) {
     return "the log begins with a checkpoint, which is not there";
   }
-  CoreOptions core = read(start);
-  core.registry.index.faulter = options_.faulter;
-  registry_ = std::make_unique<Registry>(core.registry, clock_, store_, notices_);
-  registry_->recover();
-  executor_ = std::make_unique<Executor>(registry_->tree(), registry_->pins(), registry_->ledger(),
-                                         clock_, core.executor, [this]() { return draw(); });
-  executor_->recover(registry_->takeRecoveredEvents());
-  registry_->observeSessions(executor_.get());
+  ControllerOptions options = read(start);
+  options.registry.index.faulter = options_.faulter;
+  controller_.emplace(
+      options, clock_, store_, [this]() { return draw(); }, notices_);
+  lookup_.emplace(controller_->newLookup());
+  reading_.emplace(*link_, *lookup_);
   if (options_.into == nullptr) store_.setLastTicket(start.getFirstTicket() - 1);
-  const std::string digest = registry_->registryDigest().hex();
+  const std::string digest = registry()->registryDigest().hex();
   if (start.getRegistryDigest() != digest.c_str()) {
     differ("the log begins with registry digest " + stringOf(start.getRegistryDigest()) +
            ", its checkpoint has " + digest);
   }
-  const NamedCounters ours = named(registry_->counters());
+  const NamedCounters ours = named(registry()->counters());
   countersBefore_ = read(start.getCounters());
   for (auto& [name, value] : countersBefore_) {
     for (const auto& [ourName, ourValue] : ours) {
@@ -126,7 +124,7 @@ std::optional<std::string> Player::play(Entry entry) {
     for (const uint64_t number : entry.getDrawn()) drawn_.push_back(number);
   }
   if (entry.isStart()) return begin(entry.getStart());
-  if (registry_ == nullptr) return "it does not begin with a start: its first file is missing";
+  if (!controller_) return "it does not begin with a start: its first file is missing";
   if (entry.isEnd()) {
     check(entry.getEnd());
     return std::nullopt;
@@ -152,154 +150,49 @@ std::optional<std::string> Player::play(Entry entry) {
 }
 
 std::optional<std::string> Player::take(Entry entry) {
-  switch (entry.which()) {
-    case schema::CaptureEntry::REGISTER:
-    case schema::CaptureEntry::HEARTBEAT:
-    case schema::CaptureEntry::REPORT:
-    case schema::CaptureEntry::FULL_SYNC_START:
-    case schema::CaptureEntry::FULL_SYNC_BATCH:
-    case schema::CaptureEntry::FULL_SYNC_END:
-    case schema::CaptureEntry::FULL_SYNC_STATUS:
-    case schema::CaptureEntry::REPLAY_REFUSED:
-    case schema::CaptureEntry::P2P_LOOKUP:
-    case schema::CaptureEntry::DEREGISTER:
-    case schema::CaptureEntry::ANSWERED:
-    case schema::CaptureEntry::CONNECTION_CLOSED:
-    case schema::CaptureEntry::SESSION_FAILED:
-      takeWorkerMessage(entry);
-      return std::nullopt;
-    default:
-      return takeOther(entry);
-  }
+  const SessionId logged = entry.getSession();
+  const Result<AnyInput> read = reading_->read(entry, own(logged));
+  if (!read.ok()) return read.error().message;
+  return std::visit([this, logged](const auto& input) { return give(input, logged); },
+                    read.value());
 }
 
-void Player::takeWorkerMessage(Entry entry) {
-  const SessionId session = own(entry.getSession());
-  KvController& kv = registry_->kv();
-  RegistrationController& registration = registry_->registration();
-  switch (entry.which()) {
-    case schema::CaptureEntry::REGISTER: {
-      Registration message = read(entry.getRegister());
-      message.onLaterConnection = entry.getOnLaterConnection();
-      const auto outcome = registration.registerWorker(message, *link_);
-      if (outcome.ok() != (entry.getSession() != kNoSession)) {
-        differ(outcome.ok() ? "a registration succeeds that was refused"
-                            : "a registration fails: " + outcome.error().message);
-      }
-      if (outcome.ok()) sessions_[entry.getSession()] = outcome.value().session;
-      return;
-    }
-    case schema::CaptureEntry::HEARTBEAT:
-      (void)registration.heartbeat(session, read(entry.getHeartbeat().getLocations()));
-      return;
-    case schema::CaptureEntry::REPORT:
-      if (const auto report = read(entry.getReport(), scratch_); report.ok()) {
-        (void)kv.handleBatchedKvOperations(session, report.value());
-      }
-      return;
-    case schema::CaptureEntry::FULL_SYNC_START:
-      (void)kv.handleFullSyncStart(session, read(entry.getFullSyncStart()));
-      return;
-    case schema::CaptureEntry::FULL_SYNC_BATCH:
-      (void)kv.handleFullSyncBatch(session, read(entry.getFullSyncBatch(), scratch_));
-      return;
-    case schema::CaptureEntry::FULL_SYNC_END:
-      (void)kv.handleFullSyncEnd(session, read(entry.getFullSyncEnd()));
-      return;
-    case schema::CaptureEntry::FULL_SYNC_STATUS: {
-      const auto message = entry.getFullSyncStatus();
-      (void)kv.handleFullSyncStatus(session, viewOf(message.getLocation()),
-                                    message.getIncarnation(), message.getSyncId());
-      return;
-    }
-    case schema::CaptureEntry::REPLAY_REFUSED: {
-      const auto message = entry.getReplayRefused();
-      kv.replayRefused(session, viewOf(message.getLocation()), message.getIncarnation());
-      return;
-    }
-    case schema::CaptureEntry::P2P_LOOKUP:
-      (void)kv.batchedP2pLookup(session,
-                                numbersOf<uint64_t>(entry.getP2pLookup().getHashes(), scratch_));
-      return;
-    case schema::CaptureEntry::DEREGISTER:
-      (void)registration.deregister(session);
-      return;
-    case schema::CaptureEntry::ANSWERED:
-      executor_->answered(session, entry.getAnswered().getNumber(),
-                          read(entry.getAnswered().getOutcome()));
-      return;
-    case schema::CaptureEntry::SESSION_FAILED:
-      return registration.sessionFailed(session, stringOf(entry.getSessionFailed()));
-    default:
-      registration.connectionClosed(session);
-      sessions_.erase(entry.getSession());
-      return;
-  }
+template <typename Input>
+std::optional<std::string> Player::give(const Input& input, SessionId) {
+  (void)controller_->take(input);
+  return std::nullopt;
 }
 
-std::optional<std::string> Player::takeOther(Entry entry) {
-  switch (entry.which()) {
-    case schema::CaptureEntry::LOOKUP: {
-      const auto found =
-          registry_->kv().lookup(viewOf(entry.getLookup().getModel()),
-                                 numbersOf<uint64_t>(entry.getLookup().getHashes(), scratch_),
-                                 entry.getLookup().getWithPins());
-      if (found.ok()) lastLookup_ = found.value();
-      return std::nullopt;
-    }
-    case schema::CaptureEntry::OPERATION: {
-      OperationRequest request = read(entry.getOperation());
-      if (static_cast<size_t>(request.kind) >= kOperationKinds) return "an unknown operation";
-      (void)executor_->start(std::move(request));
-      return std::nullopt;
-    }
-    case schema::CaptureEntry::FORCE_SYNC: {
-      const auto message = entry.getForceSync();
-      (void)registry_->operators().forceSync(viewOf(message.getInstanceId()), message.getWorkerId(),
-                                             viewOf(message.getLocation()));
-      return std::nullopt;
-    }
-    case schema::CaptureEntry::FORGET:
-      (void)registry_->operators().forget(viewOf(entry.getForget().getInstanceId()),
-                                          entry.getForget().getWorkerId());
-      return std::nullopt;
-    case schema::CaptureEntry::DRAIN:
-      (void)registry_->operators().drain(viewOf(entry.getDrain().getInstanceId()),
-                                         !entry.getDrain().getUndo());
-      return std::nullopt;
-    case schema::CaptureEntry::TICK:
-      registry_->tick();
-      executor_->tick();
-      return std::nullopt;
-    case schema::CaptureEntry::WORK:
-      registry_->work();
-      executor_->work();
-      return std::nullopt;
-    case schema::CaptureEntry::COMMITTED:
-      return committed(entry.getCommitted());
-    case schema::CaptureEntry::FOLDED: {
-      if (options_.into != nullptr) return std::nullopt;  // it folds by itself
-      FoldResult result = read(entry.getFolded());
-      result.id -= foldsBefore_;
-      if (!store_.takeFold(result.id)) {
-        return "fold " + std::to_string(result.id) + " has ended, which was never begun here";
-      }
-      registry_->onFolded(result);
-      return std::nullopt;
-    }
-    case schema::CaptureEntry::HEALTH: {
-      const StoreHealth health{.writable = entry.getHealth().getWritable(),
-                               .reason = stringOf(entry.getHealth().getReason())};
-      store_.setHealth(health);
-      registry_->onHealth(health);
-      return std::nullopt;
-    }
-    case schema::CaptureEntry::STORE_POLLED:
-      executor_->storePolled();
-      return std::nullopt;
-    default:
-      return "an entry of an unknown kind: the log is of a newer version";
+std::optional<std::string> Player::give(const input::Register& input, SessionId logged) {
+  const auto outcome = controller_->take(input);
+  if (outcome.ok() != (logged != kNoSession)) {
+    differ(outcome.ok() ? "a registration succeeds that was refused"
+                        : "a registration fails: " + outcome.error().message);
   }
+  if (outcome.ok()) sessions_[logged] = outcome.value().session;
+  return std::nullopt;
+}
+
+std::optional<std::string> Player::give(const input::ConnectionClosed& input, SessionId logged) {
+  controller_->take(input);
+  sessions_.erase(logged);
+  return std::nullopt;
+}
+
+std::optional<std::string> Player::give(const input::LookedUp& input, SessionId) {
+  lastLookup_ = controller_->take(input);
+  return std::nullopt;
+}
+
+std::optional<std::string> Player::give(const input::Folded& input, SessionId) {
+  if (options_.into != nullptr) return std::nullopt;  // it folds by itself
+  FoldResult result = input.result;
+  result.id -= foldsBefore_;
+  if (!store_.takeFold(result.id)) {
+    return "fold " + std::to_string(result.id) + " has ended, which was never begun here";
+  }
+  controller_->take(input::Folded{result});
+  return std::nullopt;
 }
 
 // --- a store to write into ---
@@ -309,7 +202,7 @@ std::optional<std::string> Player::awaitInto(const std::function<bool()>& done) 
     options_.into->poll(*completions_);
     for (const FoldResult& fold : std::exchange(completions_->folds, {})) {
       store_.takeFold(fold.id);
-      registry_->onFolded(fold);
+      controller_->take(input::Folded{fold});
     }
     if (!completions_->broken.empty()) return completions_->broken;
     if (done()) return std::nullopt;
@@ -317,14 +210,14 @@ std::optional<std::string> Player::awaitInto(const std::function<bool()>& done) 
   }
 }
 
-std::optional<std::string> Player::committed(Ticket upTo) {
+std::optional<std::string> Player::give(const input::Committed& input, SessionId) {
   if (options_.into == nullptr) {
-    registry_->onCommitted(upTo);
+    controller_->take(input);
     return std::nullopt;
   }
   // Writes of folds come when this store folds, so tickets are not those of the log.
   Ticket here = 0;
-  while (!tickets_.empty() && tickets_.front().first <= upTo) {
+  while (!tickets_.empty() && tickets_.front().first <= input.upTo) {
     here = tickets_.front().second;
     tickets_.pop_front();
   }
@@ -333,12 +226,12 @@ std::optional<std::string> Player::committed(Ticket upTo) {
   auto why = awaitInto([&]() {
     return completions_->committed >= here && options_.into->hasRoom(kStoreQueueBytesMax / 2);
   });
-  if (!why) registry_->onCommitted(here);
+  if (!why) controller_->take(input::Committed{here});
   return why;
 }
 
 std::optional<std::string> Player::settle() {
-  if (options_.into == nullptr || registry_ == nullptr) return std::nullopt;
+  if (options_.into == nullptr || !controller_) return std::nullopt;
   return awaitInto([this]() {
     return completions_->committed >= store_.lastTicket() && store_.foldsRunning() == 0;
   });
@@ -352,8 +245,8 @@ void Player::check(schema::CaptureEnd::Reader end) {
     if (logged == ours.c_str()) return;
     differ(std::string(what) + " was " + stringOf(logged) + ", here it is " + ours);
   };
-  compare("the registry digest", end.getRegistryDigest(), registry_->registryDigest().hex());
-  compare("the content digest", end.getContentDigest(), registry_->contentDigest().hex());
+  compare("the registry digest", end.getRegistryDigest(), registry()->registryDigest().hex());
+  compare("the content digest", end.getContentDigest(), registry()->contentDigest().hex());
   const NamedCounters ours = counters();
   for (const auto& [name, value] : read(end.getCounters())) {
     // This store folds by itself.

@@ -1,5 +1,5 @@
-// Gives the entries of a log to a fresh core and executor. The same log leads to the same state;
-// where it does not, that is a difference: this program is not the one that captured, or a bug.
+// Gives the entries of a log to a fresh controller. The same log leads to the same state; where it
+// does not, that is a difference: this program is not the one that captured, or a bug.
 #pragma once
 
 #include <deque>
@@ -12,13 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include "capture/entries.h"
 #include "capture/replay_store.h"
 #include "capture/values.h"
 #include "core/clock.h"
+#include "core/controller.h"
 #include "core/index/page_faulter.h"
-#include "core/notice_sink.h"
-#include "core/operations/executor.h"
-#include "core/registry/registry.h"
 #include "schema/capture.capnp.h"
 
 namespace holdfast {
@@ -45,8 +44,8 @@ class Player {
   std::optional<std::string> settle();
 
   // Null before the log's start.
-  const Registry* registry() const { return registry_.get(); }
-  const Executor* executor() const { return executor_.get(); }
+  const Controller* controller() const { return controller_ ? &*controller_ : nullptr; }
+  const Registry* registry() const { return controller_ ? &controller_->registry() : nullptr; }
   // The worker whose session it was when the log was made; null: none in force here.
   const Worker* workerOf(SessionId logged) const;
   // What the last look-up found; until the next entry.
@@ -71,9 +70,15 @@ class Player {
 
   std::optional<std::string> begin(schema::CaptureStart::Reader start);
   std::optional<std::string> take(schema::CaptureEntry::Reader entry);
-  void takeWorkerMessage(schema::CaptureEntry::Reader entry);
-  std::optional<std::string> takeOther(schema::CaptureEntry::Reader entry);
-  std::optional<std::string> committed(Ticket upTo);
+  // Gives it to the controller, which is all, but for inputs that this store answers differently or
+  // that sessions and look-ups depend on.
+  template <typename Input>
+  std::optional<std::string> give(const Input& input, SessionId logged);
+  std::optional<std::string> give(const input::Register& input, SessionId logged);
+  std::optional<std::string> give(const input::ConnectionClosed& input, SessionId logged);
+  std::optional<std::string> give(const input::LookedUp& input, SessionId logged);
+  std::optional<std::string> give(const input::Committed& input, SessionId logged);
+  std::optional<std::string> give(const input::Folded& input, SessionId logged);
   std::optional<std::string> awaitInto(const std::function<bool()>& done);
   void check(schema::CaptureEnd::Reader end);
   void differ(std::string what);
@@ -85,14 +90,15 @@ class Player {
   ReplayClock clock_;
   ReplayStore store_;
   std::unique_ptr<WorkerLink> link_;
-  std::unique_ptr<Registry> registry_;
-  std::unique_ptr<Executor> executor_;
+  std::optional<Controller> controller_;
+  // Of the controller.
+  std::optional<PromptLookup> lookup_;
+  std::optional<EntryReading> reading_;
   std::unordered_map<SessionId, SessionId> sessions_;  // as logged -> here
   std::deque<uint64_t> drawn_;
   NamedCounters countersBefore_;  // the log's, less ours, at its start
   uint64_t foldsBefore_ = 0;      // begun before the log
   std::span<const LookupMatch> lastLookup_;
-  std::vector<uint64_t> scratch_;
   std::vector<std::string> differences_;
   uint64_t entries_ = 0;
 

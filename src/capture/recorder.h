@@ -1,70 +1,61 @@
-// Makes entries of inputs and appends them to a log.
+// Observes the controller and writes every input into a log, while one is kept.
 #pragma once
 
 #include <capnp/message.h>
 
-#include <cstring>
 #include <memory>
 #include <string>
-#include <utility>
 
-#include "capture/environment.h"
 #include "capture/log_writer.h"
-#include "core/messages.h"
-#include "core/ticket.h"
+#include "core/controller.h"
+#include "core/notice_sink.h"
 #include "schema/capture.capnp.h"
 
 namespace holdfast {
 
-class Recorder {
+// One thread, the controller's.
+class Recorder final : public InputObserver {
  public:
-  Recorder(std::unique_ptr<LogWriter> log, bool redact)
-      : log_(std::move(log)), redact_(redact), scratch_(kj::heapArray<capnp::word>(kScratchWords)) {
-    std::memset(scratch_.begin(), 0, scratch_.asBytes().size());
-  }
+  // Keeps the references. A notice goes to `notices` where a log cannot go on.
+  Recorder(Controller& controller, NoticeSink& notices);
+  // A log that is still kept has no last entry.
+  ~Recorder() override;
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
 
-  const LogWriter& log() const { return *log_; }
-  bool redacts() const { return redact_; }
+  struct Beginning {
+    std::string clusterId;   // of the store
+    std::string checkpoint;  // of the state as it is now, within the log's folder; empty: it is new
+    bool redact = false;     // prompt tokens are left out
+  };
+  // From now on every input goes into this log, which begins with the state as it is: that of a
+  // start, or of Controller::restart(). None is kept yet.
+  void begin(std::unique_ptr<LogWriter> log, const Beginning& beginning);
+  // False also where a log could not go on.
+  bool recording() const { return log_ != nullptr; }
+  // Of the log that is kept; empty: none is.
+  std::string folder() const { return log_ == nullptr ? std::string() : log_->folder(); }
 
-  // `fill` sets what the entry is about. False: the log has ended before it.
-  template <typename Fill>
-  bool add(const Environment::Answers& answers, Ticket queued, SessionId session, Fill fill) {
-    capnp::MallocMessageBuilder message(scratch_);
-    auto entry = message.initRoot<schema::CaptureEntry>();
-    write(answers, queued, entry);
-    entry.setSession(session);
-    fill(entry);
-    return log_->append(message);
-  }
-  void flush() { log_->flush(); }
-  // Ends the log with this entry.
-  template <typename Fill>
-  void close(const Environment::Answers& answers, Ticket queued, Fill fill) {
-    capnp::MallocMessageBuilder message;
-    auto entry = message.initRoot<schema::CaptureEntry>();
-    write(answers, queued, entry);
-    fill(entry);
-    log_->close(&message);
-  }
+  enum class End { kProcessEnded, kSwitchedOff };
+  // Whatever came is in the log when this returns. Nothing happens where none is kept.
+  void end(End why);
+
+  void taken(const TakenInput& taken) override;
 
  private:
   // Most entries fit; it is handed back zeroed.
   static constexpr size_t kScratchWords = 8192;
 
-  static void write(const Environment::Answers& answers, Ticket queued,
-                    schema::CaptureEntry::Builder to) {
-    to.setSteadyMs(answers.steadyMs);
-    to.setWallMs(answers.wallMs);
-    to.setStoreMs(answers.storeMs);
-    to.setLastTicket(queued);
-    to.setNoRoom(answers.noRoom);
-    if (!answers.drawn.empty()) {
-      to.setDrawn(kj::arrayPtr(answers.drawn.data(), answers.drawn.size()));
-    }
-  }
+  schema::CaptureEntry::Builder beginEntry(capnp::MessageBuilder& message) const;
+  void append(capnp::MessageBuilder& message);
+  void giveUp();
+  // With this last entry.
+  void close(capnp::MessageBuilder& last);
 
-  const std::unique_ptr<LogWriter> log_;
-  const bool redact_;
+  Controller& controller_;
+  NoticeSink& notices_;
+  std::unique_ptr<LogWriter> log_;
+  bool redact_ = false;
   kj::Array<capnp::word> scratch_;
 };
 

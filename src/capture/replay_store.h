@@ -18,7 +18,6 @@ class ReplayStore final : public RegistryStore {
 
   // --- What the log says ---
 
-  void setHealth(const StoreHealth& health) { health_ = health; }
   void setRoom(bool room) { room_ = room; }
   Ticket lastTicket() const { return lastTicket_; }
   // Tickets go on from there; of a log that began late.
@@ -41,7 +40,7 @@ class ReplayStore final : public RegistryStore {
     folds_.insert(request.id);
     if (into_ != nullptr) into_->fold(request);
   }
-  StoreHealth health() const override { return health_; }
+  StoreHealth health() const override { return {}; }  // its changes are inputs
   void poll(StoreListener&) override {}
   void recover(RecoverySink& sink) override {
     if (recovery_) recovery_(sink);
@@ -55,7 +54,6 @@ class ReplayStore final : public RegistryStore {
 
   RegistryStore* const into_;
   const std::function<void(RecoverySink&)> recovery_;
-  StoreHealth health_;
   bool room_ = true;
   Ticket lastTicket_ = 0;
   OwnerId nextOwner_ = 0;

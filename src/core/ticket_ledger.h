@@ -21,7 +21,10 @@ class TicketLedger final : public RegistryStore {
   bool isCommitted(Ticket ticket) const { return ticket <= committed_; }
   bool allCommitted() const { return isCommitted(queued_); }
   // The store says so.
-  void onCommitted(Ticket upTo) { committed_ = upTo; }
+  void onCommitted(Ticket upTo) {
+    HOLDFAST_CHECK(upTo >= committed_, "committed up to %lu after %lu", upTo, committed_);
+    committed_ = upTo;
+  }
 
   OwnerId claim() override { return store_.claim(); }
   bool hasRoom(size_t bytes) const override { return store_.hasRoom(bytes); }

@@ -47,14 +47,13 @@ Result<std::unique_ptr<LogWriter>> CaptureSwitch::begin(const LogOptions& option
 
 void CaptureSwitch::use(std::unique_ptr<LogWriter> log, bool redact) {
   spdlog::info("capturing into {}", log->folder());
-  inputs_.capture(std::move(log), {.options = core_,
-                                   .clusterId = store_.clusterId(),
+  recorder_.begin(std::move(log), {.clusterId = store_.clusterId(),
                                    .checkpoint = std::string(kCheckpointFolder),
                                    .redact = redact});
 }
 
 kj::Promise<void> CaptureSwitch::quiet(uint32_t looks) {
-  if (inputs_.quiet()) return kj::READY_NOW;
+  if (controller_.quiet()) return kj::READY_NOW;
   if (looks == 0) {
     return wireError({ErrorCode::kUnavailable,
                       "folds or cache operations were under way for 8 s; try again later"});
@@ -63,11 +62,11 @@ kj::Promise<void> CaptureSwitch::quiet(uint32_t looks) {
 }
 
 kj::Promise<std::string> CaptureSwitch::on(const std::string& directory, bool redact) {
-  if (inputs_.capturing() || beginning_) {
-    return wireError(
-        {ErrorCode::kRefused,
-         beginning_ ? "a capture is about to begin"
-                    : "already capturing into " + inputs_.captureFolder() + "; end that first"});
+  if (recorder_.recording() || beginning_) {
+    return wireError({ErrorCode::kRefused,
+                      beginning_
+                          ? "a capture is about to begin"
+                          : "already capturing into " + recorder_.folder() + "; end that first"});
   }
   LogOptions options = log_;
   if (!directory.empty()) options.directory = directory;
@@ -84,7 +83,7 @@ kj::Promise<std::string> CaptureSwitch::on(const std::string& directory, bool re
                           "with --capture"});
   }
   beginning_ = true;
-  inputs_.holdFolds(true);
+  controller_.holdFolds(true);
   return quiet(kLooks)
       .then([this, options = std::move(options), redact]() { return beginNow(options, redact); })
       .then(
@@ -94,7 +93,7 @@ kj::Promise<std::string> CaptureSwitch::on(const std::string& directory, bool re
           },
           [this](kj::Exception&& e) -> std::string {
             beginning_ = false;
-            inputs_.holdFolds(false);
+            controller_.holdFolds(false);
             kj::throwFatalException(kj::mv(e));
           });
 }
@@ -107,10 +106,10 @@ std::string CaptureSwitch::beginNow(const LogOptions& options, bool redact) {
   // Do what can fail first, so that sessions are not closed in vain.
   auto log = LogWriter::open(options);
   if (!log.ok()) kj::throwFatalException(wireError(log.error()));
-  inputs_.restart("a capture begins; register again");
+  controller_.restart("a capture begins; register again");
   // The queue is bounded, and nothing is added to it meanwhile.
-  while (!inputs_.registry().ledger().allCommitted()) {
-    store_.poll(inputs_);
+  while (!controller_.registry().ledger().allCommitted()) {
+    store_.poll(controller_);
     if (const StoreHealth health = store_.health(); !health.writable) {
       kj::throwFatalException(wireError({ErrorCode::kUnavailable, health.reason}));
     }
@@ -118,13 +117,13 @@ std::string CaptureSwitch::beginNow(const LogOptions& options, bool redact) {
   }
   if (auto error = addCheckpoint(*log.value(), store_)) kj::throwFatalException(wireError(*error));
   use(std::move(log.value()), redact);
-  return inputs_.captureFolder();
+  return recorder_.folder();
 }
 
 Result<std::string> CaptureSwitch::off() {
-  if (!inputs_.capturing()) return Error{ErrorCode::kInvalid, "nothing is being captured"};
-  std::string folder = inputs_.captureFolder();
-  inputs_.endCapture(Inputs::CaptureEnd::kSwitchedOff);
+  if (!recorder_.recording()) return Error{ErrorCode::kInvalid, "nothing is being captured"};
+  std::string folder = recorder_.folder();
+  recorder_.end(Recorder::End::kSwitchedOff);
   spdlog::info("the capture into {} has ended", folder);
   return folder;
 }

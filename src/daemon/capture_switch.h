@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "capture/inputs.h"
+#include "capture/recorder.h"
 #include "core/result.h"
 #include "store/rocks_store.h"
 
@@ -17,9 +17,9 @@ class CaptureSwitch {
  public:
   // Keeps the references. `log`: the daemon's options; its directory is where logs go that name
   // none.
-  CaptureSwitch(const LogOptions& log, const CoreOptions& core, Inputs& inputs, RocksStore& store,
-                kj::Timer& timer)
-      : log_(log), core_(core), inputs_(inputs), store_(store), timer_(timer) {}
+  CaptureSwitch(const LogOptions& log, Controller& controller, Recorder& recorder,
+                RocksStore& store, kj::Timer& timer)
+      : log_(log), controller_(controller), recorder_(recorder), store_(store), timer_(timer) {}
 
   // Creates the directory of the options if it is missing. Returns why no log can be begun there,
   // as far as that can be told before the store is opened.
@@ -40,8 +40,8 @@ class CaptureSwitch {
   std::string beginNow(const LogOptions& options, bool redact);
 
   const LogOptions& log_;
-  const CoreOptions& core_;
-  Inputs& inputs_;
+  Controller& controller_;
+  Recorder& recorder_;
   RocksStore& store_;
   kj::Timer& timer_;
   bool beginning_ = false;

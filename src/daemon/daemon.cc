@@ -10,9 +10,9 @@ constexpr uint64_t kTicksPerConnectionCheck = 10;
 
 }  // namespace
 
-Daemon::Daemon(Inputs& inputs, RegistryStore& store, Server& server, LoopClock& clock,
+Daemon::Daemon(Controller& controller, RegistryStore& store, Server& server, LoopClock& clock,
                LoopTurns& turns, Wakeup& storeWakeup, kj::Timer& timer)
-    : inputs_(inputs),
+    : controller_(controller),
       store_(store),
       server_(server),
       clock_(clock),
@@ -27,7 +27,7 @@ Daemon::Daemon(Inputs& inputs, RegistryStore& store, Server& server, LoopClock& 
 kj::Promise<void> Daemon::pollStore() {
   return storeWakeup_.signalled().then([this]() {
     turns_.observe();
-    store_.poll(inputs_);
+    store_.poll(controller_);
     server_.storePolled();
     // What was reported, or came with a full sync, may have left something to do.
     startWork();
@@ -41,7 +41,7 @@ kj::Promise<void> Daemon::tick() {
     // Behind everything that the poll of the sockets brought.
     return kj::evalLast([this]() {
              clock_.tick();
-             inputs_.tick();
+             controller_.take(input::Tick{});
              if (++ticks_ % kTicksPerConnectionCheck == 0) server_.checkConnections();
              startWork();
            })
@@ -58,7 +58,7 @@ void Daemon::startWork() {
 // A piece at a time when nothing else is to be done, with a poll of the sockets after each.
 kj::Promise<void> Daemon::work() {
   return server_.services().budget.readyToWork().then([this]() {
-    if (inputs_.work()) return work();
+    if (controller_.take(input::Work{})) return work();
     working_ = false;
     return kj::Promise<void>(kj::READY_NOW);
   });

@@ -3,7 +3,7 @@
 
 #include <kj/async-io.h>
 
-#include "capture/inputs.h"
+#include "core/controller.h"
 #include "daemon/loop_clock.h"
 #include "daemon/wakeup.h"
 #include "net/loop_turns.h"
@@ -14,8 +14,8 @@ namespace holdfast {
 // All on the loop's thread; references outlive it.
 class Daemon final : private kj::TaskSet::ErrorHandler {
  public:
-  Daemon(Inputs& inputs, RegistryStore& store, Server& server, LoopClock& clock, LoopTurns& turns,
-         Wakeup& storeWakeup, kj::Timer& timer);
+  Daemon(Controller& controller, RegistryStore& store, Server& server, LoopClock& clock,
+         LoopTurns& turns, Wakeup& storeWakeup, kj::Timer& timer);
 
  private:
   kj::Promise<void> pollStore();
@@ -24,7 +24,7 @@ class Daemon final : private kj::TaskSet::ErrorHandler {
   kj::Promise<void> work();
   void taskFailed(kj::Exception&& exception) override;
 
-  Inputs& inputs_;
+  Controller& controller_;
   RegistryStore& store_;
   Server& server_;
   LoopClock& clock_;

@@ -18,10 +18,9 @@
 #include <random>
 #include <string>
 
-#include "capture/inputs.h"
+#include "capture/recorder.h"
+#include "core/controller.h"
 #include "core/notice.h"
-#include "core/operations/executor.h"
-#include "core/registry/registry.h"
 #include "daemon/capture_switch.h"
 #include "daemon/configuration.h"
 #include "daemon/daemon.h"
@@ -236,16 +235,11 @@ ExitCode run(const Configuration& configuration) {
   FaultAhead faultAhead;
   LoopClock clock([&store]() { return store->timeMs(); });
   LoggedNotices notices;
-  Environment environment(clock, *store, drawRandom);
-  const CoreOptions coreOptions{registryOptions(configuration, faultAhead), configuration.executor};
-  Registry registry(coreOptions.registry, environment.clock(), environment.store(), notices);
-  const RecoveryReport recovered = registry.recover();
-  Executor executor(registry.tree(), registry.pins(), registry.ledger(), environment.clock(),
-                    coreOptions.executor, [&environment]() { return environment.random(); });
-  executor.recover(registry.takeRecoveredEvents());
-  registry.observeSessions(&executor);
-  Inputs inputs(environment, registry, executor, notices);
-  CaptureSwitch capture(captureOptions, coreOptions, inputs, *store, timer);
+  Controller controller({registryOptions(configuration, faultAhead), configuration.executor}, clock,
+                        *store, drawRandom, notices);
+  const RecoveryReport& recovered = controller.recovered();
+  Recorder recorder(controller, notices);
+  CaptureSwitch capture(captureOptions, controller, recorder, *store, timer);
   if (log != nullptr) capture.use(std::move(log), configuration.captureRedact);
   const uint64_t recoveryMs = millisecondsSince(start);
 
@@ -264,9 +258,9 @@ ExitCode run(const Configuration& configuration) {
       .captureOff = [&capture]() { return capture.off(); },
       .backup =
           [&](const std::string& path, std::function<void(const BackupOutcome&)> done) {
-            return backUp(*store, registry, notices, path, std::move(done));
+            return backUp(*store, controller.registry(), notices, path, std::move(done));
           }};
-  Server server(serverOptions(configuration), std::move(facts), inputs, *store, notices, turns,
+  Server server(serverOptions(configuration), std::move(facts), controller, *store, notices, turns,
                 io.unixEventPort);
   std::string addresses;
   for (const std::string& address : configuration.listen) {
@@ -283,7 +277,7 @@ ExitCode run(const Configuration& configuration) {
   auto signal = io.unixEventPort.onSignal(SIGTERM).exclusiveJoin(io.unixEventPort.onSignal(SIGINT));
   int signalNumber = 0;
   {
-    Daemon daemon(inputs, *store, server, clock, turns, storeWakeup, timer);
+    Daemon daemon(controller, *store, server, clock, turns, storeWakeup, timer);
     if (recovered.behind != 0) notices.notice(notice::WorkersBehind{recovered.behind});
     if (recovered.quarantined != 0) {
       notices.notice(notice::WorkersQuarantined{recovered.quarantined});
@@ -296,7 +290,7 @@ ExitCode run(const Configuration& configuration) {
 
   spdlog::info("{}: writing what is queued", strsignal(signalNumber));
   server.stop();
-  inputs.endCapture(Inputs::CaptureEnd::kProcessEnded);
+  recorder.end(Recorder::End::kProcessEnded);
   if (const auto lost = store->close()) {
     spdlog::error("{}", lost->message);
     return ExitCode::kFatal;

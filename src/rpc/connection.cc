@@ -150,7 +150,7 @@ Connection::Connection(Services& services, kj::UnixEventPort& port, AcceptedSock
 Connection::~Connection() {
   handle_->connection = nullptr;
   for (const auto& [session, link] : sessions_) {
-    services_.inputs.connectionClosed(session);
+    services_.controller.take(input::ConnectionClosed{session});
   }
   --services_.connections;
 }
@@ -199,7 +199,7 @@ std::string Connection::endReason() const {
 }
 
 std::unique_ptr<WorkerCapabilityLink> Connection::link(schema::Worker::Client worker) {
-  return std::make_unique<WorkerCapabilityLink>(handle_, services_.inputs, services_.budget,
+  return std::make_unique<WorkerCapabilityLink>(handle_, services_.controller, services_.budget,
                                                 kj::mv(worker));
 }
 
@@ -236,10 +236,10 @@ void WorkerCapabilityLink::replay(const std::string& location, uint64_t incarnat
   request.setIncarnation(incarnation);
   request.setFromSeq(from);
   request.setToSeq(to);
-  swallow(request.send().then([handle = handle_, &inputs = inputs_, session = session_, location,
-                               incarnation](auto&& answer) {
+  swallow(request.send().then([handle = handle_, &controller = controller_, session = session_,
+                               location, incarnation](auto&& answer) {
     if (handle->connection == nullptr || answer.getAccepted()) return;
-    inputs.replayRefused(session, location, incarnation);
+    controller.take(input::ReplayRefused{session, location, incarnation});
   }));
 }
 
@@ -271,16 +271,17 @@ void WorkerCapabilityLink::deliver(uint64_t number,
                                    kj::Promise<std::unique_ptr<OperationOutcome>> outcome) {
   struct Way {
     std::shared_ptr<ConnectionHandle> handle;
-    Inputs& inputs;
+    Controller& controller;
     ReadBudget& budget;
     SessionId session;
     uint64_t number;
     void take(const OperationOutcome& arrived) const {
       budget.spent(kAnswerCostBytes);
-      if (handle->connection != nullptr) inputs.answered(session, number, arrived);
+      if (handle->connection == nullptr) return;
+      controller.take(input::Answered{session, number, arrived});
     }
   };
-  const Way way{handle_, inputs_, budget_, session_, number};
+  const Way way{handle_, controller_, budget_, session_, number};
   // Outcomes go behind a pointer: g++ 12 takes those inside kj::Maybe for uninitialised.
   swallow(outcome.then([way](std::unique_ptr<OperationOutcome>&& arrived) { way.take(*arrived); },
                        [way](kj::Exception&& e) {

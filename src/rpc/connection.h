@@ -105,9 +105,12 @@ class Connection {
 // Core's way to a worker, over the Worker capability that came with the registration.
 class WorkerCapabilityLink final : public WorkerLink {
  public:
-  WorkerCapabilityLink(std::shared_ptr<ConnectionHandle> handle, Inputs& inputs, ReadBudget& budget,
-                       schema::Worker::Client worker)
-      : handle_(std::move(handle)), inputs_(inputs), budget_(budget), worker_(kj::mv(worker)) {}
+  WorkerCapabilityLink(std::shared_ptr<ConnectionHandle> handle, Controller& controller,
+                       ReadBudget& budget, schema::Worker::Client worker)
+      : handle_(std::move(handle)),
+        controller_(controller),
+        budget_(budget),
+        worker_(kj::mv(worker)) {}
   ~WorkerCapabilityLink() noexcept override = default;
 
   void pause(const std::string& reason) override;
@@ -127,7 +130,7 @@ class WorkerCapabilityLink final : public WorkerLink {
   void deliver(uint64_t number, kj::Promise<std::unique_ptr<OperationOutcome>> outcome);
 
   const std::shared_ptr<ConnectionHandle> handle_;
-  Inputs& inputs_;
+  Controller& controller_;
   ReadBudget& budget_;
   SessionId session_ = kNoSession;
   bool givenUp_ = false;

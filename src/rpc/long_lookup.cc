@@ -20,7 +20,7 @@ kj::Promise<kj::Own<LongLookup>> LongLookup::enter(Services& services, CallQueue
 
 kj::Promise<void> LongLookup::advance() {
   return services.budget.ready(ReadBudget::kBytesPerTurn).then([this]() -> kj::Promise<void> {
-    if (services.inputs.advance(prompt)) return kj::READY_NOW;
+    if (services.controller.advance(prompt)) return kj::READY_NOW;
     return advance();
   });
 }

@@ -23,7 +23,7 @@ kj::Promise<void> hashInPieces(Services& services, std::span<const uint32_t> tok
 
 struct LongLookup {
   LongLookup(Services& all, kj::Own<CallQueue::Turn> itsTurn)
-      : services(all), turn(kj::mv(itsTurn)), prompt(all.inputs.newLookup()) {}
+      : services(all), turn(kj::mv(itsTurn)), prompt(all.controller.newLookup()) {}
 
   // When it is its turn in the queue; `bytes` as in CallQueue::enter.
   static kj::Promise<kj::Own<LongLookup>> enter(Services& services, CallQueue& queue, size_t bytes);

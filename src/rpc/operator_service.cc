@@ -72,8 +72,8 @@ kj::Promise<void> OperatorService::diverged(DivergedContext context) {
 
 kj::Promise<void> OperatorService::forceSync(ForceSyncContext context) {
   const auto message = context.getParams().getMessage();
-  const auto queued = services_.inputs.forceSync(
-      viewOf(message.getInstanceId()), message.getWorkerId(), viewOf(message.getLocation()));
+  const auto queued = services_.controller.take(input::ForceSync{
+      viewOf(message.getInstanceId()), message.getWorkerId(), viewOf(message.getLocation())});
   if (!queued.ok()) return wireError(queued.error());
   context.getResults().setLocations(queued.value());
   return kj::READY_NOW;
@@ -81,15 +81,16 @@ kj::Promise<void> OperatorService::forceSync(ForceSyncContext context) {
 
 kj::Promise<void> OperatorService::forget(ForgetContext context) {
   const auto message = context.getParams().getMessage();
-  const auto forgotten =
-      services_.inputs.forget(viewOf(message.getInstanceId()), message.getWorkerId());
+  const auto forgotten = services_.controller.take(
+      input::Forget{viewOf(message.getInstanceId()), message.getWorkerId()});
   if (!forgotten.ok()) return wireError(forgotten.error());
   return services_.waiters.committed(forgotten.value());
 }
 
 kj::Promise<void> OperatorService::drain(DrainContext context) {
   const auto message = context.getParams().getMessage();
-  const auto drained = services_.inputs.drain(viewOf(message.getInstanceId()), !message.getUndo());
+  const auto drained =
+      services_.controller.take(input::Drain{viewOf(message.getInstanceId()), !message.getUndo()});
   if (!drained.ok()) return wireError(drained.error());
   return services_.waiters.committed(drained.value());
 }
@@ -112,7 +113,7 @@ kj::Promise<void> OperatorService::capture(CaptureContext context) {
 }
 
 kj::Promise<void> OperatorService::backup(BackupContext context) {
-  const Registry& registry = services_.inputs.registry();
+  const Registry& registry = services_.registry;
   const auto& backup = services_.facts.backup;
   if (!backup) return wireError({ErrorCode::kRefused, "this controller has no store to back up"});
   // What is queued behind is not in it, so what is counted now is what it holds.

@@ -114,7 +114,7 @@ kj::Promise<void> OrchestratorService::operateOnTokens(Tokens list, Context cont
 template <typename Context>
 kj::Promise<void> OrchestratorService::begin(Context context, OperationRequest request,
                                              bool noWait) {
-  const auto started = services_.inputs.start(std::move(request));
+  const auto started = services_.controller.take(input::Operation{request});
   if (!started.ok()) return wireError(started.error());
   const Event& event = *started.value();
   if (event.settled || (noWait && event.recorded)) {

@@ -78,8 +78,9 @@ kj::Promise<void> OrchestratorService::lookup(LookupContext context) {
   if (auto error = lookup.begin(viewOf(message.getModel()), prompt.hashes, message.getWithPins())) {
     return wireError(*error);
   }
-  if (services_.inputs.advance(lookup)) {
-    answerLookup(context, services_.inputs.found(lookup, prompt.tokens), prompt);
+  if (services_.controller.advance(lookup)) {
+    const input::LookedUp over{lookup, prompt.tokens};
+    answerLookup(context, services_.controller.take(over), prompt);
     return kj::READY_NOW;
   }
   return message.isTokens() ? lookupTokensInPieces(context, message.getTokens())
@@ -122,7 +123,7 @@ kj::Promise<void> OrchestratorService::lookupInPieces(LookupContext context,
       .then([this, context, prompt, &state = *lookup]() mutable {
         // The tokens of a long prompt are left out of a capture log: it would take long to copy
         // them, and nothing of a replay depends on them.
-        answerLookup(context, services_.inputs.found(state.prompt, {}), prompt);
+        answerLookup(context, services_.controller.take(input::LookedUp{state.prompt, {}}), prompt);
       })
       .attach(kj::mv(lookup));
 }

@@ -66,34 +66,35 @@ std::string peerOf(int socket) {
 
 }  // namespace
 
-Server::Server(const ServerOptions& options, ProcessFacts facts, Inputs& inputs,
+Server::Server(const ServerOptions& options, ProcessFacts facts, Controller& controller,
                RegistryStore& store, NoticeSink& notices, LoopTurns& turns, kj::UnixEventPort& port)
     : port_(port),
       services_{.options = options,
                 .facts = std::move(facts),
-                .inputs = inputs,
-                .registry = inputs.registry(),
-                .executor = inputs.executor(),
+                .controller = controller,
+                .registry = controller.registry(),
+                .executor = controller.executor(),
                 .store = store,
                 .notices = notices,
                 .turns = turns,
-                .waiters = CommitWaiters(inputs.registry().ledger(), store),
+                .waiters = CommitWaiters(controller.registry().ledger(), store),
                 .eventWaiters = {},
                 .crowd = TurnPacer(port.getTimer(), options.crowdIntervalUs * kj::MICROSECONDS),
                 .budget = ReadBudget(port.getTimer(), turns),
                 .hasher = TokenHasher(options.hashing),
                 .hashSample = sampleOf(options.hashing),
-                .lookup = inputs.newLookup(),
+                .lookup = controller.newLookup(),
                 .lookups = {},
                 .lookupWindow = {},
                 .connections = 0,
                 .warnings = LimitedWarnings(notices, port.getTimer())},
       tasks_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))) {
-  inputs.onSettled([this](const Event& event) { services_.eventWaiters.settled(event.record); });
+  controller.onSettled(
+      [this](const Event& event) { services_.eventWaiters.settled(event.record); });
 }
 
 Server::~Server() {
-  services_.inputs.onSettled({});
+  services_.controller.onSettled({});
   for (const Listener& listener : listeners_) {
     if (!listener.unixPath.empty()) unlink(listener.unixPath.c_str());
   }
@@ -191,7 +192,7 @@ void Server::ended(Connections::iterator connection) {
 }
 
 void Server::storePolled() {
-  services_.inputs.storePolled();
+  services_.controller.take(input::StorePolled{});
   services_.waiters.polled();
 }
 

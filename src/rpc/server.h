@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "capture/inputs.h"
+#include "core/controller.h"
 #include "core/notice_sink.h"
 #include "core/result.h"
 #include "net/acceptor.h"
@@ -22,8 +22,8 @@ namespace holdfast {
 // Lives on the thread of the event loop, as core and store do; all references outlive it.
 class Server final : private kj::TaskSet::ErrorHandler {
  public:
-  Server(const ServerOptions& options, ProcessFacts facts, Inputs& inputs, RegistryStore& store,
-         NoticeSink& notices, LoopTurns& turns, kj::UnixEventPort& port);
+  Server(const ServerOptions& options, ProcessFacts facts, Controller& controller,
+         RegistryStore& store, NoticeSink& notices, LoopTurns& turns, kj::UnixEventPort& port);
   // Unlinks its Unix sockets. Workers whose connections are open are LOST, unless stop() was
   // called.
   ~Server();

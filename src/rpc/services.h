@@ -8,12 +8,9 @@
 #include <optional>
 #include <string>
 
-#include "capture/inputs.h"
-#include "core/index/prompt_lookup.h"
+#include "core/controller.h"
 #include "core/limits.h"
 #include "core/notice_sink.h"
-#include "core/operations/executor.h"
-#include "core/registry/registry.h"
 #include "core/result.h"
 #include "net/limited_warnings.h"
 #include "net/loop_turns.h"
@@ -70,8 +67,8 @@ struct ProcessFacts {
 struct Services {
   const ServerOptions options;
   const ProcessFacts facts;
-  Inputs& inputs;
-  const Registry& registry;  // what came of them
+  Controller& controller;
+  const Registry& registry;  // its own, as is the executor
   const Executor& executor;
   RegistryStore& store;
   NoticeSink& notices;

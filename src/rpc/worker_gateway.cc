@@ -75,7 +75,7 @@ kj::Promise<void> WorkerGatewayService::registerNow(RegisterContext context) {
   Registration registration = read(info);
   registration.onLaterConnection = services_.registry.tree().openedSince(
       registration.instance, registration.worker, connection->newestSessionAtOpening());
-  auto registered = services_.inputs.registerWorker(registration, *link);
+  auto registered = services_.controller.take(input::Register{registration, *link});
   if (!registered.ok()) return wireError(registered.error());
   RegisterOutcome outcome = std::move(registered.value());
   connection->add(outcome.session, std::move(link));

@@ -14,7 +14,7 @@
 namespace holdfast {
 
 kj::Exception WorkerSessionService::malformed(const std::string& what) {
-  services_.inputs.sessionFailed(session_, "it sent a " + what);
+  services_.controller.take(input::SessionFailed{session_, "it sent a " + what});
   return wireError({ErrorCode::kInvalid, what + "; this session has ended, register again"});
 }
 
@@ -22,7 +22,7 @@ kj::Promise<void> WorkerSessionService::report(ReportContext context) {
   const auto message = context.getParams().getMessage();
   const auto wanted = decoded<Report>([&]() { return read(message, scratch_); });
   if (!wanted.ok()) return malformed("malformed report: " + wanted.error().message);
-  const auto outcome = services_.inputs.report(session_, wanted.value());
+  const auto outcome = services_.controller.take(input::Report{session_, wanted.value()});
   if (!outcome.ok()) return malformed("malformed report: " + outcome.error().message);
   return services_.waiters.room();
 }
@@ -34,7 +34,7 @@ kj::Promise<void> WorkerSessionService::heartbeat(HeartbeatContext context) {
         {ErrorCode::kInvalid, "a worker may have " + std::to_string(kLocationsPerWorkerMax) +
                                   " locations, not " + std::to_string(statements.size())});
   }
-  const auto outcome = services_.inputs.heartbeat(session_, read(statements));
+  const auto outcome = services_.controller.take(input::Heartbeat{session_, read(statements)});
   if (!outcome.ok()) return wireError(outcome.error());
   write(outcome.value(), context.getResults().initAnswer());
   return kj::READY_NOW;
@@ -43,7 +43,7 @@ kj::Promise<void> WorkerSessionService::heartbeat(HeartbeatContext context) {
 kj::Promise<void> WorkerSessionService::p2pLookup(P2pLookupContext context) {
   const auto hashes = numbersOf<uint64_t>(context.getParams().getMessage().getHashes(), scratch_);
   if (auto error = services_.lookup.beginPeers(session_, hashes)) return wireError(*error);
-  if (!services_.inputs.advance(services_.lookup)) return p2pLookupInPieces(context);
+  if (!services_.controller.advance(services_.lookup)) return p2pLookupInPieces(context);
   return answerPeers(context, services_.lookup);
 }
 
@@ -65,7 +65,7 @@ kj::Promise<void> WorkerSessionService::p2pLookupInPieces(P2pLookupContext conte
 
 kj::Promise<void> WorkerSessionService::answerPeers(P2pLookupContext context,
                                                     PromptLookup& lookup) {
-  const auto found = services_.inputs.peersFound(session_, lookup);
+  const auto found = services_.controller.take(input::PeersFound{session_, lookup});
   if (!found.ok()) return wireError(found.error());
   write(found.value(), context.getResults().initAnswer());
   return kj::READY_NOW;
@@ -73,7 +73,7 @@ kj::Promise<void> WorkerSessionService::answerPeers(P2pLookupContext context,
 
 kj::Promise<void> WorkerSessionService::fullSyncStart(FullSyncStartContext context) {
   const auto message = context.getParams().getMessage();
-  const auto started = services_.inputs.fullSyncStart(session_, read(message));
+  const auto started = services_.controller.take(input::FullSyncStart{session_, read(message)});
   if (!started.ok()) return wireError(started.error());
   const FullSyncStartOutcome& outcome = started.value();
   write(message.getSyncId(), outcome, context.getResults().initAnswer());
@@ -91,7 +91,7 @@ kj::Promise<void> WorkerSessionService::fullSyncBatch(FullSyncBatchContext conte
   }
   const FullSyncBatch& batch = wanted.value();
   services_.budget.spent(batch.keys.size() * kFurtherCostOfSyncKey);
-  const auto taken = services_.inputs.fullSyncBatch(session_, batch);
+  const auto taken = services_.controller.take(input::FullSyncBatch{session_, batch});
   if (!taken.ok()) {
     return malformed("malformed batch of a full sync: " + taken.error().message);
   }
@@ -101,7 +101,7 @@ kj::Promise<void> WorkerSessionService::fullSyncBatch(FullSyncBatchContext conte
 kj::Promise<void> WorkerSessionService::fullSyncEnd(FullSyncEndContext context) {
   const auto message = context.getParams().getMessage();
   const FullSyncEnd end = read(message);
-  const auto status = services_.inputs.fullSyncEnd(session_, end);
+  const auto status = services_.controller.take(input::FullSyncEnd{session_, end});
   if (!status.ok()) return wireError(status.error());
   write(end.syncId, status.value(), context.getResults().initAnswer());
   return kj::READY_NOW;
@@ -109,15 +109,15 @@ kj::Promise<void> WorkerSessionService::fullSyncEnd(FullSyncEndContext context) 
 
 kj::Promise<void> WorkerSessionService::fullSyncStatus(FullSyncStatusContext context) {
   const FullSyncPoll poll = read(context.getParams().getMessage());
-  const auto status =
-      services_.inputs.fullSyncStatus(session_, poll.location, poll.incarnation, poll.syncId);
+  const auto status = services_.controller.take(
+      input::FullSyncStatus{session_, poll.location, poll.incarnation, poll.syncId});
   if (!status.ok()) return wireError(status.error());
   write(poll.syncId, status.value(), context.getResults().initAnswer());
   return kj::READY_NOW;
 }
 
 kj::Promise<void> WorkerSessionService::deregister(DeregisterContext) {
-  const auto removed = services_.inputs.deregister(session_);
+  const auto removed = services_.controller.take(input::Deregister{session_});
   if (!removed.ok()) return wireError(removed.error());
   return services_.waiters.committed(removed.value());
 }

@@ -7,7 +7,7 @@
 #include <map>
 #include <optional>
 
-#include "capture/inputs.h"
+#include "capture/recorder.h"
 #include "core/notice.h"
 #include "tests/capture/scratch_log.h"
 #include "tests/core/random_sequences.h"
@@ -36,36 +36,31 @@ class World {
   explicit World(Random& random) : random_(random) {
     options_.registry.foldFloorOperations = 40;
     options_.registry.lifeCycle.lostGraceMs = 60'000;
-    registry_.emplace(options_.registry, environment_.clock(), environment_.store(), notices);
-    registry_->recover();
-    executor_.emplace(registry_->tree(), registry_->pins(), registry_->ledger(),
-                      environment_.clock(), options_.executor,
-                      [this]() { return environment_.random(); });
-    registry_->observeSessions(&*executor_);
-    inputs_.emplace(environment_, *registry_, *executor_, notices);
+    controller_.emplace(
+        options_, clock_, store_, [this]() { return random_(); }, notices);
+    recorder_.emplace(*controller_, notices);
     for (uint32_t i = 0; i < kWorkers; ++i) workers_[i].world = this;
   }
 
   void capture(const LogOptions& log, const std::string& checkpoint = {}) {
     auto writer = LogWriter::open(log);
     folder = writer.value()->folder();
-    inputs_->capture(
-        std::move(writer.value()),
-        {.options = options_, .clusterId = "c0ffee", .checkpoint = checkpoint, .redact = false});
+    recorder_->begin(std::move(writer.value()),
+                     {.clusterId = "c0ffee", .checkpoint = checkpoint, .redact = false});
   }
   // As the daemon does it. What the store holds then.
   MemoryStore::Disk captureUnderWay(const LogOptions& log) {
     store_.setFull(false);
     store_.setHealth({});
-    inputs_->holdFolds(true);
+    controller_->holdFolds(true);
     do {
       clock_.nowMs += 1'000;
-      inputs_->tick();
+      controller_->take(input::Tick{});
       complete();
-      inputs_->storePolled();
-      inputs_->work();
-    } while (!inputs_->quiet());
-    inputs_->restart("a capture begins");
+      controller_->take(input::StorePolled{});
+      controller_->take(input::Work{});
+    } while (!controller_->quiet());
+    controller_->restart("a capture begins");
     complete();
     capture(log, "checkpoint");
     return store_.afterCrash();
@@ -84,41 +79,45 @@ class World {
       sync(worker);
     } else if (what < 68) {
       if (worker.session == kNoSession) return;
-      if (chance(random_, 70)) return inputs_->connectionClosed(worker.session);
-      inputs_->sessionFailed(worker.session, "it sent a malformed report");
+      if (chance(random_, 70)) {
+        controller_->take(input::ConnectionClosed{worker.session});
+      } else {
+        controller_->take(input::SessionFailed{worker.session, "it sent a malformed report"});
+      }
     } else if (what < 69) {
-      (void)inputs_->deregister(worker.session);
+      (void)controller_->take(input::Deregister{worker.session});
     } else if (what < 72) {
       operate();
     } else if (what < 75) {
       for (const uint64_t number : std::exchange(asked_, {})) {
-        inputs_->answered(worker.session, number, {OperationOutcome::Status::kDone, 256, 0, {}});
+        controller_->take(
+            input::Answered{worker.session, number, {OperationOutcome::Status::kDone, 256, 0, {}}});
       }
     } else if (what < 78) {
       lookUp(keys(4), chance(random_, 50));
       lookUpPeers(worker.session, keys(4));
     } else if (what < 79) {
-      (void)inputs_->drain("llama", chance(random_, 50));
-      (void)inputs_->forceSync("llama", worker.id(), "");
-      if (chance(random_, 20)) (void)inputs_->forget("llama", worker.id());
+      (void)controller_->take(input::Drain{"llama", chance(random_, 50)});
+      (void)controller_->take(input::ForceSync{"llama", worker.id(), ""});
+      if (chance(random_, 20)) (void)controller_->take(input::Forget{"llama", worker.id()});
     } else if (what < 80) {
       store_.setFull(chance(random_, 30));
       if (chance(random_, 20)) store_.setHealth({chance(random_, 70), "no space"});
-      inputs_->replayRefused(worker.session, "gpu", worker.incarnation);
+      controller_->take(input::ReplayRefused{worker.session, "gpu", worker.incarnation});
     } else if (what < 88) {
-      while (inputs_->work() && chance(random_, 80)) {
+      while (controller_->take(input::Work{}) && chance(random_, 80)) {
       }
     } else if (what < 92) {
       clock_.nowMs += below(random_, chance(random_, 5) ? 90'000 : 500);
-      inputs_->tick();
+      controller_->take(input::Tick{});
     } else {
       store_.complete(below(random_, 20));
-      store_.poll(*inputs_);
-      inputs_->storePolled();
+      store_.poll(*controller_);
+      controller_->take(input::StorePolled{});
     }
   }
-  void end() { inputs_->endCapture(Inputs::CaptureEnd::kProcessEnded); }
-  const Registry& registry() const { return *registry_; }
+  void end() { recorder_->end(Recorder::End::kProcessEnded); }
+  const Registry& registry() const { return controller_->registry(); }
 
   RecordedNotices notices;
   std::string folder;
@@ -152,21 +151,21 @@ class World {
 
   void complete() {
     store_.complete();
-    store_.poll(*inputs_);
+    store_.poll(*controller_);
   }
 
   // In pieces, with something else in between.
   void lookUp(const std::vector<ChunkHash>& hashes, bool withPins) {
-    PromptLookup lookup = inputs_->newLookup();
+    PromptLookup lookup = controller_->newLookup();
     ASSERT_FALSE(lookup.begin("", hashes, withPins));
-    while (!lookup.advance(1)) inputs_->work();
-    (void)inputs_->found(lookup, {});
+    while (!lookup.advance(1)) controller_->take(input::Work{});
+    (void)controller_->take(input::LookedUp{lookup, {}});
   }
   void lookUpPeers(SessionId session, const std::vector<ChunkHash>& hashes) {
-    PromptLookup lookup = inputs_->newLookup();
+    PromptLookup lookup = controller_->newLookup();
     if (lookup.beginPeers(session, hashes)) return;
-    while (!lookup.advance(1)) inputs_->work();
-    (void)inputs_->peersFound(session, lookup);
+    while (!lookup.advance(1)) controller_->take(input::Work{});
+    (void)controller_->take(input::PeersFound{session, lookup});
   }
   std::vector<ChunkHash> keys(size_t count) {
     std::vector<ChunkHash> keys;
@@ -213,7 +212,7 @@ class World {
                                     .run = worker.run,
                                     .attempt = ++worker.attempt,
                                     .locations = statements(worker)};
-    const auto outcome = inputs_->registerWorker(registration, worker);
+    const auto outcome = controller_->take(input::Register{registration, worker});
     if (!outcome.ok()) return;
     worker.session = outcome.value().session;
     for (const LocationDecision& decision : outcome.value().decisions) {
@@ -229,15 +228,17 @@ class World {
     const std::vector<ChunkHash> operations = keys(1 + below(random_, 30));
     const std::vector<uint8_t> evicts(4, static_cast<uint8_t>(random_()));
     const bool admits = chance(random_, 60);
-    (void)inputs_->report(worker.session,
-                          {.location = name,
-                           .incarnation = worker.incarnation,
-                           .firstSeq = chance(random_, 1) ? 0 : seq + 1,
-                           .operations = {operations, {admits ? nullptr : evicts.data(), 0}}});
+    const Report report{.location = name,
+                        .incarnation = worker.incarnation,
+                        .firstSeq = chance(random_, 1) ? 0 : seq + 1,
+                        .operations = {operations, {admits ? nullptr : evicts.data(), 0}}};
+    (void)controller_->take(input::Report{worker.session, report});
     seq += operations.size();
   }
 
-  void heartbeat(Worker& worker) { (void)inputs_->heartbeat(worker.session, statements(worker)); }
+  void heartbeat(Worker& worker) {
+    (void)controller_->take(input::Heartbeat{worker.session, statements(worker)});
+  }
 
   // A piece of a full sync, most of the time of the one that was asked for.
   void sync(Worker& worker) {
@@ -258,22 +259,18 @@ class World {
                               .baseSeq = worker.seqs[worker.wanted],
                               .digest = digest,
                               .lastSeq = worker.seqs[worker.wanted]};
-    (void)inputs_->fullSyncStart(worker.session, start);
+    (void)controller_->take(input::FullSyncStart{worker.session, start});
     const std::span<const ChunkHash> all = worker.syncKeys;
     for (uint32_t i = 0; i < 2; ++i) {
       if (chance(random_, 15)) continue;
-      (void)inputs_->fullSyncBatch(worker.session, {.location = worker.wanted,
-                                                    .incarnation = worker.incarnation,
-                                                    .syncId = worker.syncId,
-                                                    .number = i,
-                                                    .keys = all.subspan(size_t{i} * 5, 5)});
+      const FullSyncBatch batch{worker.wanted, worker.incarnation, worker.syncId, i,
+                                all.subspan(size_t{i} * 5, 5)};
+      (void)controller_->take(input::FullSyncBatch{worker.session, batch});
     }
-    (void)inputs_->fullSyncEnd(worker.session, {.location = worker.wanted,
-                                                .incarnation = worker.incarnation,
-                                                .syncId = worker.syncId,
-                                                .actualTotalKeys = worker.syncKeys.size()});
-    const auto status =
-        inputs_->fullSyncStatus(worker.session, worker.wanted, worker.incarnation, worker.syncId);
+    const FullSyncEnd end{worker.wanted, worker.incarnation, worker.syncId, worker.syncKeys.size()};
+    (void)controller_->take(input::FullSyncEnd{worker.session, end});
+    const auto status = controller_->take(
+        input::FullSyncStatus{worker.session, worker.wanted, worker.incarnation, worker.syncId});
     if (!status.ok() || !status.value().known || status.value().complete) {
       worker.syncId = 0;
       worker.wanted.clear();
@@ -293,17 +290,15 @@ class World {
       request.allChunks = false;
       request.chunks = keys(3);
     }
-    (void)inputs_->start(request);
+    (void)controller_->take(input::Operation{request});
   }
 
   Random& random_;
-  CoreOptions options_;
+  ControllerOptions options_;
   TestClock clock_;
   MemoryStore store_;
-  Environment environment_{clock_, store_, [this]() { return random_(); }};
-  std::optional<Registry> registry_;
-  std::optional<Executor> executor_;
-  std::optional<Inputs> inputs_;
+  std::optional<Controller> controller_;
+  std::optional<Recorder> recorder_;
   Worker workers_[kWorkers];
   std::vector<uint64_t> asked_;  // numbers of operations
 };
@@ -432,25 +427,22 @@ TEST_F(PlayerTest, PromptTokensStayOutOfARedactedLog) {
   for (const bool redact : {false, true}) {
     TestClock clock;
     MemoryStore store;
-    Environment environment(clock, store, []() { return uint64_t{7}; });
     RecordedNotices notices;
-    Registry registry({}, environment.clock(), environment.store(), notices);
-    registry.recover();
-    Executor executor(registry.tree(), registry.pins(), registry.ledger(), environment.clock(), {},
-                      [&]() { return environment.random(); });
-    Inputs inputs(environment, registry, executor, notices);
+    Controller controller(
+        {}, clock, store, []() { return uint64_t{7}; }, notices);
+    Recorder recorder(controller, notices);
     auto writer = LogWriter::open(options());
     const std::string folder = writer.value()->folder();
-    inputs.capture(std::move(writer.value()),
-                   {.options = {}, .clusterId = {}, .checkpoint = {}, .redact = redact});
+    recorder.begin(std::move(writer.value()),
+                   {.clusterId = {}, .checkpoint = {}, .redact = redact});
     const std::vector<ChunkHash> hashes = {1, 2};
     const std::vector<uint32_t> tokens(512, 0x41424344);
-    PromptLookup lookup = inputs.newLookup();
+    PromptLookup lookup = controller.newLookup();
     EXPECT_FALSE(lookup.begin("", hashes, false));
-    EXPECT_TRUE(inputs.advance(lookup));
-    (void)inputs.found(lookup, tokens);
-    inputs.endCapture(Inputs::CaptureEnd::kSwitchedOff);
-    EXPECT_FALSE(inputs.capturing());
+    EXPECT_TRUE(controller.advance(lookup));
+    (void)controller.take(input::LookedUp{lookup, tokens});
+    recorder.end(Recorder::End::kSwitchedOff);
+    EXPECT_FALSE(recorder.recording());
     auto log = LogReader::open({folder});
     ASSERT_TRUE(log.ok());
     while (log.value()->next()) {

@@ -46,35 +46,31 @@ class CaptureSwitchTest : public testing::Test {
     store_ = std::move(opened.value());
     core_.executor.eventsKeptMax = 1;
     log_.directory = scratch_.path() / "log";
-    environment_.emplace(clock_, *store_, [this]() { return ++drawn_; });
-    registry_.emplace(core_.registry, environment_->clock(), environment_->store(), worker_);
-    registry_->recover();
-    executor_.emplace(registry_->tree(), registry_->pins(), registry_->ledger(),
-                      environment_->clock(), core_.executor,
-                      [this]() { return environment_->random(); });
-    registry_->observeSessions(&*executor_);
-    inputs_.emplace(*environment_, *registry_, *executor_, worker_);
+    controller_.emplace(
+        core_, clock_, *store_, [this]() { return ++drawn_; }, worker_);
+    recorder_.emplace(*controller_, worker_);
   }
-  ~CaptureSwitchTest() noexcept override { registry_->observeSessions(nullptr); }
+  ~CaptureSwitchTest() noexcept override = default;
 
   void awaitCommitted() {
     do {
-      store_->poll(*inputs_);
-      inputs_->storePolled();
+      store_->poll(*controller_);
+      controller_->take(input::StorePolled{});
       std::this_thread::yield();
-    } while (!registry_->ledger().allCommitted());
-    inputs_->storePolled();
+    } while (!controller_->registry().ledger().allCommitted());
+    controller_->take(input::StorePolled{});
   }
   // A clear from its start to its end on the disk.
   void clear(SessionId session) {
     OperationRequest request;
     request.instance = "llama";
     request.location = "gpu";
-    const auto started = inputs_->start(request);
+    const auto started = controller_->take(input::Operation{request});
     ASSERT_TRUE(started.ok());
     const uint64_t number = started.value()->record.number;
     awaitCommitted();
-    inputs_->answered(session, number, {OperationOutcome::Status::kDone, 1, 0, {}});
+    controller_->take(
+        input::Answered{session, number, {OperationOutcome::Status::kDone, 1, 0, {}}});
     awaitCommitted();
   }
 
@@ -83,35 +79,33 @@ class CaptureSwitchTest : public testing::Test {
   SwitchClock clock_;
   SwitchedWorker worker_;
   uint64_t drawn_ = 0;
-  CoreOptions core_;
+  ControllerOptions core_;
   LogOptions log_;
   std::unique_ptr<RocksStore> store_;
-  std::optional<Environment> environment_;
-  std::optional<Registry> registry_;
-  std::optional<Executor> executor_;
-  std::optional<Inputs> inputs_;
+  std::optional<Controller> controller_;
+  std::optional<Recorder> recorder_;
 };
 
 // Nobody waits for the write that forgets an event, and still the copy of the store that a log
 // begins with must have it.
 TEST_F(CaptureSwitchTest, BeginsWhileEventsAreForgotten) {
-  CaptureSwitch capture(log_, core_, *inputs_, *store_, io_.lowLevelProvider->getTimer());
+  CaptureSwitch capture(log_, *controller_, *recorder_, *store_, io_.lowLevelProvider->getTimer());
   Registration registration;
   registration.instance = "llama";
   registration.run = registration.attempt = 1;
   registration.locations.emplace_back().location = "gpu";
-  const auto session = inputs_->registerWorker(registration, worker_);
+  const auto session = controller_->take(input::Register{registration, worker_});
   ASSERT_TRUE(session.ok());
   awaitCommitted();
   for (int i = 0; i < 2; ++i) clear(session.value().session);
-  EXPECT_EQ(executor_->log().finished(), 2u);
-  inputs_->work();
-  EXPECT_EQ(executor_->log().finished(), 1u);
-  ASSERT_TRUE(inputs_->quiet());
+  EXPECT_EQ(controller_->executor().log().finished(), 2u);
+  controller_->take(input::Work{});
+  EXPECT_EQ(controller_->executor().log().finished(), 1u);
+  ASSERT_TRUE(controller_->quiet());
 
   const std::string folder = capture.on("", false).wait(io_.waitScope);
-  EXPECT_TRUE(inputs_->capturing());
-  EXPECT_TRUE(registry_->ledger().allCommitted());
+  EXPECT_TRUE(recorder_->recording());
+  EXPECT_TRUE(controller_->registry().ledger().allCommitted());
   EXPECT_TRUE(std::filesystem::exists(folder));
   ASSERT_TRUE(capture.off().ok());
 }

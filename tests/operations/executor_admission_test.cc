@@ -31,10 +31,10 @@ TEST_F(ExecutorTest, RefusesBeforeAnythingIsSent) {
   EXPECT_THAT(errorOf(wrong), HasSubstr("has 2 ranks and instance \"b\" has 3"));
   disconnect("a", 1);
   EXPECT_THAT(errorOf(request(OperationKind::kClear)), HasSubstr("instance 'a' worker 1 is LOST"));
-  controller->store.setHealth({false, "the disk is full"});
+  controller->setHealth({false, "the disk is full"});
   EXPECT_THAT(errorOf(request(OperationKind::kClear)), HasSubstr("the disk is full"));
   EXPECT_TRUE(controller->executor.log().bySerial().empty());
-  controller->store.setHealth({});
+  controller->setHealth({});
   controller->commit();
   EXPECT_THAT(rank("a", 0).link.asked, IsEmpty());
 }

@@ -1,4 +1,4 @@
-// An executor beside a real registry on the store in memory, and workers whose answers a test gives
+// A controller on the store in memory, and workers whose answers to cache operations a test gives
 // one by one.
 #pragma once
 
@@ -12,9 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "core/controller.h"
 #include "core/operations/event_summary.h"
-#include "core/operations/executor.h"
-#include "core/registry/registry.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/recorded_notices.h"
 
@@ -67,36 +66,58 @@ class AskedLink final : public WorkerLink {
   bool isClosed = false;
 };
 
-// A controller that can be killed.
-class Controller {
+// A controller on a store of its own, which can be killed. Silent workers are not LOST.
+class KillableController {
  public:
-  explicit Controller(Clock& clock, MemoryStore::Disk disk = {},
-                      const Executor::Options& options = {}, uint64_t seed = 1)
+  explicit KillableController(Clock& clock, MemoryStore::Disk disk = {},
+                              const Executor::Options& options = {}, uint64_t seed = 1)
       : store(std::move(disk)),
-        registry({}, clock, store, notices),
         random(seed),
-        executor(registry.tree(), registry.pins(), registry.ledger(), clock, options,
-                 [this] { return random(); }) {
-    registry.recover();
-    executor.recover(registry.takeRecoveredEvents());
-    registry.observeSessions(&executor);
-    executor.onSettled([this](const Event& event) { settled.push_back(event.record.id); });
+        controller(
+            patient(options), clock, store, [this] { return random(); }, notices),
+        registry(controller.registry()),
+        executor(controller.executor()) {
+    controller.onSettled([this](const Event& event) { settled.push_back(event.record.id); });
   }
-  ~Controller() { registry.observeSessions(nullptr); }
 
+  template <typename Input>
+  typename Input::Outcome take(const Input& input) {
+    return controller.take(input);
+  }
+  // Background work until there is none left.
+  void work() {
+    while (take(input::Work{})) {
+    }
+  }
   // Commits up to n writes and tells.
   void commit(size_t n = SIZE_MAX) {
     store.complete(n);
-    store.poll(registry);
-    executor.storePolled();
+    poll();
+  }
+  void setHealth(const StoreHealth& health) {
+    store.setHealth(health);
+    poll();
   }
 
   IgnoredNotices notices;
   MemoryStore store;
-  Registry registry;
   std::mt19937_64 random;
-  Executor executor;
+  Controller controller;
+  const Registry& registry;
+  const Executor& executor;
   std::vector<std::string> settled;
+
+ private:
+  static ControllerOptions patient(const Executor::Options& options) {
+    ControllerOptions all{{}, options};
+    all.registry.lifeCycle.heartbeatTimeoutMs = UINT64_MAX;
+    all.registry.lifeCycle.lostGraceMs = UINT64_MAX;
+    return all;
+  }
+  void poll() {
+    store.poll(controller);
+    take(input::StorePolled{});
+  }
 };
 
 class ExecutorTest : public testing::Test {
@@ -111,7 +132,7 @@ class ExecutorTest : public testing::Test {
 
   ExecutorTest() { open({}); }
   void open(MemoryStore::Disk disk) {
-    controller = std::make_unique<Controller>(clock, std::move(disk), options);
+    controller = std::make_unique<KillableController>(clock, std::move(disk), options);
   }
   void restart() { open(MemoryStore::Disk(controller->store.afterCrash())); }
 
@@ -137,12 +158,12 @@ class ExecutorTest : public testing::Test {
       statement.beganEmpty = true;
       registration.locations.push_back(statement);
     }
-    const auto outcome = controller->registry.registration().registerWorker(registration, one.link);
+    const auto outcome = controller->take(input::Register{registration, one.link});
     ASSERT_TRUE(outcome.ok()) << outcome.error().message;
     one.session = outcome.value().session;
   }
   void disconnect(const std::string& instance, uint32_t id) {
-    controller->registry.registration().connectionClosed(rank(instance, id).session);
+    controller->take(input::ConnectionClosed{rank(instance, id).session});
   }
   Rank& rank(const std::string& instance, uint32_t id) { return ranks[{instance, id}]; }
 
@@ -155,13 +176,13 @@ class ExecutorTest : public testing::Test {
     return one;
   }
   // Starts it, which must be possible; the event's id.
-  std::string start(const OperationRequest& what) {
-    const auto started = controller->executor.start(what);
+  std::string start(OperationRequest what) {
+    const auto started = controller->take(input::Operation{what});
     EXPECT_TRUE(started.ok()) << (started.ok() ? "" : started.error().message);
     return started.ok() ? started.value()->record.id : "";
   }
-  std::string errorOf(const OperationRequest& what) {
-    const auto started = controller->executor.start(what);
+  std::string errorOf(OperationRequest what) {
+    const auto started = controller->take(input::Operation{what});
     return started.ok() ? "no error" : started.error().message;
   }
   const EventRecord& event(const std::string& id = "e1") {
@@ -174,7 +195,7 @@ class ExecutorTest : public testing::Test {
     return event(id).ranks[i].status;
   }
   void answer(uint32_t id, const OperationOutcome& outcome, const std::string& eventId = "e1") {
-    controller->executor.answered(rank("a", id).session, event(eventId).number, outcome);
+    controller->take(input::Answered{rank("a", id).session, event(eventId).number, outcome});
   }
   static OperationOutcome done(uint64_t tokens) {
     return {OperationOutcome::Status::kDone, tokens, 0, {}};
@@ -184,14 +205,13 @@ class ExecutorTest : public testing::Test {
   }
   void pass(uint64_t ms) {
     clock.nowMs += ms;
-    controller->executor.tick();
-    while (controller->executor.work()) {
-    }
+    controller->take(input::Tick{});
+    controller->work();
   }
 
   SteppedClock clock;
   Executor::Options options;
-  std::unique_ptr<Controller> controller;
+  std::unique_ptr<KillableController> controller;
   std::map<std::pair<std::string, uint32_t>, Rank> ranks;
 };
 

@@ -16,8 +16,8 @@ class ExecutorPins : public ExecutorTest {
   }
   void admit(uint32_t id, const std::vector<ChunkHash>& keys) {
     Location& gpu = location(id);
-    const auto outcome = controller->registry.kv().handleBatchedKvOperations(
-        rank("a", id).session, {"gpu", 7, gpu.lastSeq + 1, {keys, {}}});
+    const Report report{"gpu", 7, gpu.lastSeq + 1, {keys, {}}};
+    const auto outcome = controller->take(input::Report{rank("a", id).session, report});
     ASSERT_TRUE(outcome.ok() && outcome.value() == ReportOutcome::kApplied);
   }
   Location& location(uint32_t id) {
@@ -32,10 +32,7 @@ class ExecutorPins : public ExecutorTest {
     return one;
   }
   size_t pinsOf(uint32_t id) { return location(id).pins ? location(id).pins->size() : 0; }
-  void work() {
-    while (controller->executor.work()) {
-    }
-  }
+  void work() { controller->work(); }
 };
 
 TEST_F(ExecutorPins, AreRecordedWhenTheRankHasDoneIt) {
@@ -119,8 +116,7 @@ TEST_F(ExecutorPins, AreRecordedAlsoWhereTheAnswerComesAfterARestart) {
     registration.attempt = ++one.attempt;
     registration.locations = {{"gpu", 7, true, 3, 3, {}, 1}, {"cpu", 7, true, 0, 0, {}, 1}};
     for (const ChunkHash key : {1, 2, 3}) registration.locations[0].digest.add(key);
-    one.session =
-        controller->registry.registration().registerWorker(registration, one.link).value().session;
+    one.session = controller->take(input::Register{registration, one.link}).value().session;
   }
   work();
   ASSERT_EQ(rank("a", 1).link.asked.back().ask, WorkerOperation::Ask::kCheck);
@@ -139,9 +135,8 @@ TEST_F(ExecutorPins, LiveAsLongAsTheyWereAskedForWhateverTheWallClockSays) {
   EXPECT_EQ(pinsOf(0), 1u) << "the wall clock went ahead by an hour";
   clock.wallJumpMs = -3'600'000;
   clock.nowMs += 60'000;
-  controller->registry.tick();
-  while (controller->registry.work()) {
-  }
+  controller->take(input::Tick{});
+  controller->work();
   EXPECT_EQ(pinsOf(0), 0u) << "it went back by two";
 }
 

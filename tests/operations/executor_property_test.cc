@@ -93,8 +93,8 @@ class World {
         return;
       default:
         clock_.nowMs += below(300);
-        controller_->executor.tick();
-        controller_->executor.work();
+        controller_->take(input::Tick{});
+        controller_->take(input::Work{});
         return check();
     }
   }
@@ -104,7 +104,7 @@ class World {
     for (auto& process : processes_) connect(*process);
     for (int i = 0; i < 20; ++i) {
       commit(SIZE_MAX);
-      controller_->executor.work();
+      controller_->take(input::Work{});
       for (auto& process : processes_) {
         while (process->delivered < process->link->asked.size()) deliver(*process);
         while (finish(*process), unfinished(*process) != nullptr) {
@@ -112,14 +112,13 @@ class World {
       }
     }
     clock_.nowMs += 2'000;
-    controller_->executor.tick();
+    controller_->take(input::Tick{});
     commit(SIZE_MAX);
     check();
     for (const auto& [serial, event] : controller_->executor.log().bySerial()) {
       ASSERT_TRUE(event->record.final() && event->settled) << event->record.id;
     }
-    while (controller_->executor.work()) {
-    }
+    controller_->work();
     ASSERT_LE(controller_->executor.log().finished(), options_.eventsKeptMax);
   }
 
@@ -147,7 +146,8 @@ class World {
   uint64_t below(uint64_t bound) { return random_() % bound; }
 
   void open(MemoryStore::Disk disk) {
-    controller_ = std::make_unique<Controller>(clock_, std::move(disk), options_, random_());
+    controller_ =
+        std::make_unique<KillableController>(clock_, std::move(disk), options_, random_());
   }
 
   void checkRank(const EventRecord& event, const RankRecord& rank) {
@@ -233,7 +233,7 @@ class World {
       request.chunks = {kHeld[0], kHeld[1], 99};
     }
     // May well be refused.
-    static_cast<void>(controller_->executor.start(std::move(request)));
+    static_cast<void>(controller_->take(input::Operation{request}));
   }
 
   void commit(size_t writes) {
@@ -269,22 +269,21 @@ class World {
       }
       registration.locations.push_back(statement);
     }
-    const auto outcome =
-        controller_->registry.registration().registerWorker(registration, *process.link);
+    const auto outcome = controller_->take(input::Register{registration, *process.link});
     ASSERT_TRUE(outcome.ok()) << outcome.error().message;
     process.session = outcome.value().session;
     // What the controller has not heard of yet.
     const uint64_t next = outcome.value().decisions[0].nextSeq;
     if (next > std::size(kHeld)) return;
     const std::span<const ChunkHash> keys = std::span(kHeld).subspan(next - 1);
-    const auto reported = controller_->registry.kv().handleBatchedKvOperations(
-        process.session, {"gpu", process.run, next, {keys, {}}});
+    const Report report{"gpu", process.run, next, {keys, {}}};
+    const auto reported = controller_->take(input::Report{process.session, report});
     ASSERT_TRUE(reported.ok() && reported.value() == ReportOutcome::kApplied);
   }
 
   void cut(Process& process) {
     if (process.session == kNoSession) return;
-    controller_->registry.registration().connectionClosed(process.session);
+    controller_->take(input::ConnectionClosed{process.session});
     process.session = kNoSession;
   }
 
@@ -300,7 +299,7 @@ class World {
 
   void killController() {
     for (auto& process : processes_) process->session = kNoSession;
-    std::unique_ptr<Controller> old = std::move(controller_);
+    std::unique_ptr<KillableController> old = std::move(controller_);
     open(old->store.afterCrash());
     // What never reached the disk was never promised.
     check();
@@ -357,7 +356,7 @@ class World {
             deed.tokens, 0, deed.failed ? "did not work" : ""});
   }
   void answer(Process& process, uint64_t number, const OperationOutcome& outcome) {
-    controller_->executor.answered(process.session, number, outcome);
+    controller_->take(input::Answered{process.session, number, outcome});
   }
 
   // What a process did stays known when it is gone.
@@ -371,7 +370,7 @@ class World {
   SteppedClock clock_;
   Executor::Options options_;
   std::vector<std::shared_ptr<AskedLink>> links_;  // outlive every registry
-  std::unique_ptr<Controller> controller_;
+  std::unique_ptr<KillableController> controller_;
   std::vector<std::unique_ptr<Process>> processes_;
   uint64_t nextRun_ = 0;
   std::map<std::tuple<std::string, uint32_t, uint64_t>, std::unique_ptr<std::map<uint64_t, Deed>>>

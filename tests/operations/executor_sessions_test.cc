@@ -21,8 +21,7 @@ TEST_F(ExecutorTest, ARankThatDisconnectsIsUnknownUntilItSays) {
   rank("a", 2).run = 2;
   registerRank("a", 2);
   EXPECT_EQ(rankStatus(2), RankStatus::kLost);
-  while (controller->executor.work()) {
-  }
+  controller->work();
   ASSERT_EQ(rank("a", 0).link.asked.size(), 2u);
   EXPECT_EQ(rank("a", 0).link.asked[1].ask, WorkerOperation::Ask::kCheck);
   answer(0, {OperationOutcome::Status::kRunning, 0, 0, {}});
@@ -51,9 +50,9 @@ TEST_F(ExecutorTest, AWorkerThatIsForgottenIsLost) {
   registerInstance("a", 2);
   start(request(OperationKind::kClear));
   controller->commit();
-  ASSERT_TRUE(controller->registry.registration().deregister(rank("a", 0).session).ok());
+  ASSERT_TRUE(controller->take(input::Deregister{rank("a", 0).session}).ok());
   EXPECT_EQ(rankStatus(0), RankStatus::kLost);
-  ASSERT_TRUE(controller->registry.operators().forget("a", 1).ok());
+  ASSERT_TRUE(controller->take(input::Forget{"a", 1}).ok());
   EXPECT_TRUE(rank("a", 1).link.isClosed);
   EXPECT_EQ(rankStatus(1), RankStatus::kLost);
   controller->commit();
@@ -86,8 +85,7 @@ TEST_F(ExecutorTest, AfterARestartTheWorkersSay) {
   rank("a", 2).run = 2;
   registerRank("a", 2);
   EXPECT_EQ(rankStatus(2), RankStatus::kLost);
-  while (controller->executor.work()) {
-  }
+  controller->work();
   EXPECT_EQ(rank("a", 1).link.asked.back().ask, WorkerOperation::Ask::kCheck);
   answer(1, done(5));
   pass(options.timeoutMs[0]);
@@ -102,8 +100,7 @@ TEST_F(ExecutorTest, KilledBetweenRecordAndSendNothingWasRun) {
   restart();
   EXPECT_EQ(status(), EventStatus::kUnknown);
   registerRank("a", 0);
-  while (controller->executor.work()) {
-  }
+  controller->work();
   ASSERT_EQ(rank("a", 0).link.asked.size(), 1u);
   EXPECT_EQ(rank("a", 0).link.asked[0].ask, WorkerOperation::Ask::kCheck);
   answer(0, {OperationOutcome::Status::kNeverRun, 0, 0, {}});
@@ -117,9 +114,9 @@ TEST_F(ExecutorTest, AnswersFromElsewhereAreIgnored) {
   answer(0, done(1));  // not asked yet
   EXPECT_EQ(rankStatus(0), RankStatus::kPending);
   controller->commit();
-  controller->executor.answered(rank("b", 0).session, event().number, done(1));
-  controller->executor.answered(rank("a", 0).session, event().number + 1, done(1));
-  controller->executor.answered(kNoSession, event().number, done(1));
+  controller->take(input::Answered{rank("b", 0).session, event().number, done(1)});
+  controller->take(input::Answered{rank("a", 0).session, event().number + 1, done(1)});
+  controller->take(input::Answered{kNoSession, event().number, done(1)});
   EXPECT_EQ(rankStatus(0), RankStatus::kRunning);
   answer(0, done(1));
   answer(0, done(2));

@@ -86,7 +86,7 @@ TEST_F(ExecutorTest, HealthTellsEachRankAndLeavesNoEvent) {
   answer(2, {OperationOutcome::Status::kFailed, 0, kHealthUnexpected, "unknown call"});
   EXPECT_EQ(status(), EventStatus::kRunning);
   clock.nowMs += options.timeoutMs[static_cast<size_t>(OperationKind::kHealth)];
-  controller->executor.tick();
+  controller->take(input::Tick{});
   EXPECT_THAT(controller->settled, ElementsAre("e1"));
   EXPECT_EQ(event().ranks[0].errorCode, 0);
   EXPECT_EQ(event().ranks[1].errorCode, kHealthError);
@@ -95,14 +95,13 @@ TEST_F(ExecutorTest, HealthTellsEachRankAndLeavesNoEvent) {
   EXPECT_EQ(event().ranks[4].errorCode, kHealthLost);
   EXPECT_EQ(status(), EventStatus::kFailed);
   EXPECT_EQ(controller->store.queued(), writes);
-  while (controller->executor.work()) {
-  }
+  controller->work();
   EXPECT_EQ(controller->executor.find("e1"), nullptr);
 }
 
 TEST_F(ExecutorTest, HealthWorksWhileTheStoreCannotWrite) {
   registerInstance("a", 1);
-  controller->store.setHealth({false, "the disk is full"});
+  controller->setHealth({false, "the disk is full"});
   start(request(OperationKind::kHealth));
   answer(0, done(0));
   EXPECT_EQ(status(), EventStatus::kDone);
@@ -189,9 +188,8 @@ TEST_F(ExecutorTest, ManyRanksAreSentToInPieces) {
     return n;
   };
   EXPECT_EQ(asked(), Executor::kMessagesPerTurn);
-  EXPECT_TRUE(controller->executor.work());
-  while (controller->executor.work()) {
-  }
+  EXPECT_TRUE(controller->take(input::Work{}));
+  controller->work();
   EXPECT_EQ(asked(), kMany);
 }
 
@@ -199,8 +197,7 @@ TEST_F(ExecutorTest, ManyAnswersAreFewWrites) {
   registerInstance("a", 1'000);
   start(request(OperationKind::kClear));
   controller->commit();
-  while (controller->executor.work()) {
-  }
+  controller->work();
   for (uint32_t i = 0; i < 999; ++i) answer(i, done(1));
   EXPECT_EQ(controller->store.queued(), 1u);
   controller->commit();
@@ -222,7 +219,7 @@ TEST_F(ExecutorTest, NothingIsCommittedWhileEventsThatAreForgottenAreNot) {
     controller->commit();
   }
   EXPECT_TRUE(controller->registry.ledger().allCommitted());
-  controller->executor.work();
+  controller->take(input::Work{});
   EXPECT_EQ(controller->executor.find("e1"), nullptr);
   EXPECT_TRUE(controller->executor.quiet());
   EXPECT_FALSE(controller->registry.ledger().allCommitted());

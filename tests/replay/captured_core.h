@@ -11,26 +11,23 @@
 #include <utility>
 #include <vector>
 
-#include "capture/inputs.h"
+#include "capture/recorder.h"
 #include "core/notice.h"
 
 namespace holdfast::test {
 
 class CapturedCore final : private Clock, private NoticeSink, private WorkerLink {
  public:
-  CapturedCore(RegistryStore& store, const std::string& directory, const CoreOptions& options = {})
-      : environment_(*this, store, []() { return uint64_t{1}; }),
-        registry_(options.registry, environment_.clock(), environment_.store(), *this),
-        executor_(registry_.tree(), registry_.pins(), registry_.ledger(), environment_.clock(),
-                  options.executor, [this]() { return environment_.random(); }),
-        inputs_(environment_, registry_, executor_, *this) {
-    registry_.recover();
+  CapturedCore(RegistryStore& store, const std::string& directory,
+               const ControllerOptions& options = {})
+      : controller_(
+            options, *this, store, []() { return uint64_t{1}; }, *this),
+        recorder_(controller_, *this) {
     LogOptions log;
     log.directory = directory;
     auto writer = LogWriter::open(log);
     EXPECT_TRUE(writer.ok());
-    inputs_.capture(std::move(writer.value()),
-                    {.options = options, .clusterId = {}, .checkpoint = {}, .redact = false});
+    recorder_.begin(std::move(writer.value()), {});
   }
 
   SessionId registerWorker(const std::string& instance) {
@@ -41,25 +38,25 @@ class CapturedCore final : private Clock, private NoticeSink, private WorkerLink
     location.location = "gpu";
     location.incarnation = kIncarnation;
     location.beganEmpty = true;
-    const auto outcome = inputs_.registerWorker(registration, *this);
+    const auto outcome = controller_.take(input::Register{registration, *this});
     return outcome.ok() ? outcome.value().session : kNoSession;
   }
   // Admits of consecutive keys; key n has seq n.
   void admit(SessionId session, ChunkHash from, ChunkHash to) {
     const std::vector<ChunkHash> keys = keysOf(from, to);
-    (void)inputs_.report(session, {.location = "gpu",
-                                   .incarnation = kIncarnation,
-                                   .firstSeq = from,
-                                   .operations = {keys, {}}});
+    report(session, {"gpu", kIncarnation, from, {keys, {}}});
+  }
+  void report(SessionId session, const Report& report) {
+    (void)controller_.take(input::Report{session, report});
   }
   static std::vector<ChunkHash> keysOf(ChunkHash from, ChunkHash to) {
     std::vector<ChunkHash> keys;
     for (ChunkHash key = from; key <= to; ++key) keys.push_back(key);
     return keys;
   }
-  Inputs& inputs() { return inputs_; }
-  std::string digest() const { return registry_.registryDigest().hex(); }
-  void end() { inputs_.endCapture(Inputs::CaptureEnd::kProcessEnded); }
+  Controller& controller() { return controller_; }
+  std::string digest() const { return controller_.registry().registryDigest().hex(); }
+  void end() { recorder_.end(Recorder::End::kProcessEnded); }
 
   static constexpr uint64_t kIncarnation = 7;
 
@@ -75,10 +72,8 @@ class CapturedCore final : private Clock, private NoticeSink, private WorkerLink
   void closed(const std::string&) override {}
   void operate(const WorkerOperation&) override {}
 
-  Environment environment_;
-  Registry registry_;
-  Executor executor_;
-  Inputs inputs_;
+  Controller controller_;
+  Recorder recorder_;
 };
 
 struct Command {

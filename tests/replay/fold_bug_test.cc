@@ -12,11 +12,11 @@ namespace {
 // Until everything is committed, and a fold was.
 void settle(CapturedCore& core, RegistryStore& store) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  const Registry& registry = core.inputs().registry();
+  const Registry& registry = core.controller().registry();
   while (registry.counters().foldsCommitted == 0 || !registry.ledger().allCommitted()) {
     ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "no fold";
-    store.poll(core.inputs());
-    core.inputs().tick();
+    store.poll(core.controller());
+    core.controller().take(input::Tick{});
     std::this_thread::yield();
   }
 }
@@ -27,7 +27,7 @@ TEST_F(BugTest, ASegmentThatAFoldDropsIsMissingInAReplayToo) {
   options.create = true;
   auto store = RocksStore::open(options);
   ASSERT_TRUE(store.ok());
-  CoreOptions core;
+  ControllerOptions core;
   core.registry.foldFloorOperations = 100;
   std::string truth;
   {
@@ -36,10 +36,7 @@ TEST_F(BugTest, ASegmentThatAFoldDropsIsMissingInAReplayToo) {
     // Its own evicts make a fold worth while.
     const std::vector<ChunkHash> keys = CapturedCore::keysOf(1, 200);
     const std::vector<uint8_t> evicts(25, 0xFF);
-    (void)captured.inputs().report(1, {.location = "gpu",
-                                       .incarnation = CapturedCore::kIncarnation,
-                                       .firstSeq = 301,
-                                       .operations = {keys, {evicts.data(), 0}}});
+    captured.report(1, {"gpu", CapturedCore::kIncarnation, 301, {keys, {evicts.data(), 0}}});
     settle(captured, *store.value());
     captured.end();
     truth = captured.digest();

@@ -11,13 +11,13 @@ TEST_F(BugTest, AHolderIdReusedEarlyShowsAgainInAReplay) {
   CapturedCore core(store, log());
   const SessionId gone = core.registerWorker("gone");
   core.admit(gone, 1, 3);
-  (void)core.inputs().deregister(gone);
+  (void)core.controller().take(input::Deregister{gone});
   core.registerWorker("llama");  // holds nothing
-  PromptLookup lookup = core.inputs().newLookup();
+  PromptLookup lookup = core.controller().newLookup();
   const auto keys = CapturedCore::keysOf(1, 3);
   ASSERT_FALSE(lookup.begin("", keys, false));
-  ASSERT_TRUE(core.inputs().advance(lookup));
-  const auto found = core.inputs().found(lookup, {});
+  ASSERT_TRUE(core.controller().advance(lookup));
+  const auto found = core.controller().take(input::LookedUp{lookup, {}});
   ASSERT_EQ(found.size(), 1u) << "the bug does not show";
   EXPECT_EQ(found[0].instance, "llama");
   core.end();

@@ -19,7 +19,7 @@ class LongAnswerTest : public ServerTest {
         message.locations[0].lastSeq = 9;
         message.locations[0].count = 5;
         message.locations[0].replayableFrom = 10;
-        EXPECT_TRUE(inputs.registerWorker(message, link_).ok());
+        EXPECT_TRUE(controller.take(input::Register{message, link_}).ok());
       }
     }
     commit();
@@ -128,8 +128,9 @@ TEST_F(LongAnswerTest, WorkersMayBeForgottenMeanwhile) {
   auto answer = workersRequest(*peer_).send();
   lookUpBehind([&]() {
     for (uint32_t i = 0; i < kInstances; ++i) {
+      const std::string instance = "llama-" + std::to_string(i);
       for (uint32_t rank = 1; rank < kRanks; ++rank) {
-        EXPECT_TRUE(inputs.forget("llama-" + std::to_string(i), rank).ok());
+        EXPECT_TRUE(controller.take(input::Forget{instance, rank}).ok());
       }
     }
   });

@@ -69,7 +69,14 @@ class OperationsTest : public ServerTest {
     uint64_t attempt = 0;
   };
 
-  OperationsTest() : asking(connect()) { AskedWorker::checked.clear(); }
+  OperationsTest() : ServerTest({}, patient()), asking(connect()) { AskedWorker::checked.clear(); }
+  // The workers' silence is no matter here.
+  static ControllerOptions patient() {
+    ControllerOptions options;
+    options.registry.lifeCycle.heartbeatTimeoutMs = UINT64_MAX / 2;
+    return options;
+  }
+
   ~OperationsTest() noexcept override {
     for (auto& rank : ranks) rank.second.calls.clear();
   }
@@ -119,12 +126,11 @@ class OperationsTest : public ServerTest {
   schema::EventStatus statusOf(const std::string& eventId) {
     return await(checkFinish(eventId)).getEvent().getStatus();
   }
-  // What the daemon's timer does for the executor; the workers' silence is no matter here.
+  // What the daemon's timer does.
   void tick(uint64_t ms = 0) {
     clock.nowMs += ms;
-    environment.begin();
-    executor.tick();
-    while (executor.work()) {
+    controller.take(input::Tick{});
+    while (controller.take(input::Work{})) {
     }
     settle();
   }

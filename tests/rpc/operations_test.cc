@@ -102,9 +102,8 @@ TEST_F(OperationsTest, WhatIsPinnedIsListedAndLookedUp) {
   for (uint32_t rank = 0; rank < 2; ++rank) {
     const std::vector<ChunkHash> keys = {4, 5, 6};
     const Worker& worker = *registry.tree().findWorker("llama", rank);
-    ASSERT_EQ(registry.kv()
-                  .handleBatchedKvOperations(worker.session, {"gpu", kIncarnation, 1, {keys, {}}})
-                  .value(),
+    const Report report{"gpu", kIncarnation, 1, {keys, {}}};
+    ASSERT_EQ(controller.take(input::Report{worker.session, report}).value(),
               ReportOutcome::kApplied);
   }
   const auto pin = [&](const char* id, std::initializer_list<uint64_t> chunks, uint64_t ttl) {

@@ -65,22 +65,18 @@ std::filesystem::path newDirectory() {
 
 }  // namespace
 
-ServerTest::ServerTest(const ServerOptions& options)
+ServerTest::ServerTest(const ServerOptions& options, const ControllerOptions& core)
     : io(kj::setupAsyncIo()),
       directory(newDirectory()),
       address("unix:" + (directory / "s").string()),
-      environment(clock, store, [this]() { return ++drawn; }),
-      registry({}, environment.clock(), environment.store(), notices),
-      executor(registry.tree(), registry.pins(), registry.ledger(), environment.clock(), {},
-               [this]() { return environment.random(); }),
-      inputs(environment, registry, executor, notices),
+      controller(
+          core, clock, store, [this]() { return ++drawn; }, notices),
+      registry(controller.registry()),
       turns(io.lowLevelProvider->getTimer()) {
-  const RecoveryReport recovered = registry.recover();
-  registry.observeSessions(&executor);
   ProcessFacts facts{.version = "1.2.3",
                      .clusterId = "c0ffee",
                      .recoveryMs = 7,
-                     .recovery = recovered,
+                     .recovery = controller.recovered(),
                      .uptimeMs = []() { return uint64_t{5}; },
                      .residentBytes = {},
                      .diskBytes = {},
@@ -92,7 +88,7 @@ ServerTest::ServerTest(const ServerOptions& options)
   // just that.
   ServerOptions unpaced = options;
   if (options.crowdIntervalUs == ServerOptions().crowdIntervalUs) unpaced.crowdIntervalUs = 0;
-  server = std::make_unique<Server>(unpaced, std::move(facts), inputs, store, notices, turns,
+  server = std::make_unique<Server>(unpaced, std::move(facts), controller, store, notices, turns,
                                     io.unixEventPort);
   const auto names = server->listen(address);
   EXPECT_TRUE(names.ok());
@@ -113,7 +109,7 @@ kj::Own<kj::AsyncIoStream> ServerTest::connectRaw() {
 
 void ServerTest::commit() {
   store.complete();
-  store.poll(inputs);
+  store.poll(controller);
   server->storePolled();
 }
 

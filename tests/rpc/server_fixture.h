@@ -15,8 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "capture/inputs.h"
-#include "core/registry/registry.h"
+#include "core/controller.h"
 #include "rpc/server.h"
 #include "schema/controller.capnp.h"
 #include "tests/support/memory_store.h"
@@ -69,7 +68,7 @@ class Peer {
 
 class ServerTest : public testing::Test {
  protected:
-  explicit ServerTest(const ServerOptions& options = {});
+  explicit ServerTest(const ServerOptions& options = {}, const ControllerOptions& core = {});
   ~ServerTest() noexcept override;
 
   std::unique_ptr<Peer> connect() { return std::make_unique<Peer>(io, address); }
@@ -131,10 +130,8 @@ class ServerTest : public testing::Test {
   RecordedNotices notices;
   MemoryStore store;
   uint64_t drawn = 0;  // numbers that the executor drew ascend
-  Environment environment;
-  Registry registry;
-  Executor executor;
-  Inputs inputs;
+  Controller controller;
+  const Registry& registry;  // the controller's
   LoopTurns turns;
   std::unique_ptr<Server> server;
   std::vector<std::string> workerCalls;

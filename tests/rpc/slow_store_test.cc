@@ -17,7 +17,7 @@ TEST_F(SlowStoreTest, PausesAndResumesWithTheStore) {
   const auto peer = connect();
   auto session = registerWorker(*peer, registration());
   store.setHealth({.writable = false, .reason = "no space left on /data; free some"});
-  store.poll(registry);
+  store.poll(controller);
   server->storePolled();
   report(session, "gpu", kIncarnation, 1, {1}).wait(io.waitScope);
   settle();
@@ -32,9 +32,9 @@ TEST_F(SlowStoreTest, PausesAndResumesWithTheStore) {
   EXPECT_EQ(viewOf(status.getAnswer().getStoreReason()), "no space left on /data; free some");
 
   store.setHealth({});
-  store.poll(registry);
+  store.poll(controller);
   server->storePolled();
-  inputs.tick();
+  controller.take(input::Tick{});
   settle();
   EXPECT_THAT(workerCalls, Contains("resume"));
   Registration again = registration();
@@ -49,7 +49,7 @@ TEST_F(SlowStoreTest, RegistrationFailsIfTheStoreFailsMeanwhile) {
   kj::Promise<void> answer = registerRequest(*peer, registration()).send().ignoreResult();
   for (int i = 0; i < 50; ++i) ASSERT_FALSE(answer.poll(io.waitScope));
   store.setHealth({.writable = false, .reason = "disk on fire"});
-  store.poll(registry);
+  store.poll(controller);
   server->storePolled();
   EXPECT_THAT(errorOf(kj::mv(answer)), HasSubstr("unavailable: disk on fire"));
 }

@@ -77,7 +77,7 @@ TEST_F(WorkerSessionTest, SilentWorkersConnectionIsClosed) {
   const auto peer = connect();
   auto session = registerWorker(*peer, registration());
   clock.nowMs += 30'001;
-  inputs.tick();
+  controller.take(input::Tick{});
   settle();
   EXPECT_EQ(registry.tree().findWorker("llama", 0)->record.state, WorkerState::kLost);
   // Its process lives: it took the call that tells it to register again.
@@ -86,7 +86,7 @@ TEST_F(WorkerSessionTest, SilentWorkersConnectionIsClosed) {
   EXPECT_THAT(workerCalls, ElementsAre("resume"));
   EXPECT_EQ(server->services().connections, 1u);
   clock.nowMs += 30'001;
-  inputs.tick();
+  controller.take(input::Tick{});
   server->checkConnections();
   settle();
   EXPECT_EQ(server->services().connections, 0u);
@@ -101,10 +101,10 @@ TEST_F(WorkerSessionTest, ATimeOutEndsTheSessionOfThatWorkerAlone) {
   auto other = registerWorker(*peer, registration("llama", 1));
   report(other, "gpu", kIncarnation, 1, {1}).wait(io.waitScope);
   clock.nowMs += 20'000;
-  inputs.tick();
+  controller.take(input::Tick{});
   await(other.heartbeatRequest().send());
   clock.nowMs += 15'000;
-  inputs.tick();
+  controller.take(input::Tick{});
   server->checkConnections();
   settle();
   EXPECT_EQ(registry.tree().findWorker("llama", 0)->record.state, WorkerState::kLost);

@@ -7,9 +7,9 @@
 #include "bench/bench.h"
 #include "bench/ingest.h"
 #include "bench/temporary_directory.h"
-#include "capture/inputs.h"
 #include "capture/log_reader.h"
 #include "capture/player.h"
+#include "capture/recorder.h"
 #include "core/notice.h"
 #include "notices/sentences.h"
 #include "os/fault_ahead.h"
@@ -65,34 +65,31 @@ class Silence final : public NoticeSink, public WorkerLink {
 
 // Captures the messages of ingest_core. Empty, or why that failed.
 std::string captureIngest(const std::string& directory, uint64_t workers, uint64_t chunks) {
-  const CoreOptions options;
   SteadyTime clock;
   ReplayStore store(nullptr, {});
   Silence silence;
-  Environment environment(clock, store, []() { return uint64_t{1}; });
-  Registry registry(options.registry, environment.clock(), environment.store(), silence);
-  registry.recover();
-  Executor executor(registry.tree(), registry.pins(), registry.ledger(), environment.clock(),
-                    options.executor, [&]() { return environment.random(); });
-  Inputs inputs(environment, registry, executor, silence);
+  Controller controller(
+      {}, clock, store, []() { return uint64_t{1}; }, silence);
+  Recorder recorder(controller, silence);
   LogOptions log;
   log.directory = directory;
   log.queueBytesMax = size_t{4} << 30;  // nobody waits for the disk here
   auto writer = LogWriter::open(log);
   if (!writer.ok()) return writer.error().message;
-  inputs.capture(std::move(writer.value()),
-                 {.options = options, .clusterId = {}, .checkpoint = {}, .redact = false});
+  recorder.begin(std::move(writer.value()), {});
   std::vector<SessionId> sessions;
   for (uint32_t i = 0; i < workers; ++i) {
-    const auto outcome = inputs.registerWorker(ingestWorker("a", i), silence);
+    const auto outcome = controller.take(input::Register{ingestWorker("a", i), silence});
     if (!outcome.ok()) return outcome.error().message;
     sessions.push_back(outcome.value().session);
   }
   forEachIngestReport(workers, chunks, [&](size_t worker, const Report& report) {
-    (void)inputs.report(sessions[worker], report);
+    (void)controller.take(input::Report{sessions[worker], report});
   });
-  inputs.endCapture(Inputs::CaptureEnd::kSwitchedOff);
-  return registry.counters().operations == workers * chunks ? "" : "reports were not applied";
+  recorder.end(Recorder::End::kSwitchedOff);
+  return controller.registry().counters().operations == workers * chunks
+             ? ""
+             : "reports were not applied";
 }
 
 // A replay of the messages of ingest_core, over ingest_core.

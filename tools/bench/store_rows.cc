@@ -15,8 +15,8 @@
 #include "bench/filled_store.h"
 #include "bench/ingest.h"
 #include "bench/temporary_directory.h"
+#include "core/controller.h"
 #include "core/notice.h"
-#include "core/registry/registry.h"
 #include "notices/sentences.h"
 #include "os/fault_ahead.h"
 #include "store/rocks_store.h"
@@ -57,12 +57,11 @@ class Silence : public NoticeSink, public WorkerLink {
   std::string paused;  // why reports were refused; empty: none was
 };
 
-// Registry and store as the daemon wires them.
-class Controller {
+// Controller and store, and the loop around them.
+class Host {
  public:
   // Opens and recovers; error() if that fails.
-  explicit Controller(const std::string& dataDir,
-                      uint32_t familiesFree = StoreOptions().familiesFree) {
+  explicit Host(const std::string& dataDir, uint32_t familiesFree = StoreOptions().familiesFree) {
     faulter_.wait();
     StoreOptions options;
     options.familiesFree = familiesFree;
@@ -74,19 +73,24 @@ class Controller {
       return;
     }
     store_ = std::move(opened.value());
-    RegistryOptions registryOptions;
-    registryOptions.index.faulter = &faulter_;
-    registry_.emplace(registryOptions, clock_, *store_, silence_);
-    recovered_ = registry_->recover();
+    ControllerOptions controllerOptions;
+    controllerOptions.registry.index.faulter = &faulter_;
+    controller_.emplace(
+        controllerOptions, clock_, *store_, []() { return uint64_t{1}; }, silence_);
   }
 
   const std::string& error() const { return error_; }
-  const RecoveryReport& recovered() const { return recovered_; }
-  Registry& registry() { return *registry_; }
+  const RecoveryReport& recovered() const { return controller_->recovered(); }
+  const Registry& registry() const { return controller_->registry(); }
+
+  template <typename Input>
+  typename Input::Outcome take(const Input& input) {
+    return controller_->take(input);
+  }
 
   SessionId addWorker(const std::string& instance, uint32_t number) {
     const Registration registration = ingestWorker(instance, number);
-    const auto outcome = registry_->registration().registerWorker(registration, silence_);
+    const auto outcome = take(input::Register{registration, silence_});
     if (!outcome.ok()) {
       error_ = outcome.error().message;
       return kNoSession;
@@ -97,23 +101,23 @@ class Controller {
   // One report, when the store has room for it.
   void report(SessionId session, const Report& report) {
     while (!store_->hasRoom(report.operations.size() * sizeof(ChunkHash) + 256)) {
-      store_->poll(*registry_);
+      store_->poll(*controller_);
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
-    const auto outcome = registry_->kv().handleBatchedKvOperations(session, report);
+    const auto outcome = take(input::Report{session, report});
     if (outcome.ok() && outcome.value() == ReportOutcome::kApplied) return;
     error_ = outcome.ok() ? "a report was not applied " + silence_.paused : outcome.error().message;
   }
 
   // What the loop does beside the messages.
   void turn() {
-    store_->poll(*registry_);
-    registry_->tick();
+    store_->poll(*controller_);
+    take(input::Tick{});
   }
 
   void waitCommitted() {
-    while (!registry_->ledger().allCommitted()) {
-      store_->poll(*registry_);
+    while (!registry().ledger().allCommitted()) {
+      store_->poll(*controller_);
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
   }
@@ -135,7 +139,7 @@ class Controller {
     });
     if (refused) done(refused->message);
   }
-  bool committed() const { return registry_->ledger().allCommitted(); }
+  bool committed() const { return registry().ledger().allCommitted(); }
 
   std::string close() {
     const auto lost = store_->close();
@@ -147,8 +151,7 @@ class Controller {
   SystemClock clock_;
   Silence silence_;
   std::unique_ptr<RocksStore> store_;
-  std::optional<Registry> registry_;
-  RecoveryReport recovered_;
+  std::optional<Controller> controller_;
   std::string error_;
 };
 
@@ -168,15 +171,15 @@ double processorMs() {
 // Empty, or why it could not be done.
 std::string fillStore(const std::string& dataDir, size_t workerCount, uint64_t chunks) {
   // All families at once: making them in groups takes far longer where there are thousands.
-  Controller controller(dataDir, static_cast<uint32_t>(2 * workerCount));
-  if (!controller.error().empty()) return controller.error();
+  Host host(dataDir, static_cast<uint32_t>(2 * workerCount));
+  if (!host.error().empty()) return host.error();
   std::vector<SessionId> workers;
   for (size_t i = 0; i < workerCount; ++i) {
-    workers.push_back(controller.addWorker("instance " + std::to_string(i), 0));
+    workers.push_back(host.addWorker("instance " + std::to_string(i), 0));
   }
-  controller.fill(workers, chunks);
-  controller.waitCommitted();
-  return controller.error().empty() ? controller.close() : controller.error();
+  host.fill(workers, chunks);
+  host.waitCommitted();
+  return host.error().empty() ? host.close() : host.error();
 }
 
 RunResult restart(const RunOptions& options) {
@@ -184,11 +187,11 @@ RunResult restart(const RunOptions& options) {
   if (!store.error.empty()) return failed(store.error);
   RunResult result;
   const Stopwatch watch;
-  Controller controller(store.dataDir);
+  Host host(store.dataDir);
   result.value = watch.seconds();
-  if (!controller.error().empty()) return failed(controller.error());
-  if (controller.recovered().chunks != store.memberships) {
-    return failed("recovered " + std::to_string(controller.recovered().chunks) + " chunks");
+  if (!host.error().empty()) return failed(host.error());
+  if (host.recovered().chunks != store.memberships) {
+    return failed("recovered " + std::to_string(host.recovered().chunks) + " chunks");
   }
   result.note =
       format("%.1f M chunks/s", static_cast<double>(store.memberships) / 1e6 / result.value);
@@ -218,13 +221,13 @@ RunResult restartMany(const RunOptions& options) {
 RunResult forget(const RunOptions& options) {
   constexpr size_t kWorkers = 4;
   const TemporaryDirectory directory;
-  Controller controller(directory.path());
-  if (!controller.error().empty()) return failed(controller.error());
+  Host host(directory.path());
+  if (!host.error().empty()) return failed(host.error());
   std::vector<SessionId> workers;
-  for (uint32_t i = 0; i < kWorkers; ++i) workers.push_back(controller.addWorker("a", i));
-  controller.fill(workers, options.size(kMillion, kIngestCall));
-  controller.waitCommitted();
-  if (!controller.error().empty()) return failed(controller.error());
+  for (uint32_t i = 0; i < kWorkers; ++i) workers.push_back(host.addWorker("a", i));
+  host.fill(workers, options.size(kMillion, kIngestCall));
+  host.waitCommitted();
+  if (!host.error().empty()) return failed(host.error());
   std::vector<double> turns;
   double processorMax = 0;  // what others on the machine do not lengthen
   const auto timed = [&](const auto& piece) {
@@ -234,11 +237,11 @@ RunResult forget(const RunOptions& options) {
     processorMax = std::max(processorMax, processorMs() - before);
     turns.push_back(watch.milliseconds());
   };
-  timed([&] { (void)controller.registry().registration().deregister(workers[1]); });
+  timed([&] { (void)host.take(input::Deregister{workers[1]}); });
   bool more = true;
-  while (more || !controller.registry().ledger().allCommitted()) {
-    timed([&] { more = controller.registry().work(); });
-    timed([&] { controller.turn(); });
+  while (more || !host.registry().ledger().allCommitted()) {
+    timed([&] { more = host.take(input::Work{}); });
+    timed([&] { host.turn(); });
   }
   RunResult result;
   result.value = *std::max_element(turns.begin(), turns.end());
@@ -250,8 +253,8 @@ RunResult forget(const RunOptions& options) {
 // Reports go on while a store of 100 workers is copied: how long one of them, or the loop, waits.
 class StallMeter {
  public:
-  StallMeter(Controller& controller, std::vector<SessionId> workers, uint64_t chunks)
-      : controller_(controller), workers_(std::move(workers)), next_(chunks) {}
+  StallMeter(Host& host, std::vector<SessionId> workers, uint64_t chunks)
+      : host_(host), workers_(std::move(workers)), next_(chunks) {}
 
   // A few reports, and the loop until they are committed.
   void round() {
@@ -260,15 +263,15 @@ class StallMeter {
     const Stopwatch commit;
     for (size_t i = 0; i < kReports; ++i) {
       for (ChunkHash& key : keys) key = splitmix64Finalise((uint64_t{1} << 40) + unique_++);
-      controller_.report(workers_[worker_], ingestReport(next_ + 1, keys));
+      host_.report(workers_[worker_], ingestReport(next_ + 1, keys));
       if (++worker_ == workers_.size()) {
         worker_ = 0;
         next_ += kIngestCall;
       }
     }
-    while (!controller_.committed() && controller_.error().empty()) {
+    while (!host_.committed() && host_.error().empty()) {
       const Stopwatch turn;
-      controller_.turn();
+      host_.turn();
       turnMax = std::max(turnMax, turn.milliseconds());
     }
     commitMax = std::max(commitMax, commit.milliseconds());
@@ -278,7 +281,7 @@ class StallMeter {
   double commitMax = 0;  // ms
 
  private:
-  Controller& controller_;
+  Host& host_;
   const std::vector<SessionId> workers_;
   uint64_t next_;  // seq of the last operation of the workers that have not reported this time
   size_t worker_ = 0;
@@ -289,29 +292,29 @@ RunResult backupStall(const RunOptions& options) {
   constexpr size_t kWorkers = 100;
   constexpr int kRoundsBefore = 500;
   const TemporaryDirectory directory;
-  Controller controller(directory.path() + "/data");
-  if (!controller.error().empty()) return failed(controller.error());
+  Host host(directory.path() + "/data");
+  if (!host.error().empty()) return failed(host.error());
   std::vector<SessionId> workers;
-  for (uint32_t i = 0; i < kWorkers; ++i) workers.push_back(controller.addWorker("a", i));
+  for (uint32_t i = 0; i < kWorkers; ++i) workers.push_back(host.addWorker("a", i));
   const uint64_t chunks = options.size(kMillion / 5, kIngestCall) / kIngestCall * kIngestCall;
-  controller.fill(workers, chunks);
-  controller.waitCommitted();
-  StallMeter before(controller, workers, chunks);
+  host.fill(workers, chunks);
+  host.waitCommitted();
+  StallMeter before(host, workers, chunks);
   for (int i = 0; i < kRoundsBefore; ++i) before.round();
-  controller.waitCommitted();
+  host.waitCommitted();
   // A round of all workers ends where it began.
   constexpr uint64_t kReportsBefore = uint64_t{kRoundsBefore} * 16 / kWorkers * kIngestCall;
-  StallMeter during(controller, workers, chunks + kReportsBefore);
+  StallMeter during(host, workers, chunks + kReportsBefore);
   bool ended = false;
   std::string error;
   const Stopwatch watch;
-  controller.backUp(directory.path() + "/backup", [&](const std::string& wrong) {
+  host.backUp(directory.path() + "/backup", [&](const std::string& wrong) {
     ended = true;
     error = wrong;
   });
-  while (!ended && controller.error().empty()) during.round();
+  while (!ended && host.error().empty()) during.round();
   const double seconds = watch.seconds();
-  if (error.empty()) error = controller.error();
+  if (error.empty()) error = host.error();
   if (!error.empty()) return failed(error);
   return {.value = std::max(during.commitMax, during.turnMax),
           .note = format("commit %.2f ms", during.commitMax) +
@@ -340,22 +343,22 @@ Registration ingestWorker(const std::string& instance, uint32_t number) {
 
 RunResult ingestIntoStore(const RunOptions& options) {
   const TemporaryDirectory directory;
-  Controller controller(directory.path());
-  if (!controller.error().empty()) return failed(controller.error());
+  Host host(directory.path());
+  if (!host.error().empty()) return failed(host.error());
   std::vector<SessionId> workers;
-  for (uint32_t i = 0; i < kIngestWorkers; ++i) workers.push_back(controller.addWorker("a", i));
-  controller.waitCommitted();
+  for (uint32_t i = 0; i < kIngestWorkers; ++i) workers.push_back(host.addWorker("a", i));
+  host.waitCommitted();
   const uint64_t chunks = ingestChunks(options);
   const Stopwatch watch;
-  controller.fill(workers, chunks);
-  controller.waitCommitted();
+  host.fill(workers, chunks);
+  host.waitCommitted();
   const double seconds = watch.seconds();
-  if (!controller.error().empty()) return failed(controller.error());
+  if (!host.error().empty()) return failed(host.error());
   RunResult result;
   const double operations = static_cast<double>(chunks * kIngestWorkers);
   result.value = operations / seconds / 1e6;
   result.note =
-      format("%.0f folds", static_cast<double>(controller.registry().counters().foldsCommitted));
+      format("%.0f folds", static_cast<double>(host.registry().counters().foldsCommitted));
   return result;
 }
 

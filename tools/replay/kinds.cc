@@ -102,38 +102,18 @@ std::string contentOf(Entry entry) {
 }  // namespace
 
 const std::vector<std::string>& kindNames() {
-  static const std::vector<std::string> names = {"file",
-                                                 "start",
-                                                 "end",
-                                                 "register",
-                                                 "heartbeat",
-                                                 "report",
-                                                 "full-sync-start",
-                                                 "full-sync-batch",
-                                                 "full-sync-end",
-                                                 "full-sync-status",
-                                                 "replay-refused",
-                                                 "p2p-lookup",
-                                                 "deregister",
-                                                 "answer",
-                                                 "connection-closed",
-                                                 "lookup",
-                                                 "operation",
-                                                 "force-sync",
-                                                 "forget",
-                                                 "drain",
-                                                 "tick",
-                                                 "work",
-                                                 "committed",
-                                                 "folded",
-                                                 "health",
-                                                 "store-polled"};
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (size_t i = 0; i < kEntryKinds; ++i) {
+      all.emplace_back(entryName(static_cast<schema::CaptureEntry::Which>(i)));
+    }
+    return all;
+  }();
   return names;
 }
 
 std::string kindOf(Entry entry) {
-  const auto which = static_cast<size_t>(entry.which());
-  return which < kindNames().size() ? kindNames()[which] : "unknown";
+  return std::string(entryName(entry.which()));
 }
 
 bool matches(const Filter& filter, Entry entry, const Player& player) {

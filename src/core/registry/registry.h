@@ -51,6 +51,7 @@ class Registry : public StoreListener {
   const RegistrationController& registration() const { return registration_; }
   OperatorCommands& operators() { return operators_; }
   KvController& kv() { return kv_; }
+  const KvController& kv() const { return kv_; }
   const RepairController& repair() const { return repair_; }
   Pins& pins() { return pins_; }
   // Of the steady clock that time-outs go by.

@@ -1,4 +1,4 @@
-#include "capture/core_options.h"
+#include "capture/controller_options.h"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 
 namespace holdfast {
 
-void write(const CoreOptions& options, schema::CaptureStart::Builder to) {
+void write(const ControllerOptions& options, schema::CaptureStart::Builder to) {
   const RegistryOptions& registry = options.registry;
   to.setDefaultModel(textOf(registry.defaultModel));
   to.setWorkersMax(registry.lifeCycle.workersMax);
@@ -29,8 +29,8 @@ void write(const CoreOptions& options, schema::CaptureStart::Builder to) {
   to.setEventsKeptMax(options.executor.eventsKeptMax);
 }
 
-CoreOptions read(schema::CaptureStart::Reader from) {
-  CoreOptions options;
+ControllerOptions read(schema::CaptureStart::Reader from) {
+  ControllerOptions options;
   RegistryOptions& registry = options.registry;
   registry.defaultModel = std::string(viewOf(from.getDefaultModel()));
   registry.lifeCycle.workersMax = from.getWorkersMax();

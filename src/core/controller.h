@@ -1,0 +1,130 @@
+// The controller: everything that core owns, and the one way into it. Every message, end of a
+// connection, completion of the store, tick and piece of background work is an input (input.h) that
+// take() takes, one at a time; nothing else changes anything, but for the beginning of a capture
+// under way. Deterministic: the same inputs with the same answers of the outside, in the same
+// order, lead to the same state. One thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "core/check.h"
+#include "core/index/prompt_lookup.h"
+#include "core/input.h"
+#include "core/notice_sink.h"
+#include "core/operations/executor.h"
+#include "core/outside.h"
+#include "core/registry/registry.h"
+
+namespace holdfast {
+
+struct ControllerOptions {
+  RegistryOptions registry;
+  Executor::Options executor;
+};
+
+class Controller final : public StoreListener {
+ public:
+  // Reads back what the store holds. Keeps all references; they outlive it. `random` gives 64
+  // random bits.
+  Controller(const ControllerOptions& options, const Clock& clock, RegistryStore& store,
+             std::function<uint64_t()> random, NoticeSink& notices);
+  Controller(const Controller&) = delete;
+  Controller& operator=(const Controller&) = delete;
+
+  const ControllerOptions& options() const { return options_; }
+  // What the store held.
+  const RecoveryReport& recovered() const { return recovered_; }
+
+  // What came of the inputs so far.
+  const Registry& registry() const { return registry_; }
+  const Executor& executor() const { return executor_; }
+
+  // An input begins, is dealt with, and is shown to the observer. Never within another one.
+  template <typename Input>
+  typename Input::Outcome take(const Input& input);
+
+  // Look-ups only read; what counts is their end, an input::LookedUp or input::PeersFound.
+  PromptLookup newLookup() const { return registry_.kv().newLookup(); }
+  // A piece as long as a turn of the loop may take. True when the look-up is over.
+  bool advance(PromptLookup& lookup);
+
+  // Called once with each operation that has settled; must not call back. Empty: nobody is told.
+  void onSettled(std::function<void(const Event&)> callback) {
+    executor_.onSettled(std::move(callback));
+  }
+
+  // --- Observation ---
+
+  // At most one; outlives the controller, or is taken off with null. The state as it is now is
+  // where what it sees begins; time goes on where restart() has stopped it.
+  void observe(InputObserver* observer);
+  bool observed() const { return observer_ != nullptr; }
+  // What the last input asked of the outside.
+  const Outside::Answers& answers() const { return outside_.answers(); }
+
+  // So that an observer can begin under way with a state that it can have read from the store: no
+  // fold is begun any more; when quiet(), restart() brings everything to where a restart would, see
+  // Registry::restart; what is then queued to the store is where it begins. Until observe(), or
+  // until holdFolds(false) gives that up, time stands still. Nobody may observe yet.
+  void holdFolds(bool hold);
+  // No fold runs and no operation waits for the store.
+  bool quiet() const { return registry_.foldsRunning() == 0 && executor_.quiet(); }
+  // Links of sessions that end are told `why`.
+  void restart(const std::string& why);
+
+  // --- StoreListener: inputs, too ---
+  void onCommitted(Ticket upTo) override { take(input::Committed{upTo}); }
+  void onFolded(const FoldResult& result) override { take(input::Folded{result}); }
+  void onHealth(const StoreHealth& health) override { take(input::Health{health}); }
+
+ private:
+  Result<RegisterOutcome> handle(const input::Register& message);
+  Result<HeartbeatOutcome> handle(const input::Heartbeat& message);
+  Result<ReportOutcome> handle(const input::Report& message);
+  Result<FullSyncStartOutcome> handle(const input::FullSyncStart& message);
+  Result<bool> handle(const input::FullSyncBatch& message);
+  Result<FullSyncStatus> handle(const input::FullSyncEnd& message);
+  Result<FullSyncStatus> handle(const input::FullSyncStatus& message);
+  Done handle(const input::ReplayRefused& message);
+  Result<std::span<const PeerMatch>> handle(const input::PeersFound& message);
+  Result<Ticket> handle(const input::Deregister& message);
+  Done handle(const input::Answered& message);
+  Done handle(const input::ConnectionClosed& message);
+  Done handle(const input::SessionFailed& message);
+  std::span<const LookupMatch> handle(const input::LookedUp& message);
+  Result<const Event*> handle(const input::Operation& message);
+  Result<uint32_t> handle(const input::ForceSync& message);
+  Result<Ticket> handle(const input::Forget& message);
+  Result<Ticket> handle(const input::Drain& message);
+  Done handle(const input::Tick&);
+  bool handle(const input::Work&);
+  Done handle(const input::StorePolled&);
+  Done handle(const input::Committed& completion);
+  Done handle(const input::Folded& completion);
+  Done handle(const input::Health& completion);
+
+  const ControllerOptions options_;
+  Outside outside_;
+  Registry registry_;
+  Executor executor_;
+  RecoveryReport recovered_;
+  InputObserver* observer_ = nullptr;
+  bool taking_ = false;
+};
+
+template <typename Input>
+typename Input::Outcome Controller::take(const Input& input) {
+  static_assert(AllInputs::kContains<Input>);
+  HOLDFAST_CHECK(!taking_, "an input within another one");
+  taking_ = true;
+  outside_.begin();
+  typename Input::Outcome outcome = handle(input);
+  if (observer_ != nullptr) observer_->taken(Taken<Input>{input, outcome});
+  taking_ = false;
+  return outcome;
+}
+
+}  // namespace holdfast
