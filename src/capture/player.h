@@ -44,7 +44,6 @@ class Player {
   std::optional<std::string> settle();
 
   // Null before the log's start.
-  const Controller* controller() const { return controller_ ? &*controller_ : nullptr; }
   const Registry* registry() const { return controller_ ? &controller_->registry() : nullptr; }
   // The worker whose session it was when the log was made; null: none in force here.
   const Worker* workerOf(SessionId logged) const;

@@ -91,8 +91,8 @@ struct ReplayRefused {
 };
 
 // A look-up of the session's worker for peers is over (Controller::advance said so): its answer,
-// valid until the next change. It is in a log as of now. An error if the session is not in force
-// any more.
+// valid until the next change; as of LookedUp, only the end is an input. An error if the session
+// is not in force any more.
 struct PeersFound {
   using Outcome = Result<std::span<const PeerMatch>>;
   SessionId session;
@@ -130,8 +130,8 @@ struct SessionFailed {
 
 // A look-up is over (Controller::advance said so): its answer, valid until the next change.
 // `tokens`: that the hashes are of; empty where they were not given. Look-ups only read core, piece
-// by piece, and the input is their end. A replay makes all of them there, so what it finds for one
-// that took several turns may be a little newer than the answer was.
+// by piece, and the input is their end. Who repeats the inputs makes the whole look-up there, so
+// what it finds for one that took several turns may be a little newer than the answer was.
 struct LookedUp {
   using Outcome = std::span<const LookupMatch>;
   PromptLookup& lookup;

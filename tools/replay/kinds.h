@@ -13,7 +13,7 @@ namespace holdfast::replay {
 
 // By CaptureEntry::Which; "full-sync-start".
 const std::vector<std::string>& kindNames();
-inline constexpr size_t kFirstKind = 3;  // those before it are of the log itself
+inline constexpr size_t kFirstKind = kLogEntryKinds;
 std::string kindOf(schema::CaptureEntry::Reader entry);
 
 bool matches(const Filter& filter, schema::CaptureEntry::Reader entry, const Player& player);
