@@ -1,41 +1,36 @@
 #include "tests/simulation/convergence_world.h"
 
 #include <algorithm>
-#include <set>
 #include <variant>
 
-#include "tests/support/recount.h"
+#include "core/operations/event_summary.h"
 
 namespace holdfast::test {
 namespace {
 
-constexpr uint64_t kKeys = 24;
 constexpr uint64_t kHeartbeatMs = 100;
 constexpr uint64_t kSteps = 220;
 // Everything that may be waited for, one after the other: time-outs, back-offs, queues.
 constexpr uint64_t kSettleMs = 120'000;
-const std::vector<std::string> kLocations = {"gpu", "disk"};
 
-ChunkHash keyOf(uint64_t i) {
-  if (i == 0) return 0;
-  if (i == 1) return UINT64_MAX;
-  return splitmix64Finalise(i);
-}
-
-RegistryOptions registryOptions() {
-  RegistryOptions options;
-  options.lifeCycle.heartbeatTimeoutMs = 1'000;
-  options.lifeCycle.lostGraceMs = 20'000;
-  options.repair.replayAgainMs = 100;
-  options.repair.replayTimeoutMs = 400;
-  options.repair.fullSync = {.slots = 2,
-                             .startTimeoutMs = 400,
-                             .inactivityMs = 1'500,
-                             .failuresBeforeBackoff = 3,
-                             .backoffMs = 200,
-                             .backoffMaxMs = 1'000};
-  options.foldFloorOperations = 6;
-  options.index.tableBits = 2;
+ControllerOptions controllerOptions() {
+  ControllerOptions options;
+  RegistryOptions& registry = options.registry;
+  registry.lifeCycle.heartbeatTimeoutMs = 1'000;
+  registry.lifeCycle.lostGraceMs = 20'000;
+  registry.repair.replayAgainMs = 100;
+  registry.repair.replayTimeoutMs = 400;
+  registry.repair.fullSync = {.slots = 2,
+                              .startTimeoutMs = 400,
+                              .inactivityMs = 1'500,
+                              .failuresBeforeBackoff = 3,
+                              .backoffMs = 200,
+                              .backoffMaxMs = 1'000};
+  registry.foldFloorOperations = 6;
+  registry.index.tableBits = 2;
+  options.executor.timeoutMs.fill(3'000);
+  options.executor.retentionMs = 2'000;
+  options.executor.eventsKeptMax = 8;
   return options;
 }
 
@@ -67,7 +62,23 @@ class ConvergenceWorld::Link : public WorkerLink {
     call([](WorkerStateMachine& machine) { machine.resume(); });
   }
   void superseded(const std::string&) override {}
-  void operate(const WorkerOperation&) override {}
+  void operate(const WorkerOperation& asked) override {
+    const CacheOperation copy{asked.number,
+                              asked.kind,
+                              std::string(asked.location),
+                              asked.allChunks,
+                              {asked.chunks.begin(), asked.chunks.end()},
+                              std::string(asked.method),
+                              asked.destination,
+                              asked.copy,
+                              asked.ttlSeconds};
+    world_.answer(connection(),
+                  [&world = world_, connection = connection(), attempt = attempt_,
+                   session = session_, copy, ask = asked.ask](Worker& worker, WorkerStateMachine&) {
+                    if (connection->attempt != attempt) return;
+                    world.operate(worker, connection, session, copy, ask);
+                  });
+  }
   void closed(const std::string&) override { resume(); }
   void replay(const std::string& location, uint64_t incarnation, uint64_t from,
               uint64_t to) override {
@@ -81,7 +92,7 @@ class ConvergenceWorld::Link : public WorkerLink {
       }
       if (machine.replay(location, incarnation, from, to).accepted) return;
       world.send(connection, Direction::kToController, [&world, session, location, incarnation] {
-        world.registry_->kv().replayRefused(session, location, incarnation);
+        world.take(input::ReplayRefused{session, location, incarnation});
       });
     });
   }
@@ -112,6 +123,8 @@ class ConvergenceWorld::Link : public WorkerLink {
 ConvergenceWorld::ConvergenceWorld(Random& random)
     : random_(random), lossPercent_(static_cast<uint32_t>(below(random, 12))) {
   store_ = std::make_unique<MemoryStore>();
+  // Files take longer than all the rest.
+  if (chance(random, 2)) captures_.emplace();
   startController();
   for (const auto& [instance, rank] :
        {std::pair{"alpha", 0u}, std::pair{"alpha", 1u}, std::pair{"beta", 0u}}) {
@@ -122,6 +135,12 @@ ConvergenceWorld::ConvergenceWorld(Random& random)
     startWorker(*worker, false);
     workers_.push_back(std::move(worker));
   }
+}
+
+ChunkHash ConvergenceWorld::keyOf(uint64_t i) {
+  if (i == 0) return 0;
+  if (i == 1) return UINT64_MAX;
+  return splitmix64Finalise(i);
 }
 
 // --- The network ---
@@ -136,7 +155,7 @@ void ConvergenceWorld::send(const std::shared_ptr<Connection>& connection, Direc
   arrival = std::max(arrival, clock_.nowMs + (faulty(5) ? below(random_, 300) : below(random_, 3)));
   at(arrival, [this, connection, direction, deliver = std::move(deliver)] {
     const bool open = direction == Direction::kToController
-                          ? connection->openAtController && registry_ != nullptr
+                          ? connection->openAtController && controller_ != nullptr
                           : connection->openAtWorker;
     if (open) deliver();
   });
@@ -148,7 +167,7 @@ void ConvergenceWorld::sendUnreliably(const std::shared_ptr<Connection>& connect
   if (faulty(lossPercent_)) send(connection, Direction::kToController, deliver);
   if (!faulty(lossPercent_)) return send(connection, Direction::kToController, std::move(deliver));
   at(clock_.nowMs + below(random_, 400), [this, connection, deliver = std::move(deliver)] {
-    if (connection->openAtController && registry_ != nullptr) deliver();
+    if (connection->openAtController && controller_ != nullptr) deliver();
   });
 }
 
@@ -165,12 +184,13 @@ void ConvergenceWorld::cut(Worker& worker) {
   worker.connection = nullptr;
   worker.connectAtMs = clock_.nowMs + below(random_, faults_ ? 200 : 50);
   if (worker.machine) worker.machine->disconnected();
+  if (worker.operations) worker.operations->sessionOver();
   if (connection == nullptr) return;
   connection->openAtWorker = false;
   send(connection, Direction::kToController, [this, connection] {
     connection->openAtController = false;
     for (const SessionId session : connection->sessions) {
-      registry_->registration().connectionClosed(session);
+      take(input::ConnectionClosed{session});
     }
   });
 }
@@ -192,6 +212,9 @@ void ConvergenceWorld::startWorker(Worker& worker, bool cacheSurvives) {
   }
   worker.machine =
       std::make_unique<WorkerStateMachine>(std::move(options), [this] { return random_(); });
+  worker.operations = std::make_shared<OperationLedger>(
+      3, [this, &worker](const CacheOperation& operation) { begin(worker, operation); });
+  worker.run = 0;
   for (size_t i = 0; i < kLocations.size(); ++i) {
     worker.truths[i].begin(worker.machine->locations()[i].incarnation);
     promises_.erase({&worker, i});
@@ -201,27 +224,32 @@ void ConvergenceWorld::startWorker(Worker& worker, bool cacheSurvives) {
 
 void ConvergenceWorld::engineWorks(Worker& worker) {
   const size_t location = below(random_, kLocations.size());
-  WorkerTruth& truth = worker.truths[location];
   // Sometimes so much at once that the queue cannot take it.
   for (uint64_t runs = faulty(3) ? 12 : 1 + below(random_, 2); runs > 0; --runs) {
     const bool evict = chance(random_, 35);
     std::vector<ChunkHash> keys;
     for (uint64_t n = 1 + below(random_, 5); n > 0; --n) {
       keys.push_back(keyOf(below(random_, kKeys)));
-      truth.apply(keys.back(), evict);
     }
-    worker.machine->enqueue(location, keys, evict, clock_.nowMs);
-    const WorkerStateMachine::Location& reported = worker.machine->locations()[location];
-    // After a full queue an incarnation begins with all that comes before its registration.
-    if (truth.knows(reported.incarnation) && !reported.absorbing) continue;
-    truth.begin(reported.incarnation);
-    promises_.erase({&worker, location});
+    change(worker, location, keys, evict);
   }
+}
+
+void ConvergenceWorld::change(Worker& worker, size_t location, const std::vector<ChunkHash>& keys,
+                              bool evict) {
+  WorkerTruth& truth = worker.truths[location];
+  for (const ChunkHash key : keys) truth.apply(key, evict);
+  worker.machine->enqueue(location, keys, evict, clock_.nowMs);
+  const WorkerStateMachine::Location& reported = worker.machine->locations()[location];
+  // After a full queue an incarnation begins with all that comes before its registration.
+  if (truth.knows(reported.incarnation) && !reported.absorbing) return;
+  truth.begin(reported.incarnation);
+  promises_.erase({&worker, location});
 }
 
 void ConvergenceWorld::drive(Worker& worker) {
   if (worker.connection == nullptr) {
-    if (clock_.nowMs >= worker.connectAtMs && registry_ != nullptr) connect(worker);
+    if (clock_.nowMs >= worker.connectAtMs && controller_ != nullptr) connect(worker);
     return;
   }
   WorkerStateMachine& machine = *worker.machine;
@@ -234,7 +262,7 @@ void ConvergenceWorld::drive(Worker& worker) {
 void ConvergenceWorld::connect(Worker& worker) {
   auto connection = std::make_shared<Connection>();
   connection->worker = &worker;
-  connection->newestAtOpening = registry_->tree().newestSession();
+  connection->newestAtOpening = registry().tree().newestSession();
   connections_.push_back(connection);
   worker.connection = connection;
   registerOn(worker);
@@ -247,16 +275,16 @@ void ConvergenceWorld::registerOn(Worker& worker) {
   message.instance = worker.instance;
   message.worker = worker.rank;
   message.worldSize = worker.instance == "alpha" ? 2 : 1;
-  message.run = request.run;
+  message.run = worker.run = request.run;
   message.attempt = request.attempt;
   message.locations = request.statements;
   connection->session = kNoSession;
   connection->attempt = request.attempt;
   send(connection, Direction::kToController, [this, connection, message]() mutable {
-    message.onLaterConnection = registry_->tree().openedSince(message.instance, message.worker,
+    message.onLaterConnection = registry().tree().openedSince(message.instance, message.worker,
                                                               connection->newestAtOpening);
     auto link = std::make_unique<Link>(*this, connection, message.attempt);
-    auto result = registry_->registration().registerWorker(message, *link);
+    auto result = take(input::Register{message, *link});
     if (!result.ok()) {
       send(connection, Direction::kToWorker, [this, connection] {
         if (connection->openAtWorker) cut(*connection->worker);
@@ -301,7 +329,7 @@ void ConvergenceWorld::sendReports(Worker& worker) {
       if (faulty(10)) joinToLast(*connection, location, *report);
       connection->last[location] = *report;
       sendUnreliably(connection, [this, session = connection->session, report] {
-        EXPECT_TRUE(registry_->kv().handleBatchedKvOperations(session, report->view()).ok());
+        EXPECT_TRUE(take(input::Report{session, report->view()}).ok());
       });
     }
     if (const auto message = worker.machine->nextSync(clock_.nowMs)) sendSync(worker, *message);
@@ -332,15 +360,14 @@ void ConvergenceWorld::sendSync(Worker& worker, const FullSyncMessage& message) 
     sendUnreliably(connection, [this, session, keys, location = std::string(batch->location),
                                 incarnation = batch->incarnation, syncId = batch->syncId,
                                 number = batch->number] {
-      EXPECT_TRUE(registry_->kv()
-                      .handleFullSyncBatch(session, {location, incarnation, syncId, number, *keys})
-                      .ok());
+      const FullSyncBatch one{location, incarnation, syncId, number, *keys};
+      EXPECT_TRUE(take(input::FullSyncBatch{session, one}).ok());
     });
     return;
   }
   send(connection, Direction::kToController, [this, connection, session, message] {
     if (const auto* start = std::get_if<FullSyncStart>(&message)) {
-      const auto result = registry_->kv().handleFullSyncStart(session, *start);
+      const auto result = take(input::FullSyncStart{session, *start});
       if (!result.ok()) return;  // the session is over, and the connection soon
       answerWhenCommitted(
           result.value().ticket, [this, connection, outcome = result.value(), start = *start] {
@@ -357,12 +384,12 @@ void ConvergenceWorld::sendSync(Worker& worker, const FullSyncMessage& message) 
     if (const auto* end = std::get_if<FullSyncEnd>(&message)) {
       std::tie(location, incarnation, syncId) =
           std::tie(end->location, end->incarnation, end->syncId);
-      status = registry_->kv().handleFullSyncEnd(session, *end);
+      status = take(input::FullSyncEnd{session, *end});
     } else {
       const auto& poll = std::get<FullSyncPoll>(message);
       std::tie(location, incarnation, syncId) =
           std::tie(poll.location, poll.incarnation, poll.syncId);
-      status = registry_->kv().handleFullSyncStatus(session, location, incarnation, syncId);
+      status = take(input::FullSyncStatus{session, location, incarnation, syncId});
     }
     if (!status.ok()) return;
     if (status.value().complete) {
@@ -383,7 +410,7 @@ void ConvergenceWorld::sendHeartbeat(Worker& worker) {
   send(connection, Direction::kToController,
        [this, connection, session = connection->session, statements = worker.machine->heartbeat(),
         attempt = connection->attempt] {
-         const auto result = registry_->registration().heartbeat(session, statements);
+         const auto result = take(input::Heartbeat{session, statements});
          if (!result.ok()) {
            // Of an older session, or the worker is cut off.
            answer(connection, [this, connection, attempt](Worker& owner, WorkerStateMachine&) {
@@ -410,13 +437,26 @@ void ConvergenceWorld::answer(const std::shared_ptr<Connection>& connection,
 // --- The controller ---
 
 void ConvergenceWorld::startController() {
-  registry_ = std::make_unique<Registry>(registryOptions(), clock_, *store_, notices_);
-  EXPECT_EQ(registry_->recover().quarantined, 0u);
+  if (captures_) checkpoint_ = store_->disk();
+  controller_ = std::make_unique<Controller>(
+      controllerOptions(), clock_, *store_, [this] { return random_(); }, notices_);
+  controller_->onSettled([this](const Event& event) {
+    operations_.settled(event.record);
+    const bool done = summarise(event.record).status == EventStatus::kDone;
+    ++(done ? seen_.operationsDone : seen_.operationsFailed);
+  });
+  recorder_ = std::make_unique<Recorder>(*controller_, notices_);
+  EXPECT_EQ(controller_->recovered().quarantined, 0u);
   checkPromises();
+  operations_.check(controller_->executor().log());
+  if (captures_ && chance(random_, 50)) capture("checkpoint");
 }
 
 void ConvergenceWorld::crashController() {
-  registry_.reset();
+  replayCapture();
+  recorder_.reset();
+  controller_.reset();
+  captureWanted_ = false;
   answers_.clear();
   // A power loss may lead back to before.
   whole_.clear();
@@ -443,7 +483,7 @@ void ConvergenceWorld::answerWhenCommitted(Ticket ticket, std::function<void()> 
 }
 
 void ConvergenceWorld::controllerWorks() {
-  if (registry_ == nullptr) {
+  if (controller_ == nullptr) {
     if (clock_.nowMs >= upAtMs_) startController();
     return;
   }
@@ -451,15 +491,17 @@ void ConvergenceWorld::controllerWorks() {
   if (!faults_) store_->setHealth({});
   if (!faulty(30)) store_->complete(faults_ ? 1 + below(random_, 8) : SIZE_MAX);
   if (chance(random_, 5)) store_->sync();
-  store_->poll(*registry_);
+  store_->poll(*controller_);
+  take(input::StorePolled{});
   if (clock_.nowMs >= tickAtMs_) {
     tickAtMs_ = clock_.nowMs + 20;
-    registry_->tick();
+    take(input::Tick{});
   }
-  if (!faulty(30)) registry_->work();
+  if (!faulty(30)) take(input::Work{});
+  if (captures_ && !recorder_->recording()) captureUnderWay();
   std::vector<Answer> later;
   for (Answer& one : std::exchange(answers_, {})) {
-    if (one.ticket <= registry_->ledger().committed()) {
+    if (registry().ledger().isCommitted(one.ticket)) {
       one.send();
     } else {
       later.push_back(std::move(one));
@@ -485,10 +527,11 @@ void ConvergenceWorld::run() {
       if (!faulty(20)) drive(*worker);
     }
     controllerWorks();
-    if (registry_ != nullptr && faulty(1)) crashController();
-    if (registry_ != nullptr && faulty(1)) {
+    if (controller_ != nullptr && chance(random_, 8)) startOperation();
+    if (controller_ != nullptr && faulty(1)) crashController();
+    if (controller_ != nullptr && faulty(1)) {
       const Worker& any = *workers_[below(random_, workers_.size())];
-      (void)registry_->operators().forceSync(any.instance, any.rank, "").ok();
+      (void)take(input::ForceSync{any.instance, any.rank, ""}).ok();
     }
     check();
   }
@@ -502,130 +545,10 @@ void ConvergenceWorld::run() {
     controllerWorks();
     check();
   }
-}
-
-// --- What must hold ---
-
-Location* ConvergenceWorld::find(const Worker& worker, size_t location) const {
-  const holdfast::Worker* known = registry_->tree().findWorker(worker.instance, worker.rank);
-  return known == nullptr ? nullptr : known->find(kLocations[location]);
-}
-
-void ConvergenceWorld::check() {
-  if (registry_ == nullptr) return;
-  for (const auto& worker : workers_) {
-    for (size_t i = 0; i < kLocations.size(); ++i) checkLocation(*worker, i);
+  if (recorder_ != nullptr && recorder_->recording()) {
+    recorder_->end(Recorder::End::kProcessEnded);
+    replayCapture();
   }
-  expectKeptAsCounted(*registry_);
-  checkIndex();
-}
-
-void ConvergenceWorld::checkLocation(const Worker& worker, size_t i) {
-  const Location* location = find(worker, i);
-  if (location == nullptr) return;
-  const LivePart& live = location->record.live;
-  if (location->sync == SyncState::kInSync) {
-    ASSERT_TRUE(worker.truths[i].reached(live.incarnation, location->lastSeq));
-    const WorkerTruth::State truth = worker.truths[i].at(live.incarnation, location->lastSeq);
-    ASSERT_EQ(location->count, truth.count) << "called in sync and is not";
-    ASSERT_EQ(location->digest, truth.digest) << "called in sync and is not";
-    whole_[{&worker, i}] = {live.incarnation, live.generation};
-    return;
-  }
-  // Nothing here corrupts content, so once it was right it can only be behind.
-  const auto whole = whole_.find({&worker, i});
-  const bool wasWhole = whole != whole_.end() && whole->second.incarnation == live.incarnation &&
-                        whole->second.generation == live.generation;
-  ASSERT_FALSE(wasWhole && location->reason == Reason::kContentDiffers)
-      << "content went wrong by itself";
-}
-
-// The index holds what the tree says, for locations that exist; what look-ups may see was held by
-// the incarnation that it stands for.
-void ConvergenceWorld::checkIndex() {
-  std::map<HolderId, std::pair<Location*, const WorkerTruth*>> known;
-  std::map<HolderId, Keys> held;
-  for (const auto& worker : workers_) {
-    for (size_t i = 0; i < kLocations.size(); ++i) {
-      Location* location = find(*worker, i);
-      if (location == nullptr) continue;
-      known[location->holder] = {location, &worker->truths[i]};
-      if (location->building) known[location->building->holder] = {location, nullptr};
-    }
-  }
-  for (uint64_t i = 0; i < kKeys; ++i) {
-    const ChunkHash key = keyOf(i);
-    SetId set = kEmptySet;
-    registry_->index().find(registry_->tree().salt(""), {&key, 1}, {&set, 1});
-    HolderId single = kNoHolder;
-    for (const HolderId holder : registry_->index().sets().members(set, single)) {
-      if (registry_->index().sets().isRetired(holder)) continue;
-      const bool visible = registry_->tree().directory().get(holder).visible;
-      ASSERT_TRUE(known.contains(holder) || !visible) << "a forgotten holder is looked up";
-      held[holder].insert(key);
-    }
-  }
-  for (const auto& [holder, of] : known) {
-    const auto& [location, truth] = of;
-    if (truth == nullptr) {
-      EXPECT_FALSE(registry_->tree().directory().get(holder).visible);
-      continue;
-    }
-    ASSERT_EQ(held[holder].size(), location->count);
-    ASSERT_EQ(digestOf(held[holder]), location->digest);
-    if (!registry_->tree().directory().get(holder).visible) continue;
-    const uint64_t incarnation = location->record.live.incarnation;
-    ASSERT_TRUE(truth->knows(incarnation));
-    const Keys& ever = truth->ever(incarnation);
-    ASSERT_TRUE(std::includes(ever.begin(), ever.end(), held[holder].begin(), held[holder].end()))
-        << "look-ups see keys of another incarnation";
-  }
-}
-
-// A full sync that was called complete is there after any crash.
-void ConvergenceWorld::checkPromises() {
-  for (const auto& [of, promise] : promises_) {
-    const Location* location = find(*of.first, of.second);
-    ASSERT_NE(location, nullptr);
-    EXPECT_EQ(location->record.live.incarnation, promise.incarnation);
-    EXPECT_GE(location->record.live.generation, promise.generation);
-  }
-}
-
-bool ConvergenceWorld::converged() const {
-  if (registry_ == nullptr) return false;
-  return std::all_of(workers_.begin(), workers_.end(), [this](const auto& worker) {
-    for (size_t i = 0; i < kLocations.size(); ++i) {
-      const Location* location = find(*worker, i);
-      const Keys& keys = worker->truths[i].keys();
-      if (location == nullptr || location->sync != SyncState::kInSync ||
-          location->count != keys.size() || !(location->digest == digestOf(keys))) {
-        return false;
-      }
-    }
-    return true;
-  });
-}
-
-std::string ConvergenceWorld::whatIsLeft() const {
-  if (registry_ == nullptr) return " the controller is down";
-  std::string text;
-  for (const auto& worker : workers_) {
-    for (size_t i = 0; i < kLocations.size(); ++i) {
-      const Location* location = find(*worker, i);
-      text += "\n  " + worker->instance + "/" + std::to_string(worker->rank) + " " + kLocations[i];
-      if (location == nullptr) {
-        text += ": not registered";
-        continue;
-      }
-      text +=
-          ": " + std::string(syncStateName(location->sync)) + ", " +
-          std::string(reasonName(location->reason)) + ", seq " + std::to_string(location->lastSeq) +
-          " of " + std::to_string(worker->machine->locations()[i].lastSeq) + ", sync phase " +
-          std::to_string(static_cast<int>(registry_->repair().tracker().phase(location->serial)));
-    }
-  }
-  return text;
 }
 
 }  // namespace holdfast::test
