@@ -12,7 +12,8 @@ namespace {
 static_assert(sameNumber(schema::SyncState::REPLAYING, SyncState::kReplaying));
 static_assert(sameNumber(schema::SyncState::CAUGHT_UP, SyncState::kCaughtUp));
 static_assert(sameNumber(schema::SyncState::SYNCING, SyncState::kSyncing));
-static_assert(sameNumber(schema::FullSyncInfo::Phase::BACKING_OFF, FullSyncTracker::Phase::kBackingOff));
+static_assert(sameNumber(schema::FullSyncInfo::Phase::BACKING_OFF,
+                         FullSyncTracker::Phase::kBackingOff));
 static_assert(sameNumber(schema::WorkerState::LOST, WorkerState::kLost));
 static_assert(sameNumber(schema::WorkerState::RECOVERED, WorkerState::kRecovered));
 

@@ -29,8 +29,8 @@ namespace {
 
 constexpr size_t kBlockCacheBytes = size_t{32} << 20;
 constexpr size_t kManifestBytes = size_t{64} << 20;
-// What is remembered of operations is read at a start only: it need not stay in memory for long, nor
-// be merged often.
+// What is remembered of operations is read at a start only: it need not stay in memory for long,
+// nor be merged often.
 constexpr size_t kEventsWriteBufferBytes = size_t{512} << 10;
 constexpr int kEventsFilesUnmerged = 8;
 constexpr size_t kTableBlockBytes = size_t{32} << 10;

@@ -181,7 +181,8 @@ std::optional<Error> FoldJournal::read(const FoldSource& source, const FoldReque
       if (entry->counted) after_ = {entry->countAfter, entry->digestAfter};
     }
     for (size_t i = 0; i < operations.size(); ++i) {
-      changes_.push_back({operations.keys[i], changes_.size() & Change::kPositionsMax, operations.evicts.test(i), inBase});
+      changes_.push_back({operations.keys[i], changes_.size() & Change::kPositionsMax,
+                          operations.evicts.test(i), inBase});
     }
   }
   if (faults.error) return faults.error;

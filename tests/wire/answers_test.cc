@@ -113,8 +113,7 @@ TEST(AnswersTest, Events) {
   event.ranks[1].status = RankStatus::kLost;
   event.ranks[1].errorCode = -3;
   event.ranks[1].error = "gone";
-  Arrived<schema::EventInfo> arrived(
-      [&](schema::EventInfo::Builder to) { write(event, to); });
+  Arrived<schema::EventInfo> arrived([&](schema::EventInfo::Builder to) { write(event, to); });
   const auto got = arrived.get();
   EXPECT_EQ(viewOf(got.getEventId()), "e");
   EXPECT_EQ(got.getKind(), schema::OperationKind::MOVE);

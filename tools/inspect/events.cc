@@ -119,7 +119,8 @@ void printRanks(const EventRecord& event, std::ostream& out) {
   text::Table table({{"RANK", kRight}, {"STATUS"}, {"TOKENS", kRight}, {"NOTE"}});
   for (const RankRecord& rank : event.ranks) {
     table.add({std::to_string(rank.worker), std::string(rankStatusName(rank.status)),
-               rank.status == RankStatus::kDone ? grouped(rank.numTokens) : "", rank.error.string()});
+               rank.status == RankStatus::kDone ? grouped(rank.numTokens) : "",
+               rank.error.string()});
   }
   out << '\n';
   table.print(out);

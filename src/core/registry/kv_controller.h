@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "core/notice_sink.h"
 #include "core/index/prompt_lookup.h"
 #include "core/lookups.h"
 #include "core/messages.h"
+#include "core/notice_sink.h"
 #include "core/registry/folding.h"
 #include "core/registry/pins.h"
 #include "core/registry/registry_tree.h"

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "core/notice_sink.h"
 #include "core/messages.h"
+#include "core/notice_sink.h"
 #include "core/registry/registry_tree.h"
 #include "core/repair/comparison.h"
 #include "core/repair/repair_controller.h"

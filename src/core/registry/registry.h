@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "core/notice_sink.h"
 #include "core/index/chunk_index.h"
 #include "core/messages.h"
+#include "core/notice_sink.h"
 #include "core/registry/folding.h"
 #include "core/registry/kv_controller.h"
 #include "core/registry/limit_watch.h"

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/notice_sink.h"
 #include "core/index/chunk_index.h"
+#include "core/notice_sink.h"
 #include "core/registry/pins.h"
 #include "core/registry/registry_tree.h"
 #include "core/registry_store.h"

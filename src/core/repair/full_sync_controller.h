@@ -16,9 +16,9 @@
 #include <string_view>
 
 #include "core/clock.h"
-#include "core/notice_sink.h"
 #include "core/index/chunk_index.h"
 #include "core/messages.h"
+#include "core/notice_sink.h"
 #include "core/registry/pins.h"
 #include "core/registry/registry_tree.h"
 #include "core/repair/repair_controller.h"

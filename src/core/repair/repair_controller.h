@@ -5,8 +5,8 @@
 #include <cstdint>
 
 #include "core/clock.h"
-#include "core/notice_sink.h"
 #include "core/messages.h"
+#include "core/notice_sink.h"
 #include "core/registry/registry_tree.h"
 #include "core/repair/full_sync_tracker.h"
 
