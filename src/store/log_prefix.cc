@@ -3,6 +3,7 @@
 #include <rocksdb/file_checksum.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -49,9 +50,11 @@ class LogScan {
   // `next`: the number that its first write must have; nothing: any.
   LogScan(std::istream& in, std::optional<uint64_t> next) : in_(in), next_(next) {}
 
-  void run() {
+  // `firstOnly`: until its first record has been read.
+  void run(bool firstOnly = false) {
     std::vector<char> block(kBlockBytes);
-    for (uint64_t begin = 0; damage_.empty() && !ended_; begin += kBlockBytes) {
+    for (uint64_t begin = 0; damage_.empty() && !ended_ && !(firstOnly && first_);
+         begin += kBlockBytes) {
       in_.read(block.data(), kBlockBytes);
       const auto got = static_cast<size_t>(in_.gcount());
       if (got == 0) break;
@@ -127,6 +130,20 @@ bool copyFirst(const std::string& from, const std::string& to, uint64_t bytes) {
 }
 
 }  // namespace
+
+std::optional<LogBegin> readLogBegin(const std::string& path) {
+  LogBegin begin;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return std::nullopt;
+  std::array<char, kFragmentHeaderBytes + kBatchHeadBytes> head{};
+  if (!in.read(head.data(), head.size())) return begin;
+  begin.first = batchHead({head.data() + kFragmentHeaderBytes, kBatchHeadBytes}).first;
+  in.seekg(0);
+  LogScan scan(in, std::nullopt);
+  scan.run(true);
+  begin.whole = scan.first().has_value();
+  return begin;
+}
 
 Result<LogPrefix> copyTrustedLogs(const std::string& from, const std::string& to) {
   const auto failed = [](const std::string& path, const char* what) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/result.h"
@@ -18,5 +19,14 @@ struct LogPrefix {
 // Copies the logs of the directory `from` into `to`, that far. Writes nothing to `from`. The error
 // says what cannot be read or written.
 Result<LogPrefix> copyTrustedLogs(const std::string& from, const std::string& to);
+
+// How a log begins.
+struct LogBegin {
+  bool whole = false;  // its first record can be read
+  uint64_t first = 0;  // number of its first write, as that record says it, be it damaged or not
+};
+
+// Of an empty log: not whole, number 0. Nothing if it cannot be opened.
+std::optional<LogBegin> readLogBegin(const std::string& path);
 
 }  // namespace holdfast

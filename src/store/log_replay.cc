@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
 #include <utility>
 
 #include "core/check.h"
 #include "store/batch_head.h"
+#include "store/kept_files.h"
+#include "store/log_prefix.h"
 
 namespace holdfast {
 namespace {
@@ -101,6 +104,34 @@ class Sieve : public rocksdb::WriteBatch::Handler {
   uint32_t kept_ = 0;
 };
 
+// Of the logs beside `file`, from `first` on, those before `log` of which nothing can be read; of
+// several in a row all.
+std::map<uint64_t, LogBegin> unreadableBefore(uint64_t log, const std::filesystem::path& file,
+                                              uint64_t first) {
+  std::set<uint64_t> before;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(file.parent_path(), error), end; !error && at != end;
+       at.increment(error)) {
+    const auto number = logNumber(at->path().string());
+    if (number && *number >= first && *number < log) before.insert(*number);
+  }
+  std::map<uint64_t, LogBegin> unreadable;
+  for (auto at = before.rbegin(); at != before.rend(); ++at) {
+    const auto begin =
+        readLogBegin(std::filesystem::path(file).replace_filename(logName(*at)).string());
+    if (!begin || begin->whole) break;
+    unreadable[*at] = *begin;
+  }
+  return unreadable;
+}
+
+// What the damaged begin of a log says of its number, if the writes up to `last` may begin there.
+uint64_t believed(uint64_t first, uint64_t last) {
+  // Far more than what logs hold: a number that is damaged itself is hardly ever that near.
+  constexpr uint64_t kWritesInLogsMax = uint64_t{1} << 32;
+  return first <= last && last - first < kWritesInLogsMax ? first : 0;
+}
+
 }  // namespace
 
 void stampBatch(rocksdb::WriteBatch& batch, const ClusterId& store) {
@@ -158,8 +189,29 @@ void LogReplay::cutFrom(uint64_t log) {
   }
 }
 
+void LogReplay::addHole(const Hole& hole) {
+  if (holes_.size() < kHolesMax) holes_.push_back(hole);
+}
+
+// The first write that is read, `number` in `log`: whether some that a family needs came before it.
+void LogReplay::checkBegin(uint64_t log, const std::string& file, uint64_t number) {
+  uint64_t needed = log;
+  for (const auto& [family, first] : logs_) needed = std::min(needed, first);
+  // Nothing has come of the logs before this one. Of one whose first record is whole, that is
+  // because nobody needs it: RocksDB keeps no account of what families without content need.
+  if (const auto lost = unreadableBefore(log, file, needed); !lost.empty()) {
+    const auto& [oldest, begin] = *lost.begin();
+    addHole({oldest, log, believed(begin.first, number - 1), number - 1});
+    cutFrom(lost.rbegin()->first);
+  }
+  const auto begin = readLogBegin(file);
+  if (!begin || begin->first == number) return;
+  if (holes_.empty()) addHole({log, log, believed(begin->first, number - 1), number - 1});
+  cutFrom(log);
+}
+
 rocksdb::WalFilter::WalProcessingOption LogReplay::LogRecordFound(unsigned long long log,
-                                                                  const std::string&,
+                                                                  const std::string& file,
                                                                   const rocksdb::WriteBatch& batch,
                                                                   rocksdb::WriteBatch* kept,
                                                                   bool* changed) {
@@ -176,8 +228,10 @@ rocksdb::WalFilter::WalProcessingOption LogReplay::LogRecordFound(unsigned long 
     leftOut_ += count;
     return WalProcessingOption::kIgnoreCurrentRecord;
   }
-  if (expected_ != 0 && number > expected_) {
-    if (holes_.size() < kHolesMax) holes_.push_back({lastLog_, log, expected_, number - 1});
+  if (expected_ == 0) {
+    checkBegin(log, file, number);
+  } else if (number > expected_) {
+    addHole({lastLog_, log, expected_, number - 1});
     cutFrom(log);
   }
   expected_ = head.next();

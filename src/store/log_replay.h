@@ -6,9 +6,11 @@
 // before it, which is a state that it really had; a family that was written to table files behind
 // the hole goes on.
 //
-// A hole shows in RocksDB's numbers of the writes, which go up by one, through all logs. Logs that
-// are missing altogether are told by whoever knows which there were. Every group that the store
-// writes carries the id of its store, so that a log of another one is not taken for ours.
+// A hole shows in RocksDB's numbers of the writes, which go up by one, through all logs. Before the
+// first write that is read there is none to count from: what that should have been is told by the
+// log that it is in, and by the one before it, of which nothing could be read. Logs that are
+// missing altogether are told by whoever knows which there were. Every group that the store writes
+// carries the id of its store, so that a log of another one is not taken for ours.
 #pragma once
 
 #include <rocksdb/wal_filter.h>
@@ -32,9 +34,9 @@ class LogReplay : public rocksdb::WalFilter {
  public:
   // Writes that are in no log, or not in ours.
   struct Hole {
-    uint64_t before = 0;  // the log with the last write before them
+    uint64_t before = 0;  // the log with the last write before them, or that they were the first of
     uint64_t log = 0;     // where reading went on
-    uint64_t from = 0;    // the first and the last of them
+    uint64_t from = 0;    // the first and the last of them; the first may be unknown: 0
     uint64_t to = 0;
   };
 
@@ -67,6 +69,8 @@ class LogReplay : public rocksdb::WalFilter {
 
  private:
   void cutFrom(uint64_t log);
+  void checkBegin(uint64_t log, const std::string& file, uint64_t number);
+  void addHole(const Hole& hole);
 
   std::optional<ClusterId> store_;
   std::set<uint64_t> missing_;

@@ -94,7 +94,8 @@ StoreLoss judgeLoss(const std::optional<CommitMark>& mark, const LogReplay& repl
     const bool unsynced = mark && mark->boot != bootId() && hole.from > mark->synced;
     loss.damage |= !unsynced;
     loss.what.push_back(
-        writes(hole.from, hole.to) + " cannot be read: log " + logName(hole.before) +
+        (hole.from != 0 ? writes(hole.from, hole.to) : "writes up to " + std::to_string(hole.to)) +
+        " cannot be read: log " + logName(hole.before) +
         (hole.before == hole.log ? " is damaged"
                                  : " or what came between it and " + logName(hole.log) +
                                        " is damaged, cut short or gone"));

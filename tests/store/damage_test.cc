@@ -300,5 +300,146 @@ TEST_F(DamageTest, ADamagedLogIsCutThere) {
   EXPECT_LE(left - right, 100u);
 }
 
+// Its first block is lost, what is behind that can be read.
+TEST_F(DamageTest, NothingIsTakenOfALogWhoseBeginIsDamaged) {
+  fill(2);
+  auto store = open();
+  for (const OwnerId owner : {1, 2}) {
+    StoredLocation content = sink_->contents.at(owner).at(0);
+    for (int i = 0; i < 100; ++i) {
+      admit(*store, owner, content, numbers(owner * 100'000 + content.lastSeq, 100));
+    }
+  }
+  ASSERT_EQ(messageOf(store->close()), "");
+  const std::string log = logFile(data());
+  ASSERT_GT(std::filesystem::file_size(log), 100'000u);
+  flipByte(log, 100);
+  store = open();
+  ASSERT_NE(store, nullptr);
+  EXPECT_THAT(sink_->faults, testing::IsEmpty());
+  EXPECT_THAT(sink_->damages, testing::IsEmpty());
+  const StoredContent content = sink_->content();
+  for (uint32_t worker = 0; worker < 2; ++worker) {
+    EXPECT_EQ(content.workers.at({"a", worker}).locations.at(0).lastSeq, 1000u) << worker;
+  }
+  EXPECT_THAT(
+      events_->logged(),
+      testing::Contains(testing::HasSubstr(std::filesystem::path(log).filename().string())));
+}
+
+// The oldest log is needed by workers 0 and 2, the one behind it by all: what they hold is 1000
+// keys in table files, 100 in the one log and 100 in the other; of worker 1 the first are in table
+// files, too.
+class OldestLogTest : public DamageTest {
+ protected:
+  static constexpr size_t kKeys = 100;
+
+  void SetUp() override {
+    fill(3);
+    goOn();
+    const std::string later = dir_ + "/later";
+    std::filesystem::copy(data(), later, std::filesystem::copy_options::recursive);
+    oldest_ = logFile(data());
+    std::filesystem::rename(data(), dir_ + "/kept");
+    std::filesystem::rename(later, data());
+    goOn();
+    rows_ = rawRows(data());
+    std::erase_if(rows_, [](const auto& family) {
+      return family.first != familyName(1) && family.first != familyName(2) &&
+             family.first != familyName(3);
+    });
+    flushThenGoOn({familyName(2)});
+    ASSERT_TRUE(std::filesystem::exists(oldest_));
+  }
+  void flushThenGoOn(const std::set<std::string>& flushed) {
+    std::filesystem::remove_all(data());
+    std::filesystem::copy(dir_ + "/kept", data(), std::filesystem::copy_options::recursive);
+    rawGoOn(data(), rows_, flushed);
+    ASSERT_GT(logFile(data()), oldest_);
+  }
+  // Another report of each worker.
+  void goOn() {
+    auto store = open();
+    for (const OwnerId owner : {1, 2, 3}) {
+      StoredLocation content = sink_->contents.at(owner).at(0);
+      admit(*store, owner, content, numbers(owner * 100'000 + content.lastSeq, kKeys));
+    }
+    ASSERT_EQ(messageOf(store->close()), "");
+  }
+  uint64_t seqOf(uint32_t worker) {
+    const auto content = sink_->content();
+    return content.workers.at({"a", worker}).locations.at(0).lastSeq;
+  }
+  // Workers 0 and 2 are as they were before the log, worker 1 has everything.
+  void expectBehind() {
+    auto store = open();
+    ASSERT_NE(store, nullptr);
+    EXPECT_THAT(sink_->damages, testing::IsEmpty());
+    EXPECT_THAT(sink_->faults, testing::IsEmpty());
+    ASSERT_EQ(sink_->content().workers.size(), 3u);
+    EXPECT_EQ(seqOf(0), 1000u);
+    EXPECT_EQ(seqOf(1), 1000u + 2 * kKeys);
+    EXPECT_EQ(seqOf(2), 1000u);
+    const auto log = std::filesystem::path(oldest_).filename().string();
+    for (const std::string& said :
+         {log, std::string("worker 0: location 'gpu' is back at seq 1000; seq 1100"),
+          std::string("worker 2: location 'gpu' is back at seq 1000; seq 1100")}) {
+      EXPECT_THAT(events_->logged(), testing::Contains(testing::HasSubstr(said)));
+    }
+  }
+  uint64_t oldestBytes() const { return std::filesystem::file_size(oldest_); }
+
+  std::string oldest_;
+  RawRows rows_;  // of the workers, with what is in the later log
+};
+
+TEST_F(OldestLogTest, IsReadWhereItIsWhole) {
+  auto store = open();
+  ASSERT_NE(store, nullptr);
+  for (uint32_t worker = 0; worker < 3; ++worker) EXPECT_EQ(seqOf(worker), 1000u + 2 * kKeys);
+  EXPECT_THAT(events_->logged(), testing::Not(testing::Contains(testing::HasSubstr("lost"))));
+}
+
+TEST_F(OldestLogTest, IsMissedWhereItsFirstRecordIsDamaged) {
+  // The damage takes the rest of the block with it, which is all that there is.
+  flipByte(oldest_, 100);
+  expectBehind();
+}
+
+TEST_F(OldestLogTest, IsMissedWhereTheNumberOfItsFirstWriteIsDamaged) {
+  flipByte(oldest_, 14);
+  expectBehind();
+}
+
+TEST_F(OldestLogTest, IsMissedWhereItIsCutInItsFirstRecord) {
+  std::filesystem::resize_file(oldest_, 100);
+  expectBehind();
+}
+
+TEST_F(OldestLogTest, IsMissedWhereNothingIsLeftOfIt) {
+  std::filesystem::resize_file(oldest_, 0);
+  expectBehind();
+}
+
+TEST_F(OldestLogTest, IsMissedWhereItIsZeroes) {
+  const uint64_t bytes = oldestBytes();
+  std::filesystem::resize_file(oldest_, 0);
+  std::filesystem::resize_file(oldest_, bytes);
+  expectBehind();
+}
+
+// Families without content seem to need it: RocksDB keeps no account of them.
+TEST_F(OldestLogTest, IsNotMissedWhereAllIsInTableFiles) {
+  flushThenGoOn({"default", familyName(1), familyName(2), familyName(3)});
+  ASSERT_FALSE(std::filesystem::exists(oldest_));
+  // The process was killed before it could delete it.
+  std::filesystem::copy_file(dir_ + "/kept/" + std::filesystem::path(oldest_).filename().string(),
+                             oldest_);
+  auto store = open();
+  ASSERT_NE(store, nullptr);
+  for (uint32_t worker = 0; worker < 3; ++worker) EXPECT_EQ(seqOf(worker), 1000u + 2 * kKeys);
+  EXPECT_THAT(events_->logged(), testing::Not(testing::Contains(testing::HasSubstr("lost"))));
+}
+
 }  // namespace
 }  // namespace holdfast

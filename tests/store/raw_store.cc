@@ -11,8 +11,10 @@ namespace holdfast {
 namespace {
 
 struct Raw {
-  explicit Raw(const std::string& dataDir) {
+  explicit Raw(const std::string& dataDir, bool flushing = true) {
     rocksdb::Options options;
+    options.avoid_flush_during_recovery = !flushing;
+    options.avoid_flush_during_shutdown = !flushing;
     std::vector<std::string> names;
     rocksdb::DB::ListColumnFamilies(options, dataDir, &names);
     rocksdb::ColumnFamilyOptions family;
@@ -69,6 +71,40 @@ std::string rawGet(const std::string& dataDir, const std::string& family, const 
 void rawErase(const std::string& dataDir, const std::string& family, const std::string& key) {
   const Raw raw(dataDir);
   EXPECT_TRUE(raw.db->Delete(rocksdb::WriteOptions(), raw.handle(family), key).ok());
+}
+
+RawRows rawRows(const std::string& dataDir) {
+  const Raw raw(dataDir);
+  RawRows all;
+  for (rocksdb::ColumnFamilyHandle* handle : raw.handles) {
+    const std::unique_ptr<rocksdb::Iterator> rows(
+        raw.db->NewIterator(rocksdb::ReadOptions(), handle));
+    for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
+      all[handle->GetName()][rows->key().ToString()] = rows->value().ToString();
+    }
+    EXPECT_TRUE(rows->status().ok()) << rows->status().ToString();
+  }
+  return all;
+}
+
+void rawGoOn(const std::string& dataDir, const RawRows& from,
+             const std::set<std::string>& flushed) {
+  const Raw raw(dataDir, false);
+  for (const std::string& family : flushed) {
+    const auto status = raw.db->Flush(rocksdb::FlushOptions(), raw.handle(family));
+    EXPECT_TRUE(status.ok()) << status.ToString();
+  }
+  rocksdb::WriteBatch batch;
+  for (const auto& [family, rows] : from) {
+    for (const auto& [key, value] : rows) {
+      std::string known;
+      if (raw.db->Get(rocksdb::ReadOptions(), raw.handle(family), key, &known).ok()) continue;
+      EXPECT_TRUE(batch.Put(raw.handle(family), key, value).ok());
+    }
+  }
+  EXPECT_GT(batch.Count(), 0u);
+  const auto status = raw.db->Write(rocksdb::WriteOptions(), &batch);
+  EXPECT_TRUE(status.ok()) << status.ToString();
 }
 
 std::vector<std::string> tableFiles(const std::string& dataDir, const std::string& family) {
