@@ -18,6 +18,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// How much of an entry may be read, in times its own words: who shows and plays it reads its lists
+// some times. A damaged one may claim far more than it has, and reading that throws.
+constexpr uint64_t kTraversals = 16;
+constexpr uint64_t kTraversalWords = 1024;  // of the smallest ones
+
 Error unreadable(const std::string& why) {
   return {ErrorCode::kInvalid, why};
 }
@@ -199,12 +204,11 @@ bool LogReader::readFrame() {
   if (length > file.bytes - at_ - kFrameHeaderBytes) return torn("a torn entry");
   const uint8_t* payload = file.data + at_ + kFrameHeaderBytes;
   if (crc32c(payload, length) != checksum) return torn("a damaged entry");
+  const size_t words = length / sizeof(capnp::word);
   capnp::ReaderOptions options;
-  options.traversalLimitInWords = UINT64_MAX;
+  options.traversalLimitInWords = kTraversals * words + kTraversalWords;
   try {
-    message_.emplace(
-        kj::arrayPtr(reinterpret_cast<const capnp::word*>(payload), length / sizeof(capnp::word)),
-        options);
+    message_.emplace(kj::arrayPtr(reinterpret_cast<const capnp::word*>(payload), words), options);
   } catch (const kj::Exception&) {
     return torn("a damaged entry");
   }

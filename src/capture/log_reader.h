@@ -26,7 +26,8 @@ class LogReader {
 
   // Moves to the next entry; those of kind `file` are the reader's own. False at the end.
   bool next();
-  // The entry here, until the next move.
+  // The entry here, until the next move. Its checksum is right, no more: reading what is damaged,
+  // or claims far more than the entry has room for, throws kj::Exception.
   schema::CaptureEntry::Reader entry() { return message_->getRoot<schema::CaptureEntry>(); }
   uint64_t entryNumber() const { return entries_; }  // from 1
 

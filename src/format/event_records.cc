@@ -9,6 +9,19 @@ namespace holdfast {
 
 using namespace record_message;
 
+namespace {
+
+bool isUnknown(const RankRecord& rank) {
+  return rank.status > RankStatus::kNeverRun;
+}
+// Ranks are stored in ascending order, each once. A list that claims more than there is room for
+// repeats one.
+bool isNoLater(const RankRecord& rank, const RankRecord& next) {
+  return next.worker <= rank.worker;
+}
+
+}  // namespace
+
 std::string encodeRecord(const EventRecord& record) {
   size_t words = 64 + wordsOfBytes(record.id.size()) + wordsOfBytes(record.instance.size()) +
                  wordsOfBytes(record.location.size()) + wordsOfBytes(record.toInstance.size()) +
@@ -85,9 +98,9 @@ std::optional<EventRecord> decodeEvent(std::string_view value) {
     return to;
   });
   if (record && (record->id.empty() || static_cast<size_t>(record->kind) >= kOperationKinds ||
-                 std::any_of(record->ranks.begin(), record->ranks.end(), [](const auto& rank) {
-                   return rank.status > RankStatus::kNeverRun;
-                 }))) {
+                 std::any_of(record->ranks.begin(), record->ranks.end(), isUnknown) ||
+                 std::adjacent_find(record->ranks.begin(), record->ranks.end(), isNoLater) !=
+                     record->ranks.end())) {
     return std::nullopt;
   }
   return record;

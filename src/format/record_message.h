@@ -18,13 +18,12 @@
 
 #include "core/check.h"
 #include "core/registry_store.h"
+#include "format/traversal.h"
 #include "format/words.h"
 #include "schema/storage.capnp.h"
 
 namespace holdfast::record_message {
 
-// A record is at most a segment of 65,536 hashes; far above it, far below a runaway size.
-inline constexpr uint64_t kRecordWordsMax = uint64_t{1} << 20;
 inline constexpr size_t kPointerWords = 1;
 
 inline std::string_view text(capnp::Text::Reader reader) {
@@ -71,9 +70,8 @@ auto decode(std::span<const uint64_t> words, Read read)
   const auto exception = kj::runCatchingExceptions([&] {
     const kj::ArrayPtr<const capnp::word> segment(
         reinterpret_cast<const capnp::word*>(words.data()), words.size());
-    capnp::ReaderOptions options;
-    options.traversalLimitInWords = kRecordWordsMax;
-    capnp::SegmentArrayMessageReader message(kj::arrayPtr(&segment, 1), options);
+    capnp::SegmentArrayMessageReader message(kj::arrayPtr(&segment, 1),
+                                             readerOptionsFor(words.size()));
     result = read(message.getRoot<Schema>());
   });
   if (exception != nullptr) return std::nullopt;

@@ -1,5 +1,6 @@
 // Logs as files: what is written is read back, and what is not whole is told and ends the log.
 #include <gmock/gmock.h>
+#include <kj/exception.h>
 
 #include <cstring>
 #include <fstream>
@@ -142,6 +143,34 @@ TEST_F(LogTest, ADamagedByteEndsTheLogAtItsEntry) {
     ASSERT_FALSE(rest.ended) << at;
     ASSERT_THAT(rest.problems, SizeIs(1)) << at;
   }
+}
+
+// Reading what an entry has no room for takes time and memory, so that it is refused.
+TEST_F(LogTest, AnEntryThatClaimsMoreThanItHasThrows) {
+  capnp::MallocMessageBuilder message;
+  constexpr uint64_t kOneCounter = (uint64_t{0x0001'0001} << 32) | (1u << 2);  // 1 word, 1 pointer
+  constexpr uint64_t kManyOfNoSize = uint64_t{100'000'000} << 2;
+  message.initRoot<schema::CaptureEntry>().initStart().initCounters(1);
+  size_t changed = 0;
+  const auto segment = message.getSegmentsForOutput()[0];
+  for (size_t i = 0; i < segment.size(); ++i) {
+    uint64_t word = 0;
+    std::memcpy(&word, &segment[i], sizeof(word));
+    if (word != kOneCounter) continue;
+    std::memcpy(const_cast<void*>(static_cast<const void*>(&segment[i])), &kManyOfNoSize,
+                sizeof(word));
+    ++changed;
+  }
+  ASSERT_EQ(changed, 1u);
+  auto log = open(options());
+  log->append(message);
+  close(*log);
+  auto reader = LogReader::open({directory});
+  ASSERT_TRUE(reader.ok()) << reader.error().message;
+  while (reader.value()->next() && !reader.value()->entry().isStart()) {
+  }
+  ASSERT_TRUE(reader.value()->entry().isStart());
+  EXPECT_THROW((void)reader.value()->entry().getStart().getCounters(), kj::Exception);
 }
 
 TEST_F(LogTest, OlderLogsMakeRoom) {

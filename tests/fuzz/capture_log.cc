@@ -10,11 +10,8 @@
 #include "capture/crc32c.h"
 #include "capture/log_format.h"
 #include "capture/log_reader.h"
+#include "capture/values.h"
 #include "tests/fuzz/fuzz_target.h"
-#include "wire/full_sync.h"
-#include "wire/operations.h"
-#include "wire/registration.h"
-#include "wire/reports.h"
 
 namespace holdfast::fuzz {
 namespace {
@@ -43,11 +40,29 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
-// The messages of workers and operators, as a replay and a server read them. What is malformed
+// The messages of an entry, as a replay and a server read them. What is malformed
 // throws.
 void readMessage(schema::CaptureEntry::Reader entry) {
   std::vector<uint64_t> scratch;
   switch (entry.which()) {
+    case schema::CaptureEntry::START:
+      read(entry.getStart().getCounters());
+      return;
+    case schema::CaptureEntry::END:
+      read(entry.getEnd().getCounters());
+      return;
+    case schema::CaptureEntry::LOOKUP:
+      numbersOf<uint64_t>(entry.getLookup().getHashes(), scratch);
+      return;
+    case schema::CaptureEntry::P2P_LOOKUP:
+      numbersOf<uint64_t>(entry.getP2pLookup().getHashes(), scratch);
+      return;
+    case schema::CaptureEntry::OPERATION:
+      read(entry.getOperation());
+      return;
+    case schema::CaptureEntry::FOLDED:
+      read(entry.getFolded());
+      return;
     case schema::CaptureEntry::REGISTER:
       read(entry.getRegister());
       return;

@@ -12,6 +12,7 @@
 
 #include "format/contents.h"
 #include "format/registry_records.h"
+#include "format/traversal.h"
 #include "format/words.h"
 #include "inspect/commands.h"
 #include "inspect/event_walk.h"
@@ -35,9 +36,8 @@ template <typename Schema, typename Use>
 void withRecord(std::span<const uint64_t> words, Use use) {
   const kj::ArrayPtr<const capnp::word> segment(reinterpret_cast<const capnp::word*>(words.data()),
                                                 words.size());
-  capnp::ReaderOptions options;
-  options.traversalLimitInWords = uint64_t{1} << 20;
-  capnp::SegmentArrayMessageReader message(kj::arrayPtr(&segment, 1), options);
+  capnp::SegmentArrayMessageReader message(kj::arrayPtr(&segment, 1),
+                                           readerOptionsFor(words.size()));
   use(message.getRoot<Schema>());
 }
 
