@@ -37,8 +37,10 @@ std::string checksumOfText(std::string_view text) {
   return sum.hex();
 }
 
+// Without zeros in front, as it is written: there is one text for a manifest.
 template <typename Number>
 bool parseNumber(std::string_view text, Number& number) {
+  if (text.size() > 1 && text.front() == '0') return false;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   return error == std::errc() && end == text.data() + text.size();
 }

@@ -53,7 +53,7 @@ struct CopyManifest {
 };
 
 std::string encodeCopyManifest(const CopyManifest& manifest);
-// Nothing if it is cut or changed.
+// Nothing if it is cut or changed: what is decoded encodes to this text.
 std::optional<CopyManifest> decodeCopyManifest(std::string_view text);
 
 // Of the files in a directory as they are, table files without checksums: those have their own.

@@ -12,9 +12,7 @@ void checkManifest(std::string_view text) {
   const std::optional<CopyManifest> parsed = decodeCopyManifest(text);
   if (!parsed) return;
   for (const CopiedFile& file : parsed->files) FUZZ_CHECK(isStoreFile(file.name));
-  const std::string written = encodeCopyManifest(*parsed);
-  const std::optional<CopyManifest> again = decodeCopyManifest(written);
-  FUZZ_CHECK(again && encodeCopyManifest(*again) == written);
+  FUZZ_CHECK(encodeCopyManifest(*parsed) == text);
 }
 
 }  // namespace
