@@ -119,7 +119,7 @@ int run(int argc, const char* const* argv) {
   app.add_option(
          "--timeout", timeout,
          "How long to wait for the controller's answer: 500ms, 5s, 1m. Unless given 5s, 30s "
-         "for what changes something, 1m for health and 10m for backup")
+         "for what changes something, 1m for health and 1h for backup")
       ->type_name("DURATION");
   app.require_subcommand(1);
   // Options of the program may stand behind the command: "status --json".

@@ -23,6 +23,7 @@ void writeStatus(JsonWriter& json, schema::StatusRetMsg::Reader s) {
   json.text("clusterId", viewOf(s.getClusterId()));
   json.number("uptimeMs", s.getUptimeMs());
   json.number("instances", s.getInstances());
+  json.number("instancesContradicting", s.getInstancesContradicting());
   json.number("workersActive", s.getWorkersActive());
   json.number("workersLost", s.getWorkersLost());
   json.number("workersRecovered", s.getWorkersRecovered());
@@ -107,6 +108,10 @@ void printStatus(std::ostream& out, schema::StatusRetMsg::Reader s) {
                         grouped(s.getWorkersLost()) + " lost";
   if (s.getWorkersQuarantined() != 0) {
     workers += ", " + grouped(s.getWorkersQuarantined()) + " QUARANTINED";
+  }
+  if (s.getInstancesContradicting() != 0) {
+    workers += "; the ranks of " + grouped(s.getInstancesContradicting()) +
+               " instances contradict each other";
   }
   line("workers", workers + " in " + grouped(s.getInstances()) + " instances");
   line("locations", grouped(s.getLocations()) + ": " + grouped(s.getLocationsInSync()) +

@@ -306,7 +306,7 @@ bool forceSync(Controller& controller, const Output& output, const std::string& 
   message.setInstanceId(textOf(instance));
   message.setWorkerId(worker);
   message.setLocation(textOf(location));
-  const uint32_t locations = controller.call(request).getLocations();
+  const uint32_t locations = controller.call(request, kPatienceForChanges).getLocations();
   if (output.json) {
     JsonWriter json(output.out);
     json.beginObject();
