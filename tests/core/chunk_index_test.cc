@@ -76,7 +76,10 @@ TEST(ChunkIndex, HonoursTheOffsetOfTheBitmapAcrossBatches) {
   for (ChunkHash key = 0; key < 1000; ++key) keys.push_back(key);
   admit(index, a, keys);
   std::vector<uint8_t> evicts(1003 / 8 + 1, 0);
-  for (size_t i : {0, 299, 511, 512, 999}) evicts[(i + 3) / 8] |= 1 << ((i + 3) % 8);
+  for (size_t i : {0, 299, 511, 512, 999}) {
+    uint8_t& byte = evicts[(i + 3) / 8];
+    byte = static_cast<uint8_t>(byte | (1u << ((i + 3) % 8)));
+  }
   EXPECT_EQ(index.apply(a, 0, {keys, {evicts.data(), 3}}).count, -5);
   for (size_t i : {0, 299, 511, 512, 999}) EXPECT_TRUE(holdersOf(index, 0, i).empty()) << i;
   EXPECT_EQ(index.chunks(), 995u);
