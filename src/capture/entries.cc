@@ -66,7 +66,7 @@ struct EntryOf<input::Report> {
   static Result<AnyInput> read(EntryReader from, EntryReading& with) {
     Result<Report> message = holdfast::read(from.getReport(), with.numbers_);
     if (!message.ok()) return message.error();
-    return AnyInput(input::Report{with.session_, with.keep(std::move(message.value()))});
+    return AnyInput(input::Report{with.session_, with.keep(message.value())});
   }
 };
 
@@ -375,16 +375,16 @@ constexpr std::string_view kLogEntryNames[kLogEntryKinds] = {"file", "start", "e
 template <typename... Input>
 std::string_view nameOf(schema::CaptureEntry::Which kind, InputList<Input...>) {
   std::string_view name = "unknown";
-  ((kind == EntryOf<Input>::kKind && (name = EntryOf<Input>::kName, true)) || ...);
+  (void)((kind == EntryOf<Input>::kKind && (name = EntryOf<Input>::kName, true)) || ...);
   return name;
 }
 
 template <typename... Input>
 Result<AnyInput> readAny(EntryReader from, EntryReading& with, InputList<Input...>) {
   std::optional<Result<AnyInput>> read;
-  ((from.which() == EntryOf<Input>::kKind &&
-    (read.emplace(EntryOf<Input>::read(from, with)), true)) ||
-   ...);
+  (void)((from.which() == EntryOf<Input>::kKind &&
+          (read.emplace(EntryOf<Input>::read(from, with)), true)) ||
+         ...);
   if (read) return std::move(*read);
   return notAnInput("an entry of an unknown kind: the log is of a newer version");
 }

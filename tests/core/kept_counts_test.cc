@@ -83,7 +83,7 @@ TEST_F(KeptCountsTest, AgreeAfterAnything) {
     known_.clear();
     for (uint32_t worker = 0; worker < kWorkers; ++worker) registerAnew(random, worker);
     // More are marked than may be before anybody asks.
-    static_assert(2 * kWorkers > KeptDigests::kMarkedMax);
+    static_assert(size_t{2} * kWorkers > KeptDigests::kMarkedMax);
     expectKeptAsCounted(*registry_);
     for (int i = 0; i < 3'000 && !HasFailure(); ++i) {
       step(random);

@@ -307,7 +307,7 @@ TEST_F(DamageTest, NothingIsTakenOfALogWhoseBeginIsDamaged) {
   for (const OwnerId owner : {1, 2}) {
     StoredLocation content = sink_->contents.at(owner).at(0);
     for (int i = 0; i < 100; ++i) {
-      admit(*store, owner, content, numbers(owner * 100'000 + content.lastSeq, 100));
+      admit(*store, owner, content, numbers(uint64_t{owner} * 100'000 + content.lastSeq, 100));
     }
   }
   ASSERT_EQ(messageOf(store->close()), "");
@@ -362,7 +362,7 @@ class OldestLogTest : public DamageTest {
     auto store = open();
     for (const OwnerId owner : {1, 2, 3}) {
       StoredLocation content = sink_->contents.at(owner).at(0);
-      admit(*store, owner, content, numbers(owner * 100'000 + content.lastSeq, kKeys));
+      admit(*store, owner, content, numbers(uint64_t{owner} * 100'000 + content.lastSeq, kKeys));
     }
     ASSERT_EQ(messageOf(store->close()), "");
   }

@@ -21,7 +21,7 @@ bool PinCursor::next(Found& found, size_t work) {
       const Location* const location = tree_.byRef(ref);
       if (location == nullptr) continue;
       const WorkerRecord& worker = location->worker->record;
-      current_.emplace();
+      current_.emplace(Current{});
       current_->location = ref;
       current_->place.instance = worker.instance;
       current_->place.worker = worker.worker;
