@@ -1,6 +1,7 @@
 #include "core/registry/registration_controller.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/check.h"
 #include "core/notice.h"
@@ -305,8 +306,11 @@ void RegistrationController::connectionClosed(SessionId session) {
 
 void RegistrationController::sessionFailed(SessionId session, const std::string& why) {
   Worker* worker = tree_.bySession(session);
-  if (worker != nullptr)
-    markLost(*worker, {.cause = notice::LostCause::kBrokeProtocol, .detail = why});
+  if (worker == nullptr) return;
+  notice::WorkerLost lost;
+  lost.cause = notice::LostCause::kBrokeProtocol;
+  lost.detail = why;
+  markLost(*worker, std::move(lost));
 }
 
 void RegistrationController::tick() {
