@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/notice.h"
+#include "tests/support/ignored_link.h"
 #include "tests/support/scratch.h"
 
 namespace holdfast::test {
@@ -21,15 +22,8 @@ class SwitchClock final : public Clock {
 };
 
 // Takes no notice of what it is told.
-class SwitchedWorker final : public WorkerLink, public NoticeSink {
+class SwitchedWorker final : public IgnoredLink, public NoticeSink {
  public:
-  void pause(const std::string&) override {}
-  void resume() override {}
-  void replay(const std::string&, uint64_t, uint64_t, uint64_t) override {}
-  void startFullSync(const std::string&, Reason, uint64_t) override {}
-  void operate(const WorkerOperation&) override {}
-  void superseded(const std::string&) override {}
-  void closed(const std::string&) override {}
   void notice(const Notice&) override {}
 };
 

@@ -5,13 +5,19 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "capture/crc32c.h"
+#include "capture/entries.h"
 #include "capture/log_format.h"
 #include "capture/log_reader.h"
-#include "capture/values.h"
+#include "capture/replay_store.h"
+#include "core/controller.h"
 #include "tests/fuzz/fuzz_target.h"
+#include "tests/support/ignored_link.h"
+#include "tests/support/recorded_notices.h"
+#include "wire/counters.h"
 
 namespace holdfast::fuzz {
 namespace {
@@ -40,66 +46,50 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
-// The messages of an entry, as a replay and a server read them. What is malformed
-// throws.
-void readMessage(schema::CaptureEntry::Reader entry) {
-  std::vector<uint64_t> scratch;
-  switch (entry.which()) {
-    case schema::CaptureEntry::START:
-      read(entry.getStart().getCounters());
-      return;
-    case schema::CaptureEntry::END:
-      read(entry.getEnd().getCounters());
-      return;
-    case schema::CaptureEntry::LOOKUP:
-      numbersOf<uint64_t>(entry.getLookup().getHashes(), scratch);
-      return;
-    case schema::CaptureEntry::P2P_LOOKUP:
-      numbersOf<uint64_t>(entry.getP2pLookup().getHashes(), scratch);
-      return;
-    case schema::CaptureEntry::OPERATION:
-      read(entry.getOperation());
-      return;
-    case schema::CaptureEntry::FOLDED:
-      read(entry.getFolded());
-      return;
-    case schema::CaptureEntry::REGISTER:
-      read(entry.getRegister());
-      return;
-    case schema::CaptureEntry::HEARTBEAT:
-      read(entry.getHeartbeat().getLocations());
-      return;
-    case schema::CaptureEntry::REPORT: {
-      const auto report = read(entry.getReport(), scratch);
-      if (!report.ok()) return;
-      const Operations& operations = report.value().operations;
-      for (size_t i = 0; i < operations.size(); ++i) operations.evicts.test(i);
-      return;
+class StillClock final : public Clock {
+ public:
+  uint64_t steadyMs() const override { return 1'000; }
+  uint64_t wallMs() const override { return 1'700'000'000'000; }
+};
+
+// The messages of an entry, as a replay reads them. What is malformed throws or is an error.
+class Messages {
+ public:
+  void read(schema::CaptureEntry::Reader entry) {
+    if (entry.isStart()) {
+      holdfast::read(entry.getStart().getCounters());
+    } else if (entry.isEnd()) {
+      holdfast::read(entry.getEnd().getCounters());
+    } else if (auto input = reading_.read(entry, kNoSession); input.ok()) {
+      std::visit([](const auto& one) { use(one); }, input.value());
     }
-    case schema::CaptureEntry::FULL_SYNC_START:
-      read(entry.getFullSyncStart());
-      return;
-    case schema::CaptureEntry::FULL_SYNC_BATCH:
-      read(entry.getFullSyncBatch(), scratch);
-      return;
-    case schema::CaptureEntry::FULL_SYNC_END:
-      read(entry.getFullSyncEnd());
-      return;
-    case schema::CaptureEntry::ANSWERED:
-      read(entry.getAnswered().getOutcome());
-      return;
-    default:
-      return;
   }
-}
+
+ private:
+  static void use(const auto&) {}
+  static void use(const input::Report& report) {
+    const Operations& operations = report.message.operations;
+    for (size_t i = 0; i < operations.size(); ++i) operations.evicts.test(i);
+  }
+
+  StillClock clock_;
+  ReplayStore store_{nullptr, {}};
+  test::IgnoredNotices notices_;
+  test::IgnoredLink link_;
+  // Never changes; look-ups need one.
+  Controller controller_{ControllerOptions(), clock_, store_, [] { return uint64_t{1}; }, notices_};
+  PromptLookup lookup_ = controller_.newLookup();
+  EntryReading reading_{link_, lookup_};
+};
 
 void readLog(const std::vector<std::string>& files) {
+  static Messages messages;
   const auto reader = LogReader::open(files);
   if (!reader.ok()) return;
   LogReader& log = *reader.value();
   while (log.next()) {
     FUZZ_CHECK(log.bytesRead() <= log.bytesTotal());
-    kj::runCatchingExceptions([&] { readMessage(log.entry()); });
+    kj::runCatchingExceptions([&] { messages.read(log.entry()); });
   }
   FUZZ_CHECK(log.bytesRead() <= log.bytesTotal());
 }

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "core/notice.h"
+#include "tests/support/ignored_link.h"
 #include "tests/support/message_of.h"
 
 namespace holdfast::test {
@@ -31,19 +32,15 @@ struct StoreGrower::World : public Clock, public NoticeSink {
 };
 
 // Keeps what the registry asks a worker for.
-class StoreGrower::Link : public WorkerLink {
+class StoreGrower::Link : public test::IgnoredLink {
  public:
-  void pause(const std::string&) override {}
   void resume() override { registerAgain = true; }
   void replay(const std::string& location, uint64_t, uint64_t, uint64_t) override {
     replays.push_back(location);
   }
-  void operate(const WorkerOperation&) override {}
   void startFullSync(const std::string& location, Reason, uint64_t) override {
     syncs.push_back(location);
   }
-  void superseded(const std::string&) override {}
-  void closed(const std::string&) override {}
 
   bool registerAgain = false;
   std::vector<std::string> replays;

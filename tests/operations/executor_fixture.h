@@ -14,6 +14,7 @@
 
 #include "core/controller.h"
 #include "core/operations/event_summary.h"
+#include "tests/support/ignored_link.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/recorded_notices.h"
 
@@ -42,13 +43,8 @@ struct Asked {
   uint64_t ttlSeconds;
 };
 
-class AskedLink final : public WorkerLink {
+class AskedLink final : public IgnoredLink {
  public:
-  void pause(const std::string&) override {}
-  void resume() override {}
-  void replay(const std::string&, uint64_t, uint64_t, uint64_t) override {}
-  void startFullSync(const std::string&, Reason, uint64_t) override {}
-  void superseded(const std::string&) override {}
   void closed(const std::string&) override { isClosed = true; }
   void operate(const WorkerOperation& o) override {
     asked.push_back({o.ask,

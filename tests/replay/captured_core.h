@@ -13,10 +13,11 @@
 
 #include "capture/recorder.h"
 #include "core/notice.h"
+#include "tests/support/ignored_link.h"
 
 namespace holdfast::test {
 
-class CapturedCore final : private Clock, private NoticeSink, private WorkerLink {
+class CapturedCore final : private Clock, private NoticeSink, private IgnoredLink {
  public:
   CapturedCore(RegistryStore& store, const std::string& directory,
                const ControllerOptions& options = {})
@@ -64,13 +65,6 @@ class CapturedCore final : private Clock, private NoticeSink, private WorkerLink
   uint64_t steadyMs() const override { return 1'000; }
   uint64_t wallMs() const override { return 1'700'000'000'000; }
   void notice(const Notice&) override {}
-  void pause(const std::string&) override {}
-  void resume() override {}
-  void superseded(const std::string&) override {}
-  void replay(const std::string&, uint64_t, uint64_t, uint64_t) override {}
-  void startFullSync(const std::string&, Reason, uint64_t) override {}
-  void closed(const std::string&) override {}
-  void operate(const WorkerOperation&) override {}
 
   Controller controller_;
   Recorder recorder_;

@@ -1,6 +1,7 @@
 // Answers that are long lists: whole, and no obstacle to anybody else.
 
 #include "server_fixture.h"
+#include "tests/support/ignored_link.h"
 
 namespace holdfast::test {
 namespace {
@@ -39,17 +40,7 @@ class LongAnswerTest : public ServerTest {
     await(one.send().then([&](auto&&) { then(); }));
   }
 
-  class NoLink final : public WorkerLink {
-   public:
-    void pause(const std::string&) override {}
-    void resume() override {}
-    void superseded(const std::string&) override {}
-    void replay(const std::string&, uint64_t, uint64_t, uint64_t) override {}
-    void startFullSync(const std::string&, Reason, uint64_t) override {}
-    void operate(const WorkerOperation&) override {}
-    void closed(const std::string&) override {}
-  };
-  NoLink link_;
+  IgnoredLink link_;
   std::unique_ptr<Peer> peer_ = connect();
   std::unique_ptr<Peer> small_ = connect();
   schema::Orchestrator::Client orchestrator_ = small_->orchestrator();
