@@ -8,11 +8,13 @@
 namespace holdfast {
 
 enum class ErrorCode {
-  kInvalid,      // the message is malformed or over a limit; sending it again will not help
-  kRefused,      // well-formed, but not acceptable here (settings differ, a limit of the fleet)
-  kSuperseded,   // a newer registration of the same worker exists
-  kUnavailable,  // cannot be done now (the store cannot write); try again later
-  kNotFound,     // a worker, instance, location or event that was named is not there
+  kInvalid,          // the message is malformed or over a limit; sending it again will not help
+  kRefused,          // well-formed, but not acceptable here (settings differ, a limit of the fleet)
+  kSuperseded,       // a newer registration of the same worker exists
+  kUnavailable,      // cannot be done now (the store cannot write); try again later
+  kNotFound,         // a worker, instance, location or event that was named is not there
+  kUnauthenticated,  // a token is needed, or the one that was sent is not known
+  kDenied,           // the token's role, or the instances it is bound to, do not include this
 };
 
 struct Error {

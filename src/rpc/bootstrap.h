@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "rpc/connection.h"
-#include "rpc/services.h"
+#include "serving/services.h"
 #include "schema/controller.capnp.h"
 
 namespace holdfast {

@@ -12,9 +12,9 @@
 #include "core/worker_link.h"
 #include "net/acceptor.h"
 #include "net/buffered_stream.h"
-#include "rpc/call_queue.h"
+#include "serving/call_queue.h"
 #include "rpc/lookup_timer.h"
-#include "rpc/services.h"
+#include "serving/services.h"
 #include "schema/controller.capnp.h"
 
 namespace holdfast {

@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "rpc/latency_histogram.h"
+#include "serving/latency_histogram.h"
 
 namespace holdfast {
 

@@ -7,7 +7,7 @@
 #include "core/queries/diverged.h"
 #include "core/queries/status.h"
 #include "rpc/convert_queries.h"
-#include "rpc/long_answer.h"
+#include "serving/long_answer.h"
 #include "wire/counters.h"
 #include "wire/errors.h"
 #include "wire/text.h"

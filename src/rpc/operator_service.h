@@ -1,7 +1,7 @@
 // What operators ask.
 #pragma once
 
-#include "rpc/services.h"
+#include "serving/services.h"
 #include "schema/controller.capnp.h"
 
 namespace holdfast {

@@ -6,7 +6,7 @@
 
 #include "core/ids.h"
 #include "core/queries/events.h"
-#include "rpc/long_answer.h"
+#include "serving/long_answer.h"
 #include "rpc/orchestrator_service.h"
 #include "wire/errors.h"
 #include "wire/events.h"

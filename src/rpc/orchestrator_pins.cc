@@ -4,7 +4,7 @@
 #include "core/ids.h"
 #include "core/queries/pins.h"
 #include "rpc/convert_queries.h"
-#include "rpc/long_answer.h"
+#include "serving/long_answer.h"
 #include "rpc/orchestrator_service.h"
 #include "wire/errors.h"
 #include "wire/lists.h"

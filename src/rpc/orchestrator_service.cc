@@ -10,7 +10,7 @@
 #include "core/queries/instance_by_ip.h"
 #include "core/queries/workers.h"
 #include "rpc/convert_queries.h"
-#include "rpc/long_answer.h"
+#include "serving/long_answer.h"
 #include "wire/errors.h"
 #include "wire/lists.h"
 #include "wire/lookups.h"

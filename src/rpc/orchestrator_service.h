@@ -9,8 +9,8 @@
 #include "core/queries/worker_walk.h"
 #include "core/result.h"
 #include "rpc/connection.h"
-#include "rpc/long_lookup.h"
-#include "rpc/services.h"
+#include "serving/long_lookup.h"
+#include "serving/services.h"
 #include "schema/controller.capnp.h"
 
 namespace holdfast {

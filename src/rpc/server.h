@@ -15,7 +15,7 @@
 #include "net/acceptor.h"
 #include "net/listen_address.h"
 #include "rpc/connection.h"
-#include "rpc/services.h"
+#include "serving/services.h"
 
 namespace holdfast {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "rpc/connection.h"
-#include "rpc/services.h"
+#include "serving/services.h"
 #include "schema/controller.capnp.h"
 
 namespace holdfast {

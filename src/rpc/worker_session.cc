@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "rpc/long_lookup.h"
+#include "serving/long_lookup.h"
 #include "wire/decoded.h"
 #include "wire/errors.h"
 #include "wire/full_sync.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "rpc/connection.h"
-#include "rpc/services.h"
+#include "serving/services.h"
 #include "schema/controller.capnp.h"
 
 namespace holdfast {

@@ -12,7 +12,8 @@ struct ErrorWord {
 constexpr ErrorWord kErrorWords[] = {
     {ErrorCode::kInvalid, "invalid:"},       {ErrorCode::kRefused, "refused:"},
     {ErrorCode::kSuperseded, "superseded:"}, {ErrorCode::kUnavailable, "unavailable:"},
-    {ErrorCode::kNotFound, "unknown:"},
+    {ErrorCode::kNotFound, "unknown:"},      {ErrorCode::kUnauthenticated, "unauthenticated:"},
+    {ErrorCode::kDenied, "denied:"},
 };
 
 std::string_view wordOf(ErrorCode code) {

@@ -1,5 +1,5 @@
 // Errors as they cross the wire: as exceptions whose description begins with "invalid:",
-// "refused:", "superseded:", "unavailable:" or "unknown:".
+// "refused:", "superseded:", "unavailable:", "unknown:", "unauthenticated:" or "denied:".
 #pragma once
 
 #include <kj/exception.h>

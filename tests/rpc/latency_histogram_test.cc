@@ -1,4 +1,4 @@
-#include "rpc/latency_histogram.h"
+#include "serving/latency_histogram.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "rpc/commit_waiters.h"
+#include "serving/commit_waiters.h"
 
 #include <utility>
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "core/index/prompt_lookup.h"
-#include "rpc/call_queue.h"
-#include "rpc/services.h"
+#include "serving/call_queue.h"
+#include "serving/services.h"
 
 namespace holdfast {
 

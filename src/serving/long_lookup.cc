@@ -1,4 +1,4 @@
-#include "rpc/long_lookup.h"
+#include "serving/long_lookup.h"
 
 namespace holdfast {
 

@@ -16,10 +16,10 @@
 #include "net/loop_turns.h"
 #include "net/read_budget.h"
 #include "net/turn_pacer.h"
-#include "rpc/call_queue.h"
-#include "rpc/commit_waiters.h"
-#include "rpc/event_waiters.h"
-#include "rpc/latency_histogram.h"
+#include "serving/call_queue.h"
+#include "serving/commit_waiters.h"
+#include "serving/event_waiters.h"
+#include "serving/latency_histogram.h"
 #include "tokens/token_hasher.h"
 
 namespace holdfast {

@@ -11,8 +11,8 @@
 
 #include "core/queries/worker_walk.h"
 #include "net/read_budget.h"
-#include "rpc/call_queue.h"
-#include "rpc/services.h"
+#include "serving/call_queue.h"
+#include "serving/services.h"
 
 namespace holdfast {
 

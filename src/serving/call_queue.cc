@@ -1,4 +1,4 @@
-#include "rpc/call_queue.h"
+#include "serving/call_queue.h"
 
 #include <string>
 

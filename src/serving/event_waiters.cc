@@ -1,4 +1,4 @@
-#include "rpc/event_waiters.h"
+#include "serving/event_waiters.h"
 
 #include <utility>
 
