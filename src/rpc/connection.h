@@ -12,10 +12,10 @@
 #include "core/worker_link.h"
 #include "net/acceptor.h"
 #include "net/buffered_stream.h"
-#include "serving/call_queue.h"
 #include "rpc/lookup_timer.h"
-#include "serving/services.h"
 #include "schema/controller.capnp.h"
+#include "serving/call_queue.h"
+#include "serving/services.h"
 
 namespace holdfast {
 

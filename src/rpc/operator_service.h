@@ -1,8 +1,8 @@
 // What operators ask.
 #pragma once
 
-#include "serving/services.h"
 #include "schema/controller.capnp.h"
+#include "serving/services.h"
 
 namespace holdfast {
 

@@ -6,8 +6,8 @@
 
 #include "core/ids.h"
 #include "core/queries/events.h"
-#include "serving/long_answer.h"
 #include "rpc/orchestrator_service.h"
+#include "serving/long_answer.h"
 #include "wire/errors.h"
 #include "wire/events.h"
 #include "wire/lists.h"

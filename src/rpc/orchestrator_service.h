@@ -9,9 +9,9 @@
 #include "core/queries/worker_walk.h"
 #include "core/result.h"
 #include "rpc/connection.h"
+#include "schema/controller.capnp.h"
 #include "serving/long_lookup.h"
 #include "serving/services.h"
-#include "schema/controller.capnp.h"
 
 namespace holdfast {
 

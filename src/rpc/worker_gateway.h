@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "rpc/connection.h"
-#include "serving/services.h"
 #include "schema/controller.capnp.h"
+#include "serving/services.h"
 
 namespace holdfast {
 

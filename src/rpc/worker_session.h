@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "rpc/connection.h"
-#include "serving/services.h"
 #include "schema/controller.capnp.h"
+#include "serving/services.h"
 
 namespace holdfast {
 
