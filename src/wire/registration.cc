@@ -7,7 +7,7 @@
 namespace holdfast {
 namespace {
 
-static_assert(sameNumber(schema::HashAlgorithm::SHA256_CBOR64BIT, HashAlgorithm::sha256Cbor64));
+static_assert(sameNumber(schema::HashAlgorithm::SHA256_CBOR, HashAlgorithm::sha256Cbor));
 static_assert(sameNumber(schema::DecisionKind::REPLAY, DecisionKind::kReplay));
 static_assert(sameNumber(schema::DecisionKind::DIVERGED, DecisionKind::kDiverged));
 static_assert(sameNumber(schema::DecisionKind::SYNCING, DecisionKind::kSyncing));
