@@ -69,6 +69,15 @@ struct CaptureEntry {
     storePolled @36 :Void;         # the executor hears of what was committed
 
     sessionFailed @38 :Text;       # a worker broke the protocol, and how
+
+    operationsLost :group {        # of a worker that cannot send them again
+      location @41 :Text;
+      incarnation @42 :UInt64;
+      nextSeq @43 :UInt64;
+      newIncarnation @44 :UInt64;
+      hide @45 :Bool;
+      fullSync @46 :Bool;
+    }
   }
 }
 

@@ -17,8 +17,11 @@ enum WorkerState {
 }
 
 enum HashAlgorithm {
-  builtin @0;          # CPython's hash of (previous hash, tokens, None)
-  sha256Cbor64bit @1;  # low 64 bits of SHA-256 over canonical CBOR
+  # How LMCache and its like chain the hashes of chunks. The first two are of LMCache up to 0.3.15.
+  builtinNone @0;      # CPython's hash of (previous hash, tokens, None)
+  sha256Cbor64bit @1;  # low 64 bits of SHA-256 over the canonical CBOR of [previous, tokens, null]
+  builtin @2;          # CPython's hash of (previous hash, tokens, ()); from LMCache 0.4.1 on
+  sha256Cbor @3;       # first 8 bytes, big-endian, of SHA-256 over [previous, tokens, []]
 }
 
 struct HashSettings {
@@ -68,6 +71,7 @@ enum Reason {
   renumbered @21;       # another incarnation of the same process (its queue overflowed)
   modelChanged @22;     # the worker has another model now: what it held is forgotten
   runRepeated @23;      # another process has the run id of the former one: nothing of it is trusted
+  reportsLost @24;      # of a worker that cannot send them again
 }
 
 enum OperationKind {

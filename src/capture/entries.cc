@@ -143,6 +143,29 @@ struct EntryOf<input::ReplayRefused> {
 };
 
 template <>
+struct EntryOf<input::OperationsLost> {
+  static constexpr auto kKind = Kind::OPERATIONS_LOST;
+  static constexpr std::string_view kName = "operations-lost";
+  static void write(const input::OperationsLost& from, EntryBuilder to) {
+    auto message = to.initOperationsLost();
+    message.setLocation(textOf(from.message.location));
+    message.setIncarnation(from.message.incarnation);
+    message.setNextSeq(from.message.nextSeq);
+    message.setNewIncarnation(from.message.newIncarnation);
+    message.setHide(from.message.hide);
+    message.setFullSync(from.message.fullSync);
+  }
+  static Result<AnyInput> read(EntryReader from, EntryReading& with) {
+    const auto message = from.getOperationsLost();
+    return AnyInput(input::OperationsLost{
+        with.session_,
+        with.keep(OperationsLost{viewOf(message.getLocation()), message.getIncarnation(),
+                                 message.getNextSeq(), message.getNewIncarnation(),
+                                 message.getHide(), message.getFullSync()})});
+  }
+};
+
+template <>
 struct EntryOf<input::PeersFound> {
   static constexpr auto kKind = Kind::P2P_LOOKUP;
   static constexpr std::string_view kName = "p2p-lookup";

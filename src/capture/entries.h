@@ -52,8 +52,8 @@ class EntryReading {
   std::vector<uint64_t> numbers_;  // scratch
   std::vector<uint32_t> tokens_;   // scratch
   std::variant<std::monostate, Registration, std::vector<LocationStatement>, Report, FullSyncStart,
-               FullSyncBatch, FullSyncEnd, OperationOutcome, std::string, OperationRequest,
-               FoldResult, StoreHealth>
+               FullSyncBatch, FullSyncEnd, OperationsLost, OperationOutcome, std::string,
+               OperationRequest, FoldResult, StoreHealth>
       kept_;
 };
 

@@ -12,6 +12,7 @@
 #include "client/one_answer.h"
 #include "client/reporter.h"
 #include "core/check.h"
+#include "core/hash_settings.h"
 #include "core/ids.h"
 #include "core/limits.h"
 
@@ -63,6 +64,10 @@ std::optional<Error> ClientOptions::validate() const {
   }
   if (hashing && hashing->chunkSize == 0) {
     return invalid("the chunk size is 0, it must be at least 1");
+  }
+  if (hashing && !parseHashAlgorithm(hashing->algorithm)) {
+    return invalid("hashing.algorithm " + quotedForPeople(hashing->algorithm) +
+                   " is none of builtin, sha256_cbor, builtin_none and sha256_cbor_64bit");
   }
   for (const auto& [what, value, min, max] :
        {std::tuple{"the number of locations", locations.size(), size_t{1}, kLocationsPerWorkerMax},

@@ -49,7 +49,8 @@ struct ClientLocation {
 // How the worker hashes tokens, where it wants the controller to check that.
 struct ClientHashing {
   uint32_t chunkSize = 256;  // tokens, at least 1
-  bool sha256Cbor = false;   // else CPython's hash
+  // "builtin", "sha256_cbor"; as LMCache up to 0.3.15 has it: "builtin_none", "sha256_cbor_64bit".
+  std::string algorithm = "builtin";
   uint64_t noneHash = 0;
   bool saveUnfullChunk = false;
 };

@@ -37,8 +37,7 @@ void writeRegistration(const ClientOptions& options,
         to);
   if (!options.hashing) return;
   write(HashSettings{.chunkSize = options.hashing->chunkSize,
-                     .algorithm = options.hashing->sha256Cbor ? HashAlgorithm::sha256Cbor64
-                                                              : HashAlgorithm::builtin,
+                     .algorithm = *parseHashAlgorithm(options.hashing->algorithm),
                      .noneHash = options.hashing->noneHash,
                      .saveUnfullChunk = options.hashing->saveUnfullChunk},
         to.initHashing());

@@ -74,6 +74,11 @@ Done Controller::handle(const input::ReplayRefused& message) {
   return {};
 }
 
+Done Controller::handle(const input::OperationsLost& message) {
+  registry_.kv().operationsLost(message.session, message.message);
+  return {};
+}
+
 Result<std::span<const PeerMatch>> Controller::handle(const input::PeersFound& message) {
   if (auto error = registry_.kv().lookedUpPeers(message.session)) return *error;
   return message.lookup.peers();

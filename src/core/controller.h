@@ -89,6 +89,7 @@ class Controller final : public StoreListener {
   Result<FullSyncStatus> handle(const input::FullSyncEnd& message);
   Result<FullSyncStatus> handle(const input::FullSyncStatus& message);
   Done handle(const input::ReplayRefused& message);
+  Done handle(const input::OperationsLost& message);
   Result<std::span<const PeerMatch>> handle(const input::PeersFound& message);
   Result<Ticket> handle(const input::Deregister& message);
   Done handle(const input::Answered& message);

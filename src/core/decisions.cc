@@ -52,6 +52,8 @@ std::string_view reasonName(Reason reason) {
       return "another model";
     case Reason::kRunRepeated:
       return "run id repeated by another process";
+    case Reason::kReportsLost:
+      return "reports were lost for good";
   }
   return "?";
 }

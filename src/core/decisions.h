@@ -33,8 +33,9 @@ enum class Reason : uint8_t {
   kRenumbered,
   kModelChanged,
   kRunRepeated,
+  kReportsLost,
 };
-inline constexpr size_t kReasons = 24;
+inline constexpr size_t kReasons = 25;
 std::string_view reasonName(Reason reason);  // "content differs", for people
 
 enum class DecisionKind : uint8_t { kInSync, kReplay, kDiverged, kSyncing };

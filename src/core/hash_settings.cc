@@ -5,8 +5,17 @@
 namespace holdfast {
 namespace {
 
-constexpr std::string_view kBuiltinName = "builtin";
-constexpr std::string_view kSha256Cbor64Name = "sha256_cbor_64bit";
+struct Name {
+  HashAlgorithm algorithm;
+  std::string_view name;
+};
+constexpr Name kHashAlgorithmNames[] = {
+    {HashAlgorithm::builtin, "builtin"},
+    {HashAlgorithm::sha256Cbor, "sha256_cbor"},
+    {HashAlgorithm::builtinNone, "builtin_none"},
+    {HashAlgorithm::sha256Cbor64, "sha256_cbor_64bit"},
+};
+constexpr std::string_view kUnknownAlgorithm = "unknown";
 
 template <typename Int>
 std::optional<uint64_t> parseWhole(std::string_view decimal) {
@@ -20,29 +29,26 @@ std::optional<uint64_t> parseWhole(std::string_view decimal) {
 }  // namespace
 
 std::optional<HashAlgorithm> parseHashAlgorithm(std::string_view name) {
-  if (name == kBuiltinName) return HashAlgorithm::builtin;
-  if (name == kSha256Cbor64Name) return HashAlgorithm::sha256Cbor64;
+  for (const Name& one : kHashAlgorithmNames) {
+    if (one.name == name) return one.algorithm;
+  }
   return std::nullopt;
 }
 
 std::string_view hashAlgorithmName(HashAlgorithm algorithm) {
-  switch (algorithm) {
-    case HashAlgorithm::builtin:
-      return kBuiltinName;
-    case HashAlgorithm::sha256Cbor64:
-      return kSha256Cbor64Name;
+  for (const Name& one : kHashAlgorithmNames) {
+    if (one.algorithm == algorithm) return one.name;
   }
-  return "unknown";
+  return kUnknownAlgorithm;
 }
 
 std::optional<uint64_t> parseNoneHash(std::string_view decimal, HashAlgorithm algorithm) {
-  return algorithm == HashAlgorithm::builtin ? parseWhole<int64_t>(decimal)
-                                             : parseWhole<uint64_t>(decimal);
+  return isPythonHash(algorithm) ? parseWhole<int64_t>(decimal) : parseWhole<uint64_t>(decimal);
 }
 
 std::string noneHashText(uint64_t noneHash, HashAlgorithm algorithm) {
-  return algorithm == HashAlgorithm::builtin ? std::to_string(static_cast<int64_t>(noneHash))
-                                             : std::to_string(noneHash);
+  return isPythonHash(algorithm) ? std::to_string(static_cast<int64_t>(noneHash))
+                                 : std::to_string(noneHash);
 }
 
 std::optional<Error> HashSettings::validate() const {
@@ -51,10 +57,10 @@ std::optional<Error> HashSettings::validate() const {
                                           " is outside 1.." + std::to_string(kChunkSizeMax) +
                                           " tokens"};
   }
-  if (algorithm != HashAlgorithm::builtin && algorithm != HashAlgorithm::sha256Cbor64) {
+  if (hashAlgorithmName(algorithm) == kUnknownAlgorithm) {
     return Error{ErrorCode::kInvalid, "hash algorithm number " +
                                           std::to_string(static_cast<unsigned>(algorithm)) +
-                                          " is neither builtin (0) nor sha256_cbor_64bit (1)"};
+                                          " is none that this program knows (0 to 3)"};
   }
   return std::nullopt;
 }

@@ -90,6 +90,13 @@ struct ReplayRefused {
   uint64_t incarnation;
 };
 
+// KvController::operationsLost: reports of a worker that keeps nothing to send again got lost.
+struct OperationsLost {
+  using Outcome = Done;
+  SessionId session;
+  const holdfast::OperationsLost& message;
+};
+
 // A look-up of the session's worker for peers is over (Controller::advance said so): its answer,
 // valid until the next change; as of LookedUp, only the end is an input. An error if the session
 // is not in force any more.
@@ -221,10 +228,10 @@ struct InputList {
 using AllInputs =
     InputList<input::Register, input::Heartbeat, input::Report, input::FullSyncStart,
               input::FullSyncBatch, input::FullSyncEnd, input::FullSyncStatus, input::ReplayRefused,
-              input::PeersFound, input::Deregister, input::Answered, input::ConnectionClosed,
-              input::SessionFailed, input::LookedUp, input::Operation, input::ForceSync,
-              input::Forget, input::Drain, input::Tick, input::Work, input::StorePolled,
-              input::Committed, input::Folded, input::Health>;
+              input::OperationsLost, input::PeersFound, input::Deregister, input::Answered,
+              input::ConnectionClosed, input::SessionFailed, input::LookedUp, input::Operation,
+              input::ForceSync, input::Forget, input::Drain, input::Tick, input::Work,
+              input::StorePolled, input::Committed, input::Folded, input::Health>;
 using AnyInput = AllInputs::Any;
 using TakenInput = AllInputs::AnyTaken;
 

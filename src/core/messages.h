@@ -160,6 +160,18 @@ struct Report {
   Operations operations;
 };
 
+// What a location of a worker that keeps nothing to send again has missed. Only gateways of other
+// wires say this: a worker of ours is asked for it.
+struct OperationsLost {
+  std::string_view location;
+  uint64_t incarnation = 0;
+  uint64_t nextSeq = 0;  // that of the next report; what is missing lies before it
+  // Of the content from now on, so that no later statement under the former one equals it.
+  uint64_t newIncarnation = 0;
+  bool hide = false;      // what is held leaves look-ups
+  bool fullSync = false;  // the worker can make one
+};
+
 enum class ReportOutcome : uint8_t {
   kApplied,
   kRetransmission,  // wholly before the expected seq: ignored

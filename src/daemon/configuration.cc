@@ -146,7 +146,7 @@ void checkTogether(Configuration& c, const OptionTexts& t) {
   const auto noneHash = parseNoneHash(t.noneHash, c.hashing.algorithm);
   if (!noneHash) {
     fail("--none-hash: " + quotedForPeople(t.noneHash) + " is no number that " + t.algorithm +
-         " can take (builtin: signed 64 bits, sha256_cbor_64bit: unsigned)");
+         " can take (builtin ones: signed 64 bits, sha256 ones: unsigned)");
   }
   c.hashing.noneHash = *noneHash;
   if (const auto wrong = c.hashing.validate()) fail(wrong->message);

@@ -146,8 +146,10 @@ void addTokenOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
       ->type_name("TOKENS")
       ->capture_default_str()
       ->group(kGroup);
-  app.add_option("--hash-algorithm", t.algorithm, "'builtin' or 'sha256_cbor_64bit'")
-      ->check(CLI::IsMember({"builtin", "sha256_cbor_64bit"}))
+  app.add_option("--hash-algorithm", t.algorithm,
+                 "As LMCache hashes: 'builtin' or 'sha256_cbor'; as LMCache up to 0.3.15 did: "
+                 "'builtin_none' or 'sha256_cbor_64bit'")
+      ->check(CLI::IsMember({"builtin", "sha256_cbor", "builtin_none", "sha256_cbor_64bit"}))
       ->type_name("")
       ->capture_default_str()
       ->group(kGroup);

@@ -10,6 +10,7 @@ namespace holdfast::cbor {
 inline constexpr uint8_t kUnsigned = 0 << 5;
 inline constexpr uint8_t kArray = 4 << 5;
 inline constexpr uint8_t kNull = 0xF6;
+inline constexpr uint8_t kEmptyArray = kArray;
 inline constexpr size_t kHeadBytesMax = 9;
 
 // Writes a head of major type `major` (shifted into place) with its argument at `to`, which has

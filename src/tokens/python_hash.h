@@ -43,6 +43,9 @@ class Tuple {
   uint64_t length_ = 0;
 };
 
+// hash(()).
+inline constexpr uint64_t kEmptyTuple = Tuple().finish();
+
 // Tokens are below the modulus: each is its own hash.
 constexpr uint64_t ofTokens(std::span<const uint32_t> tokens) {
   Tuple tuple;

@@ -19,6 +19,12 @@ namespace {
   std::abort();
 }
 
+uint64_t bigEndian(std::span<const uint8_t, 8> bytes) {
+  uint64_t value = 0;
+  for (const uint8_t byte : bytes) value = value << 8 | byte;
+  return value;
+}
+
 }  // namespace
 
 // OpenSSL's SHA-256, fetched once: a fetch by name for each chunk costs more than hashing it.
@@ -34,16 +40,16 @@ class TokenHasher::Sha256 {
   Sha256(const Sha256&) = delete;
   Sha256& operator=(const Sha256&) = delete;
 
-  uint64_t low64(std::span<const uint8_t> bytes) {
-    std::array<uint8_t, 32> sum;
+  using Sum = std::array<uint8_t, 32>;
+
+  Sum sumOf(std::span<const uint8_t> bytes) {
+    Sum sum;
     if (EVP_DigestInit_ex(context_, digest_, nullptr) != 1 ||
         EVP_DigestUpdate(context_, bytes.data(), bytes.size()) != 1 ||
         EVP_DigestFinal_ex(context_, sum.data(), nullptr) != 1) {
       fail("OpenSSL failed to compute a SHA-256");
     }
-    uint64_t low = 0;
-    for (size_t i = sum.size() - 8; i < sum.size(); ++i) low = low << 8 | sum[i];
-    return low;
+    return sum;
   }
 
  private:
@@ -53,9 +59,9 @@ class TokenHasher::Sha256 {
 
 TokenHasher::TokenHasher(const HashSettings& settings) : settings_(settings) {
   if (const auto wrong = settings.validate()) fail(wrong->message.c_str());
-  if (settings.algorithm == HashAlgorithm::sha256Cbor64) {
+  if (!isPythonHash(settings.algorithm)) {
     sha256_ = std::make_unique<Sha256>();
-    // Array of three, the previous hash, the array of tokens, null.
+    // Array of three, the previous hash, the array of tokens, one byte for no extra keys.
     cbor_.resize(4 * cbor::kHeadBytesMax + size_t{5} * settings.chunkSize);
   }
 }
@@ -73,19 +79,24 @@ size_t TokenHasher::chunkEnd(size_t index, size_t tokens) const {
 }
 
 uint64_t TokenHasher::hashChunk(uint64_t previous, std::span<const uint32_t> tokens) {
+  const HashAlgorithm algorithm = settings_.algorithm;
   if (sha256_ == nullptr) {
     python_hash::Tuple tuple;
     tuple.add(python_hash::ofInt(static_cast<int64_t>(previous)));
     tuple.add(python_hash::ofTokens(tokens));
-    tuple.add(python_hash::kNone);
+    tuple.add(algorithm == HashAlgorithm::builtinNone ? python_hash::kNone
+                                                      : python_hash::kEmptyTuple);
     return tuple.finish();
   }
+  const bool older = algorithm == HashAlgorithm::sha256Cbor64;
   uint8_t* to = cbor::putHead(cbor_.data(), cbor::kArray, 3);
   to = cbor::putHead(to, cbor::kUnsigned, previous);
   to = cbor::putHead(to, cbor::kArray, tokens.size());
   for (const uint32_t token : tokens) to = cbor::putHead(to, cbor::kUnsigned, token);
-  *to++ = cbor::kNull;
-  return sha256_->low64({cbor_.data(), static_cast<size_t>(to - cbor_.data())});
+  *to++ = older ? cbor::kNull : cbor::kEmptyArray;
+  const Sha256::Sum sum = sha256_->sumOf({cbor_.data(), static_cast<size_t>(to - cbor_.data())});
+  const std::span<const uint8_t, 32> bytes(sum);
+  return older ? bigEndian(bytes.last<8>()) : bigEndian(bytes.first<8>());
 }
 
 void TokenHasher::hash(std::span<const uint32_t> tokens, std::vector<TokenChunk>& chunks) {

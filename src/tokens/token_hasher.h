@@ -1,8 +1,8 @@
-// Token lists -> chunk hashes: the two chained hashes that engines use, so that a look-up by
-// tokens finds what workers reported by hash.
+// Token lists -> chunk hashes: the chained hashes that engines use, so that a look-up by tokens
+// finds what workers reported by hash.
 //
-// Tokens are cut into chunks of `chunkSize`; hash_i = H(hash_{i-1}, tokens_i, None), where
-// hash_{-1} is the agreed `noneHash`. A chunk's hash thereby stands for the whole prefix up to its
+// Tokens are cut into chunks of `chunkSize`; hash_i = H(hash_{i-1}, tokens_i, no extra keys), where
+// hash_{-1} is the agreed `noneHash`; HashAlgorithm says what H is and how it writes the third. A chunk's hash thereby stands for the whole prefix up to its
 // end. All parties must use the same settings, or nothing matches.
 #pragma once
 

@@ -7,15 +7,15 @@
 namespace holdfast {
 namespace {
 
-static_assert(sameNumber(schema::HashAlgorithm::SHA256_CBOR64BIT, HashAlgorithm::sha256Cbor64));
+static_assert(sameNumber(schema::HashAlgorithm::SHA256_CBOR, HashAlgorithm::sha256Cbor));
 static_assert(sameNumber(schema::DecisionKind::REPLAY, DecisionKind::kReplay));
 static_assert(sameNumber(schema::DecisionKind::DIVERGED, DecisionKind::kDiverged));
 static_assert(sameNumber(schema::DecisionKind::SYNCING, DecisionKind::kSyncing));
 static_assert(sameNumber(schema::Reason::NONE, Reason::kNone));
 static_assert(sameNumber(schema::Reason::WORKER_ROLLED_BACK, Reason::kWorkerRolledBack));
 static_assert(sameNumber(schema::Reason::NOT_STATED, Reason::kNotStated));
-static_assert(sameNumber(schema::Reason::RUN_REPEATED, Reason::kRunRepeated));
-static_assert(static_cast<size_t>(schema::Reason::RUN_REPEATED) + 1 == kReasons);
+static_assert(sameNumber(schema::Reason::REPORTS_LOST, Reason::kReportsLost));
+static_assert(static_cast<size_t>(schema::Reason::REPORTS_LOST) + 1 == kReasons);
 
 }  // namespace
 

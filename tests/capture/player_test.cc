@@ -104,6 +104,15 @@ class World {
       store_.setFull(chance(random_, 30));
       if (chance(random_, 20)) store_.setHealth({chance(random_, 70), "no space"});
       controller_->take(input::ReplayRefused{worker.session, "gpu", worker.incarnation});
+      if (chance(random_, 10)) {
+        const OperationsLost lost{.location = "gpu",
+                                  .incarnation = worker.incarnation,
+                                  .nextSeq = worker.seqs["gpu"] + 1,
+                                  .newIncarnation = worker.incarnation,
+                                  .hide = chance(random_, 50),
+                                  .fullSync = chance(random_, 50)};
+        controller_->take(input::OperationsLost{worker.session, lost});
+      }
     } else if (what < 88) {
       while (controller_->take(input::Work{}) && chance(random_, 80)) {
       }

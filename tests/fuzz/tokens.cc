@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <vector>
 
 #include "tests/fuzz/fuzz_target.h"
@@ -30,15 +31,13 @@ void checkPieces(const HashSettings& settings, const std::vector<uint32_t>& toke
 
 // The first bytes are the settings, the rest tokens; and the whole a hash of None as text.
 void tokens(std::string_view input) {
-  for (const auto algorithm : {HashAlgorithm::builtin, HashAlgorithm::sha256Cbor64}) {
-    checkNoneHash(input, algorithm);
-  }
+  for (const HashAlgorithm algorithm : kHashAlgorithms) checkNoneHash(input, algorithm);
   if (input.size() < 4) return;
   const auto byte = [&](size_t i) { return static_cast<uint8_t>(input[i]); };
   HashSettings settings;
   settings.chunkSize = byte(0);
-  settings.algorithm = (byte(1) & 1) != 0 ? HashAlgorithm::sha256Cbor64 : HashAlgorithm::builtin;
-  settings.saveUnfullChunk = (byte(1) & 2) != 0;
+  settings.algorithm = kHashAlgorithms[byte(1) % std::size(kHashAlgorithms)];
+  settings.saveUnfullChunk = (byte(1) & 4) != 0;
   settings.noneHash = byte(2);
   if (settings.validate()) return;
   const std::string_view rest = input.substr(4);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes vectors.json: expected chunk hashes of token lists, for both hash algorithms.
+"""Writes vectors.json: expected chunk hashes of token lists, for every hash algorithm.
 
-A reference implementation that shares nothing with src/tokens: `builtin` uses this interpreter's
-own hash(), `sha256_cbor_64bit` a CBOR encoder for the three types needed and hashlib. Needs a
-64-bit CPython of 3.8 or later. The output is the same on every run.
+A reference implementation that shares nothing with src/tokens: `builtin` and `builtin_none` use
+this interpreter's own hash(), the others a CBOR encoder for the three types needed and hashlib.
+Needs a 64-bit CPython of 3.8 or later. The output is the same on every run.
 
 usage: make_vectors.py > vectors.json
 """
@@ -14,12 +14,12 @@ import struct
 import sys
 
 BOUNDARIES = [0, 1, 23, 24, 255, 256, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1]
-NONE_HASHES = {
-    "builtin": [0, 1, -1, -2, 23, 2**61 - 2, 2**61 - 1, 2**61, -(2**61 - 1), -(2**61), -(2**62) - 3,
-                -1949397667151401585, 2**63 - 1, -(2**63)],
-    "sha256_cbor_64bit": [0, 1, 23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**63,
-                          2**64 - 1, 10726517370490850216],
-}
+SIGNED = [0, 1, -1, -2, 23, 2**61 - 2, 2**61 - 1, 2**61, -(2**61 - 1), -(2**61), -(2**62) - 3,
+          -1949397667151401585, 2**63 - 1, -(2**63)]
+UNSIGNED = [0, 1, 23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**63, 2**64 - 1,
+            10726517370490850216]
+NONE_HASHES = {"builtin_none": SIGNED, "sha256_cbor_64bit": UNSIGNED, "builtin": SIGNED,
+               "sha256_cbor": UNSIGNED}
 
 
 class Fixed:
@@ -47,9 +47,12 @@ def cbor(value):
 
 def chunk_hash(algorithm, previous, tokens):
     if algorithm == "builtin":
+        return hash((previous, tuple(tokens), ()))
+    if algorithm == "builtin_none":
         return hash((previous, tuple(tokens), NONE))
-    digest = hashlib.sha256(cbor([previous, tokens, None])).digest()
-    return int.from_bytes(digest, "big") & (1 << 64) - 1
+    older = algorithm == "sha256_cbor_64bit"
+    digest = hashlib.sha256(cbor([previous, tokens, None if older else []])).digest()
+    return int.from_bytes(digest[-8:] if older else digest[:8], "big")
 
 
 def chunks_of(algorithm, chunk_size, none_hash, save_unfull_chunk, tokens):
@@ -97,8 +100,8 @@ def main():
             add(algorithm, 2, none_hash, True, random_tokens(rng, 5))
 
     out = sys.stdout
-    out.write('{"comment": "made by make_vectors.py; hash: decimal, signed for builtin and unsigned '
-              'for sha256_cbor_64bit",\n"cases": [\n')
+    out.write('{"comment": "made by make_vectors.py; hash: decimal, signed for CPython\'s hashes and '
+              'unsigned for SHA-256",\n"cases": [\n')
     out.write(",\n".join(json.dumps(case) for case in cases))
     out.write("\n]}\n")
 

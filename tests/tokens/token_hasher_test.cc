@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <numeric>
+#include <set>
 
 #include "tokens/cbor.h"
 #include "tokens/python_hash.h"
@@ -18,10 +19,12 @@ std::vector<uint32_t> firstTokens(size_t count) {
 }
 
 TEST(HashAlgorithmNames, RoundTrip) {
-  for (const auto algorithm : {HashAlgorithm::builtin, HashAlgorithm::sha256Cbor64}) {
+  for (const HashAlgorithm algorithm : kHashAlgorithms) {
     EXPECT_EQ(parseHashAlgorithm(hashAlgorithmName(algorithm)), algorithm);
   }
+  EXPECT_EQ(parseHashAlgorithm("builtin"), HashSettings{}.algorithm);
   EXPECT_EQ(parseHashAlgorithm("sha256_cbor_64bit"), HashAlgorithm::sha256Cbor64);
+  EXPECT_EQ(hashAlgorithmName(static_cast<HashAlgorithm>(9)), "unknown");
   EXPECT_EQ(parseHashAlgorithm("sha256"), std::nullopt);
   EXPECT_EQ(parseHashAlgorithm("Builtin"), std::nullopt);
   EXPECT_EQ(parseHashAlgorithm(""), std::nullopt);
@@ -69,7 +72,7 @@ TEST(TokenHasher, CountsAndEndsOfChunks) {
 }
 
 TEST(TokenHasher, PiecesOfAnySizeGiveTheSameHashes) {
-  for (const HashAlgorithm algorithm : {HashAlgorithm::builtin, HashAlgorithm::sha256Cbor64}) {
+  for (const HashAlgorithm algorithm : kHashAlgorithms) {
     TokenHasher hasher({.chunkSize = 4, .algorithm = algorithm, .saveUnfullChunk = true});
     std::vector<uint32_t> tokens(4 * 9 + 3);
     for (uint32_t i = 0; i < tokens.size(); ++i) tokens[i] = i * 7;
@@ -86,7 +89,7 @@ TEST(TokenHasher, PiecesOfAnySizeGiveTheSameHashes) {
 }
 
 TEST(TokenHasher, AHashStandsForTheWholePrefix) {
-  for (const auto algorithm : {HashAlgorithm::builtin, HashAlgorithm::sha256Cbor64}) {
+  for (const HashAlgorithm algorithm : kHashAlgorithms) {
     TokenHasher hasher({.chunkSize = 4, .algorithm = algorithm});
     std::vector<uint64_t> original, longer, changed;
     hasher.hash(firstTokens(12), original);
@@ -117,9 +120,13 @@ TEST(TokenHasher, EverySettingChangesTheHash) {
   other = base;
   other.chunkSize = 8;
   EXPECT_NE(firstHash(base), firstHash(other));
-  other = base;
-  other.algorithm = HashAlgorithm::sha256Cbor64;
-  EXPECT_NE(firstHash(base), firstHash(other));
+  std::set<uint64_t> hashes;
+  for (const HashAlgorithm algorithm : kHashAlgorithms) {
+    other = base;
+    other.algorithm = algorithm;
+    hashes.insert(firstHash(other));
+  }
+  EXPECT_EQ(hashes.size(), std::size(kHashAlgorithms));
 }
 
 TEST(TokenHasher, TheLargestChunkFitsTheBuffer) {

@@ -79,6 +79,9 @@ std::string contentOf(Entry entry) {
              ", batch " + std::to_string(entry.getFullSyncBatch().getBatchId());
     case schema::CaptureEntry::FULL_SYNC_END:
       return syncText(entry.getFullSyncEnd().getLocation(), entry.getFullSyncEnd().getSyncId());
+    case schema::CaptureEntry::OPERATIONS_LOST:
+      return "location " + quotedForPeople(viewOf(entry.getOperationsLost().getLocation())) +
+             ", before seq " + std::to_string(entry.getOperationsLost().getNextSeq());
     case schema::CaptureEntry::LOOKUP:
       return std::to_string(entry.getLookup().getHashes().size()) + " chunks";
     case schema::CaptureEntry::OPERATION:

@@ -243,6 +243,35 @@ void KvController::replayRefused(SessionId session, std::string_view name, uint6
   if (location != nullptr) repair_.replayRefused(*location, incarnation);
 }
 
+void KvController::operationsLost(SessionId session, const OperationsLost& lost) {
+  Worker* worker = heard(session);
+  Location* location = worker == nullptr ? nullptr : worker->find(lost.location);
+  if (location == nullptr) return;
+  LocationRecord& record = location->record;
+  LivePart& live = record.live;
+  if (live.incarnation != lost.incarnation || lost.nextSeq <= location->lastSeq) return;
+  StoreBatch batch;
+  repair_.settle(*location);
+  location->gap.clear();
+  abandonBuilding(tree_, *location, batch);
+  if (lost.hide) dropPins(*location, batch);
+  ++live.stream;
+  live.incarnation = lost.newIncarnation;
+  live.baseSeq = lost.nextSeq - 1;
+  live.baseCount = location->count;
+  live.baseDigest = location->digest;
+  live.hidden |= lost.hide;
+  batch.steps.emplace_back(PutLocation{worker->owner, record});
+  const Ticket ticket = store_.write(std::move(batch));
+  tree_.restartNumbering(*location, live.baseSeq, ticket);
+  tree_.refreshVisibility(*worker);
+  ++tree_.counters().reportsGap;
+  ++tree_.counters().decisions[static_cast<size_t>(Reason::kReportsLost)];
+  location->sync = SyncState::kDiverged;
+  location->reason = Reason::kReportsLost;
+  if (lost.fullSync) repair_.want(*location, Reason::kReportsLost);
+}
+
 void KvController::apply(Location& location, const Operations& operations) {
   Worker& worker = *location.worker;
   if (location.pins != nullptr) [[unlikely]]

@@ -43,6 +43,10 @@ class KvController {
   // The worker cannot send again what WorkerLink::replay asked for.
   void replayRefused(SessionId session, std::string_view location, uint64_t incarnation);
 
+  // What a worker has missed to say and cannot say any more. It goes on from `nextSeq`, and what is
+  // held is DIVERGED until a full sync; ignored for another incarnation, or for the past.
+  void operationsLost(SessionId session, const OperationsLost& lost);
+
   // lookup: every instance of which some rank holds the first chunk, best first. The answer is
   // valid until the next call or change. An empty model is the default one. `withPins`: also how
   // much of each prefix is pinned.
