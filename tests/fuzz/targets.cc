@@ -4,6 +4,7 @@ namespace holdfast::fuzz {
 namespace {
 
 constexpr Target kTargets[] = {
+    // clang-format off
     {"address", address},
     {"capture_log", captureLog},
     {"commit_mark", commitMark},
@@ -11,7 +12,9 @@ constexpr Target kTargets[] = {
     {"duration", duration},
     {"lmcache", lmcache},
     {"store_records", storeRecords},
+    {"token_file", tokenFile},
     {"tokens", tokens},
+    // clang-format on
 };
 const Target* chosen = nullptr;
 
