@@ -38,9 +38,13 @@ Acceptor::Acceptor(kj::UnixEventPort& port, LoopTurns& turns, ListeningSocket li
 kj::Promise<AcceptedSocket> Acceptor::accept() {
   for (;;) {
     const kj::TimePoint asked = kj::systemPreciseMonotonicClock().now();
-    const int fd = ::accept4(listening_.fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    sockaddr_storage from{};
+    socklen_t size = sizeof(from);
+    auto* const address = reinterpret_cast<sockaddr*>(&from);
+    const int fd = ::accept4(listening_.fd.get(), address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-      return AcceptedSocket{kj::AutoCloseFd(fd), emptyAt_, listening_.trust, listening_.isUnix()};
+      return AcceptedSocket{kj::AutoCloseFd(fd), emptyAt_, listening_.trust, listening_.isUnix(),
+                            peerAddressOf(address)};
     }
     switch (errno) {
       case EAGAIN:

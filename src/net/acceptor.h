@@ -9,6 +9,7 @@
 #include <string>
 
 #include "access/access_control.h"
+#include "net/address_counts.h"
 #include "net/listen_address.h"
 #include "net/loop_turns.h"
 
@@ -20,6 +21,7 @@ struct AcceptedSocket {
   kj::TimePoint notBefore;
   Trust trust = Trust::kNetwork;  // as its listener has it
   bool isUnix = false;
+  PeerAddress address = {};  // of a Unix socket: none
 };
 
 // Who is at the other end, for people: "10.0.0.7:51234", "a client of the Unix socket".

@@ -49,6 +49,7 @@ kj::Promise<bool> BufferedStream::firstBytes() {
 
 kj::Promise<size_t> BufferedStream::tryRead(void* buffer, size_t minBytes, size_t maxBytes) {
   Wanted wanted{static_cast<kj::byte*>(buffer), minBytes, maxBytes};
+  readBegin_ = taken();
   takeBuffered(wanted);
   if (inEnd_ > inBegin_) {
     const kj::TimePoint time = now();
@@ -65,11 +66,19 @@ kj::Promise<size_t> BufferedStream::readOn(Wanted wanted, bool myTurn) {
     budget_.spent(wanted.had - before);
     return budget_.ready().then([this, wanted]() { return readOn(wanted, true); });
   }
-  if (!budgeted_) return wanted.had;
+  if (!budgeted_) return secured_ ? shared(wanted.had) : wanted.had;
   // What is here already has its price too: it is the work behind it that others wait for.
   if (!myTurn) return budget_.ready().then([this, wanted]() { return readOn(wanted, true); });
   budget_.spent(wanted.had + kPriceOfRead);
   return wanted.had;
+}
+
+// A large message comes in many small reads: now and then others have their turn.
+kj::Promise<size_t> BufferedStream::shared(size_t had) {
+  sinceTurn_ += had;
+  if (sinceTurn_ < kDirectBytesMax) return had;
+  budget_.spent(std::exchange(sinceTurn_, 0));
+  return budget_.ready().then([had]() { return had; });
 }
 
 kj::Promise<size_t> BufferedStream::readWhenReported(Wanted wanted) {
@@ -99,6 +108,7 @@ bool BufferedStream::receive(Wanted& wanted) {
   }
   ended_ = got == 0;
   received_ += static_cast<size_t>(got);
+  if (share_ != nullptr) share_->received(static_cast<size_t>(got));
   lookForMore(now());
   if (direct) {
     wanted.had += static_cast<size_t>(got);
@@ -125,8 +135,8 @@ void BufferedStream::lookForMore(kj::TimePoint time) {
 }
 
 kj::TimePoint BufferedStream::lastByteNotBefore() {
-  const uint64_t taken = received_ - (inEnd_ - inBegin_);
-  return arrivals_.notBefore(taken == 0 ? 0 : taken - 1);
+  if (secured_) return arrivals_.notBefore(readBegin_);
+  return arrivals_.notBefore(taken() == 0 ? 0 : taken() - 1);
 }
 
 void BufferedStream::abortRead() {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "net/arrivals.h"
+#include "net/held_bytes.h"
 #include "net/loop_turns.h"
 #include "net/read_budget.h"
 
@@ -33,12 +34,24 @@ class BufferedStream final : public kj::AsyncIoStream {
   void setBudgeted() { budgeted_ = true; }
   // Called whenever what was written so far is about to be handed to the socket.
   void onSending(std::function<void()> then) { onSending_ = std::move(then); }
-  // A lower bound on the arrival time of the last byte consumed.
+  // Told of every byte that comes from now on; outlives the stream. May call stop().
+  void setShare(HeldBytes::Share* share) { share_ = share; }
+  // Nothing is read any more, as if the peer had ended the stream.
+  void stop() { ended_ = true; }
+  // A lower bound on the arrival time of the last byte consumed. Below TLS, of the first byte of
+  // the last read: of what that read, the caller of TLS may not have all.
   kj::TimePoint lastByteNotBefore();
+
+  // TLS reads from now on: it takes what comes in small pieces and ahead of what is asked of it.
+  void setSecured() { secured_ = true; }
 
   // True once something has come, which is then read first; false if the other side ended the
   // stream without a byte. Call it before any other read.
   kj::Promise<bool> firstBytes();
+  // What has come and was not read yet. Valid until the next read.
+  kj::ArrayPtr<const kj::byte> buffered() const { return in_.slice(inBegin_, inEnd_); }
+  // Bytes that were written and not yet handed to the socket.
+  size_t unsent() const { return waiting_.size() + sending_.size(); }
 
   kj::Promise<size_t> tryRead(void* buffer, size_t minBytes, size_t maxBytes) override;
   kj::Promise<void> write(const void* buffer, size_t size) override;
@@ -74,6 +87,9 @@ class BufferedStream final : public kj::AsyncIoStream {
   // `myTurn`: the budget has said so.
   kj::Promise<size_t> readOn(Wanted wanted, bool myTurn);
   kj::Promise<size_t> readWhenReported(Wanted wanted);
+  kj::Promise<size_t> shared(size_t had);
+  // Position of the byte that is read next.
+  uint64_t taken() const { return received_ - (inEnd_ - inBegin_); }
   // Reads once, into the buffer or where the bytes are wanted. False: nothing has come.
   bool receive(Wanted& wanted);
   void takeBuffered(Wanted& wanted);
@@ -90,8 +106,12 @@ class BufferedStream final : public kj::AsyncIoStream {
   kj::UnixEventPort::FdObserver observer_;
   LoopTurns& turns_;
   ReadBudget& budget_;
+  HeldBytes::Share* share_ = nullptr;
   bool budgeted_ = false;
+  bool secured_ = false;
   bool ended_ = false;      // nothing more will come
+  uint64_t readBegin_ = 0;  // position of the last read
+  size_t sinceTurn_ = 0;    // bytes that TLS read since it last left the turn to others
   kj::Array<kj::byte> in_;  // made when something comes
   size_t inBegin_ = 0;
   size_t inEnd_ = 0;

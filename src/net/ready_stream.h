@@ -9,6 +9,7 @@
 #include "net/acceptor.h"
 #include "net/buffered_stream.h"
 #include "net/connection_ends.h"
+#include "net/held_bytes.h"
 #include "net/loop_turns.h"
 #include "net/read_budget.h"
 #include "net/tls.h"
@@ -20,6 +21,7 @@ struct DoorSockets {
   kj::UnixEventPort& port;
   LoopTurns& turns;
   ReadBudget& budget;
+  HeldBytes& held;
   const ServerTls* tls = nullptr;  // null: all listeners are plain
   // From the peer's first byte to the end of the handshake.
   kj::Duration handshakeTimeout = 5 * kj::SECONDS;

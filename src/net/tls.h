@@ -48,7 +48,7 @@ class ServerTls {
   explicit ServerTls(TlsFiles files) : files_(std::move(files)) {}
 
   const TlsFiles files_;
-  kj::Own<kj::TlsContext> context_;
+  std::unique_ptr<kj::TlsContext> context_;
 };
 
 }  // namespace holdfast

@@ -3,6 +3,8 @@
 
 #include <kj/compat/tls.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +25,8 @@ Result<kj::TlsKeypair> readKeypair(const std::string& certificateFile, const std
 // Whether others than the file's owner and its group may read it.
 bool readableByOthers(const std::string& file);
 
-// What an exception of KJ's TLS means, as a clause: "its certificate has expired". Empty: it is not
-// about TLS.
-std::string tlsReason(const kj::Exception& exception);
+// How long the file's first certificate is still valid, in seconds; below 0: it has expired.
+// Nothing if that cannot be read.
+std::optional<int64_t> secondsValid(const std::string& certificateFile);
 
 }  // namespace holdfast
