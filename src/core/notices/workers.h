@@ -23,8 +23,8 @@ struct WorkerRegistered {
   static constexpr NoticeLevel kLevel = kInfo;
   WorkerName worker;
   Known known = Known::kNew;
-  std::string address;  // as it states it: "10.0.0.7:5000"
-  std::string model;
+  std::string address = {};  // as it states it: "10.0.0.7:5000"
+  std::string model = {};
   uint64_t locations = 0;
   uint64_t inSync = 0;  // of these; of each other one a notice says what is missing
 

@@ -436,8 +436,8 @@ void RegistrationController::restart(const std::string& why) {
         location->completedSync = {};
         location->syncReason = Reason::kNone;
         location->legacySeq = 0;
-        location->sync.forgetWasOut();
         if (!worker->quarantined.empty()) continue;
+        location->sync.forgetWasOut();
         const bool hidden = location->record.live.hidden;
         location->sync = hidden ? SyncState::kDiverged : SyncState::kCaughtUp;
         location->reason = hidden ? Reason::kRestarted : Reason::kNone;
