@@ -7,7 +7,7 @@ Controller::Controller(const ControllerOptions& options, const Clock& clock, Reg
     : options_(options),
       outside_(clock, store, std::move(random)),
       registry_(options.registry, outside_.clock(), outside_.store(), notices),
-      executor_(registry_.tree(), registry_.pins(), registry_.ledger(), outside_.clock(),
+      executor_(registry_.tree(), registry_.pins(), registry_.ledger(), outside_.clock(), notices,
                 options.executor, [this]() { return outside_.random(); }),
       recovered_(registry_.recover()) {
   executor_.recover(registry_.takeRecoveredEvents());

@@ -5,6 +5,20 @@
 namespace holdfast {
 namespace notice {
 
+std::string_view nameOf(Known known) {
+  switch (known) {
+    case Known::kNew:
+      return "new";
+    case Known::kSameProcess:
+      return "same process";
+    case Known::kOtherProcess:
+      return "other process";
+    case Known::kRecovered:
+      return "recovered";
+  }
+  return "?";
+}
+
 std::string_view nameOf(LostCause cause) {
   switch (cause) {
     case LostCause::kConnectionGone:

@@ -8,6 +8,7 @@ class NoticeSink;
 namespace notice {
 struct FullSyncFailed;
 struct WorkerLost;
+struct WorkerRegistered;
 }  // namespace notice
 
 }  // namespace holdfast

@@ -22,6 +22,44 @@ std::string quotedInstance(const std::string& instance) {
 
 // --- Workers and instances ---
 
+std::string registered(const std::string& address, const std::string& model, uint64_t locations,
+                       uint64_t inSync) {
+  return " at " + address + ", model " + quotedForPeople(model) + "; " + std::to_string(inSync) +
+         " of " + std::to_string(locations) + " locations in sync";
+}
+
+std::string sentence(const notice::WorkerRegistered& n) {
+  return name(n.worker) + " has registered (" + std::string(nameOf(n.known)) + ")" +
+         registered(n.address, n.model, n.locations, n.inSync);
+}
+
+std::string sentence(const notice::WorkerReturned& n) {
+  return name(n.worker) + " is back, LOST for " + std::to_string(n.lostMs) + " ms" +
+         registered(n.address, n.model, n.locations, n.inSync);
+}
+
+std::string sentence(const notice::RegistrationRefused& n) {
+  return quotedInstance(n.worker.instance) + " worker " + std::to_string(n.worker.worker) +
+         " may not register: " + n.reason;
+}
+
+std::string sentence(const notice::WorkerSuperseded& n) {
+  return name(n.worker) + ": superseded, another process registers in its place";
+}
+
+std::string sentence(const notice::WorkerDeregistered& n) {
+  return name(n.worker) + " has deregistered: its " + std::to_string(n.chunks) +
+         " chunks are dropped";
+}
+
+std::string sentence(const notice::WorkerPaused& n) {
+  return name(n.worker) + " is told to wait: " + n.reason;
+}
+
+std::string sentence(const notice::WorkerResumed& n) {
+  return name(n.worker) + " is told to go on, and registers again";
+}
+
 std::string sentence(const notice::WorkerLost& n) {
   const std::string lost = name(n.worker) + " is LOST: ";
   switch (n.cause) {
@@ -104,6 +142,34 @@ std::string sentence(const notice::InstanceUndrained& n) {
 }
 
 // --- Reports and repairs ---
+
+std::string sentence(const notice::ReplayExpected& n) {
+  return name(n.location) + ": the worker sends seq " + std::to_string(n.fromSeq) + " to " +
+         std::to_string(n.toSeq) + " again (" + std::string(reasonName(n.reason)) + ")";
+}
+
+std::string sentence(const notice::FullSyncKept& n) {
+  return name(n.location) + ": the full sync under way goes on, " +
+         std::to_string(n.batchesStored) + " of " + std::to_string(n.batches) +
+         " batches are stored";
+}
+
+std::string sentence(const notice::LocationInSync& n) {
+  return name(n.location) + " is in sync again: " + std::to_string(n.chunks) + " chunks at seq " +
+         std::to_string(n.seq);
+}
+
+std::string sentence(const notice::LocationForgotten& n) {
+  return name(n.location) + ": " + std::to_string(n.chunks) + " chunks are dropped (" +
+         std::string(reasonName(n.reason)) + ")";
+}
+
+std::string sentence(const notice::ReportsDropped& n) {
+  return "reports were dropped: " + std::to_string(n.locationNotStated) +
+         " for locations that were not stated, " + std::to_string(n.incarnationNotStated) +
+         " of incarnations that were not stated, " + std::to_string(n.sessionOver) +
+         " of sessions that are over";
+}
 
 std::string sentence(const notice::LocationNotStated& n) {
   return name(n.worker) + " reports for location " + quotedForPeople(n.location) +
@@ -194,6 +260,29 @@ std::string sentence(const notice::FullSyncFailed& n) {
                                      " times in a row and is tried again later: look at that worker"
                                : "it is tried again";
   return name(n.location) + ": full sync failed: " + why(n) + "; " + next;
+}
+
+// --- Cache operations ---
+
+std::string operation(OperationKind kind, const std::string& instance, const std::string& event) {
+  return std::string(operationName(kind)) + " of " + quotedInstance(instance) + ", event " +
+         quotedForPeople(event);
+}
+
+std::string sentence(const notice::OperationBegun& n) {
+  return operation(n.kind, n.instance, n.event) + ": begun for " + std::to_string(n.ranks) +
+         " ranks";
+}
+
+std::string sentence(const notice::OperationDone& n) {
+  return operation(n.kind, n.instance, n.event) + ": done by " + std::to_string(n.ranks) +
+         " ranks, " + std::to_string(n.tokens) + " tokens, after " + std::to_string(n.durationMs) +
+         " ms";
+}
+
+std::string sentence(const notice::OperationFailed& n) {
+  return operation(n.kind, n.instance, n.event) + ": failed after " + std::to_string(n.durationMs) +
+         " ms: " + n.error;
 }
 
 // --- The store ---

@@ -271,7 +271,7 @@ TEST_F(PinQueriesTest, WhatEndsMeanwhileIsNotShownAsAnotherOnes) {
 // --- Events, status ---
 
 TEST_F(QueriesTest, EventsComeNewestFirst) {
-  Executor executor(registry_->tree(), registry_->pins(), registry_->ledger(), clock_, {},
+  Executor executor(registry_->tree(), registry_->pins(), registry_->ledger(), clock_, notices_, {},
                     [] { return uint64_t{7}; });
   std::vector<EventRecord> records;
   for (uint64_t i = 1; i <= 60; ++i) {
@@ -309,7 +309,7 @@ TEST_F(QueriesTest, EventsComeNewestFirst) {
 }
 
 TEST_F(QueriesTest, StatusCounts) {
-  Executor executor(registry_->tree(), registry_->pins(), registry_->ledger(), clock_, {},
+  Executor executor(registry_->tree(), registry_->pins(), registry_->ledger(), clock_, notices_, {},
                     [] { return uint64_t{7}; });
   registerFleet(2, 3);
   ASSERT_TRUE(report(sessions_[{"0", 0}], 1, {1, 2}).ok());

@@ -68,7 +68,56 @@ void addWorkers(Samples& to) {
   add(to, InstanceUndrained{"llama"}, "instance \"llama\" is in look-ups again");
 }
 
+void addRegistrations(Samples& to) {
+  add(to, WorkerRegistered{kWorker, Known::kNew, "10.0.0.7:5000", "qwen", 2, 1},
+      "instance 'llama' worker 3 has registered (new) at 10.0.0.7:5000, model \"qwen\"; 1 of 2 "
+      "locations in sync");
+  add(to, WorkerRegistered{kWorker, Known::kSameProcess, "10.0.0.7:5000", "qwen", 2, 2},
+      "instance 'llama' worker 3 has registered (same process) at 10.0.0.7:5000, model "
+      "\"qwen\"; 2 of 2 locations in sync");
+  add(to, WorkerRegistered{kWorker, Known::kOtherProcess, "10.0.0.7:5000", "qwen", 2, 0},
+      "instance 'llama' worker 3 has registered (other process) at 10.0.0.7:5000, "
+      "model \"qwen\"; 0 of 2 locations in sync");
+  add(to, WorkerRegistered{kWorker, Known::kRecovered, "10.0.0.7:5000", "qwen", 2, 2},
+      "instance 'llama' worker 3 has registered (recovered) at 10.0.0.7:5000, model \"qwen\"; "
+      "2 of 2 locations in sync");
+  add(to, WorkerReturned{kWorker, 700, "10.0.0.7:5000", "qwen", 2, 1},
+      "instance 'llama' worker 3 is back, LOST for 700 ms at 10.0.0.7:5000, model \"qwen\"; 1 of 2 "
+      "locations in sync");
+  add(to, RegistrationRefused{kWorker, "the disk is full"},
+      "instance \"llama\" worker 3 may not register: the disk is full");
+  add(to, WorkerSuperseded{kWorker},
+      "instance 'llama' worker 3: superseded, another process registers in its place");
+  add(to, WorkerDeregistered{kWorker, 9},
+      "instance 'llama' worker 3 has deregistered: its 9 chunks are dropped");
+  add(to, WorkerPaused{kWorker, "the store's queue is full"},
+      "instance 'llama' worker 3 is told to wait: the store's queue is full");
+  add(to, WorkerResumed{kWorker},
+      "instance 'llama' worker 3 is told to go on, and registers again");
+}
+
+void addOperations(Samples& to) {
+  add(to, OperationBegun{"nightly", OperationKind::kClear, "llama", 8},
+      "clear of instance \"llama\", event \"nightly\": begun for 8 ranks");
+  add(to, OperationDone{"nightly", OperationKind::kPin, "llama", 8, 512, 40},
+      "pin of instance \"llama\", event \"nightly\": done by 8 ranks, 512 tokens, after 40 ms");
+  add(to, OperationFailed{"nightly", OperationKind::kClear, "llama", "rank 0: no space", 40},
+      "clear of instance \"llama\", event \"nightly\": failed after 40 ms: rank 0: no space");
+}
+
 void addRepairs(Samples& to) {
+  add(to, ReplayExpected{kGpu, Reason::kBehind, 5, 9},
+      "instance 'llama' worker 3 location 'gpu': the worker sends seq 5 to 9 again (behind)");
+  add(to, FullSyncKept{kGpu, 2, 8},
+      "instance 'llama' worker 3 location 'gpu': the full sync under way goes on, 2 of 8 batches "
+      "are stored");
+  add(to, LocationInSync{kGpu, 17, 500},
+      "instance 'llama' worker 3 location 'gpu' is in sync again: 500 chunks at seq 17");
+  add(to, LocationForgotten{kGpu, Reason::kNotStated, 500},
+      "instance 'llama' worker 3 location 'gpu': 500 chunks are dropped (no longer stated)");
+  add(to, ReportsDropped{1, 2, 3},
+      "reports were dropped: 1 for locations that were not stated, 2 of incarnations that were not "
+      "stated, 3 of sessions that are over");
   add(to, LocationNotStated{kWorker, "c\npu", "\"gpu\", \"disk\""},
       "instance 'llama' worker 3 reports for location \"c\\x0apu\", which it did not state when it "
       "registered (it stated \"gpu\", \"disk\"): these reports are dropped");
@@ -171,7 +220,9 @@ void addOthers(Samples& to) {
 
 Samples samples() {
   Samples all;
+  addRegistrations(all);
   addWorkers(all);
+  addOperations(all);
   addRepairs(all);
   addFailures(all);
   addOthers(all);
@@ -182,7 +233,7 @@ Samples samples() {
 const std::set<std::string> kInWords = {
     "cause",     "detail",    "reason",   "limit", "of",       "goes_on", "refused",
     "backs_off", "silent_ms", "failures", "keys",  "distinct", "stated",  "replay_timeout_ms",
-    "location"};
+    "location",  "known"};
 
 TEST(SentencesTest, EachKindHasOne) {
   std::set<size_t> kinds;

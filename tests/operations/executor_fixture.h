@@ -95,7 +95,7 @@ class KillableController {
     poll();
   }
 
-  IgnoredNotices notices;
+  RecordedNotices notices;
   MemoryStore store;
   std::mt19937_64 random;
   Controller controller;

@@ -30,6 +30,33 @@ TEST_F(ExecutorTest, IsSentToEveryRankOnceTheEventIsOnTheDisk) {
   EXPECT_EQ(event().finishedWallMs, clock.wallMs());
 }
 
+TEST_F(ExecutorTest, ItsEndIsToldOnceItIsOnTheDisk) {
+  registerInstance("a", 2);
+  start(request(OperationKind::kClear));
+  const RecordedNotices& notices = controller->notices;
+  EXPECT_EQ(notices.last<notice::OperationBegun>().ranks, 2u);
+  controller->commit();
+  clock.nowMs += 40;
+  answer(0, done(512));
+  answer(1, done(512));
+  EXPECT_EQ(notices.count<notice::OperationDone>(), 0u);
+  controller->commit();
+  const auto ended = notices.last<notice::OperationDone>();
+  EXPECT_EQ(ended.event, "e1");
+  EXPECT_EQ(ended.kind, OperationKind::kClear);
+  EXPECT_EQ(ended.instance, "a");
+  EXPECT_EQ(ended.tokens, 512u);
+  EXPECT_EQ(ended.durationMs, 40u);
+  start(request(OperationKind::kClear, "e2"));
+  controller->commit();
+  answer(0, done(512), "e2");
+  answer(1, failed("no space"), "e2");
+  controller->commit();
+  EXPECT_THAT(notices.last<notice::OperationFailed>().error,
+              HasSubstr("rank 1: failed (no space)"));
+  EXPECT_EQ(notices.count<notice::OperationDone>(), 1u);
+}
+
 TEST_F(ExecutorTest, ListsWhatEachRankAnsweredWhereTheyDiffer) {
   registerInstance("a", 3);
   start(request(OperationKind::kClear));

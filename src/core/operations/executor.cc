@@ -4,6 +4,8 @@
 #include <tuple>
 
 #include "core/check.h"
+#include "core/notice.h"
+#include "core/operations/event_summary.h"
 
 namespace holdfast {
 namespace {
@@ -24,11 +26,12 @@ int32_t healthOf(RankStatus status, int32_t answered) {
 }  // namespace
 
 Executor::Executor(const RegistryTree& tree, Pins& pins, TicketLedger& store, Clock& clock,
-                   const Options& options, std::function<uint64_t()> random)
+                   NoticeSink& notices, const Options& options, std::function<uint64_t()> random)
     : tree_(tree),
       pins_(pins),
       store_(store),
       clock_(clock),
+      notices_(notices),
       options_(options),
       random_(std::move(random)) {}
 
@@ -151,7 +154,20 @@ void Executor::dropChunks(Event& event) {
 
 void Executor::settle(Event& event) {
   event.settled = true;
+  noticeEnd(event.record);
   if (onSettled_) onSettled_(event);
+}
+
+void Executor::noticeEnd(const EventRecord& event) {
+  const EventSummary summary = summarise(event);
+  const uint64_t durationMs = event.finishedMs() - std::min(event.finishedMs(), event.createdMs());
+  if (summary.status == EventStatus::kDone) {
+    notices_.notice(notice::OperationDone{event.id, event.kind, event.instance, event.ranks.size(),
+                                          summary.numTokens, durationMs});
+  } else {
+    notices_.notice(
+        notice::OperationFailed{event.id, event.kind, event.instance, summary.error, durationMs});
+  }
 }
 
 void Executor::write(Event& event, bool synced) {

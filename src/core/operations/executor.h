@@ -23,6 +23,7 @@
 #include "core/clock.h"
 #include "core/limits.h"
 #include "core/messages.h"
+#include "core/notice_sink.h"
 #include "core/operations/event_log.h"
 #include "core/operations/operation_request.h"
 #include "core/registry/pins.h"
@@ -49,7 +50,7 @@ class Executor final : public SessionObserver {
 
   // Keeps all references. `random` gives 64 random bits.
   Executor(const RegistryTree& tree, Pins& pins, TicketLedger& store, Clock& clock,
-           const Options& options, std::function<uint64_t()> random);
+           NoticeSink& notices, const Options& options, std::function<uint64_t()> random);
 
   // What the store remembered; after the registry's recovery and before any other input. What was
   // under way is unknown until its workers say.
@@ -128,6 +129,7 @@ class Executor final : public SessionObserver {
   void finish(Event& event);
   void dropChunks(Event& event);
   void settle(Event& event);
+  void noticeEnd(const EventRecord& event);
   void write(Event& event, bool synced);
   bool advance();
   // The oldest write that waits is committed. Whether an event has settled by that.
@@ -141,6 +143,7 @@ class Executor final : public SessionObserver {
   Pins& pins_;
   TicketLedger& store_;
   Clock& clock_;
+  NoticeSink& notices_;
   const Options options_;
   const std::function<uint64_t()> random_;
   std::function<void(const Event&)> onSettled_;

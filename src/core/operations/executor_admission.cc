@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/ids.h"
+#include "core/notice.h"
 #include "core/operations/executor.h"
 #include "core/registry/instance_ranks.h"
 
@@ -54,6 +55,8 @@ Result<const Event*> Executor::start(OperationRequest request) {
     if (auto error = tooManyPins(request)) return *error;
   }
   Event& event = add(request);
+  notices_.notice(notice::OperationBegun{event.record.id, event.record.kind, event.record.instance,
+                                         event.record.ranks.size()});
   keysWaiting_ += request.chunks.size();
   const bool pins = request.kind == OperationKind::kPin;
   (pins ? event.record.toPin : event.chunks) = std::move(request.chunks);

@@ -34,13 +34,19 @@ class CountedSync {
     --all_.count(state_);
     ++all_.count(state);
     state_ = state;
+    wasOut_ = state != SyncState::kInSync && (wasOut_ || state != SyncState::kCaughtUp);
     return *this;
   }
   operator SyncState() const { return state_; }
 
+  // Whether it needed a repair since it was last in sync, as far as that is known.
+  bool wasOut() const { return wasOut_; }
+  void forgetWasOut() { wasOut_ = false; }
+
  private:
   SyncCounts& all_;
   SyncState state_ = SyncState::kDiverged;
+  bool wasOut_ = false;
 };
 
 }  // namespace holdfast

@@ -116,7 +116,9 @@ void KvController::refuse(Worker& worker) {
   if (worker.flow != Flow::kOpen) return;
   worker.flow = Flow::kPaused;
   const StoreHealth health = store_.health();
-  worker.link->pause(health.writable ? "the store's queue is full" : health.reason);
+  const std::string why = health.writable ? "the store's queue is full" : health.reason;
+  notices_.notice(notice::WorkerPaused{nameOf(worker), why});
+  worker.link->pause(why);
 }
 
 // While a generation is built, what is reported goes into it. The live one of the same incarnation

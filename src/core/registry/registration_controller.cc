@@ -16,6 +16,19 @@ namespace {
 
 constexpr uint64_t kSupersessionWarningMs = 60'000;
 
+// As it states it.
+std::string addressOf(const WorkerRecord& record) {
+  const bool v6 = record.ip.find(':') != std::string::npos;
+  return (v6 ? "[" + record.ip + "]" : record.ip) + ":" + std::to_string(record.port);
+}
+
+notice::Known knownAs(const Worker* worker, const Registration& registration) {
+  if (worker == nullptr) return notice::Known::kNew;
+  if (worker->record.state == WorkerState::kRecovered) return notice::Known::kRecovered;
+  return worker->record.run == registration.run ? notice::Known::kSameProcess
+                                                : notice::Known::kOtherProcess;
+}
+
 }  // namespace
 
 RegistrationController::RegistrationController(RegistryTree& tree, RegistryStore& store,
@@ -54,6 +67,8 @@ void RegistrationController::supersede(Worker& worker) {
   const uint64_t now = clock_.steadyMs();
   if (worker.lastSupersededMs != 0 && now - worker.lastSupersededMs < kSupersessionWarningMs) {
     notices_.notice(notice::WorkerContested{nameOf(worker)});
+  } else {
+    notices_.notice(notice::WorkerSuperseded{nameOf(worker)});
   }
   worker.lastSupersededMs = now;
   worker.supersededRuns.push_back(worker.record.run);
@@ -63,15 +78,28 @@ void RegistrationController::supersede(Worker& worker) {
   tree_.supersedeSession(worker);
 }
 
-Result<RegisterOutcome> RegistrationController::registerWorker(const Registration& registration,
-                                                               WorkerLink& link) {
-  if (auto bad = invalidRegistration(registration)) return *bad;
+std::optional<Error> RegistrationController::whyRefused(const Registration& registration,
+                                                        const Worker* worker) const {
+  if (auto bad = invalidRegistration(registration)) return bad;
   const StoreHealth health = store_.health();
   if (!health.writable) return Error{ErrorCode::kUnavailable, health.reason};
+  return notAcceptable(tree_, registration, worker, options_.workersMax);
+}
+
+Result<RegisterOutcome> RegistrationController::registerWorker(const Registration& registration,
+                                                               WorkerLink& link) {
   Worker* worker = tree_.findWorker(registration.instance, registration.worker);
-  if (auto error = notAcceptable(tree_, registration, worker, options_.workersMax)) return *error;
+  if (auto error = whyRefused(registration, worker)) {
+    notices_.notice(notice::RegistrationRefused{
+        {registration.instance.substr(0, kInstanceIdBytesMax), registration.worker},
+        error->message});
+    return *error;
+  }
 
   ++tree_.counters().registrations;
+  notice::WorkerRegistered said{.worker = {registration.instance, registration.worker},
+                                .known = knownAs(worker, registration)};
+  const auto lostMs = worker == nullptr ? std::nullopt : lostFor(*worker);
   StoreBatch batch;
   if (worker == nullptr) makeRoom(batch);
   const Comparison::Situation situation = worker == nullptr
@@ -110,10 +138,34 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
   }
   outcome.session = tree_.openSession(*worker, link);
   tree_.refreshVisibility(*worker);
+  noticeRegistration(*worker, std::move(said), lostMs);
   noticeRanks(*instance);
   outcome.ticket = commit(std::move(batch), numbering);
   worker->registrationTicket = outcome.ticket;
   return outcome;
+}
+
+std::optional<uint64_t> RegistrationController::lostFor(const Worker& worker) const {
+  if (worker.record.state != WorkerState::kLost) return std::nullopt;
+  const uint64_t now = clock_.storeMs();
+  return now - std::min(now, worker.record.lostMs());
+}
+
+void RegistrationController::noticeRegistration(const Worker& worker, notice::WorkerRegistered said,
+                                                std::optional<uint64_t> lostMs) {
+  said.address = addressOf(worker.record);
+  said.model = worker.record.model.empty() ? tree_.defaultModel() : worker.record.model;
+  for (const auto& location : worker.locations) {
+    ++said.locations;
+    if (location->sync == SyncState::kInSync) ++said.inSync;
+  }
+  if (!lostMs) return notices_.notice(said);
+  notices_.notice(notice::WorkerReturned{.worker = std::move(said.worker),
+                                         .lostMs = *lostMs,
+                                         .address = std::move(said.address),
+                                         .model = std::move(said.model),
+                                         .locations = said.locations,
+                                         .inSync = said.inSync});
 }
 
 void RegistrationController::forgetContent(Worker& worker, StoreBatch& batch) {
@@ -169,7 +221,11 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
     Location& location = *worker.locations[i];
     const bool isStated = stated(location);
     if (!otherModel && isStated) continue;
-    if (!isStated) ++tree_.counters().decisions[static_cast<size_t>(Reason::kNotStated)];
+    if (!isStated) {
+      ++tree_.counters().decisions[static_cast<size_t>(Reason::kNotStated)];
+      notices_.notice(
+          notice::LocationForgotten{nameOf(location), Reason::kNotStated, location.count});
+    }
     batch.steps.emplace_back(DropLocation{worker.owner, location.record.id});
     tree_.removeLocation(location);
   }
@@ -247,6 +303,7 @@ Result<HeartbeatOutcome> RegistrationController::heartbeat(
 void RegistrationController::resume(Worker& worker) {
   if (worker.session == kNoSession || worker.flow == Flow::kResuming) return;
   worker.flow = Flow::kResuming;
+  notices_.notice(notice::WorkerResumed{nameOf(worker)});
   worker.link->resume();
 }
 
@@ -278,6 +335,7 @@ Result<Ticket> RegistrationController::deregister(SessionId session) {
   Worker* worker = tree_.bySession(session);
   if (worker == nullptr) return Ticket{0};
   ++tree_.counters().deregistrations;
+  notices_.notice(notice::WorkerDeregistered{nameOf(*worker), chunksOf(*worker)});
   return forget(*worker);
 }
 
@@ -315,7 +373,6 @@ void RegistrationController::sessionFailed(SessionId session, const std::string&
 
 void RegistrationController::tick() {
   const uint64_t now = clock_.steadyMs();
-  const uint64_t storeNow = clock_.storeMs();
   // While the controller is away nobody can come back: after a start there is some time for it.
   const uint64_t timeToReturnMs = std::min(options_.heartbeatTimeoutMs, options_.lostGraceMs);
   const bool canResume = store_.health().writable && store_.hasRoom(kStoreQueueBytesMax / 2);
@@ -324,8 +381,7 @@ void RegistrationController::tick() {
     for (const auto& [id, worker] : instance->workers) {
       const uint64_t silentMs = now - std::min(now, worker->lastHeardMs);
       if (worker->record.state == WorkerState::kLost) {
-        const uint64_t lostMs = storeNow - std::min(storeNow, worker->record.lostMs());
-        if (lostMs >= options_.lostGraceMs && silentMs >= timeToReturnMs) {
+        if (*lostFor(*worker) >= options_.lostGraceMs && silentMs >= timeToReturnMs) {
           expired.push_back(worker.get());
         }
       } else if (silentMs >= options_.heartbeatTimeoutMs) {
@@ -381,6 +437,7 @@ void RegistrationController::restart(const std::string& why) {
         location->syncReason = Reason::kNone;
         location->legacySeq = 0;
         if (!worker->quarantined.empty()) continue;
+        location->sync.forgetWasOut();
         const bool hidden = location->record.live.hidden;
         location->sync = hidden ? SyncState::kDiverged : SyncState::kCaughtUp;
         location->reason = hidden ? Reason::kRestarted : Reason::kNone;

@@ -74,6 +74,14 @@ class RegistrationController {
   void resume(Worker& worker);
   // `why` tells the cause and what goes with it.
   void markLost(Worker& worker, notice::WorkerLost why);
+  // `worker`: as it is known; null: it is not.
+  std::optional<Error> whyRefused(const Registration& registration, const Worker* worker) const;
+  // Store time; nothing: it is not LOST.
+  std::optional<uint64_t> lostFor(const Worker& worker) const;
+  // Says that it has registered, or where it was LOST that it is back. `said` names it and how it
+  // was known.
+  void noticeRegistration(const Worker& worker, notice::WorkerRegistered said,
+                          std::optional<uint64_t> lostMs);
   void makeRoom(StoreBatch& batch);
   void forget(Worker& worker, StoreBatch& batch);
 

@@ -19,6 +19,7 @@ Registry::Registry(const RegistryOptions& options, Clock& clock, RegistryStore& 
       folding_(tree_, ledger_, notices, options.foldFloorOperations),
       kv_(tree_, index_, ledger_, clock, notices, repair_, fullSyncs_, pins_, folding_),
       limitWatch_(notices),
+      dropWatch_(notices),
       workersMax_(options.lifeCycle.workersMax) {}
 
 RecoveryReport Registry::recover() {
@@ -43,6 +44,7 @@ void Registry::tick() {
   tree_.retireWaiting();
   folding_.start();
   for (const LimitUse& use : limits()) limitWatch_.check(use);
+  dropWatch_.check(tree_.counters(), clock_.steadyMs());
 }
 
 std::vector<LimitUse> Registry::limits() const {
@@ -67,6 +69,7 @@ void Registry::restart(const std::string& why) {
   folding_.restart();
   kv_.restart();
   pins_.restart();
+  dropWatch_.restart(tree_.counters());
 }
 
 void Registry::onCommitted(Ticket upTo) {

@@ -11,6 +11,7 @@
 #include "core/index/chunk_index.h"
 #include "core/messages.h"
 #include "core/notice_sink.h"
+#include "core/registry/drop_watch.h"
 #include "core/registry/folding.h"
 #include "core/registry/kv_controller.h"
 #include "core/registry/limit_watch.h"
@@ -103,6 +104,7 @@ class Registry : public StoreListener {
   Folding folding_;
   KvController kv_;
   LimitWatch limitWatch_;
+  DropWatch dropWatch_;
   const size_t workersMax_;
   std::vector<EventRecord> recoveredEvents_;
 };

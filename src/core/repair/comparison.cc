@@ -39,6 +39,7 @@ LocationDecision Comparison::decide(Worker& worker, const LocationStatement& sta
       decision.action != ResumeAction::kInSync) {
     ++tree_.counters().decisions[static_cast<size_t>(decision.reason)];
   }
+  const bool wasOut = location->sync.wasOut();
   carryOut(*location, statement, decision, atRegistration, batch, numbering);
   location->reason = decision.reason;
   switch (location->sync) {
@@ -54,15 +55,31 @@ LocationDecision Comparison::decide(Worker& worker, const LocationStatement& sta
     default:
       break;
   }
-  if (location->sync == SyncState::kDiverged) {
-    const HeldState ours = held.value_or(HeldState{});
-    notices_.notice(
-        notice::LocationDiverged{nameOf(*location),
-                                 decision.reason,
-                                 {ours.seq, ours.count, ours.digest},
-                                 {statement.lastSeq, statement.count, statement.digest}});
-  }
+  noticeDecision(*location, held.value_or(HeldState{}), statement, decision.reason, wasOut);
   return answer;
+}
+
+void Comparison::noticeDecision(const Location& location, const HeldState& ours,
+                                const LocationStatement& statement, Reason reason, bool wasOut) {
+  switch (location.sync) {
+    case SyncState::kReplaying: {
+      const uint64_t next = location.lastSeq + 1;
+      return notices_.notice(
+          notice::ReplayExpected{nameOf(location), reason, next, statement.lastSeq});
+    }
+    case SyncState::kDiverged:
+      return notices_.notice(
+          notice::LocationDiverged{nameOf(location),
+                                   reason,
+                                   {ours.seq, ours.count, ours.digest},
+                                   {statement.lastSeq, statement.count, statement.digest}});
+    case SyncState::kInSync:
+      if (!wasOut) return;
+      return notices_.notice(
+          notice::LocationInSync{nameOf(location), statement.lastSeq, location.count});
+    default:
+      return;
+  }
 }
 
 std::optional<LocationDecision> Comparison::decideFullSync(Location& location,
@@ -79,6 +96,8 @@ std::optional<LocationDecision> Comparison::decideFullSync(Location& location,
   location.reason = Reason::kSyncContinues;
   if (statement.lastSeq > building.lastSeq) repair_.expectReplay(building.gap, statement.lastSeq);
   repair_.want(location, Reason::kSyncContinues, true);
+  notices_.notice(
+      notice::FullSyncKept{nameOf(location), building.batchesStored, building.stored.size()});
   return LocationDecision{statement.location, DecisionKind::kSyncing, Reason::kSyncContinues,
                           building.lastSeq + 1};
 }
@@ -144,6 +163,10 @@ void Comparison::carryOut(Location& location, const LocationStatement& statement
       location.sync = SyncState::kInSync;
       break;
     case ResumeAction::kForget:
+      if (location.count != 0) {
+        notices_.notice(
+            notice::LocationForgotten{nameOf(location), decision.reason, location.count});
+      }
       begin(statement.lastSeq);
       location.sync = SyncState::kInSync;
       break;

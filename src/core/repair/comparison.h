@@ -45,6 +45,9 @@ class Comparison {
   void carryOut(Location& location, const LocationStatement& statement,
                 const ResumeDecision& decision, bool atRegistration, StoreBatch& batch,
                 Numbering& numbering);
+  // `ours` as it was before; wasOut: see CountedSync, before as well.
+  void noticeDecision(const Location& location, const HeldState& ours,
+                      const LocationStatement& statement, Reason reason, bool wasOut);
 
   RegistryTree& tree_;
   RepairController& repair_;

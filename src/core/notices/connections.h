@@ -1,0 +1,73 @@
+// Notices of connections. Peers can cause these as often as they like: see net/limited_warnings.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/notices/subjects.h"
+
+namespace holdfast {
+
+// Name of a kind, for programs: "worker_lost". kind < kNoticeKinds
+std::string_view noticeName(size_t kind);
+
+namespace notice {
+
+struct AcceptFailed {
+  static constexpr std::string_view kName = "accept_failed";
+  static constexpr NoticeLevel kLevel = kWarning;
+  std::string listener;  // its address
+  std::string error;
+  uint64_t connections = 0;  // that are open
+
+  void fields(auto& visit) const {
+    visit("listener", std::string_view(listener));
+    visit("error", std::string_view(error));
+    visit("connections", connections);
+  }
+};
+
+struct ConnectionsFull {
+  static constexpr std::string_view kName = "connections_full";
+  static constexpr NoticeLevel kLevel = kWarning;
+  bool refused = false;  // the new one; else one that never said anything is closed for it
+  uint64_t connections = 0;
+  uint64_t max = 0;
+
+  void fields(auto& visit) const {
+    visit("refused", refused);
+    visit("connections", connections);
+    visit("max", max);
+  }
+};
+
+// The controller closes it.
+struct ConnectionClosed {
+  static constexpr std::string_view kName = "connection_closed";
+  static constexpr NoticeLevel kLevel = kWarning;
+  std::string peer;
+  std::string reason;
+
+  void fields(auto& visit) const {
+    visit("peer", std::string_view(peer));
+    visit("reason", std::string_view(reason));
+  }
+};
+
+// More of one kind of these than the log takes in a minute.
+struct ConnectionNoticesLeftOut {
+  static constexpr std::string_view kName = "connection_notices_left_out";
+  static constexpr NoticeLevel kLevel = kWarning;
+  size_t kind = 0;  // of those three: kNoticeKind
+  uint64_t count = 0;
+
+  void fields(auto& visit) const {
+    visit("of", noticeName(kind));
+    visit("count", count);
+  }
+};
+
+}  // namespace notice
+}  // namespace holdfast
