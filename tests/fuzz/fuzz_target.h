@@ -24,6 +24,7 @@ void commitMark(std::string_view input);
 void copyManifest(std::string_view input);
 void duration(std::string_view input);
 void storeRecords(std::string_view input);
+void tokenFile(std::string_view input);
 void tokens(std::string_view input);
 
 }  // namespace holdfast::fuzz

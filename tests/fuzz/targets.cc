@@ -7,7 +7,7 @@ constexpr Target kTargets[] = {
     {"address", address},        {"capture_log", captureLog},
     {"commit_mark", commitMark}, {"copy_manifest", copyManifest},
     {"duration", duration},      {"store_records", storeRecords},
-    {"tokens", tokens},
+    {"token_file", tokenFile},   {"tokens", tokens},
 };
 const Target* chosen = nullptr;
 

@@ -51,6 +51,15 @@ void switchCapture(Controller& controller, const Output& output, bool off,
 // Copies the controller's store into a directory of its machine. Returns true, or throws.
 bool backUp(Controller& controller, const Output& output, const std::string& path);
 
+// A token and its line for the controller's token file. Asks no controller. Throws
+// CLI::ValidationError where no file could have such a line.
+struct TokenWish {
+  std::string role;  // roleNamed() knows it
+  std::string name;
+  std::vector<std::string> instances;
+};
+void makeToken(const Output& output, const TokenWish& wish);
+
 struct Prompt {
   std::string model;
   bool withPins = false;

@@ -52,6 +52,8 @@ constexpr std::string_view kExamples = R"(Examples:
   holdfast-ctl capture off
   holdfast-ctl backup /var/backups/holdfast-1 a copy of its store, while it goes on: a new directory
                                               on the controller's machine, on the store's disk
+  holdfast-ctl token new worker llama-pool --instances 'llama-*'
+                                              a token, and its line for holdfastd --tokens FILE
   holdfast-ctl --controller unix:/run/holdfast.sock status
 )";
 
@@ -193,6 +195,24 @@ int run(int argc, const char* const* argv) {
                    "Absolute, new, on the controller's machine and the file system of its store")
       ->required();
 
+  TokenWish wish;
+  CLI::App* token = app.add_subcommand("token", "Who may come in to a controller");
+  token->require_subcommand(1);
+  CLI::App* tokenNew = token->add_subcommand(
+      "new",
+      "Make a token; prints it once, and the line for the file that holdfastd --tokens names");
+  tokenNew->add_option("ROLE", wish.role, "'worker', 'router', 'operator' or 'viewer'")
+      ->check(CLI::IsMember({"worker", "router", "operator", "viewer"}))
+      ->type_name("")
+      ->required();
+  tokenNew->add_option("NAME", wish.name, "Of whoever gets it, for logs: each name once")
+      ->required();
+  tokenNew
+      ->add_option("--instances", wish.instances,
+                   "A worker of these instances only; * stands for any characters")
+      ->type_name("PATTERN,...")
+      ->delimiter(',');
+
   OperationLine operations(app);
   for (CLI::App* command : app.get_subcommands({})) {
     command->footer(examplesOf(command->get_name()));
@@ -208,8 +228,12 @@ int run(int argc, const char* const* argv) {
     if (const auto parsed = parseAddress(address); !parsed.ok()) {
       throw CLI::ValidationError("--controller: " + parsed.error().message);
     }
-    Controller controller(address, patience);
     const Output output{std::cout, json};
+    if (tokenNew->parsed()) {
+      makeToken(output, wish);
+      return written(kExitDone);
+    }
+    Controller controller(address, patience);
     if (operation) return written((*operation)(controller, output));
     bool found = false;
     if (captureOn->parsed() || captureOff->parsed()) {
