@@ -1,23 +1,47 @@
 #include "net/acceptor.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace holdfast {
-Acceptor::Acceptor(kj::UnixEventPort& port, LoopTurns& turns, kj::AutoCloseFd listening)
-    : listening_(kj::mv(listening)),
-      observer_(port, listening_.get(), kj::UnixEventPort::FdObserver::OBSERVE_READ),
+
+std::string peerName(int socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  if (getpeername(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "a client";
+  char text[INET6_ADDRSTRLEN] = "";
+  if (address.ss_family == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address);
+    inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text));
+    return std::string(text) + ":" + std::to_string(ntohs(v4->sin_port));
+  }
+  if (address.ss_family == AF_INET6) {
+    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address);
+    inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text));
+    return "[" + std::string(text) + "]:" + std::to_string(ntohs(v6->sin6_port));
+  }
+  return "a client of the Unix socket";
+}
+
+Acceptor::Acceptor(kj::UnixEventPort& port, LoopTurns& turns, ListeningSocket listening)
+    : listening_(std::move(listening)),
+      observer_(port, listening_.fd.get(), kj::UnixEventPort::FdObserver::OBSERVE_READ),
       turns_(turns),
       emptyAt_(kj::systemPreciseMonotonicClock().now()) {}
 
 kj::Promise<AcceptedSocket> Acceptor::accept() {
   for (;;) {
     const kj::TimePoint asked = kj::systemPreciseMonotonicClock().now();
-    const int fd = ::accept4(listening_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) return AcceptedSocket{kj::AutoCloseFd(fd), emptyAt_};
+    const int fd = ::accept4(listening_.fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      return AcceptedSocket{kj::AutoCloseFd(fd), emptyAt_, listening_.trust, listening_.isUnix()};
+    }
     switch (errno) {
       case EAGAIN:
         emptyAt_ = asked;

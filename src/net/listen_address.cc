@@ -1,14 +1,19 @@
 #include "net/listen_address.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -20,6 +25,12 @@ namespace holdfast {
 namespace {
 
 constexpr int kBacklog = 4096;
+// A peer that is silent for so long is asked whether it is there; that it is not shows after some
+// more, and so does an answer that it never acknowledges.
+constexpr int kKeepAliveIdleSeconds = 60;
+constexpr int kKeepAliveIntervalSeconds = 15;
+constexpr int kKeepAliveProbes = 4;
+constexpr int kGoneAfterMs = 120'000;
 
 Error cannot(std::string_view address, const std::string& why,
              ErrorCode code = ErrorCode::kUnavailable) {
@@ -83,7 +94,54 @@ Result<SocketFile> lookAt(std::string_view text, const std::string& path) {
                 ErrorCode::kRefused);
 }
 
-Result<ListeningSocket> listenOnUnix(std::string_view text, const std::string& path) {
+// The group of that name or number.
+Result<gid_t> groupNamed(std::string_view text, const std::string& name) {
+  gid_t number = 0;
+  const char* const end = name.data() + name.size();
+  const auto read = std::from_chars(name.data(), end, number);
+  if (read.ec == std::errc() && read.ptr == end) return number;
+  group found{};
+  group* result = nullptr;
+  std::array<char, 16 << 10> buffer{};
+  if (getgrnam_r(name.c_str(), &found, buffer.data(), buffer.size(), &result) != 0 ||
+      result == nullptr) {
+    return cannot(text, "there is no group " + quotedForPeople(name) + " (--socket-group)",
+                  ErrorCode::kInvalid);
+  }
+  return found.gr_gid;
+}
+
+// Binds a socket whose file only this user may connect to. Threads that make files meanwhile make
+// them for this user alone, too.
+bool bindPrivately(int fd, const sockaddr_un& address) {
+  const mode_t before = umask(0077);
+  const bool bound = bind(fd, generic(address), sizeof(address)) == 0;
+  const int error = errno;
+  umask(before);
+  errno = error;
+  return bound;
+}
+
+// Gives a socket that does not listen yet to whom it is for.
+std::optional<Error> handOver(std::string_view text, const std::string& path,
+                              const SocketAccess& access) {
+  constexpr mode_t kForAGroup = 0660;
+  if (!access.group.empty()) {
+    const auto group = groupNamed(text, access.group);
+    if (!group.ok()) return group.error();
+    if (lchown(path.c_str(), static_cast<uid_t>(-1), group.value()) != 0) {
+      return cannot(text, "it cannot be given to the group " + quotedForPeople(access.group) +
+                              " (--socket-group): " + std::strerror(errno) +
+                              "; a process that is not root must belong to the group");
+    }
+  }
+  const mode_t mode = access.mode.value_or(kForAGroup);
+  if (fchmodat(AT_FDCWD, path.c_str(), mode, AT_SYMLINK_NOFOLLOW) == 0) return std::nullopt;
+  return cannot(text, std::string("its mode cannot be set: ") + std::strerror(errno));
+}
+
+Result<ListeningSocket> listenOnUnix(std::string_view text, const std::string& path,
+                                     const SocketAccess& access) {
   const auto existing = lookAt(text, path);
   if (!existing.ok()) return existing.error();
   if (existing.value() == SocketFile::kStale && unlink(path.c_str()) != 0) {
@@ -91,16 +149,28 @@ Result<ListeningSocket> listenOnUnix(std::string_view text, const std::string& p
   }
   kj::AutoCloseFd fd = newSocket(AF_UNIX);
   const sockaddr_un address = unixAddress(path);
-  if (fd.get() < 0 || bind(fd.get(), generic(address), sizeof(address)) != 0 ||
-      listen(fd.get(), kBacklog) != 0) {
+  const bool asUsual = !access.mode && access.group.empty();
+  if (fd.get() < 0 || !(asUsual ? bind(fd.get(), generic(address), sizeof(address)) == 0
+                                : bindPrivately(fd.get(), address))) {
     return cannot(text, reason(errno));
   }
-  return ListeningSocket{kj::mv(fd), std::string(text), path};
+  if (!asUsual) {
+    if (const auto wrong = handOver(text, path, access)) {
+      unlink(path.c_str());
+      return *wrong;
+    }
+  }
+  if (listen(fd.get(), kBacklog) != 0) return cannot(text, reason(errno));
+  return ListeningSocket{kj::mv(fd), std::string(text), path, Trust::kLocal};
 }
 
-std::optional<Error> cannotListenOnUnix(std::string_view text, const std::string& path) {
+std::optional<Error> cannotListenOnUnix(std::string_view text, const std::string& path,
+                                        const SocketAccess& socketAccess) {
   const auto existing = lookAt(text, path);
   if (!existing.ok()) return existing.error();
+  if (!socketAccess.group.empty()) {
+    if (const auto group = groupNamed(text, socketAccess.group); !group.ok()) return group.error();
+  }
   const size_t slash = path.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   if (access(directory.c_str(), W_OK | X_OK) == 0) return std::nullopt;
@@ -132,16 +202,14 @@ std::string nameOf(int fd) {
   return name + ":" + port;
 }
 
-enum class Listening { kYes, kBoundOnly };
+using AddressList = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
-// Binds every address that the host stands for.
-Result<std::vector<ListeningSocket>> bindIp(std::string_view text, const Address& to,
-                                            Listening listening) {
+Result<AddressList> resolve(std::string_view text, const Address& to) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  // "*" means every interface, which is refused below in the same words as 0.0.0.0.
+  // "*" means every interface.
   const std::string host = to.host == "*" ? "0.0.0.0" : to.host;
   addrinfo* found = nullptr;
   const int resolved = getaddrinfo(host.c_str(), std::to_string(to.port).c_str(), &hints, &found);
@@ -151,18 +219,32 @@ Result<std::vector<ListeningSocket>> bindIp(std::string_view text, const Address
                       gai_strerror(resolved) + ")",
                   ErrorCode::kInvalid);
   }
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> addresses(found, &freeaddrinfo);
+  return AddressList(found, &freeaddrinfo);
+}
 
+// What the connections that are accepted have, too.
+void setKeepAlive(int socket) {
+  const int on = 1;
+  setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+  const auto set = [socket](int option, int value) {
+    setsockopt(socket, IPPROTO_TCP, option, &value, sizeof(value));
+  };
+  set(TCP_KEEPIDLE, kKeepAliveIdleSeconds);
+  set(TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
+  set(TCP_KEEPCNT, kKeepAliveProbes);
+  set(TCP_USER_TIMEOUT, kGoneAfterMs);
+}
+
+enum class Listening { kYes, kBoundOnly };
+
+// Binds every address that the host stands for.
+Result<std::vector<ListeningSocket>> bindIp(std::string_view text, const Address& to,
+                                            Listening listening) {
+  const auto addresses = resolve(text, to);
+  if (!addresses.ok()) return addresses.error();
   std::vector<ListeningSocket> sockets;
   Error last;
-  for (const addrinfo* a = addresses.get(); a != nullptr; a = a->ai_next) {
-    if (!isLoopback(a->ai_addr)) {
-      return Error{ErrorCode::kRefused,
-                   "refusing to listen on " + std::string(text) +
-                       ": it can be reached from other machines, and authentication is off, so "
-                       "anyone could register workers; listen on a loopback address or a Unix "
-                       "socket (unix:PATH)"};
-    }
+  for (const addrinfo* a = addresses.value().get(); a != nullptr; a = a->ai_next) {
     kj::AutoCloseFd fd = newSocket(a->ai_family);
     const int on = 1;
     if (fd.get() < 0 || setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
@@ -171,8 +253,10 @@ Result<std::vector<ListeningSocket>> bindIp(std::string_view text, const Address
       last = cannot(text, reason(errno));
       continue;
     }
+    setKeepAlive(fd.get());
     std::string name = nameOf(fd.get());
-    sockets.push_back({kj::mv(fd), std::move(name), ""});
+    sockets.push_back({kj::mv(fd), std::move(name), "",
+                       isLoopback(a->ai_addr) ? Trust::kLocal : Trust::kNetwork});
   }
   if (sockets.empty()) return last;
   return sockets;
@@ -180,21 +264,36 @@ Result<std::vector<ListeningSocket>> bindIp(std::string_view text, const Address
 
 }  // namespace
 
-Result<std::vector<ListeningSocket>> listenOn(std::string_view address) {
+bool isLocal(std::string_view address) {
+  const auto parsed = parseAddress(address);
+  if (!parsed.ok()) return false;
+  if (parsed.value().isUnix()) return true;
+  const auto addresses = resolve(address, parsed.value());
+  if (!addresses.ok()) return false;
+  for (const addrinfo* a = addresses.value().get(); a != nullptr; a = a->ai_next) {
+    if (!isLoopback(a->ai_addr)) return false;
+  }
+  return true;
+}
+
+Result<std::vector<ListeningSocket>> listenOn(std::string_view address,
+                                              const SocketAccess& unixSockets) {
   const auto parsed = parseAddress(address);
   if (!parsed.ok()) return parsed.error();
   if (!parsed.value().isUnix()) return bindIp(address, parsed.value(), Listening::kYes);
-  auto socket = listenOnUnix(address, parsed.value().unixPath);
+  auto socket = listenOnUnix(address, parsed.value().unixPath, unixSockets);
   if (!socket.ok()) return socket.error();
   std::vector<ListeningSocket> sockets;
   sockets.push_back(std::move(socket.value()));
   return sockets;
 }
 
-std::optional<Error> cannotListenOn(std::string_view address) {
+std::optional<Error> cannotListenOn(std::string_view address, const SocketAccess& unixSockets) {
   const auto parsed = parseAddress(address);
   if (!parsed.ok()) return parsed.error();
-  if (parsed.value().isUnix()) return cannotListenOnUnix(address, parsed.value().unixPath);
+  if (parsed.value().isUnix()) {
+    return cannotListenOnUnix(address, parsed.value().unixPath, unixSockets);
+  }
   const auto bound = bindIp(address, parsed.value(), Listening::kBoundOnly);
   if (!bound.ok()) return bound.error();
   return std::nullopt;

@@ -1,6 +1,5 @@
 #include "rpc/server.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -46,24 +45,6 @@ uint64_t sampleOf(const HashSettings& settings) {
   return hashes.front();
 }
 
-std::string peerOf(int socket) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof(address);
-  if (getpeername(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "a client";
-  char text[INET6_ADDRSTRLEN] = "";
-  if (address.ss_family == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address);
-    inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text));
-    return std::string(text) + ":" + std::to_string(ntohs(v4->sin_port));
-  }
-  if (address.ss_family == AF_INET6) {
-    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address);
-    inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text));
-    return "[" + std::string(text) + "]:" + std::to_string(ntohs(v6->sin6_port));
-  }
-  return "a client of the Unix socket";
-}
-
 }  // namespace
 
 Server::Server(const ServerOptions& options, ProcessFacts facts, Controller& controller,
@@ -95,13 +76,14 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Controller& con
 
 Server::~Server() {
   services_.controller.onSettled({});
-  for (const Listener& listener : listeners_) {
-    if (!listener.unixPath.empty()) unlink(listener.unixPath.c_str());
+  for (const Acceptor& listener : listeners_) {
+    if (listener.listening().isUnix()) unlink(listener.listening().unixPath.c_str());
   }
 }
 
-Result<std::vector<std::string>> Server::listen(std::string_view address) {
-  auto sockets = listenOn(address);
+Result<std::vector<std::string>> Server::listen(std::string_view address,
+                                                const SocketAccess& unixSockets) {
+  auto sockets = listenOn(address, unixSockets);
   if (!sockets.ok()) return sockets.error();
   std::vector<std::string> names;
   for (ListeningSocket& socket : sockets.value()) {
@@ -112,16 +94,16 @@ Result<std::vector<std::string>> Server::listen(std::string_view address) {
   return names;
 }
 
-kj::Promise<void> Server::acceptFrom(Listener& listener) {
-  return listener.acceptor.accept().then(
+kj::Promise<void> Server::acceptFrom(Acceptor& listener) {
+  return listener.accept().then(
       [this, &listener](AcceptedSocket&& socket) {
-        accepted(listener, kj::mv(socket));
+        accepted(kj::mv(socket));
         return acceptNext(listener);
       },
       [this, &listener](kj::Exception&& e) { return cannotAccept(listener, e); });
 }
 
-kj::Promise<void> Server::acceptNext(Listener& listener) {
+kj::Promise<void> Server::acceptNext(Acceptor& listener) {
   kj::Timer& timer = port_.getTimer();
   if (acceptTurn_ != timer.now()) {
     acceptTurn_ = timer.now();
@@ -133,10 +115,10 @@ kj::Promise<void> Server::acceptNext(Listener& listener) {
   });
 }
 
-kj::Promise<void> Server::cannotAccept(Listener& listener, const kj::Exception& e) {
+kj::Promise<void> Server::cannotAccept(Acceptor& listener, const kj::Exception& e) {
   // Out of file descriptors, most likely: that passes.
   services_.warnings.say(
-      notice::AcceptFailed{listener.name, e.getDescription().cStr(), services_.connections});
+      notice::AcceptFailed{listener.listening().name, e.getDescription().cStr(), services_.connections});
   const kj::Duration pause = makeRoom() ? 1 * kj::MILLISECONDS : 100 * kj::MILLISECONDS;
   return port_.getTimer().afterDelay(pause).then(
       [this, &listener]() { return acceptFrom(listener); });
@@ -150,14 +132,14 @@ bool Server::makeRoom() {
   return true;
 }
 
-void Server::accepted(Listener& listener, AcceptedSocket socket) {
+void Server::accepted(AcceptedSocket socket) {
   const size_t max = services_.options.connectionsMax;
   if (services_.connections >= max) {
     const bool room = makeRoom();
     services_.warnings.say(notice::ConnectionsFull{!room, services_.connections, max});
     if (!room) return;
   }
-  const bool tcp = listener.unixPath.empty();
+  const bool tcp = !socket.isUnix;
   const auto connection = silent_.emplace(silent_.end(), services_, port_, kj::mv(socket));
   tasks_->add(serve(connection, tcp)
                   .exclusiveJoin(connection->endAsked())
@@ -172,7 +154,7 @@ kj::Promise<void> Server::serve(Connections::iterator connection, bool tcp) {
     return services_.budget.ready(kProtocolCostBytes).then([this, connection, tcp]() {
       connections_.splice(connections_.end(), silent_, connection);
       prepare(connection->socket(), tcp);
-      return connection->begin(peerOf(connection->socket()));
+      return connection->begin(peerName(connection->socket()));
     });
   });
 }

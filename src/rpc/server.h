@@ -30,7 +30,8 @@ class Server final : private kj::TaskSet::ErrorHandler {
 
   // Listens on one more address (listen_address.h). The names that clients use, or why not.
   // Connections are taken once the event loop runs.
-  Result<std::vector<std::string>> listen(std::string_view address);
+  Result<std::vector<std::string>> listen(std::string_view address,
+                                          const SocketAccess& unixSockets = {});
 
   // To be called after every RegistryStore::poll: lets the executor go on and answers whoever
   // waited for it.
@@ -46,25 +47,16 @@ class Server final : private kj::TaskSet::ErrorHandler {
   Services& services() { return services_; }
 
  private:
-  struct Listener {
-    Listener(kj::UnixEventPort& port, LoopTurns& turns, ListeningSocket socket)
-        : acceptor(port, turns, kj::mv(socket.fd)),
-          name(std::move(socket.name)),
-          unixPath(std::move(socket.unixPath)) {}
-    Acceptor acceptor;
-    std::string name;
-    std::string unixPath;
-  };
   using Connections = std::list<Connection>;
 
   // As many a turn of the loop as one poll of the sockets reports: who connects without saying
   // anything costs little, and does not stand in the way of those who do.
   static constexpr uint32_t kAcceptsPerTurn = 16;
 
-  kj::Promise<void> acceptFrom(Listener& listener);
-  kj::Promise<void> acceptNext(Listener& listener);
-  kj::Promise<void> cannotAccept(Listener& listener, const kj::Exception& e);
-  void accepted(Listener& listener, AcceptedSocket socket);
+  kj::Promise<void> acceptFrom(Acceptor& listener);
+  kj::Promise<void> acceptNext(Acceptor& listener);
+  kj::Promise<void> cannotAccept(Acceptor& listener, const kj::Exception& e);
+  void accepted(AcceptedSocket socket);
   // Ends the connection that has been silent for longest. False if none is.
   bool makeRoom();
   kj::Promise<void> serve(Connections::iterator connection, bool tcp);
@@ -77,7 +69,7 @@ class Server final : private kj::TaskSet::ErrorHandler {
   Services services_;
   Connections silent_;       // that have not said anything, oldest first
   Connections connections_;  // the others
-  std::list<Listener> listeners_;
+  std::list<Acceptor> listeners_;
   kj::TimePoint acceptTurn_ = kj::origin<kj::TimePoint>();  // in which accepts_ were made
   uint32_t accepts_ = 0;
   // Accepting, and waiting for the end of each connection; null when stopped; destroyed first.
