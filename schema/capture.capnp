@@ -51,6 +51,8 @@ struct CaptureEntry {
       hashes @24 :List(UInt64);
       tokens @25 :List(UInt32);    # the prompt; absent where hashes were asked for, or left out
       withPins @37 :Bool;
+      spread @41 :UInt64;          # how instances that match equally are ordered
+      hashingRefused @42 :Bool;    # workers of the model were refused for how they hash
     }
     operation @26 :CaptureOperation;
     forceSync @27 :Messages.ForceSyncMsg;

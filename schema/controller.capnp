@@ -89,6 +89,10 @@ interface Orchestrator {
   # What pin operations have pinned and is held. A pin ends when its time is over, when the worker
   # evicts the chunk or is forgotten, when its location gets other content, and when another process
   # takes the worker's place.
+  lookups @12 (message :Messages.LookupsMsg) -> (answer :Messages.LookupsRetMsg);
+  # One call for a router that has many prompts waiting: answered as many calls of lookup would be,
+  # one after the other. Fails as a whole where one of them is invalid.
+  instances @13 (message :Messages.InstancesMsg) -> (answer :Messages.InstancesRetMsg);
 }
 
 interface Operator {

@@ -36,6 +36,8 @@ struct RegisterMsg {
   attempt @8 :UInt64;            # counts the registrations of this run, from 1
   hashing @9 :Types.HashSettings;  # absent: the worker uses the controller's; else must be equal
   locations @10 :List(LocationStatement);  # at most 64, each name once
+  labels @11 :List(Types.Label);  # at most 16, and 1,024 bytes of keys and values; kept until the
+                                  # worker registers with others
 }
 
 enum DecisionKind {
@@ -69,6 +71,10 @@ struct RegisterRetMsg {
 
 struct HeartbeatMsg {
   locations @0 :List(LocationStatement);
+  load @1 :UInt32 = 4294967295;  # how busy the worker is, in thousandths: 0 idle, 1,000 saturated,
+                                 # above it requests queue up; at most 1,000,000. The default says
+                                 # nothing. Holds until the next heartbeat, or for the heartbeat
+                                 # time-out
 }
 
 struct HeartbeatRetMsg {
@@ -214,6 +220,8 @@ struct LookupMsg {
     hashes @3 :List(UInt64);     # consecutive chunks from the first, at most 65,536
   }
   withPins @4 :Bool;             # say how much of each prefix is pinned
+  maxInstances @5 :UInt32;       # answer with the best ones only; 0: with all
+  withoutEndpoints @6 :Bool;     # for who knows where instances are: a shorter answer
 }
 
 enum LookupMiss {
@@ -223,13 +231,39 @@ enum LookupMiss {
   unknownModel @2;  # no worker of this model is registered
   notHeld @3;       # nobody holds the first chunk
   hidden @4;        # whoever holds the first chunk is not named: LOST, drained, or diverged
+  hashingDiffers @5;  # no worker of this model is registered: it hashes tokens in another way than
+                      # this controller, and was refused
+}
+
+struct Endpoint {
+  # Where an instance is reached, and what it says of itself: as its lowest rank registered that is
+  # not LOST; where all are, its lowest rank.
+  ip @0 :Text;
+  port @1 :UInt32;
+  peerInitUrl @2 :Text;
+  labels @3 :List(Types.Label);  # in the order in which the worker states them
 }
 
 struct LookupRetMsg {
   eventId @0 :Text;
-  layoutInfo @1 :List(Layout);   # every instance with at least the first chunk, best first
+  layoutInfo @1 :List(Layout);   # every instance with at least the first chunk: the longest prefix
+                                 # first, then the longest that all ranks hold, then who is
+                                 # confirmed, then the least loaded (in steps of a tenth; who states
+                                 # no load counts as saturated). Equal ones come in an order that
+                                 # differs from look-up to look-up and is the same for the same
+                                 # eventId, so that whoever takes the first does not always take
+                                 # the same one
   miss @2 :LookupMiss;           # why layoutInfo is empty
   message @3 :Text;              # the same for people, with names and numbers; empty with none
+  hidden @4 :Hidden;             # of a miss: holders of the first chunk that are not named
+  leftOut @5 :UInt32;            # instances that are not listed: over maxInstances, or over what the
+                                 # answers to many look-ups may have in all
+
+  struct Hidden {
+    drained @0 :UInt32;
+    lost @1 :UInt32;
+    diverged @2 :UInt32;
+  }
 
   struct Layout {
     instanceId @0 :Text;
@@ -243,11 +277,67 @@ struct LookupRetMsg {
     hits @7 :List(Hits);         # of the best rank, most first
     pinnedEnd @8 :UInt64;        # withPins: tokens of it that are pinned on the best rank, from the
     pinnedChunks @9 :UInt32;     # first on, and as chunks
+    load @10 :UInt32 = 4294967295;  # highest that ranks state, see HeartbeatMsg; the default: none
+                                    # states one
+    endpoint @11 :Endpoint;      # absent: its worker states nothing of it, or withoutEndpoints
   }
   struct Hits {
     location @0 :Text;
     chunks @1 :UInt32;
   }
+}
+
+struct LookupsMsg {
+  # Many look-ups in a call. At most 1,024, and together as many hashes, tokens and chunks as one
+  # look-up may have.
+  lookups @0 :List(LookupMsg);
+}
+
+struct LookupsRetMsg {
+  answers @0 :List(LookupRetMsg);  # in the order of the look-ups. Each lists at most 65,536 instances
+                                   # divided by the number of look-ups, and all together take at most
+                                   # 16 MiB: leftOut says what is not listed
+}
+
+struct InstancesMsg {
+  instanceId @0 :Text;           # empty: all
+}
+
+enum InstanceHidden {
+  # Why look-ups do not name an instance.
+  no @0;        # they do
+  drained @1;   # by an operator
+  lost @2;      # all its ranks are LOST
+  diverged @3;  # nothing of what its ranks hold is looked up, until it is repaired
+}
+
+struct InstanceInfo {
+  instanceId @0 :Text;
+  model @1 :Text;                # of its lowest rank
+  worldSize @2 :UInt32;          # that its ranks state; 0: none does, or they contradict each other
+  drained @3 :Bool;
+  hidden @4 :InstanceHidden;     # where it is drained and lost: drained
+  endpoint @5 :Endpoint;
+  load @6 :UInt32 = 4294967295;  # as in a look-up's answer
+  createdMs @7 :UInt64;          # when its first worker registered; ms since 1970-01-01 UTC
+  ranks @8 :List(Rank);          # by workerId
+  contradiction @9 :Text;        # which ranks state which world size; empty: they agree
+  missingRanks @10 :Text;        # of its world size that never registered: "1, 3 to 5"
+
+  struct Rank {
+    workerId @0 :UInt32;
+    state @1 :Types.WorkerState;
+    quarantined @2 :Bool;        # its stored records could not be read
+    locations @3 :UInt32;
+    locationsInSync @4 :UInt32;
+    locationsHidden @5 :UInt32;  # kept, but not looked up: diverged
+    memberships @6 :UInt64;      # (location, chunk) that it holds
+    load @7 :UInt32 = 4294967295;
+  }
+}
+
+struct InstancesRetMsg {
+  instances @0 :List(InstanceInfo);  # by instanceId
 }
 
 struct QueryInstMsg {
@@ -320,6 +410,8 @@ struct WorkerInfo {
   worldSize @14 :UInt32;            # of its instance, as the worker states it; 0: unknown
   contradiction @15 :Text;          # which ranks of its instance state which world size, where they
                                     # contradict each other; empty: they do not
+  labels @16 :List(Types.Label);
+  load @17 :UInt32 = 4294967295;    # see HeartbeatMsg; the default: it states none
 }
 
 struct QueryWorkerInfoRetMsg {
@@ -517,6 +609,9 @@ struct StatusRetMsg {
   pins @38 :UInt64;              # (worker, location, chunk) that are pinned
   limits @39 :List(Limit);       # what the fleet may fill up
   instancesContradicting @40 :UInt64;  # whose ranks contradict each other about the world size
+  instancesDrained @41 :UInt64;
+  locationsHidden @42 :UInt64;   # not looked up: their worker is LOST, their instance drained, or
+                                 # they have diverged
 
   struct Counter {
     name @0 :Text;

@@ -53,6 +53,7 @@ struct WorkerRecord {
   registeredWallMs @10 :UInt64;
   lastSeenWallMs @11 :UInt64;
   lostStoreMs @12 :UInt64;      # of a LOST one, in store time; 0: lastSeenWallMs stands for it
+  labels @13 :List(Types.Label);
 }
 
 struct LivePart {

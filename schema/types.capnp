@@ -10,6 +10,12 @@ struct KeyDigest {
   b @1 :UInt64;
 }
 
+struct Label {
+  # What a worker says of itself in its own words, as ("zone", "eu-1a"): whoever looks up gets it back.
+  key @0 :Text;    # 1 to 63 ASCII letters, digits, '-', '_', '.' and '/'; once in a list
+  value @1 :Text;  # UTF-8 without control characters, at most 256 bytes; may be empty
+}
+
 enum WorkerState {
   active @0;     # registered and heard of within the heartbeat time-out
   lost @1;       # connection gone or silent: out of look-ups, state kept

@@ -28,6 +28,14 @@ struct Counters {
   uint64_t reportsGap = 0;
   uint64_t reportsRefused = 0;
   uint64_t lookups = 0;
+  // Of those, that found nobody (LookupMiss). `hidden` by what most of the holders are.
+  uint64_t lookupMissesNoChunk = 0;
+  uint64_t lookupMissesUnknownModel = 0;
+  uint64_t lookupMissesNotHeld = 0;
+  uint64_t lookupMissesHiddenDrained = 0;
+  uint64_t lookupMissesHiddenLost = 0;
+  uint64_t lookupMissesHiddenDiverged = 0;
+  uint64_t lookupMissesHashingDiffers = 0;
   uint64_t p2pLookups = 0;
   uint64_t replays = 0;             // asked for
   uint64_t replayedOperations = 0;  // that filled gaps

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/cache_operations.h"
+#include "core/load.h"
 #include "core/messages.h"
 #include "core/registry_store.h"
 #include "core/result.h"
@@ -46,6 +47,7 @@ struct Heartbeat {
   using Outcome = Result<HeartbeatOutcome>;
   SessionId session;
   const std::vector<LocationStatement>& statements;
+  Load load = kLoadUnknown;  // how busy the worker is from now on
 };
 
 // KvController::handleBatchedKvOperations.

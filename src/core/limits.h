@@ -14,6 +14,11 @@ inline constexpr size_t kModelBytesMax = 256;
 inline constexpr size_t kIpBytesMax = 64;
 inline constexpr size_t kPeerUrlBytesMax = 1024;
 inline constexpr size_t kEventIdBytesMax = 256;
+// Labels of a worker: how many; of each; of all of them.
+inline constexpr size_t kLabelsMax = 16;
+inline constexpr size_t kLabelKeyBytesMax = 63;
+inline constexpr size_t kLabelValueBytesMax = 256;
+inline constexpr size_t kLabelBytesMax = 1024;
 inline constexpr size_t kMethodBytesMax = 128;
 // Cache operations: that are under way at a time; finished ones that are remembered; of the reason
 // that a worker gives.
@@ -39,6 +44,13 @@ inline constexpr uint64_t kHeldOperationsMax = 1u << 20;
 inline constexpr uint64_t kHeldBytesMax = uint64_t{256} << 20;
 inline constexpr size_t kHashesPerLookupMax = 65536;
 inline constexpr size_t kTokensPerLookupMax = 4194304;
+// Many look-ups in a call, which together may have as many hashes and tokens as one: how many; in
+// all answers, instances that are listed, and about how many bytes.
+inline constexpr size_t kLookupsPerCallMax = 1024;
+inline constexpr size_t kLayoutsPerCallMax = 65536;
+inline constexpr size_t kLookupsAnswerBytesMax = size_t{16} << 20;
+// Models of which it is remembered that workers were refused for how they hash, newest kept.
+inline constexpr size_t kHashRefusalsMax = 64;
 // Messages of all calls that take several turns of the loop and are not over.
 inline constexpr size_t kLongCallBytesMax = size_t{256} << 20;
 inline constexpr size_t kMessageBytesMax = size_t{64} << 20;

@@ -12,6 +12,7 @@
 
 #include "core/decisions.h"
 #include "core/hash_settings.h"
+#include "core/labels.h"
 #include "core/ticket.h"
 #include "core/types.h"
 
@@ -45,6 +46,7 @@ struct Registration {
   uint64_t run = 0;
   uint64_t attempt = 0;
   std::vector<LocationStatement> locations;
+  Labels labels = {};
   // It came over a connection that was opened after this worker's newest registration was taken, so
   // it is newer than that one. The transport says so, not the worker.
   bool onLaterConnection = false;

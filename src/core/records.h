@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "core/labels.h"
 #include "core/states.h"
 #include "core/types.h"
 
@@ -34,6 +35,7 @@ struct WorkerRecord {
   uint64_t lastSeenWallMs = 0;  // as of the last write of this record
   uint64_t lostStoreMs =
       0;  // of a LOST one: store time when it was; 0: lastSeenWallMs stands for it
+  Labels labels = {};
 
   // Since when a LOST one is, in store time.
   uint64_t lostMs() const { return lostStoreMs != 0 ? lostStoreMs : lastSeenWallMs; }

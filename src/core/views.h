@@ -3,13 +3,30 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/labels.h"
 #include "core/types.h"
 
 namespace holdfast {
+
+// Where an instance is reached and what it says of itself: of its lowest rank that is not LOST;
+// where all are, of its lowest rank.
+struct Endpoint {
+  std::string ip;
+  uint32_t port = 0;
+  std::string peerUrl;
+  Labels labels;
+
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+
+// How busy, as a worker states it: 0 idle, 1 saturated, above it requests queue up. Nothing: it
+// states nothing, or has not for the heartbeat time-out.
+using StatedLoad = std::optional<double>;
 
 // One instance's answer to a look-up.
 struct InstanceLayout {
@@ -23,11 +40,46 @@ struct InstanceLayout {
   uint32_t pinnedChunks = 0;
   bool unconfirmed = false;  // recovered after a restart, the worker has not registered yet
   std::vector<std::pair<std::string, uint32_t>> hits;  // location, chunks: most first
+  StatedLoad load;    // the highest that ranks state
+  Endpoint endpoint;  // empty where it states nothing, or was not asked for
 };
 
 struct LookupAnswer {
-  std::vector<InstanceLayout> layouts;  // best first; empty: `message` says why
+  std::vector<InstanceLayout> layouts;  // best first; empty: `miss` and `message` say why
+  uint32_t leftOut = 0;                 // instances that are not listed, for a limit
+  std::string miss;                     // "none", "notHeld", "hidden", ...: the schema's names
   std::string message;                  // for people, with names and numbers
+  // Of a miss: holders of the first chunk that are not named.
+  uint32_t hiddenDrained = 0;
+  uint32_t hiddenLost = 0;
+  uint32_t hiddenDiverged = 0;
+};
+
+// One rank of an instance.
+struct RankView {
+  uint32_t worker = 0;
+  std::string state;  // "active", "lost", "recovered"
+  bool quarantined = false;
+  uint32_t locations = 0;
+  uint32_t locationsInSync = 0;
+  uint32_t locationsHidden = 0;  // kept, but not looked up: diverged
+  uint64_t memberships = 0;      // (location, chunk) that it holds
+  StatedLoad load;
+};
+
+// schema/messages.capnp: InstanceInfo says what each is.
+struct InstanceView {
+  std::string instance;
+  std::string model;
+  uint32_t worldSize = 0;
+  bool drained = false;
+  std::string hidden;  // "no", "drained", "lost", "diverged": why look-ups do not name it
+  Endpoint endpoint;
+  StatedLoad load;
+  uint64_t createdWallMs = 0;
+  std::vector<RankView> ranks;
+  std::string contradiction;
+  std::string missingRanks;
 };
 
 // A worker that another one can fetch chunks from.
@@ -64,6 +116,9 @@ struct WorkerView {
   uint64_t run = 0;
   uint64_t attempt = 0;
   std::string quarantined;  // why its stored records could not be read; empty: they could
+  bool drained = false;     // look-ups do not name its instance
+  Labels labels;
+  StatedLoad load;
   std::vector<LocationView> locations;
 };
 
@@ -79,6 +134,7 @@ struct ControllerStatus {
   std::string clusterId;
   uint64_t uptimeMs = 0;
   uint64_t instances = 0;
+  uint64_t instancesDrained = 0;
   uint64_t workersActive = 0;
   uint64_t workersLost = 0;
   uint64_t workersRecovered = 0;
@@ -89,6 +145,7 @@ struct ControllerStatus {
   uint64_t locationsReplaying = 0;
   uint64_t locationsDiverged = 0;
   uint64_t locationsSyncing = 0;
+  uint64_t locationsHidden = 0;
   uint64_t fullSyncsRunning = 0;
   uint64_t fullSyncsQueued = 0;
   uint64_t chunks = 0;
