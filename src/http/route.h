@@ -19,30 +19,47 @@
 
 namespace holdfast::http {
 
+class BodyThread;   // body.h
+class EventStream;  // event_stream.h
+
 // What a handler is given. Lives until its promise is done.
 struct Request {
   Caller caller;
-  std::vector<std::string> path;             // values of "{...}" in the route's path, in order
-  std::map<std::string, std::string> query;  // decoded; only names that the route declares
-  kj::Array<kj::byte> body;                  // whole; simdjson's padding follows it
-  std::string lastEventId;                   // of the header Last-Event-ID
-  kj::TimePoint arrived;                     // of its last byte, at the earliest
+  std::vector<std::string> path;  // values of "{...}" in the route's path, decoded, in order
+  std::map<std::string, std::string, std::less<>> query;  // decoded; only what the route declares
+  // The body, whole, with the bytes behind it that simdjson wants: readBody() of body.h reads it.
+  kj::Array<kj::byte> buffer;
+  size_t bodyBytes = 0;
+  std::string lastEventId;  // of the header Last-Event-ID; empty: none
+  // No later than the arrival of the request's last byte, as closely as that is known.
+  kj::TimePoint arrived = kj::origin<kj::TimePoint>();
+  BodyThread* bodies = nullptr;  // outlives the request
+  // Set by whoever measures its answers: called in the moment in which the answer's first bytes are
+  // given to the socket.
+  std::function<void(kj::TimePoint)> onSending = {};
 };
 
+// An error is a failure of the handler's promise with an exception of wireError(): the server makes
+// the reply of it (error_reply.h). Any other exception is a fault of the program: 500.
 struct Reply {
   uint32_t status = 200;
   std::string body;
-  std::string_view type = "application/json";
+  std::string_view type = "application/json";  // static storage
 };
 
-// A stream of server-sent events goes on after its reply began: see Route::stream.
-class EventStream;
-
-// What "schema" texts are: JSON Schema, as OpenAPI 3.1 embeds it. Static storage.
+// What "schema" texts are: JSON Schema, as OpenAPI 3.1 embeds it. May refer to
+// "#/components/schemas/NAME" of those that RouteTable::addSchema was given. Static storage.
 struct Parameter {
   std::string_view name;
   std::string_view description;
   std::string_view schema = R"({"type":"string"})";
+};
+
+// An answer that is neither a 200 nor an error of the usual shape.
+struct Answer {
+  uint32_t status = 200;
+  std::string_view description;
+  std::string_view schema;  // of its JSON
 };
 
 struct Route {
@@ -50,30 +67,41 @@ struct Route {
   std::string_view path;  // "/v1/operations/{id}"
   Permission permission = Permission::kOpen;
   std::string_view summary;
-  std::string_view body;                   // schema of the body; empty: none is read
-  std::string_view answer;                 // schema of a 200
-  std::vector<uint32_t> errors = {};       // besides 400, 401, 403, 413, 429, 503
+  std::string_view body;    // schema of the body; empty: none is read
+  std::string_view answer;  // schema of a 200; for another type than JSON of its text
+  std::string_view answerType = "application/json";
+  std::vector<uint32_t> errors = {};  // of the usual shape, besides 400, 401, 403, 413, 429, 503
+  std::vector<Answer> otherAnswers = {};
   std::vector<Parameter> parameters = {};  // of the path, in order, then of the query
+  // One of the two. On the loop's thread; work of more than about 0.1 ms goes on in pieces
+  // (serving/). The promise is dropped when the peer leaves.
   std::function<kj::Promise<Reply>(std::shared_ptr<Request>)> handle = {};
-  // Instead of `handle`: writes events until the peer leaves.
+  // Sends events until the peer leaves.
   std::function<kj::Promise<void>(std::shared_ptr<Request>, EventStream&)> stream = {};
 };
 
 class RouteTable {
  public:
-  // The path must be new for the method.
+  // The path must be new for the method. A path without "{...}" comes before those that match it
+  // with one.
   void add(Route route);
   const std::vector<Route>& all() const { return routes_; }
 
+  // A schema that others refer to by its name: JSON Schema. Static storage.
+  void addSchema(std::string_view name, std::string_view schema);
+  const std::map<std::string_view, std::string_view>& schemas() const { return schemas_; }
+
   struct Found {
-    const Route* route = nullptr;  // null: none
-    bool pathKnown = false;        // with another method
-    std::vector<std::string> path;
+    const Route* route = nullptr;              // null: none
+    std::vector<kj::HttpMethod> otherMethods;  // that the path has, where there is no route
+    std::vector<std::string> path;             // as Request::path
   };
+  // `path` without the query, not decoded. Valid as long as nothing is added.
   Found find(kj::HttpMethod method, std::string_view path) const;
 
  private:
   std::vector<Route> routes_;
+  std::map<std::string_view, std::string_view> schemas_;
 };
 
 }  // namespace holdfast::http

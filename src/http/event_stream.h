@@ -1,0 +1,35 @@
+// Server-sent events: an answer that goes on until the peer leaves.
+#pragma once
+
+#include <kj/async-io.h>
+#include <kj/async.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace holdfast::http {
+
+class EventStream {
+ public:
+  // `open` begins the answer; called with the first event.
+  explicit EventStream(std::function<kj::Own<kj::AsyncOutputStream>()> open)
+      : open_(std::move(open)) {}
+
+  // Begins the answer: until then the handler may still fail with an error that becomes the reply.
+  void begin();
+  // Begins the answer if that has not been done. `data` must be one line. Resolves when the peer
+  // has taken most of what was sent before: who waits for it holds no more than one event for a
+  // peer that does not read, and one that takes nothing for long is cut off. One call at a time.
+  kj::Promise<void> send(std::string_view event, std::string_view id, std::string_view data);
+  // A line that readers ignore; keeps what is in between from closing a quiet connection.
+  kj::Promise<void> ping();
+
+ private:
+  kj::Promise<void> write(std::string text);
+
+  std::function<kj::Own<kj::AsyncOutputStream>()> open_;
+  kj::Own<kj::AsyncOutputStream> out_;  // null before it began
+};
+
+}  // namespace holdfast::http
