@@ -127,21 +127,19 @@ LivePart journalOf(const BuildingPart& building) {
 
 JournalCursor::JournalCursor(FamilyRows& rows, uint16_t location, const LivePart& live,
                              ContentMemory& memory, ContentListener& listener)
-    : rows_(rows),
-      location_(location),
-      prefix_(journalPrefix(location, live.generation)),
-      building_(false),
-      live_(live),
-      memory_(memory),
-      listener_(listener) {}
+    : JournalCursor(rows, location, live, false, memory, listener) {}
 
 JournalCursor::JournalCursor(FamilyRows& rows, uint16_t location, const BuildingPart& building,
                              ContentMemory& memory, ContentListener& listener)
+    : JournalCursor(rows, location, journalOf(building), true, memory, listener) {}
+
+JournalCursor::JournalCursor(FamilyRows& rows, uint16_t location, const LivePart& live,
+                             bool building, ContentMemory& memory, ContentListener& listener)
     : rows_(rows),
       location_(location),
-      prefix_(journalPrefix(location, building.generation)),
-      building_(true),
-      live_(journalOf(building)),
+      prefix_(journalPrefix(location, live.generation)),
+      building_(building),
+      live_(live),
       memory_(memory),
       listener_(listener) {}
 

@@ -148,6 +148,8 @@ class JournalCursor {
   std::optional<JournalEntry> next();
 
  private:
+  JournalCursor(FamilyRows& rows, uint16_t location, const LivePart& live, bool building,
+                ContentMemory& memory, ContentListener& listener);
   bool told(ContentFault::Kind kind, const JournalKey& at, uint64_t number = 0);
   void reachBase();
 

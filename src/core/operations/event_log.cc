@@ -21,12 +21,17 @@ Event& EventLog::add(EventRecord record) {
 void EventLog::finish(Event& event, bool remembered) {
   unfinished_.erase(event.record.number);
   event.finished = true;
+  event.remembered = remembered;
   if (remembered) finished_.push_back(&event);
 }
 
 void EventLog::erase(const Event& event) {
   unfinished_.erase(event.record.number);
-  if (!finished_.empty() && finished_.front() == &event) finished_.pop_front();
+  if (event.remembered) {
+    HOLDFAST_CHECK(finished_.front() == &event, "event %s is not the oldest that finished",
+                   event.record.id.c_str());
+    finished_.pop_front();
+  }
   byId_.erase(event.record.id);
   events_.erase(event.serial);
 }

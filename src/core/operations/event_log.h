@@ -25,6 +25,7 @@ struct Event {
   bool recorded = false;          // some write is committed: workers may hear of it
   bool stale = false;             // changed since the newest write
   bool finished = false;          // all its ranks are final
+  bool remembered = false;        // erased in the order in which those finish
   bool settled = false;           // final, and that is committed: whoever waits may be answered
 };
 
