@@ -486,6 +486,49 @@ struct InternalError {
   void fields(auto& visit) const { visit("error", std::string_view(error)); }
 };
 
+// --- Who comes in ---
+
+// An operator's call has ended, of those that change something or work on caches.
+struct OperatorCall {
+  static constexpr std::string_view kName = "operator_call";
+  static constexpr NoticeLevel kLevel = kInfo;
+  std::string who;   // name of the token; empty: none was needed
+  std::string peer;  // where the call came from
+  std::string call;  // "Operator.forget"
+  std::string about = {};
+  std::string error = {};  // why it failed; empty: it did not
+
+  void fields(auto& visit) const {
+    visit("who", std::string_view(who));
+    visit("peer", std::string_view(peer));
+    visit("call", std::string_view(call));
+    visit("about", std::string_view(about));
+    visit("error", std::string_view(error));
+  }
+};
+
+// The token file was read anew.
+struct TokensRead {
+  static constexpr std::string_view kName = "tokens_read";
+  static constexpr NoticeLevel kLevel = kInfo;
+  uint64_t tokens = 0;
+  uint64_t ended = 0;  // connections, of tokens that are gone or changed
+
+  void fields(auto& visit) const {
+    visit("tokens", tokens);
+    visit("ended", ended);
+  }
+};
+
+// It could not be; the former tokens stay in force.
+struct TokensNotRead {
+  static constexpr std::string_view kName = "tokens_not_read";
+  static constexpr NoticeLevel kLevel = kWarning;
+  std::string error;
+
+  void fields(auto& visit) const { visit("error", std::string_view(error)); }
+};
+
 // --- Connections. Peers can cause these as often as they like: see net/limited_warnings.h. ---
 
 struct AcceptFailed {
@@ -529,11 +572,28 @@ struct ConnectionClosed {
   }
 };
 
+// Somebody was not let in, or may not do what they asked for.
+struct AccessRefused {
+  static constexpr std::string_view kName = "access_refused";
+  static constexpr NoticeLevel kLevel = kWarning;
+  std::string who;  // name of the token; empty: none is known
+  std::string peer;
+  std::string cause;  // "unknown_token"; access/access_control.h has all of them
+  std::string reason;
+
+  void fields(auto& visit) const {
+    visit("who", std::string_view(who));
+    visit("peer", std::string_view(peer));
+    visit("cause", std::string_view(cause));
+    visit("reason", std::string_view(reason));
+  }
+};
+
 // More of one kind of these than the log takes in a minute.
 struct ConnectionNoticesLeftOut {
   static constexpr std::string_view kName = "connection_notices_left_out";
   static constexpr NoticeLevel kLevel = kWarning;
-  size_t kind = 0;  // of those three: kNoticeKind
+  size_t kind = 0;  // of those four: kNoticeKind
   uint64_t count = 0;
 
   void fields(auto& visit) const {
@@ -553,7 +613,8 @@ using Notice = std::variant<
     notice::FullSyncBegun, notice::FullSyncDone, notice::FullSyncFailed, notice::ReadOnly,
     notice::Writable, notice::FoldFailed, notice::WorkersBehind, notice::WorkersQuarantined,
     notice::BackupMade, notice::BackupFailed, notice::LimitNear, notice::CaptureEnded,
-    notice::InternalError, notice::AcceptFailed, notice::ConnectionsFull, notice::ConnectionClosed,
+    notice::InternalError, notice::OperatorCall, notice::TokensRead, notice::TokensNotRead,
+    notice::AccessRefused, notice::AcceptFailed, notice::ConnectionsFull, notice::ConnectionClosed,
     notice::ConnectionNoticesLeftOut>;
 // A kind is a place in this list: Notice::index().
 inline constexpr size_t kNoticeKinds = std::variant_size_v<Notice>;
