@@ -517,6 +517,8 @@ struct StatusRetMsg {
   pins @38 :UInt64;              # (worker, location, chunk) that are pinned
   limits @39 :List(Limit);       # what the fleet may fill up
   instancesContradicting @40 :UInt64;  # whose ranks contradict each other about the world size
+  auth @41 :Text;                # "off": nobody who comes over the network needs a token; "tokens":
+                                 # everybody does; "local": nobody comes in over the network
 
   struct Counter {
     name @0 :Text;

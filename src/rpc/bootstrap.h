@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "rpc/connection.h"
-#include "serving/services.h"
 #include "schema/controller.capnp.h"
+#include "serving/services.h"
 
 namespace holdfast {
 
