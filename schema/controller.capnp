@@ -8,8 +8,11 @@ using Messages = import "messages.capnp";
 interface Bootstrap {
   authenticate @0 (token :Text) -> (worker :WorkerGateway, orchestrator :Orchestrator,
                                     operator :Operator);
-  # The capabilities that the token's role grants; the others are null. With authentication off
-  # (no tokens configured), the token is ignored and all are granted.
+  # The capabilities that the token's role grants; the others are null, and where a role includes a
+  # part of an interface, its other methods fail with "denied:". Fails with "unauthenticated:" where
+  # no token was sent and one is needed, and where the one that was sent is not right. May be called
+  # again: then it decides for the capabilities that were given before, too. A connection from the
+  # network that does not call it within 5 s is closed.
 }
 
 interface WorkerGateway {

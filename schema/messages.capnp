@@ -612,6 +612,8 @@ struct StatusRetMsg {
   instancesDrained @41 :UInt64;
   locationsHidden @42 :UInt64;   # not looked up: their worker is LOST, their instance drained, or
                                  # they have diverged
+  auth @43 :Text;                # "off": nobody who comes over the network needs a token; "tokens":
+                                 # everybody does; "local": nobody comes in over the network
 
   struct Counter {
     name @0 :Text;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "access/caller.h"
@@ -31,6 +32,8 @@ std::string_view nameOf(AuthFailure failure);  // "missing_token", "unknown_toke
 
 // Whoever sends a longer one need not have it hashed.
 inline constexpr size_t kTokenBytesMax = 1024;
+// Of one connection; what each of them granted may be kept by its peer.
+inline constexpr uint32_t kAuthenticationsPerConnectionMax = 16;
 
 // On the loop's thread.
 class AccessControl {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "core/limits.h"
+
 namespace holdfast {
 namespace {
 
@@ -32,7 +34,9 @@ bool matches(std::string_view pattern, std::string_view text) {
 }  // namespace
 
 bool Principal::mayBe(std::string_view instance) const {
-  return instances.empty() ||
+  if (instances.empty()) return true;
+  // Nobody has checked it yet; what is longer than any id is none, and would take long to compare.
+  return instance.size() <= kInstanceIdBytesMax &&
          std::any_of(instances.begin(), instances.end(),
                      [&](const std::string& pattern) { return matches(pattern, instance); });
 }

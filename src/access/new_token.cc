@@ -14,7 +14,7 @@ constexpr std::string_view kPrefix = "hf_";
 
 Result<std::string> drawToken() {
   std::array<unsigned char, 32> random{};
-  if (RAND_bytes(random.data(), random.size()) != 1) {
+  if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) {
     return Error{ErrorCode::kUnavailable, "the system has no random numbers"};
   }
   std::string token(kPrefix);
@@ -30,6 +30,7 @@ Result<std::string> drawToken() {
 
 Result<NewToken> newToken(Role role, std::string_view name,
                           const std::vector<std::string>& instances) {
+  if (auto bad = invalidTokenName(name)) return Error{ErrorCode::kInvalid, *std::move(bad)};
   auto token = drawToken();
   if (!token.ok()) return token.error();
   const TokenEntry entry{role, std::string(name), hashOfToken(token.value()), instances};
@@ -38,7 +39,7 @@ Result<NewToken> newToken(Role role, std::string_view name,
   const auto read = parseTokenLine(line);
   if (!read.ok()) return read.error();
   if (read.value() != entry) {
-    return Error{ErrorCode::kInvalid, "a name or pattern has a blank, a comma or a line end in it"};
+    return Error{ErrorCode::kInvalid, "a pattern of instances has a comma or a line end in it"};
   }
   return NewToken{std::move(token.value()), std::move(line)};
 }

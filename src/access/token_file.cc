@@ -35,11 +35,6 @@ bool isNameCharacter(char c) {
          c == '_' || c == '-' || c == '@';
 }
 
-bool isName(std::string_view text) {
-  return !text.empty() && text.size() <= kTokenNameBytesMax &&
-         std::all_of(text.begin(), text.end(), isNameCharacter);
-}
-
 std::optional<uint8_t> digitOf(char c) {
   if (c >= '0' && c <= '9') return static_cast<uint8_t>(c - '0');
   if (c >= 'a' && c <= 'f') return static_cast<uint8_t>(c - 'a' + 10);
@@ -89,10 +84,7 @@ std::optional<std::string> readEntry(const Fields& fields, TokenEntry& to) {
     return "a line is 'role name sha256-of-token [instances=PATTERN,...]'; 'holdfast-ctl token "
            "new' makes one";
   }
-  if (!isName(fields[1])) {
-    return "the name, the second field, must have 1 to " + std::to_string(kTokenNameBytesMax) +
-           " letters, digits or . _ - @";
-  }
+  if (auto bad = invalidTokenName(fields[1])) return bad;
   to.name = std::string(fields[1]);
   const auto hash = hashFrom(fields[2]);
   if (!hash) {
@@ -135,6 +127,15 @@ TokenHash hashOfToken(std::string_view token) {
   TokenHash hash{};
   SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(), hash.data());
   return hash;
+}
+
+std::optional<std::string> invalidTokenName(std::string_view name) {
+  if (!name.empty() && name.size() <= kTokenNameBytesMax &&
+      std::all_of(name.begin(), name.end(), isNameCharacter)) {
+    return std::nullopt;
+  }
+  return "a token's name must have 1 to " + std::to_string(kTokenNameBytesMax) +
+         " letters, digits or . _ - @";
 }
 
 Result<std::optional<TokenEntry>> parseTokenLine(std::string_view line) {

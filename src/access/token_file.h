@@ -31,6 +31,9 @@ struct TokenEntry {
   friend bool operator==(const TokenEntry&, const TokenEntry&) = default;
 };
 
+// What is wrong with a name, as a sentence; nothing if it is valid.
+std::optional<std::string> invalidTokenName(std::string_view name);
+
 // Nothing for a line that is empty or a comment. The error is a sentence without the place.
 Result<std::optional<TokenEntry>> parseTokenLine(std::string_view line);
 

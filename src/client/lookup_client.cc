@@ -88,7 +88,7 @@ class LookupClient::Caller final : private Connector::User {
 
 kj::Promise<void> LookupClient::Caller::establish(Connector::Grants grants) {
   if (!grants.hasOrchestrator() && !grants.hasOperator()) {
-    return wireError({ErrorCode::kRefused, "this token grants neither look-ups nor operations"});
+    return wireError({ErrorCode::kDenied, "this token grants neither look-ups nor operations"});
   }
   if (options_.onLog) {
     options_.onLog(ClientLogLevel::kInfo, "connected to the controller at " + options_.controller);
@@ -177,7 +177,7 @@ capnp::MessageSize sizeFor(size_t words) {
 
 kj::Exception roleMissing(std::string_view role) {
   return wireError(
-      {ErrorCode::kRefused, "this token does not grant the role of an " + std::string(role)});
+      {ErrorCode::kDenied, "this token does not grant the role of an " + std::string(role)});
 }
 
 // Asks for what `fill` puts into a request of so many words.

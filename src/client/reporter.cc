@@ -66,7 +66,7 @@ Reporter::~Reporter() {
 
 kj::Promise<void> Reporter::establish(Connector::Grants grants) {
   if (!grants.hasWorker()) {
-    return wireError({ErrorCode::kRefused, "this token does not grant the role of a worker"});
+    return wireError({ErrorCode::kDenied, "this token does not grant the role of a worker"});
   }
   live_ = std::make_unique<Live>(grants.getWorker(), shared_.options.onFreeze);
   bool again = false;
@@ -173,7 +173,8 @@ void Reporter::lost(const Error& error) {
 }
 
 void Reporter::sessionFailed(const Error& error) {
-  const bool final = error.code == ErrorCode::kSuperseded || error.code == ErrorCode::kRefused;
+  const bool final = error.code == ErrorCode::kSuperseded || error.code == ErrorCode::kRefused ||
+                     error.code == ErrorCode::kUnauthenticated || error.code == ErrorCode::kDenied;
   connector_.fail({final ? error.code : ErrorCode::kUnavailable, error.message});
 }
 

@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <variant>
 
+#include "core/notices/access.h"
 #include "core/notices/connections.h"
 #include "core/notices/instances.h"
 #include "core/notices/operations.h"
@@ -45,8 +46,10 @@ using Notice = std::variant<
     notice::WorkersQuarantined, notice::BackupMade, notice::BackupFailed,
     // process.h
     notice::LimitNear, notice::CaptureEnded, notice::InternalError,
+    // access.h
+    notice::OperatorCall, notice::TokensRead, notice::TokensNotRead,
     // connections.h
-    notice::AcceptFailed, notice::ConnectionsFull, notice::ConnectionClosed,
+    notice::AccessRefused, notice::AcceptFailed, notice::ConnectionsFull, notice::ConnectionClosed,
     notice::ConnectionNoticesLeftOut>;
 // A kind is a place in this list: Notice::index().
 inline constexpr size_t kNoticeKinds = std::variant_size_v<Notice>;

@@ -171,6 +171,7 @@ struct ControllerStatus {
   uint64_t recoveredWorkers = 0;
   uint64_t recoveredChunks = 0;
   uint64_t connections = 0;
+  std::string auth;  // who needs a token: "off", "tokens" or "local", as StatusRetMsg has it
 };
 
 }  // namespace holdfast

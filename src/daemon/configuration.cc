@@ -50,12 +50,14 @@ Then:
   kill -TERM PID                  ends it: what is queued is written first
   kill -9 PID                     harms nothing: what was confirmed is there at the next start
 
-Authentication is off in this version: whoever can connect has every right. So only loopback
-addresses and Unix sockets are accepted.
+Who connects to a loopback address or a Unix socket needs no token and has every right. To listen on
+an address that other machines reach, let in whom you know:
+  holdfast-ctl token new worker llama-pool --instances 'llama-*'
+  holdfastd --data-dir /var/lib/holdfast --listen 0.0.0.0:7440 --tokens /etc/holdfast/tokens
 
 Exit codes:
   0  ended by SIGTERM or SIGINT, everything written
-  2  the command line, environment or configuration file is wrong
+  2  the command line, environment, configuration file or token file is wrong
   3  the data directory cannot be opened (missing, of something else, in use, not writable,
      damaged, of a newer version)
   4  an address cannot be listened on
@@ -142,6 +144,7 @@ void checkTogether(Configuration& c, const OptionTexts& t) {
       fail("--listen: " + parsed.error().message);
     }
   }
+  c.authOff = t.auth == "off";
   c.hashing.algorithm = *parseHashAlgorithm(t.algorithm);
   const auto noneHash = parseNoneHash(t.noneHash, c.hashing.algorithm);
   if (!noneHash) {

@@ -32,6 +32,9 @@ struct Configuration {
   bool create = false;
   std::vector<std::string> listen = {"127.0.0.1:7440"};
 
+  std::string tokenFile;  // empty: none
+  bool authOff = false;   // who comes over the network needs no token
+
   HashSettings hashing;
 
   uint32_t heartbeatIntervalMs = 5'000;

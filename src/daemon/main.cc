@@ -18,6 +18,7 @@
 #include <random>
 #include <string>
 
+#include "access/access_control.h"
 #include "capture/recorder.h"
 #include "core/controller.h"
 #include "core/notice.h"
@@ -179,6 +180,7 @@ ServerOptions serverOptions(const Configuration& configuration) {
           .heartbeatIntervalMs = configuration.heartbeatIntervalMs,
           .heartbeatTimeoutMs = configuration.heartbeatTimeoutMs,
           .connectionsMax = connectionsMax(configuration),
+          .authenticationMs = ServerOptions().authenticationMs,
           .crowdIntervalUs = ServerOptions().crowdIntervalUs};
 }
 
@@ -188,10 +190,25 @@ LogOptions logOptions(const Configuration& configuration) {
   return options;
 }
 
+// Whoever reaches such an address would have every right.
+std::optional<Error> openToEverybody(const Configuration& configuration,
+                                     const std::string& address) {
+  if (!configuration.tokenFile.empty() || configuration.authOff || isLocal(address)) {
+    return std::nullopt;
+  }
+  return Error{ErrorCode::kRefused,
+               "refusing to listen on " + address +
+                   ": it can be reached from other machines, and nothing says who may come in; "
+                   "name a file of tokens with --tokens ('holdfast-ctl token new' makes them), or "
+                   "say --auth off where nobody else reaches that network"};
+}
+
 // What is sure to fail later, before the store is created, migrated or recovered for nothing.
 std::optional<ExitCode> cannotServe(const Configuration& configuration) {
   for (const std::string& address : configuration.listen) {
-    if (const auto why = cannotListenOn(address)) {
+    auto why = cannotListenOn(address);
+    if (!why) why = openToEverybody(configuration, address);
+    if (why) {
       spdlog::error("{}", why->message);
       return ExitCode::kListen;
     }
@@ -203,6 +220,15 @@ std::optional<ExitCode> cannotServe(const Configuration& configuration) {
   return std::nullopt;
 }
 
+void warnOf(const AccessControl& access) {
+  if (access.off()) {
+    spdlog::warn(
+        "authentication is off (--auth off): whoever reaches this controller over the network has "
+        "every right; let in whom you know with --tokens");
+  }
+  for (const std::string& warning : access.warnings()) spdlog::warn("{}", warning);
+}
+
 ExitCode run(const Configuration& configuration) {
   const SteadyClock::time_point start = SteadyClock::now();
   // Before any thread begins: they inherit the mask.
@@ -212,6 +238,12 @@ ExitCode run(const Configuration& configuration) {
   kj::Timer& timer = io.lowLevelProvider->getTimer();
   Wakeup storeWakeup(io.unixEventPort);
 
+  auto access = AccessControl::open({configuration.tokenFile, configuration.authOff});
+  if (!access.ok()) {
+    spdlog::error("{}", access.error().message);
+    return ExitCode::kUsage;
+  }
+  warnOf(access.value());
   if (const auto code = cannotServe(configuration)) return *code;
   auto opened = RocksStore::open(storeOptions(configuration, storeWakeup));
   if (!opened.ok()) {
@@ -260,8 +292,8 @@ ExitCode run(const Configuration& configuration) {
           [&](const std::string& path, std::function<void(const BackupOutcome&)> done) {
             return backUp(*store, controller.registry(), notices, path, std::move(done));
           }};
-  Server server(serverOptions(configuration), std::move(facts), controller, *store, notices, turns,
-                io.unixEventPort);
+  Server server(serverOptions(configuration), std::move(facts), controller, *store, notices,
+                access.value(), turns, io.unixEventPort);
   std::string addresses;
   for (const std::string& address : configuration.listen) {
     auto names = server.listen(address);

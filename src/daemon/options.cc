@@ -52,7 +52,7 @@ void addClientOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
   constexpr const char* kGroup = "Clients";
   app.add_option("--listen", c.listen,
                  "Address to listen on: host:port, [v6]:port or unix:PATH; may be repeated. "
-                 "Loopback and Unix sockets only; port 0 takes a free one")
+                 "One that other machines reach needs --tokens; port 0 takes a free one")
       ->type_name("ADDR")
       ->delimiter(',')
       ->take_all()
@@ -85,6 +85,24 @@ void addClientOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
   app.add_option("--default-model", c.defaultModel,
                  "Model of workers and look-ups that name none; look-ups never cross models")
       ->type_name("NAME")
+      ->capture_default_str()
+      ->group(kGroup);
+}
+
+void addAccessOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
+  constexpr const char* kGroup = "Who may come in";
+  app.add_option("--tokens", c.tokenFile,
+                 "File of the tokens, one of which everybody needs who comes over the network: a "
+                 "line 'role name sha256-of-token [instances=PATTERN,...]' for each, made by "
+                 "'holdfast-ctl token new'. Over loopback addresses and Unix sockets none is "
+                 "needed, but one that is sent must be right")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--auth", t.auth,
+                 "'tokens', or 'off': whoever reaches the controller has every right, for networks "
+                 "that nobody else can reach")
+      ->check(CLI::IsMember({"tokens", "off"}))
+      ->type_name("")
       ->capture_default_str()
       ->group(kGroup);
 }
@@ -206,6 +224,7 @@ void addLogOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
 void addOptions(CLI::App& app, Configuration& configuration, OptionTexts& texts) {
   addStoreOptions(app, configuration, texts);
   addClientOptions(app, configuration, texts);
+  addAccessOptions(app, configuration, texts);
   addOperationOptions(app, configuration, texts);
   addRepairOptions(app, configuration, texts);
   addTokenOptions(app, configuration, texts);

@@ -12,6 +12,7 @@ namespace holdfast {
 
 // Options whose values are read from their texts once all are known; with their defaults.
 struct OptionTexts {
+  std::string auth = "tokens";
   std::string algorithm = "builtin";
   std::string noneHash = "0";
   std::string heartbeatInterval = "5s";

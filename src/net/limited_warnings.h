@@ -35,9 +35,10 @@ class LimitedWarnings {
 
   NoticeSink& notices_;
   const kj::Timer& timer_;
-  std::array<Lines, 3> lines_{{{kNoticeKind<notice::AcceptFailed>, 1},
+  std::array<Lines, 4> lines_{{{kNoticeKind<notice::AcceptFailed>, 1},
                                {kNoticeKind<notice::ConnectionsFull>, 1},
-                               {kNoticeKind<notice::ConnectionClosed>, 10}}};
+                               {kNoticeKind<notice::ConnectionClosed>, 10},
+                               {kNoticeKind<notice::AccessRefused>, 10}}};
 };
 
 }  // namespace holdfast

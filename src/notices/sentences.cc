@@ -349,6 +349,28 @@ std::string sentence(const notice::InternalError& n) {
   return "internal error: " + n.error;
 }
 
+// --- Who comes in ---
+
+std::string sentence(const notice::OperatorCall& n) {
+  const std::string who = n.who.empty() ? "without a token" : "by '" + n.who + "'";
+  return "audit: " + n.call + (n.about.empty() ? "" : " " + n.about) + ", " + who + " (" + n.peer +
+         "): " + (n.error.empty() ? "done" : n.error);
+}
+
+std::string sentence(const notice::TokensRead& n) {
+  return "the token file is read: " + std::to_string(n.tokens) + " tokens; " +
+         std::to_string(n.ended) + " connections of tokens that are gone or changed are ended";
+}
+
+std::string sentence(const notice::TokensNotRead& n) {
+  return "the token file is not taken, the former tokens stay in force: " + n.error;
+}
+
+std::string sentence(const notice::AccessRefused& n) {
+  return "access refused to " + (n.who.empty() ? n.peer : "'" + n.who + "' (" + n.peer + ")") +
+         ": " + n.reason;
+}
+
 // --- Connections ---
 
 std::string sentence(const notice::AcceptFailed& n) {
@@ -374,6 +396,7 @@ std::string leftOut(size_t kind) {
   if (kind == kNoticeKind<notice::ConnectionsFull>) {
     return "connections were refused or closed to make room";
   }
+  if (kind == kNoticeKind<notice::AccessRefused>) return "requests for access were refused";
   return "connections were closed for what they sent";
 }
 

@@ -1,32 +1,64 @@
 #include "rpc/bootstrap.h"
 
+#include <string>
 #include <utility>
 
+#include "rpc/method_permissions.h"
 #include "rpc/operator_service.h"
 #include "rpc/orchestrator_service.h"
 #include "rpc/worker_gateway.h"
+#include "wire/errors.h"
+#include "wire/text.h"
 
 namespace holdfast {
 namespace {
 
+// Who a connection may be decides every call over it (guarded.h); which capabilities are null says
+// the same to whoever looks.
 class BootstrapService final : public schema::Bootstrap::Server {
  public:
   BootstrapService(Services& services, std::shared_ptr<ConnectionHandle> connection)
-      : services_(services), connection_(std::move(connection)) {}
+      : services_(services), handle_(std::move(connection)) {}
 
-  // Authentication is off: the token is ignored, every role is granted. That is why the server
-  // listens on loopback and Unix sockets only.
   kj::Promise<void> authenticate(AuthenticateContext context) override {
-    auto granted = context.getResults();
-    granted.setWorker(kj::heap<WorkerGatewayService>(services_, connection_));
-    granted.setOrchestrator(kj::heap<OrchestratorService>(services_, connection_));
-    granted.setOperator(kj::heap<OperatorService>(services_));
+    Connection* connection = handle_->connection;
+    if (connection == nullptr || connection->endsSoon()) {
+      return wireError({ErrorCode::kUnavailable, "the connection ends"});
+    }
+    if (++handle_->authentications > kAuthenticationsPerConnectionMax) {
+      const std::string why = "it authenticates again and again, more than " +
+                              std::to_string(kAuthenticationsPerConnectionMax) + " times";
+      connection->endSoon(why);
+      return wireError({ErrorCode::kRefused, why});
+    }
+    const auto token = viewOf(context.getParams().getToken());
+    auto principal = services_.access.authenticate(token, connection->trust());
+    if (!principal.ok()) {
+      services_.audit.refused(AccessControl::failureOf(token), {{}, connection->peer()},
+                              principal.error().message);
+      return wireError(principal.error());
+    }
+    connection->grant({std::move(principal.value()), connection->peer()});
+    give(context.getResults());
     return kj::READY_NOW;
   }
 
  private:
+  void give(AuthenticateResults::Builder granted) {
+    const Principal& principal = handle_->caller->principal;
+    if (mayUse<schema::WorkerGateway>(principal)) {
+      granted.setWorker(kj::heap<WorkerGatewayService>(services_, handle_));
+    }
+    if (mayUse<schema::Orchestrator>(principal)) {
+      granted.setOrchestrator(kj::heap<OrchestratorService>(services_, handle_));
+    }
+    if (mayUse<schema::Operator>(principal)) {
+      granted.setOperator(kj::heap<OperatorService>(services_, handle_));
+    }
+  }
+
   Services& services_;
-  std::shared_ptr<ConnectionHandle> connection_;
+  const std::shared_ptr<ConnectionHandle> handle_;
 };
 
 }  // namespace

@@ -138,6 +138,8 @@ Connection::Connection(Services& services, kj::UnixEventPort& port, AcceptedSock
       handle_(std::make_shared<ConnectionHandle>(this, services.longCallBytes)),
       newestSessionAtOpening_(services.registry.tree().newestSession()),
       socket_(socket.fd.get()),
+      trust_(socket.trust),
+      opened_(port.getTimer().now()),
       heardMs_(services.registry.nowMs()),
       ended_(nullptr),
       stream_(kj::mv(socket.fd), socket.notBefore, port, services.turns, services.budget) {
@@ -201,6 +203,18 @@ std::string Connection::endReason() const {
 std::unique_ptr<WorkerCapabilityLink> Connection::link(schema::Worker::Client worker) {
   return std::make_unique<WorkerCapabilityLink>(handle_, services_.controller, services_.budget,
                                                 kj::mv(worker));
+}
+
+void Connection::grant(Caller caller) {
+  handle_->caller = std::move(caller);
+  const Principal& principal = handle_->caller->principal;
+  for (const auto& [session, link] : sessions_) {
+    const Worker* worker = services_.registry.tree().bySession(session);
+    if (worker == nullptr) continue;
+    if (principal.may(Permission::kReport) && principal.mayBe(worker->record.instance)) continue;
+    services_.controller.take(input::SessionFailed{
+        session, "its connection authenticated anew, with a token that does not include it"});
+  }
 }
 
 void Connection::add(SessionId session, std::unique_ptr<WorkerCapabilityLink> link) {

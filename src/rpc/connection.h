@@ -6,8 +6,10 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "access/caller.h"
 #include "core/messages.h"
 #include "core/worker_link.h"
 #include "net/acceptor.h"
@@ -32,8 +34,10 @@ struct ConnectionHandle {
       : connection(its), lookups(longCallBytes), operations(longCallBytes) {}
 
   Connection* connection;
-  CallQueue lookups;     // those that take several turns of the loop
-  CallQueue operations;  // until they have begun
+  std::optional<Caller> caller;  // what the last authenticate() granted; before it nothing is
+  uint32_t authentications = 0;  // that were asked for
+  CallQueue lookups;             // those that take several turns of the loop
+  CallQueue operations;          // until they have begun
 };
 
 // Costs little until the peer says something: then begin() makes an RPC system for it.
@@ -68,6 +72,15 @@ class Connection {
   std::unique_ptr<WorkerCapabilityLink> link(schema::Worker::Client worker);
   // The registration succeeded.
   void add(SessionId session, std::unique_ptr<WorkerCapabilityLink> link);
+  // What it may do from now on, in place of what an earlier token granted: sessions of workers that
+  // it may not have any more end.
+  void grant(Caller caller);
+  const std::optional<Caller>& caller() const { return handle_->caller; }
+  // Whether it comes from the network and has been open for so long without a caller.
+  bool isLate(kj::TimePoint now, kj::Duration limit) const {
+    return trust_ == Trust::kNetwork && !handle_->caller && now - opened_ >= limit;
+  }
+  Trust trust() const { return trust_; }
   bool hasSessions() const { return !sessions_.empty(); }
 
   int socket() const { return socket_; }
@@ -91,7 +104,9 @@ class Connection {
   const std::shared_ptr<ConnectionHandle> handle_;
   const SessionId newestSessionAtOpening_;
   const int socket_;  // the stream's
-  uint64_t heardMs_;  // steady clock; of the last check before which something came
+  const Trust trust_;
+  const kj::TimePoint opened_;  // of the loop's timer
+  uint64_t heardMs_;            // steady clock; of the last check before which something came
   std::string peer_;
   std::string ending_;  // why; empty: nothing to tell
   bool endsSoon_ = false;

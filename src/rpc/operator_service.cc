@@ -34,6 +34,15 @@ void write(const LatencyHistogram& latencies, schema::Latency::Builder to) {
 }  // namespace
 
 kj::Promise<void> OperatorService::status(StatusContext context) {
+  const bool reset = context.getParams().getMessage().getResetLookupWindow();
+  if (reset) {
+    const Caller& caller = *handle_->caller;
+    if (const auto why = mayNot(caller.principal, Permission::kManage,
+                                "Operator.status with resetLookupWindow")) {
+      services_.audit.refused(AuthFailure::kDenied, caller, why->message);
+      return wireError(*why);
+    }
+  }
   const ProcessFacts& facts = services_.facts;
   auto answer = context.getResults().initAnswer();
   answer.setVersion(textOf(facts.version));
@@ -53,7 +62,8 @@ kj::Promise<void> OperatorService::status(StatusContext context) {
   answer.setRecoveredWorkers(facts.recovery.workers);
   answer.setRecoveredChunks(facts.recovery.chunks);
   answer.setConnections(services_.connections);
-  if (context.getParams().getMessage().getResetLookupWindow()) services_.lookupWindow.reset();
+  answer.setAuth(textOf(services_.access.mode()));
+  if (reset) services_.lookupWindow.reset();
   return kj::READY_NOW;
 }
 

@@ -1,14 +1,19 @@
 // What operators ask.
 #pragma once
 
+#include <memory>
+#include <utility>
+
+#include "rpc/guarded.h"
 #include "schema/controller.capnp.h"
 #include "serving/services.h"
 
 namespace holdfast {
 
-class OperatorService final : public schema::Operator::Server {
+class OperatorService final : public Guarded<schema::Operator> {
  public:
-  explicit OperatorService(Services& services) : services_(services) {}
+  OperatorService(Services& services, std::shared_ptr<ConnectionHandle> connection)
+      : Guarded(services, std::move(connection)) {}
 
   kj::Promise<void> status(StatusContext context) override;
   kj::Promise<void> diverged(DivergedContext context) override;
@@ -17,9 +22,6 @@ class OperatorService final : public schema::Operator::Server {
   kj::Promise<void> drain(DrainContext context) override;
   kj::Promise<void> capture(CaptureContext context) override;
   kj::Promise<void> backup(BackupContext context) override;
-
- private:
-  Services& services_;
 };
 
 }  // namespace holdfast

@@ -9,16 +9,17 @@
 #include "core/queries/worker_walk.h"
 #include "core/result.h"
 #include "rpc/connection.h"
+#include "rpc/guarded.h"
 #include "schema/controller.capnp.h"
 #include "serving/long_lookup.h"
 #include "serving/services.h"
 
 namespace holdfast {
 
-class OrchestratorService final : public schema::Orchestrator::Server {
+class OrchestratorService final : public Guarded<schema::Orchestrator> {
  public:
   OrchestratorService(Services& services, std::shared_ptr<ConnectionHandle> connection)
-      : services_(services), handle_(std::move(connection)) {}
+      : Guarded(services, std::move(connection)) {}
 
   kj::Promise<void> lookup(LookupContext context) override;
   kj::Promise<void> queryInstance(QueryInstanceContext context) override;
@@ -83,8 +84,6 @@ class OrchestratorService final : public schema::Orchestrator::Server {
   template <typename Context>
   kj::Promise<void> compressOr(OperationKind kind, Context context);
 
-  Services& services_;
-  const std::shared_ptr<ConnectionHandle> handle_;
   std::vector<uint64_t> hashes_;   // of a prompt given as tokens, or in an unusual encoding
   std::vector<uint32_t> scratch_;  // of lists in an unusual encoding
 };

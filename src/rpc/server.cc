@@ -48,7 +48,8 @@ uint64_t sampleOf(const HashSettings& settings) {
 }  // namespace
 
 Server::Server(const ServerOptions& options, ProcessFacts facts, Controller& controller,
-               RegistryStore& store, NoticeSink& notices, LoopTurns& turns, kj::UnixEventPort& port)
+               RegistryStore& store, NoticeSink& notices, AccessControl& access, LoopTurns& turns,
+               kj::UnixEventPort& port)
     : port_(port),
       services_{.options = options,
                 .facts = std::move(facts),
@@ -57,6 +58,7 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Controller& con
                 .executor = controller.executor(),
                 .store = store,
                 .notices = notices,
+                .access = access,
                 .turns = turns,
                 .waiters = CommitWaiters(controller.registry().ledger(), store),
                 .eventWaiters = {},
@@ -68,7 +70,8 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Controller& con
                 .lookups = {},
                 .lookupWindow = {},
                 .connections = 0,
-                .warnings = LimitedWarnings(notices, port.getTimer())},
+                .warnings = LimitedWarnings(notices, port.getTimer()),
+                .audit = Audit(notices, services_.warnings)},
       tasks_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))) {
   controller.onSettled(
       [this](const Event& event) { services_.eventWaiters.settled(event.record); });
@@ -117,8 +120,8 @@ kj::Promise<void> Server::acceptNext(Acceptor& listener) {
 
 kj::Promise<void> Server::cannotAccept(Acceptor& listener, const kj::Exception& e) {
   // Out of file descriptors, most likely: that passes.
-  services_.warnings.say(
-      notice::AcceptFailed{listener.listening().name, e.getDescription().cStr(), services_.connections});
+  services_.warnings.say(notice::AcceptFailed{listener.listening().name, e.getDescription().cStr(),
+                                              services_.connections});
   const kj::Duration pause = makeRoom() ? 1 * kj::MILLISECONDS : 100 * kj::MILLISECONDS;
   return port_.getTimer().afterDelay(pause).then(
       [this, &listener]() { return acceptFrom(listener); });
@@ -180,7 +183,41 @@ void Server::storePolled() {
 
 void Server::checkConnections() {
   services_.warnings.tick();
-  for (Connection& connection : connections_) connection.check();
+  for (Connection& connection : silent_) endIfLate(connection);
+  for (Connection& connection : connections_) {
+    endIfLate(connection);
+    connection.check();
+  }
+}
+
+void Server::endIfLate(Connection& connection) {
+  const uint32_t limitMs = services_.options.authenticationMs;
+  if (connection.endsSoon() ||
+      !connection.isLate(port_.getTimer().now(), limitMs * kj::MILLISECONDS)) {
+    return;
+  }
+  services_.audit.refused(AuthFailure::kLate, {{}, peerName(connection.socket())},
+                          "the connection is closed, it did not authenticate within " +
+                              std::to_string(limitMs) + " ms");
+  connection.endSoon({});
+}
+
+void Server::reloadTokens() {
+  AccessControl& access = services_.access;
+  if (const auto wrong = access.reload()) {
+    services_.notices.notice(notice::TokensNotRead{wrong->message});
+    return;
+  }
+  if (access.tokens() == 0) return;  // there is no file
+  uint64_t ended = 0;
+  for (Connection& connection : connections_) {
+    const auto& caller = connection.caller();
+    if (!caller || connection.endsSoon() || access.isValid(caller->principal)) continue;
+    connection.endSoon("its token '" + caller->principal.name +
+                       "' is not in the token file any more, or its line has changed");
+    ++ended;
+  }
+  services_.notices.notice(notice::TokensRead{access.tokens(), ended});
 }
 
 void Server::stop() {

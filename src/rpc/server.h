@@ -23,7 +23,8 @@ namespace holdfast {
 class Server final : private kj::TaskSet::ErrorHandler {
  public:
   Server(const ServerOptions& options, ProcessFacts facts, Controller& controller,
-         RegistryStore& store, NoticeSink& notices, LoopTurns& turns, kj::UnixEventPort& port);
+         RegistryStore& store, NoticeSink& notices, AccessControl& access, LoopTurns& turns,
+         kj::UnixEventPort& port);
   // Unlinks its Unix sockets. Workers whose connections are open are LOST, unless stop() was
   // called.
   ~Server();
@@ -37,8 +38,13 @@ class Server final : private kj::TaskSet::ErrorHandler {
   // waited for it.
   void storePolled();
 
-  // About once a second: ends connections that do not take their answers, or are dead.
+  // About once a second: ends connections that do not take their answers, are dead, or have not
+  // authenticated in time.
   void checkConnections();
+
+  // Reads the token file anew. Connections of tokens that are gone or changed end, and their
+  // workers' sessions with them. One that cannot be read changes nothing. Says what came of it.
+  void reloadTokens();
 
   // The process ends: no new connections, no more messages. What the workers reported stays, and
   // they do not count as LOST: they come back to the next process on this store.
@@ -57,6 +63,7 @@ class Server final : private kj::TaskSet::ErrorHandler {
   kj::Promise<void> acceptNext(Acceptor& listener);
   kj::Promise<void> cannotAccept(Acceptor& listener, const kj::Exception& e);
   void accepted(AcceptedSocket socket);
+  void endIfLate(Connection& connection);
   // Ends the connection that has been silent for longest. False if none is.
   bool makeRoom();
   kj::Promise<void> serve(Connections::iterator connection, bool tcp);

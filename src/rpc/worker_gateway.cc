@@ -4,9 +4,11 @@
 #include <string>
 #include <utility>
 
+#include "core/ids.h"
 #include "rpc/worker_session.h"
 #include "wire/errors.h"
 #include "wire/registration.h"
+#include "wire/text.h"
 
 namespace holdfast {
 namespace {
@@ -55,13 +57,31 @@ kj::Promise<void> WorkerGatewayService::register_(RegisterContext context) {
       [this, context]() mutable { return registerNow(kj::mv(context)); });
 }
 
+// Of the token as it is now: the connection may have got another one while it waited.
+std::optional<Error> WorkerGatewayService::refusedTo(std::string_view instance) {
+  const Caller& caller = *handle_->caller;
+  const Principal& principal = caller.principal;
+  auto error = mayNot(principal, Permission::kReport, "WorkerGateway.register");
+  AuthFailure failure = AuthFailure::kDenied;
+  if (!error && !principal.mayBe(instance)) {
+    failure = AuthFailure::kInstance;
+    error = {ErrorCode::kDenied, "the token '" + principal.name +
+                                     "' is bound to other instances than " +
+                                     quotedForPeople(instance) +
+                                     ": instances= of its line in the token file says which"};
+  }
+  if (error) services_.audit.refused(failure, caller, error->message);
+  return error;
+}
+
 kj::Promise<void> WorkerGatewayService::registerNow(RegisterContext context) {
   Connection* connection = handle_->connection;
-  if (connection == nullptr) {
+  if (connection == nullptr || connection->endsSoon()) {
     return wireError({ErrorCode::kUnavailable, "the connection ended before the registration"});
   }
   const auto params = context.getParams();
   const auto info = params.getInfo();
+  if (auto error = refusedTo(viewOf(info.getInstanceId()))) return wireError(*error);
   if (!params.hasWorker()) {
     return wireError(
         {ErrorCode::kInvalid,

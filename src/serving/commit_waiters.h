@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/registry_store.h"
 #include "core/ticket_ledger.h"
 
 namespace holdfast {

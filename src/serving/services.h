@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "access/access_control.h"
 #include "core/controller.h"
 #include "core/limits.h"
 #include "core/notice_sink.h"
@@ -16,6 +17,7 @@
 #include "net/loop_turns.h"
 #include "net/read_budget.h"
 #include "net/turn_pacer.h"
+#include "serving/audit.h"
 #include "serving/call_queue.h"
 #include "serving/commit_waiters.h"
 #include "serving/event_waiters.h"
@@ -29,6 +31,8 @@ struct ServerOptions {
   uint32_t heartbeatIntervalMs = 5'000;
   uint32_t heartbeatTimeoutMs = 30'000;  // as the registry's
   size_t connectionsMax = kConnectionsMaxDefault;
+  // Of a connection from the network, from when it was accepted; then it is closed.
+  uint32_t authenticationMs = 5'000;
   // Between two pieces of what comes in crowds (turn_pacer.h).
   uint32_t crowdIntervalUs = 1'000;
 };
@@ -72,6 +76,7 @@ struct Services {
   const Executor& executor;
   RegistryStore& store;
   NoticeSink& notices;
+  AccessControl& access;
   LoopTurns& turns;
   CommitWaiters waiters;
   EventWaiters eventWaiters;
@@ -86,6 +91,7 @@ struct Services {
   LatencyHistogram lookupWindow;     // since an operator began a window
   size_t connections = 0;            // open now
   LimitedWarnings warnings;          // that peers can cause
+  Audit audit;                       // also counts who was refused
 };
 
 }  // namespace holdfast

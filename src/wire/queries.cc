@@ -108,6 +108,7 @@ ControllerStatus read(schema::StatusRetMsg::Reader from) {
   status.recoveredWorkers = from.getRecoveredWorkers();
   status.recoveredChunks = from.getRecoveredChunks();
   status.connections = from.getConnections();
+  status.auth = stringOf(from.getAuth());
   return status;
 }
 

@@ -93,7 +93,9 @@ TEST_F(AccessControlTest, TheNetworkNeedsOneAndAnyThatIsSentMustBeRight) {
     }
     EXPECT_EQ(granted.error().code, ErrorCode::kUnauthenticated);
     EXPECT_THAT(granted.error().message, Not(HasSubstr("alice")));
-    if (one.token.size() > 1) EXPECT_THAT(granted.error().message, Not(HasSubstr(one.token)));
+    if (one.token.size() > 1) {
+      EXPECT_THAT(granted.error().message, Not(HasSubstr(one.token)));
+    }
   }
   EXPECT_EQ(off.mode(), "off");
   EXPECT_EQ(none.mode(), "local");

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string>
 #include <string_view>
 
 #include "access/caller.h"
@@ -45,6 +46,9 @@ TEST(PrincipalTest, PatternsNameInstances) {
     EXPECT_EQ(worker.mayBe(one.instance), one.matches) << one.pattern << ' ' << one.instance;
   }
   EXPECT_TRUE(Principal{}.mayBe("anything"));
+  const Principal any{"w", Role::kWorker, {"*"}, 1};
+  EXPECT_TRUE(any.mayBe(std::string(256, 'a')));
+  EXPECT_FALSE(any.mayBe(std::string(257, 'a'))) << "that is no id";
 }
 
 }  // namespace

@@ -78,8 +78,10 @@ TEST(Client, RefusalsStopForGood) {
   EXPECT_EQ(isRefused(), "refused: chunk size 128, not 256");
   controller.with([](State& state) { state.registerError = "invalid: the instance id is empty"; });
   EXPECT_EQ(isRefused(), "invalid: the instance id is empty");
-  controller.with([](State& state) { state.authenticateError = "refused: unknown token"; });
-  EXPECT_EQ(isRefused(), "refused: unknown token");
+  controller.with([](State& state) { state.registerError = "denied: bound to other instances"; });
+  EXPECT_EQ(isRefused(), "denied: bound to other instances");
+  controller.with([](State& state) { state.authenticateError = "unauthenticated: unknown token"; });
+  EXPECT_EQ(isRefused(), "unauthenticated: unknown token");
   controller.with([](State& state) {
     state.authenticateError.clear();
     state.grantWorker = false;

@@ -115,11 +115,14 @@ TEST(LookupClient, ErrorsSayWhatIsWrong) {
     controller.with([](State& state) { state.grantOperator = false; });
     LookupClient client(thread, options);
     EXPECT_TRUE(client.lookup({1}).ok());
-    EXPECT_EQ(client.status().error().code, ErrorCode::kRefused);
+    EXPECT_EQ(client.status().error().code, ErrorCode::kDenied);
     controller.with([](State& state) { state.grantOrchestrator = false; });
     LookupClient nothing(thread, options);
-    EXPECT_EQ(nothing.lookup({1}).error().code, ErrorCode::kRefused);
-    EXPECT_EQ(nothing.lookup({1}).error().code, ErrorCode::kRefused) << "and stays so";
+    EXPECT_EQ(nothing.lookup({1}).error().code, ErrorCode::kDenied);
+    EXPECT_EQ(nothing.lookup({1}).error().code, ErrorCode::kDenied) << "and stays so";
+    controller.with([](State& state) { state.authenticateError = "unauthenticated: no token"; });
+    LookupClient stranger(thread, options);
+    EXPECT_EQ(stranger.lookup({1}).error().code, ErrorCode::kUnauthenticated);
   }
   controller.stop();
   options.timeoutMs = 30;

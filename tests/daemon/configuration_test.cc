@@ -153,7 +153,7 @@ TEST_F(ConfigurationTest, ChecksEverythingBeforeItOpensTheStore) {
       {{"--listen", socketAddress()}, kListen, "another process listens there"},
       {{"--listen", "unix:" + file}, kListen, "is no socket"},
       {{"--listen", "unix:" + file + "/s"}, kListen, "cannot listen on"},
-      {{"--listen", "192.0.2.1:7440"}, kListen, "authentication is off"},
+      {{"--listen", "192.0.2.1:7440"}, kListen, "this machine has no such address"},
       {{"--listen", "no-such-host.invalid:7440"}, kListen, "no address of the host"},
       {{"--capture", file}, kCapture, "cannot capture into " + file},
       {{"--capture", "/proc/none/there"}, kCapture, "cannot capture into /proc/none/there"},

@@ -281,7 +281,7 @@ TEST_F(StartTest, LeavesTheSocketOfALivingDaemonAlone) {
 
 TEST_F(StartTest, RefusesToListenForOtherMachines) {
   EXPECT_EQ(exitCodeOf(onDataDir({"--listen", "0.0.0.0:0"})), kListen);
-  EXPECT_THAT(lastLog(), HasSubstr("authentication is off"));
+  EXPECT_THAT(lastLog(), HasSubstr("nothing says who may come in"));
 }
 
 }  // namespace

@@ -200,6 +200,19 @@ void addOthers(Samples& to) {
   add(to, CaptureEnded{"/logs/1", "the limit is reached"},
       "capture into /logs/1 has ended: the limit is reached");
   add(to, InternalError{"a promise was broken"}, "internal error: a promise was broken");
+  add(to, OperatorCall{"alice", "10.0.0.7:555", "Operator.forget", "instanceId=\"llama\""},
+      "audit: Operator.forget instanceId=\"llama\", by 'alice' (10.0.0.7:555): done");
+  add(to, OperatorCall{"", "a client of the Unix socket", "Operator.backup", "", "refused: no"},
+      "audit: Operator.backup, without a token (a client of the Unix socket): refused: no");
+  add(to, TokensRead{12, 3},
+      "the token file is read: 12 tokens; 3 connections of tokens that are gone or changed are "
+      "ended");
+  add(to, TokensNotRead{"tokens:3: no"},
+      "the token file is not taken, the former tokens stay in force: tokens:3: no");
+  add(to, AccessRefused{"", "10.0.0.7:555", "missing_token", "a token is needed"},
+      "access refused to 10.0.0.7:555: a token is needed");
+  add(to, AccessRefused{"pool", "10.0.0.7:555", "denied", "it may not"},
+      "access refused to 'pool' (10.0.0.7:555): it may not");
   add(to, AcceptFailed{"127.0.0.1:7440", "too many files", 1000},
       "cannot accept a connection on 127.0.0.1:7440: too many files; 1000 connections are open; "
       "raise the limit of open files (ulimit -n, LimitNOFILE) or lower --connections-max");
@@ -214,6 +227,8 @@ void addOthers(Samples& to) {
       "4 more connections could not be accepted in the last minute");
   add(to, ConnectionNoticesLeftOut{kNoticeKind<ConnectionsFull>, 4},
       "4 more connections were refused or closed to make room in the last minute");
+  add(to, ConnectionNoticesLeftOut{kNoticeKind<AccessRefused>, 4},
+      "4 more requests for access were refused in the last minute");
   add(to, ConnectionNoticesLeftOut{kNoticeKind<ConnectionClosed>, 4},
       "4 more connections were closed for what they sent in the last minute");
 }

@@ -44,16 +44,27 @@ schema::Bootstrap::Client Peer::bootstrap() {
   return rpc_->bootstrap(vat).castAs<schema::Bootstrap>();
 }
 
+void Peer::authenticate(const std::string& token) {
+  auto request = bootstrap().authenticateRequest();
+  request.setToken(textOf(token));
+  granted_ = std::make_unique<Grants>(request.send().wait(io_.waitScope));
+}
+
+Peer::Grants& Peer::granted() {
+  if (granted_ == nullptr) authenticate({});
+  return *granted_;
+}
+
 schema::WorkerGateway::Client Peer::gateway() {
-  return bootstrap().authenticateRequest().send().wait(io_.waitScope).getWorker();
+  return granted().getWorker();
 }
 
 schema::Orchestrator::Client Peer::orchestrator() {
-  return bootstrap().authenticateRequest().send().wait(io_.waitScope).getOrchestrator();
+  return granted().getOrchestrator();
 }
 
 schema::Operator::Client Peer::op() {
-  return bootstrap().authenticateRequest().send().wait(io_.waitScope).getOperator();
+  return granted().getOperator();
 }
 
 namespace {
@@ -65,13 +76,15 @@ std::filesystem::path newDirectory() {
 
 }  // namespace
 
-ServerTest::ServerTest(const ServerOptions& options, const ControllerOptions& core)
+ServerTest::ServerTest(const ServerOptions& options, const ControllerOptions& core,
+                       const AccessControl::Options& tokens)
     : io(kj::setupAsyncIo()),
       directory(newDirectory()),
       address("unix:" + (directory / "s").string()),
       controller(
           core, clock, store, [this]() { return ++drawn; }, notices),
       registry(controller.registry()),
+      access(AccessControl::open(tokens).value()),
       turns(io.lowLevelProvider->getTimer()) {
   ProcessFacts facts{.version = "1.2.3",
                      .clusterId = "c0ffee",
@@ -88,8 +101,8 @@ ServerTest::ServerTest(const ServerOptions& options, const ControllerOptions& co
   // just that.
   ServerOptions unpaced = options;
   if (options.crowdIntervalUs == ServerOptions().crowdIntervalUs) unpaced.crowdIntervalUs = 0;
-  server = std::make_unique<Server>(unpaced, std::move(facts), controller, store, notices, turns,
-                                    io.unixEventPort);
+  server = std::make_unique<Server>(unpaced, std::move(facts), controller, store, notices, access,
+                                    turns, io.unixEventPort);
   const auto names = server->listen(address);
   EXPECT_TRUE(names.ok());
 }
@@ -97,6 +110,16 @@ ServerTest::ServerTest(const ServerOptions& options, const ControllerOptions& co
 ServerTest::~ServerTest() noexcept {
   server.reset();
   std::filesystem::remove_all(directory);
+}
+
+std::unique_ptr<Peer> ServerTest::connectFromNetwork() {
+  if (networkAddress_.empty()) {
+    const auto names = server->listen("0.0.0.0:0");
+    EXPECT_TRUE(names.ok());
+    const std::string name = names.value().front();
+    networkAddress_ = "127.0.0.1" + name.substr(name.rfind(':'));
+  }
+  return std::make_unique<Peer>(io, networkAddress_);
 }
 
 kj::Own<kj::AsyncIoStream> ServerTest::connectRaw() {

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "access/access_control.h"
 #include "core/controller.h"
 #include "rpc/server.h"
 #include "schema/controller.capnp.h"
@@ -51,27 +52,36 @@ class Peer {
  public:
   Peer(kj::AsyncIoContext& io, const std::string& address);
 
+  // Throws what it is answered with. What the capabilities below are of; without it, no token.
+  void authenticate(const std::string& token);
+
   schema::WorkerGateway::Client gateway();
   schema::Orchestrator::Client orchestrator();
   schema::Operator::Client op();
   // The bare socket, for what no client would send.
   kj::AsyncIoStream& stream() { return *stream_; }
+  schema::Bootstrap::Client bootstrap();
 
  private:
-  schema::Bootstrap::Client bootstrap();
+  using Grants = capnp::Response<schema::Bootstrap::AuthenticateResults>;
+  Grants& granted();
 
   kj::AsyncIoContext& io_;
   kj::Own<kj::AsyncIoStream> stream_;
   std::unique_ptr<capnp::TwoPartyVatNetwork> network_;
   std::unique_ptr<capnp::RpcSystem<capnp::rpc::twoparty::VatId>> rpc_;
+  std::unique_ptr<Grants> granted_;
 };
 
 class ServerTest : public testing::Test {
  protected:
-  explicit ServerTest(const ServerOptions& options = {}, const ControllerOptions& core = {});
+  explicit ServerTest(const ServerOptions& options = {}, const ControllerOptions& core = {},
+                      const AccessControl::Options& tokens = {});
   ~ServerTest() noexcept override;
 
   std::unique_ptr<Peer> connect() { return std::make_unique<Peer>(io, address); }
+  // One of another machine, as the server sees it: it listens on one more address, for all.
+  std::unique_ptr<Peer> connectFromNetwork();
   kj::Own<kj::AsyncIoStream> connectRaw();
 
   // Runs the loop until the promise is there, committing what is written meanwhile. Throws what
@@ -132,11 +142,13 @@ class ServerTest : public testing::Test {
   uint64_t drawn = 0;  // numbers that the executor drew ascend
   Controller controller;
   const Registry& registry;  // the controller's
+  AccessControl access;
   LoopTurns turns;
   std::unique_ptr<Server> server;
   std::vector<std::string> workerCalls;
 
  private:
+  std::string networkAddress_;  // of this machine; empty: not listened on yet
   template <typename T>
   void drive(kj::Promise<T>& promise) {
     // Crowds are paced by the loop's own clock, so turns alone do not tell how long to wait.

@@ -71,6 +71,7 @@ void writeStatus(JsonWriter& json, schema::StatusRetMsg::Reader s) {
   json.number("recoveredWorkers", s.getRecoveredWorkers());
   json.number("recoveredChunks", s.getRecoveredChunks());
   json.number("connections", s.getConnections());
+  json.text("auth", viewOf(s.getAuth()));
   json.endObject();
 }
 
@@ -101,6 +102,9 @@ void printStatus(std::ostream& out, schema::StatusRetMsg::Reader s) {
   line("controller",
        "holdfastd " + stringOf(s.getVersion()) + ", cluster " + stringOf(s.getClusterId()));
   line("up", durationText(s.getUptimeMs()) + ", " + grouped(s.getConnections()) + " connections");
+  if (s.getAuth() == "off") {
+    line("access", "authentication is OFF: whoever reaches it has every right (--auth off)");
+  }
   line("recovered", recoveryText(s));
   line("store", storeText(s));
   std::string workers = grouped(s.getWorkersActive()) + " active, " +

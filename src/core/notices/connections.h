@@ -56,11 +56,28 @@ struct ConnectionClosed {
   }
 };
 
+// Somebody was not let in, or may not do what they asked for.
+struct AccessRefused {
+  static constexpr std::string_view kName = "access_refused";
+  static constexpr NoticeLevel kLevel = kWarning;
+  std::string who;  // name of the token; empty: none is known
+  std::string peer;
+  std::string cause;  // "unknown_token"; access/access_control.h has all of them
+  std::string reason;
+
+  void fields(auto& visit) const {
+    visit("who", std::string_view(who));
+    visit("peer", std::string_view(peer));
+    visit("cause", std::string_view(cause));
+    visit("reason", std::string_view(reason));
+  }
+};
+
 // More of one kind of these than the log takes in a minute.
 struct ConnectionNoticesLeftOut {
   static constexpr std::string_view kName = "connection_notices_left_out";
   static constexpr NoticeLevel kLevel = kWarning;
-  size_t kind = 0;  // of those three: kNoticeKind
+  size_t kind = 0;  // of those four: kNoticeKind
   uint64_t count = 0;
 
   void fields(auto& visit) const {
