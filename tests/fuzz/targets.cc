@@ -4,9 +4,13 @@ namespace holdfast::fuzz {
 namespace {
 
 constexpr Target kTargets[] = {
-    {"address", address},        {"capture_log", captureLog},
-    {"commit_mark", commitMark}, {"copy_manifest", copyManifest},
-    {"duration", duration},      {"store_records", storeRecords},
+    {"address", address},
+    {"capture_log", captureLog},
+    {"commit_mark", commitMark},
+    {"config_file", configFile},
+    {"copy_manifest", copyManifest},
+    {"duration", duration},
+    {"store_records", storeRecords},
     {"tokens", tokens},
 };
 const Target* chosen = nullptr;
