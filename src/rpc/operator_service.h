@@ -17,6 +17,7 @@ class OperatorService final : public schema::Operator::Server {
   kj::Promise<void> drain(DrainContext context) override;
   kj::Promise<void> capture(CaptureContext context) override;
   kj::Promise<void> backup(BackupContext context) override;
+  kj::Promise<void> logLevel(LogLevelContext context) override;
 
  private:
   Services& services_;

@@ -51,6 +51,9 @@ void switchCapture(Controller& controller, const Output& output, bool off,
 // Copies the controller's store into a directory of its machine. Returns true, or throws.
 bool backUp(Controller& controller, const Output& output, const std::string& path);
 
+// Sets what the controller's log tells; an empty level asks for the one in force.
+void showLogLevel(Controller& controller, const Output& output, const std::string& level);
+
 struct Prompt {
   std::string model;
   bool withPins = false;

@@ -52,6 +52,7 @@ constexpr std::string_view kExamples = R"(Examples:
   holdfast-ctl capture off
   holdfast-ctl backup /var/backups/holdfast-1 a copy of its store, while it goes on: a new directory
                                               on the controller's machine, on the store's disk
+  holdfast-ctl log-level debug                have its log tell more, until 'log-level info'
   holdfast-ctl --controller unix:/run/holdfast.sock status
 )";
 
@@ -193,6 +194,14 @@ int run(int argc, const char* const* argv) {
                    "Absolute, new, on the controller's machine and the file system of its store")
       ->required();
 
+  std::string logLevel;
+  CLI::App* level = app.add_subcommand("log-level", "What the controller's log tells, or is to");
+  level->add_option("LEVEL", logLevel,
+                    "'debug', 'info', 'warning' or 'error', until it is set again or the "
+                    "controller restarts; none: which one is in force")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->type_name("");
+
   OperationLine operations(app);
   for (CLI::App* command : app.get_subcommands({})) {
     command->footer(examplesOf(command->get_name()));
@@ -231,6 +240,10 @@ int run(int argc, const char* const* argv) {
       found = true;
     }
     if (query->parsed()) found = showInstanceOfIp(controller, output, ip);
+    if (level->parsed()) {
+      showLogLevel(controller, output, logLevel);
+      found = true;
+    }
     if (backup->parsed()) found = backUp(controller, output, backupPath);
     if (diverged->parsed()) found = showDiverged(controller, output);
     if (sync->parsed()) {
