@@ -76,12 +76,12 @@ const std::map<std::string, WalSync, std::less<>> kWalSyncs = {
 
 // What options mean together, of which each is right by itself. Throws CLI::ValidationError.
 void checkTogether(Configuration& c, const OptionTexts& t, const Settings& settings) {
-  // `keys` take part in it: where they are set is told.
+  // `keys` take part in it: which variable or file sets them is told.
   const auto fail = [&](const std::string& text, std::initializer_list<const char*> keys) {
     std::string where;
     for (const char* key : keys) {
       const auto from = settings.from.find(key);
-      if (from == settings.from.end()) continue;
+      if (from == settings.from.end() || from->second == kCommandLine) continue;
       where += (where.empty() ? " (" : ", ") + std::string(key) + ": " + from->second;
     }
     throw CLI::ValidationError(text + where + (where.empty() ? "" : ")"));

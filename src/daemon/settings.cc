@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iterator>
+#include <memory>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -57,6 +57,18 @@ Error invalid(std::string message) {
   return {ErrorCode::kInvalid, std::move(message)};
 }
 
+// Of a configuration file; of a larger one as much as shows that.
+Result<std::string> contentsOf(const std::string& file) {
+  struct Closed {
+    void operator()(FILE* one) const { std::fclose(one); }
+  };
+  const std::unique_ptr<FILE, Closed> in(std::fopen(file.c_str(), "re"));
+  std::string text(kConfigFileBytesMax + 1, '\0');
+  if (in != nullptr) text.resize(std::fread(text.data(), 1, text.size(), in.get()));
+  if (in != nullptr && std::ferror(in.get()) == 0) return text;
+  return invalid("cannot read the configuration file " + file + ": " + std::strerror(errno));
+}
+
 class Collector {
  public:
   explicit Collector(const std::vector<std::string>& arguments) {
@@ -67,7 +79,7 @@ class Collector {
       const std::string key = keyOf(*option);
       if (key.empty()) continue;
       options_.emplace(key, option);
-      if (option->count() != 0) settings_.from[key] = "the command line";
+      if (option->count() != 0) settings_.from[key] = kCommandLine;
     }
   }
 
@@ -89,13 +101,9 @@ class Collector {
       file_ = named->results().front();
     }
     if (file_.empty()) return std::nullopt;
-    errno = 0;
-    std::ifstream in(file_, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
-    if (!in || errno != 0) {
-      return invalid("cannot read the configuration file " + file_ + ": " + std::strerror(errno));
-    }
-    const auto entries = parseConfigFile(file_, text);
+    const auto text = contentsOf(file_);
+    if (!text.ok()) return text.error();
+    const auto entries = parseConfigFile(file_, text.value());
     if (!entries.ok()) return entries.error();
     for (const FileEntry& entry : entries.value()) {
       if (auto error = addEntry(entry)) return error;

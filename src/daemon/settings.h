@@ -10,11 +10,13 @@
 
 namespace holdfast {
 
+inline constexpr const char* kCommandLine = "the command line";
+
 // The options that something sets, all of which are right by themselves.
 struct Settings {
   // For the parser: the command line, then what else is set.
   std::vector<std::string> arguments;
-  // By key: "the command line", "HOLDFAST_LISTEN", "FILE:3:1".
+  // By key: kCommandLine, "HOLDFAST_LISTEN", "FILE:3:1".
   std::map<std::string, std::string> from;
   // HOLDFAST_* variables that name no option: one may be misspelt.
   std::vector<std::string> warnings;

@@ -66,7 +66,8 @@ TEST_F(ConfigurationTest, RefusesWhatItDoesNotUnderstand) {
       {{"--data-dir", data, "--workers-max", "0"}, "--workers-max"},
       {{"--data-dir", data, "--default-model", ""}, "--default-model"},
       {{"--data-dir", data, "--log-format", "xml"}, "--log-format"},
-      {{"--config", (directory / "missing.toml").string()}, "missing.toml"},
+      {{"--config", (directory / "missing.toml").string()}, "missing.toml: No such file"},
+      {{"--config", directory.string()}, "Is a directory"},
   };
   for (const Case& one : cases) {
     EXPECT_EQ(exitCodeOf({.arguments = one.arguments, .environment = {}}), kUsage) << one.says;

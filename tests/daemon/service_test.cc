@@ -133,7 +133,10 @@ TEST_F(ServiceTest, AHangUpWithAWrongFileChangesNothing) {
   EXPECT_EQ(ctl(address, "log-level").output, "info\n");
   std::filesystem::remove(file());
   daemon->signal(SIGHUP);
-  told(*daemon, "cannot read the configuration file " + file());
+  told(*daemon, "cannot read the configuration file " + file() + ": No such file");
+  std::filesystem::create_directory(file());
+  daemon->signal(SIGHUP);
+  told(*daemon, "cannot read the configuration file " + file() + ": Is a directory");
   EXPECT_EQ(ctl(address, "log-level").output, "info\n");
 }
 
