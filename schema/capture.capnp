@@ -73,12 +73,12 @@ struct CaptureEntry {
     sessionFailed @38 :Text;       # a worker broke the protocol, and how
 
     operationsLost :group {        # of a worker that cannot send them again
-      location @41 :Text;
-      incarnation @42 :UInt64;
-      nextSeq @43 :UInt64;
-      newIncarnation @44 :UInt64;
-      hide @45 :Bool;
-      fullSync @46 :Bool;
+      location @43 :Text;
+      incarnation @44 :UInt64;
+      nextSeq @45 :UInt64;
+      newIncarnation @46 :UInt64;
+      hide @47 :Bool;
+      fullSync @48 :Bool;
     }
   }
 }

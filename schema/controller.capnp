@@ -114,4 +114,7 @@ interface Operator {
   backup @6 (message :Messages.BackupMsg) -> (answer :Messages.BackupRetMsg);
   # Copies the store as of this message into a directory of the controller's machine; everything
   # that was confirmed to anybody before is in it. Reports and look-ups go on meanwhile.
+  logLevel @7 (level :Text) -> (level :Text);
+  # The log tells what is of this level from now on, and whatever is worse: "debug", "info",
+  # "warning" or "error"; empty: as before. The level in force then.
 }

@@ -64,17 +64,7 @@ std::optional<std::string> textAfter(const CLI::ParseError& error, std::string_v
   return std::string(text.substr(before.size()));
 }
 
-std::string unknownKeyText(const CLI::App& app, const std::string& key) {
-  std::vector<std::string> names;
-  for (const std::string& option : optionsOf(app)) {
-    if (option.starts_with("--")) names.push_back(option.substr(2));
-  }
-  return "the configuration file has a key that is no option, " + inQuotes(key) +
-         didYouMean(key.substr(key.rfind('.') + 1), names);
-}
-
-std::string plainText(const CLI::App& app, const CLI::ParseError& error) {
-  if (auto key = textAfter(error, "INI was not able to parse ")) return unknownKeyText(app, *key);
+std::string plainText(const CLI::ParseError& error) {
   if (auto pair = textAfter(error, "Could not convert: ")) {
     const size_t equals = pair->find(" = ");
     if (equals != std::string::npos) {
@@ -103,19 +93,20 @@ std::string didYouMean(std::string_view word, const std::vector<std::string>& na
   return nearest ? "; did you mean " + inQuotes(*nearest) + "?" : "";
 }
 
-std::string usageText(const CLI::App& app, const CLI::ParseError& error) {
+std::string errorText(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& command = commandOf(app);
   const std::vector<std::string> strays = app.remaining(true);
-  const bool wantsCommand = !commandsOf(command).empty();
-  std::string text;
-  if (!strays.empty()) {
-    text = strayText(command, strays.front());
-  } else if (wantsCommand && error.get_name() == "RequiredError") {
-    text = "a command is wanted";
-  } else {
-    text = plainText(app, error);
+  if (!strays.empty()) return strayText(command, strays.front());
+  if (!commandsOf(command).empty() && error.get_name() == "RequiredError") {
+    return "a command is wanted";
   }
-  return app.get_name() + ": " + text + "\n" + nameOf(command) +
+  return plainText(error);
+}
+
+std::string usageText(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App& command = commandOf(app);
+  const bool wantsCommand = !commandsOf(command).empty();
+  return app.get_name() + ": " + errorText(app, error) + "\n" + nameOf(command) +
          (wantsCommand ? " --help lists the commands.\n" : " --help explains its options.\n");
 }
 

@@ -45,6 +45,8 @@ using Notice = std::variant<
     notice::ReadOnly, notice::Writable, notice::FoldFailed, notice::WorkersBehind,
     notice::WorkersQuarantined, notice::BackupMade, notice::BackupFailed,
     // process.h
+    notice::Starting, notice::Recovering, notice::Migrating, notice::Ready, notice::NoticesLeftOut,
+    notice::Reloaded, notice::ReloadRefused, notice::RestartNeeded, notice::LogLevelChanged,
     notice::LimitNear, notice::CaptureEnded, notice::InternalError,
     // access.h
     notice::OperatorCall, notice::TokensRead, notice::TokensNotRead,

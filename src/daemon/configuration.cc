@@ -1,24 +1,23 @@
 #include "daemon/configuration.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
-#include <cstdlib>
-#include <iostream>
+#include <algorithm>
+#include <initializer_list>
 #include <map>
+#include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "command_line/duration.h"
-#include "command_line/output_end.h"
 #include "command_line/usage.h"
-#include "core/address.h"
 #include "core/ids.h"
+#include "daemon/config_text.h"
+#include "daemon/option_values.h"
 #include "daemon/options.h"
+#include "daemon/settings.h"
 
 namespace holdfast {
 namespace {
-
-constexpr std::string_view kVariablePrefix = "HOLDFAST_";
 
 constexpr const char* kDescription =
     R"(holdfastd: the Holdfast controller.
@@ -36,14 +35,21 @@ constexpr const char* kFooter = R"(Examples:
   holdfastd --data-dir /var/lib/holdfast --listen unix:/run/holdfast.sock --listen '[::1]:7440'
       a Unix socket and IPv6 loopback instead
   holdfastd --config /etc/holdfast.toml
-      every option by its long name:  data-dir = "/var/lib/holdfast"
+      every option by its long name, in TOML; tables are as in holdfastd --sample-config, or left
+      out:                            [store]
+                                      data-dir = "/var/lib/holdfast"
+                                      [clients]
                                       listen = ["127.0.0.1:7440", "unix:/run/holdfast.sock"]
-                                      wal-sync = "always"
+                                      lost-grace = "1h30m"
+  holdfastd --config /etc/holdfast.toml --check-config
+      0 if it is right, else 2 and what is wrong, with line and column; opens no store
+  holdfastd --config /etc/holdfast.toml --print-config
+      what is in effect, and where each value comes from
   HOLDFAST_DATA_DIR=/var/lib/holdfast HOLDFAST_LISTEN=127.0.0.1:7440,unix:/run/h.sock holdfastd
       every option from the environment; several addresses are separated by commas
 
 The command line wins over the environment, the environment over the file. A key of the file that
-is no option is an error.
+is no option is an error. Durations are written 500ms, 5s, 1h30m, 1d; sizes 64MiB, 1GiB.
 
 Then:
   holdfast-ctl status             what the controller knows
@@ -57,155 +63,134 @@ an address that other machines reach, let in whom you know:
 
 Exit codes:
   0  ended by SIGTERM or SIGINT, everything written
-  2  the command line, environment, configuration file or token file is wrong
+  2  the command line, environment, configuration file or token file is wrong (also of
+     --check-config)
   3  the data directory cannot be opened (missing, of something else, in use, not writable,
      damaged, of a newer version)
   4  an address cannot be listened on
   5  the disk lost what had been confirmed, or what was queued at the end could not be written
   6  the log that --capture asks for cannot be begun
-  7  the output of --help or --version could not be written
+  7  the output of --help, --version, --print-config or --sample-config could not be written
 
 Everything that can be wrong with 2 and 4 is checked before the data directory is touched.)";
 
 const std::map<std::string, WalSync, std::less<>> kWalSyncs = {
     {"interval", WalSync::kInterval}, {"always", WalSync::kAlways}, {"never", WalSync::kNever}};
 
-std::string variableOf(const std::string& longName) {
-  std::string name(kVariablePrefix);
-  for (const char c : longName) {
-    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  }
-  return name;
-}
-
-// The options that have a variable, by its name.
-std::map<std::string, CLI::Option*> byVariable(CLI::App& app) {
-  std::map<std::string, CLI::Option*> options;
-  for (CLI::Option* option : app.get_options()) {
-    if (option->get_lnames().empty()) continue;
-    const std::string& name = option->get_lnames().front();
-    if (name != "help" && name != "version") options.emplace(variableOf(name), option);
-  }
-  return options;
-}
-
-void addConfig(CLI::App& app) {
-  app.set_version_flag("--version", "holdfastd " HOLDFAST_VERSION);
-  app.set_config("--config", "", "Configuration file: option names and values, TOML or INI")
-      ->type_name("FILE");
-  // Silently ignored otherwise.
-  app.allow_config_extras(CLI::config_extras_mode::error);
-}
-
-// The arguments, with those variables appended that no argument overrides: CLI11 by itself would
-// let the file win over the environment.
-std::vector<std::string> withVariables(std::vector<std::string> arguments) {
-  CLI::App probe;
-  Configuration configuration;
-  OptionTexts texts;
-  addOptions(probe, configuration, texts);
-  probe.get_option("--data-dir")->required(false);
-  probe.add_option("--config", texts.configFile);
-  const auto options = byVariable(probe);
-  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-  try {
-    probe.parse(reversed);
-  } catch (const CLI::ParseError&) {
-    return arguments;  // --help, or an error that the real parse will find
-  }
-  for (const auto& [variable, option] : options) {
-    const char* value = std::getenv(variable.c_str());
-    if (value == nullptr || *value == '\0' || option->count() != 0) continue;
-    arguments.push_back("--" + option->get_lnames().front() + "=" + value);
-  }
-  return arguments;
-}
-
-// HOLDFAST_* variables that name no option: one may be misspelt.
-std::vector<std::string> warningsOfVariables(const std::map<std::string, CLI::Option*>& known) {
-  std::vector<std::string> names;
-  for (const auto& [name, option] : known) names.push_back(name);
-  std::vector<std::string> warnings;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view variable(*entry);
-    const std::string name(variable.substr(0, variable.find('=')));
-    if (!name.starts_with(kVariablePrefix) || known.contains(name)) continue;
-    if (name == "HOLDFAST_CONTROLLER") continue;  // of the clients
-    warnings.push_back("the environment variable " + name + " names no option" +
-                       didYouMean(name, names));
-  }
-  return warnings;
-}
-
-void checkTogether(Configuration& c, const OptionTexts& t) {
-  const auto fail = [](const std::string& text) { throw CLI::ValidationError(text); };
-  for (const std::string& address : c.listen) {
-    if (const auto parsed = parseAddress(address); !parsed.ok()) {
-      fail("--listen: " + parsed.error().message);
+// What options mean together, of which each is right by itself. Throws CLI::ValidationError.
+void checkTogether(Configuration& c, const OptionTexts& t, const Settings& settings) {
+  // `keys` take part in it: which variable or file sets them is told.
+  const auto fail = [&](const std::string& text, std::initializer_list<const char*> keys) {
+    std::string where;
+    for (const char* key : keys) {
+      const auto from = settings.from.find(key);
+      if (from == settings.from.end() || from->second == kCommandLine) continue;
+      where += (where.empty() ? " (" : ", ") + std::string(key) + ": " + from->second;
     }
-  }
+    throw CLI::ValidationError(text + where + (where.empty() ? "" : ")"));
+  };
   c.authOff = t.auth == "off";
   c.hashing.algorithm = *parseHashAlgorithm(t.algorithm);
   const auto noneHash = parseNoneHash(t.noneHash, c.hashing.algorithm);
   if (!noneHash) {
     fail("--none-hash: " + quotedForPeople(t.noneHash) + " is no number that " + t.algorithm +
-         " can take (builtin ones: signed 64 bits, sha256 ones: unsigned)");
+             " can take (builtin ones: signed 64 bits, sha256 ones: unsigned)",
+         {"none-hash", "hash-algorithm"});
   }
   c.hashing.noneHash = *noneHash;
-  if (const auto wrong = c.hashing.validate()) fail(wrong->message);
-
-  constexpr uint64_t kIntervalMsMax = 86'400'000;
-  const auto bounded = [&](const std::string& text, const char* option) {
-    const uint64_t ms = *parseDurationMs(text);
-    if (ms > kIntervalMsMax) fail(std::string(option) + ": " + text + " is more than a day");
-    return static_cast<uint32_t>(ms);
-  };
-  c.heartbeatIntervalMs = bounded(t.heartbeatInterval, "--heartbeat-interval");
-  c.heartbeatTimeoutMs = bounded(t.heartbeatTimeout, "--heartbeat-timeout");
-  c.walSyncIntervalMs = bounded(t.walSyncInterval, "--wal-sync-interval");
-  c.lostGraceMs = *parseDurationMs(t.lostGrace);
-  for (size_t kind = 0; kind < kOperationKinds; ++kind) {
-    c.executor.timeoutMs[kind] = *parseDurationMs(t.operationTimeouts[kind]);
-  }
-  c.executor.retentionMs = *parseDurationMs(t.eventRetention);
-  c.replayTimeoutMs = bounded(t.replayTimeout, "--replay-timeout");
-  c.fullSyncStartTimeoutMs = bounded(t.fullSyncStartTimeout, "--full-sync-start-timeout");
-  c.fullSyncTimeoutMs = bounded(t.fullSyncTimeout, "--full-sync-timeout");
+  if (const auto wrong = c.hashing.validate()) fail(wrong->message, {"chunk-size"});
   if (c.heartbeatIntervalMs >= c.heartbeatTimeoutMs) {
-    fail("--heartbeat-interval " + t.heartbeatInterval + " is not below --heartbeat-timeout " +
-         t.heartbeatTimeout + ": every worker would be LOST now and then");
+    fail("--heartbeat-interval " + durationText(c.heartbeatIntervalMs) +
+             " is not below --heartbeat-timeout " + durationText(c.heartbeatTimeoutMs) +
+             ": every worker would be LOST now and then",
+         {"heartbeat-interval", "heartbeat-timeout"});
   }
   c.walSync = kWalSyncs.at(t.walSync);
   c.logFormat = t.logFormat == "json" ? LogFormat::kJson : LogFormat::kText;
-  if (const auto bad = invalidId("--default-model", c.defaultModel, kModelBytesMax)) fail(*bad);
+  if (const auto bad = invalidId("--default-model", c.defaultModel, kModelBytesMax)) {
+    fail(*bad, {"default-model"});
+  }
+}
+
+std::vector<EffectiveOption> effectiveOptions(CLI::App& app, const Settings& settings) {
+  std::vector<EffectiveOption> options;
+  for (const CLI::Option* option : optionsOfFiles(app)) {
+    const std::string key = keyOf(*option);
+    const auto from = settings.from.find(key);
+    const auto values = valuesOf(*option);
+    options.push_back({key, values, from == settings.from.end() ? "" : from->second,
+                       values == defaultsOf(*option)});
+  }
+  return options;
+}
+
+ParsedConfiguration parseAll(CLI::App& app, const std::vector<std::string>& commandLine) {
+  Configuration configuration;
+  OptionTexts texts;
+  ProgramOptions program;
+  addOptions(app, configuration, texts, program);
+  for (CLI::Option* option : optionsOfFiles(app)) option->envname(variableOf(keyOf(*option)));
+  app.get_option("--config")->envname(variableOf("config"));
+  auto settings = settingsOf(commandLine);
+  if (!settings.ok()) throw CLI::ValidationError(settings.error().message);
+  const std::vector<std::string>& arguments = settings.value().arguments;
+  const bool sample =
+      std::find(arguments.begin(), arguments.end(), "--sample-config") != arguments.end();
+  if (sample) app.get_option("--data-dir")->required(false);
+  app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  if (sample) return {.configuration = std::nullopt, .output = sampleConfig(app), .error = {}};
+  checkTogether(configuration, texts, settings.value());
+  configuration.options = effectiveOptions(app, settings.value());
+  configuration.warnings = settings.value().warnings;
+  if (program.printConfig) {
+    return {.configuration = std::nullopt,
+            .output = printedConfig(app, configuration.options),
+            .error = {}};
+  }
+  if (program.checkConfig) {
+    return {.configuration = std::nullopt, .output = "the configuration is right\n", .error = {}};
+  }
+  return {.configuration = std::move(configuration), .output = {}, .error = {}};
 }
 
 }  // namespace
 
 ParsedConfiguration parseConfiguration(int argc, const char* const* argv) {
   CLI::App app(kDescription, "holdfastd");
-  Configuration configuration;
-  OptionTexts texts;
-  addOptions(app, configuration, texts);
-  addConfig(app);
+  app.set_version_flag("--version", "holdfastd " HOLDFAST_VERSION);
   app.footer(kFooter);
-  const auto variables = byVariable(app);
-  for (const auto& [variable, option] : variables) option->envname(variable);  // for the help
   try {
-    const std::vector<std::string> arguments = withVariables({argv + 1, argv + argc});
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-    checkTogether(configuration, texts);
+    return parseAll(app, {argv + 1, argv + argc});
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) {
-      app.exit(e);  // --help, --version
-      return {.configuration = std::nullopt,
-              .exitCode = outputWritten("holdfastd") ? ExitCode::kClean : ExitCode::kOutput};
+    if (e.get_exit_code() != 0) {
+      return {.configuration = std::nullopt, .output = {}, .error = usageText(app, e)};
     }
-    std::cerr << usageText(app, e);
-    return {.configuration = std::nullopt, .exitCode = ExitCode::kUsage};
+    std::ostringstream output;
+    app.exit(e, output, output);  // --help, --version
+    return {.configuration = std::nullopt, .output = output.str(), .error = {}};
   }
-  configuration.warnings = warningsOfVariables(variables);
-  return {.configuration = std::move(configuration)};
+}
+
+std::string changedOptions(const Configuration& configuration) {
+  std::string changed;
+  for (const EffectiveOption& option : configuration.options) {
+    if (option.byDefault) continue;
+    std::string value;
+    for (const std::string& one : option.values) value += (value.empty() ? "" : ",") + one;
+    changed += (changed.empty() ? "--" : " --") + option.key + "=" + value;
+  }
+  return changed;
+}
+
+std::string differentOptions(const Configuration& one, const Configuration& other,
+                             const std::set<std::string>& leftOut) {
+  std::string different;
+  for (size_t i = 0; i < one.options.size(); ++i) {
+    const std::string& key = one.options[i].key;
+    if (one.options[i].values == other.options[i].values || leftOut.contains(key)) continue;
+    different += (different.empty() ? "" : ", ") + key;
+  }
+  return different;
 }
 
 }  // namespace holdfast

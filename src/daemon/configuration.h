@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,16 @@ enum class ExitCode : int {
 };
 
 enum class LogFormat { kText, kJson };
+
+// An option as it is in force.
+struct EffectiveOption {
+  std::string key;                  // its long name
+  std::vector<std::string> values;  // as a command line has them; none: it is not set
+  std::string from;                 // what sets it: "the command line"; empty: nothing does
+  bool byDefault = true;            // it has the value that it has where nothing sets it
+
+  friend bool operator==(const EffectiveOption&, const EffectiveOption&) = default;
+};
 
 struct Configuration {
   std::string dataDir;
@@ -62,17 +73,28 @@ struct Configuration {
   LogFormat logFormat = LogFormat::kText;
   std::string logLevel = "info";
 
+  // Every option that a file can set, in the order of their declaration.
+  std::vector<EffectiveOption> options;
   // For the log, once it is set up.
   std::vector<std::string> warnings;
 };
 
-// Either a configuration, or the process is to end: --help and --version were printed to stdout,
-// an error to stderr.
+// Either a configuration, or the process is to end: with what --help, --version and the like print,
+// or with an error.
 struct ParsedConfiguration {
   std::optional<Configuration> configuration;
-  ExitCode exitCode = ExitCode::kClean;
+  std::string output;  // for standard output
+  std::string error;   // for standard error; empty: there is none
 };
 
+// Of a command line with the program's name, the environment and the file that one of them names.
+// May be called again while the program runs.
 ParsedConfiguration parseConfiguration(int argc, const char* const* argv);
+
+// Those that are not as by default, as a command line has them: "--workers-max=8 --create=true".
+std::string changedOptions(const Configuration& configuration);
+// Keys whose values differ, but for those that are left out: "listen, workers-max".
+std::string differentOptions(const Configuration& one, const Configuration& other,
+                             const std::set<std::string>& leftOut);
 
 }  // namespace holdfast

@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 namespace holdfast {
 namespace {
 
@@ -11,7 +13,8 @@ constexpr uint64_t kTicksPerConnectionCheck = 10;
 }  // namespace
 
 Daemon::Daemon(Controller& controller, RegistryStore& store, Server& server, LoopClock& clock,
-               LoopTurns& turns, Wakeup& storeWakeup, kj::Timer& timer)
+               LoopTurns& turns, Wakeup& storeWakeup, kj::Timer& timer,
+               std::function<void()> eachTick)
     : controller_(controller),
       store_(store),
       server_(server),
@@ -19,6 +22,7 @@ Daemon::Daemon(Controller& controller, RegistryStore& store, Server& server, Loo
       turns_(turns),
       storeWakeup_(storeWakeup),
       timer_(timer),
+      eachTick_(std::move(eachTick)),
       tasks_(*this) {
   tasks_.add(pollStore());
   tasks_.add(tick());
@@ -43,6 +47,7 @@ kj::Promise<void> Daemon::tick() {
              clock_.tick();
              controller_.take(input::Tick{});
              if (++ticks_ % kTicksPerConnectionCheck == 0) server_.checkConnections();
+             eachTick_();
              startWork();
            })
         .then([this]() { return tick(); });

@@ -3,6 +3,8 @@
 
 #include <kj/async-io.h>
 
+#include <functional>
+
 #include "core/controller.h"
 #include "daemon/loop_clock.h"
 #include "daemon/wakeup.h"
@@ -11,11 +13,12 @@
 
 namespace holdfast {
 
-// All on the loop's thread; references outlive it.
+// All on the loop's thread; references outlive it. `eachTick` is called ten times a second, as long
+// as the loop turns.
 class Daemon final : private kj::TaskSet::ErrorHandler {
  public:
   Daemon(Controller& controller, RegistryStore& store, Server& server, LoopClock& clock,
-         LoopTurns& turns, Wakeup& storeWakeup, kj::Timer& timer);
+         LoopTurns& turns, Wakeup& storeWakeup, kj::Timer& timer, std::function<void()> eachTick);
 
  private:
   kj::Promise<void> pollStore();
@@ -31,6 +34,7 @@ class Daemon final : private kj::TaskSet::ErrorHandler {
   LoopTurns& turns_;
   Wakeup& storeWakeup_;
   kj::Timer& timer_;
+  const std::function<void()> eachTick_;
   uint64_t ticks_ = 0;
   bool working_ = false;
   kj::TaskSet tasks_;

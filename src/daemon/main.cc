@@ -12,14 +12,19 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <iostream>
 #include <iterator>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "access/access_control.h"
 #include "capture/recorder.h"
+#include "command_line/output_end.h"
 #include "core/controller.h"
 #include "core/notice.h"
 #include "daemon/capture_switch.h"
@@ -27,9 +32,14 @@
 #include "daemon/daemon.h"
 #include "daemon/logging.h"
 #include "daemon/loop_clock.h"
+#include "daemon/reload.h"
+#include "daemon/start_reports.h"
 #include "daemon/wakeup.h"
+#include "migrations/migrations.h"
 #include "net/listen_address.h"
+#include "notices/sentences.h"
 #include "os/fault_ahead.h"
+#include "os/service_manager.h"
 #include "rpc/server.h"
 #include "store/rocks_store.h"
 
@@ -60,54 +70,8 @@ uint64_t drawRandom() {
   return (uint64_t{device()} << 32) | device();
 }
 
-bool askedToEnd() {
-  sigset_t pending;
-  sigemptyset(&pending);
-  sigpending(&pending);
-  return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
-}
-
-// The start has the loop's thread; nothing has been written yet, so nothing needs to be closed.
-void reportProgress(const StartProgress& progress) {
-  if (askedToEnd()) {
-    spdlog::info("asked to end while recovering");
-    std::_Exit(static_cast<int>(ExitCode::kClean));
-  }
-  const std::string total =
-      progress.total > progress.done ? fmt::format(" of about {}", progress.total) : "";
-  const std::string remaining = progress.secondsRemaining > 0
-                                    ? fmt::format(", {:.0f} s remain", progress.secondsRemaining)
-                                    : "";
-  spdlog::info("recovering: {} for {:.0f} s: {}{} {}{}", progress.phase, progress.seconds,
-               progress.done, total, progress.unit, remaining);
-}
-
-// The same of open(): a migration that was cut short goes on at the next start.
-void reportMigration(const MigrationProgress& progress) {
-  if (askedToEnd()) {
-    spdlog::info("asked to end while migrating");
-    std::_Exit(static_cast<int>(ExitCode::kClean));
-  }
-  constexpr double kMiB = 1 << 20;
-  spdlog::info(
-      "migrating to format {} ({}): {:.0f} of about {:.0f} MiB, {:.0f} MiB/s, {:.0f} s remain",
-      progress.format, progress.step, static_cast<double>(progress.bytesDone) / kMiB,
-      static_cast<double>(progress.bytesTotal) / kMiB, progress.bytesPerSecond / kMiB,
-      progress.secondsRemaining);
-}
-
-void logFromStore(LogLevel level, const std::string& text) {
-  switch (level) {
-    case LogLevel::kInfo:
-      return spdlog::info("store: {}", text);
-    case LogLevel::kWarning:
-      return spdlog::warn("store: {}", text);
-    case LogLevel::kError:
-      return spdlog::error("store: {}", text);
-  }
-}
-
-StoreOptions storeOptions(const Configuration& configuration, Wakeup& wakeup) {
+StoreOptions storeOptions(const Configuration& configuration, Wakeup& wakeup,
+                          const StartReports& reports) {
   StoreOptions options;
   options.dataDir = configuration.dataDir;
   options.create = configuration.create;
@@ -117,8 +81,10 @@ StoreOptions storeOptions(const Configuration& configuration, Wakeup& wakeup) {
   options.createdBy = "holdfastd " HOLDFAST_VERSION;
   options.notify = [&wakeup]() { wakeup.signal(); };
   options.log = logFromStore;
-  options.progress = reportProgress;
-  options.migrationProgress = reportMigration;
+  options.progress = [&reports](const StartProgress& progress) { reports.recovering(progress); };
+  options.migrationProgress = [&reports](const MigrationProgress& progress) {
+    reports.migrating(progress);
+  };
   options.fatal = [](const std::string& text) {
     spdlog::critical("{}; ending, so that the next start recovers what is on the disk", text);
     std::_Exit(static_cast<int>(ExitCode::kFatal));
@@ -229,8 +195,38 @@ void warnOf(const AccessControl& access) {
   for (const std::string& warning : access.warnings()) spdlog::warn("{}", warning);
 }
 
-ExitCode run(const Configuration& configuration) {
+std::string listOf(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
+
+std::string authOf(const Configuration& configuration) {
+  if (configuration.authOff) return "off";
+  return configuration.tokenFile.empty() ? "local" : "tokens";
+}
+
+void noticeStart(const Configuration& configuration, NoticeSink& notices) {
+  notices.notice(notice::Starting{
+      HOLDFAST_VERSION, static_cast<uint64_t>(getpid()), configuration.dataDir, newestFormat(),
+      listOf(configuration.listen), authOf(configuration), changedOptions(configuration)});
+}
+
+// For operators: an empty level asks for the one in force.
+Result<std::string> logLevelFor(std::string_view level, NoticeSink& notices) {
+  if (!level.empty()) {
+    if (auto error = setLogLevel(level, notices)) return *error;
+  }
+  return logLevel();
+}
+
+ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   const SteadyClock::time_point start = SteadyClock::now();
+  LoggedNotices notices;
+  noticeStart(configuration, notices);
+  for (const std::string& warning : configuration.warnings) spdlog::warn("{}", warning);
+  ServiceManager manager;
+  const StartReports reports(notices, manager);
   // Before any thread begins: they inherit the mask.
   kj::UnixEventPort::captureSignal(SIGTERM);
   kj::UnixEventPort::captureSignal(SIGINT);
@@ -245,7 +241,7 @@ ExitCode run(const Configuration& configuration) {
   }
   warnOf(access.value());
   if (const auto code = cannotServe(configuration)) return *code;
-  auto opened = RocksStore::open(storeOptions(configuration, storeWakeup));
+  auto opened = RocksStore::open(storeOptions(configuration, storeWakeup, reports));
   if (!opened.ok()) {
     spdlog::error("{}", opened.error().message);
     return ExitCode::kStore;
@@ -266,7 +262,6 @@ ExitCode run(const Configuration& configuration) {
 
   FaultAhead faultAhead;
   LoopClock clock([&store]() { return store->timeMs(); });
-  LoggedNotices notices;
   Controller controller({registryOptions(configuration, faultAhead), configuration.executor}, clock,
                         *store, drawRandom, notices);
   const RecoveryReport& recovered = controller.recovered();
@@ -291,53 +286,77 @@ ExitCode run(const Configuration& configuration) {
       .backup =
           [&](const std::string& path, std::function<void(const BackupOutcome&)> done) {
             return backUp(*store, controller.registry(), notices, path, std::move(done));
-          }};
+          },
+      .logLevel = [&notices](std::string_view level) { return logLevelFor(level, notices); },
+  };
   Server server(serverOptions(configuration), std::move(facts), controller, *store, notices,
                 access.value(), turns, io.unixEventPort);
-  std::string addresses;
+  std::vector<std::string> addresses;
   for (const std::string& address : configuration.listen) {
     auto names = server.listen(address);
     if (!names.ok()) {
       spdlog::error("{}", names.error().message);
       return ExitCode::kListen;
     }
-    for (const std::string& name : names.value()) {
-      addresses += (addresses.empty() ? "" : ", ") + name;
-    }
+    addresses.insert(addresses.end(), names.value().begin(), names.value().end());
   }
 
+  Reload reload(notices);
+  reload.add("configuration", [&]() { return reloadConfiguration(configuration, parse, notices); });
   auto signal = io.unixEventPort.onSignal(SIGTERM).exclusiveJoin(io.unixEventPort.onSignal(SIGINT));
   int signalNumber = 0;
   {
-    Daemon daemon(controller, *store, server, clock, turns, storeWakeup, timer);
+    Daemon daemon(controller, *store, server, clock, turns, storeWakeup, timer, [&]() {
+      notices.tick();
+      manager.alive();
+    });
     if (recovered.behind != 0) notices.notice(notice::WorkersBehind{recovered.behind});
     if (recovered.quarantined != 0) {
       notices.notice(notice::WorkersQuarantined{recovered.quarantined});
     }
-    spdlog::info("ready on {}: recovered {} instances, {} workers, {} chunks in {:.3f} s",
-                 addresses, recovered.instances, recovered.workers, recovered.chunks,
-                 static_cast<double>(recoveryMs) / 1e3);
+    const notice::Ready ready{listOf(addresses), recovered.instances, recovered.workers,
+                              recovered.chunks, recoveryMs};
+    const std::string status = sentenceOf(ready);
+    notices.notice(ready);
+    manager.ready(status);
+    const auto hangUps = reload.onHangUps(io.unixEventPort, manager, status);
     signalNumber = signal.wait(io.waitScope).si_signo;
   }
 
   spdlog::info("{}: writing what is queued", strsignal(signalNumber));
+  manager.stopping("writing what is queued");
   server.stop();
   recorder.end(Recorder::End::kProcessEnded);
   if (const auto lost = store->close()) {
     spdlog::error("{}", lost->message);
     return ExitCode::kFatal;
   }
+  notices.finish();
   spdlog::info("ended");
   return ExitCode::kClean;
+}
+
+// Of a process that is not to run.
+ExitCode sayAndEnd(const ParsedConfiguration& parsed) {
+  std::cout << parsed.output;
+  std::cerr << parsed.error;
+  if (!parsed.error.empty()) return ExitCode::kUsage;
+  return outputWritten("holdfastd") ? ExitCode::kClean : ExitCode::kOutput;
+}
+
+ExitCode run(int argc, char** argv) {
+  // It ends no process, whenever it comes.
+  kj::UnixEventPort::captureSignal(SIGHUP);
+  const ParseAgain parse = [=]() { return parseConfiguration(argc, argv); };
+  const ParsedConfiguration parsed = parse();
+  if (!parsed.configuration) return sayAndEnd(parsed);
+  setUpLogging(parsed.configuration->logFormat, parsed.configuration->logLevel);
+  return run(*parsed.configuration, parse);
 }
 
 }  // namespace
 }  // namespace holdfast
 
 int main(int argc, char** argv) {
-  const holdfast::ParsedConfiguration parsed = holdfast::parseConfiguration(argc, argv);
-  if (!parsed.configuration) return static_cast<int>(parsed.exitCode);
-  holdfast::setUpLogging(parsed.configuration->logFormat, parsed.configuration->logLevel);
-  for (const std::string& warning : parsed.configuration->warnings) spdlog::warn("{}", warning);
-  return static_cast<int>(holdfast::run(*parsed.configuration));
+  return static_cast<int>(holdfast::run(argc, argv));
 }

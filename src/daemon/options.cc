@@ -3,18 +3,58 @@
 #include <cstdint>
 
 #include "command_line/duration.h"
+#include "command_line/size.h"
+#include "core/address.h"
+#include "core/cache_operations.h"
 #include "core/ids.h"
+#include "daemon/option_values.h"
 
 namespace holdfast {
 namespace {
 
-std::string durationError(const std::string& text) {
-  if (parseDurationMs(text)) return {};
-  return quotedForPeople(text) + " is no duration: use 500ms, 5s, 10m or 1h";
+constexpr uint64_t kDayMs = 86'400'000;
+constexpr uint64_t kDurationMsMax = 1'000 * kDayMs;
+
+// A duration, kept in milliseconds, of at most `maxMs`.
+template <typename Milliseconds>
+CLI::Option* addDuration(CLI::App& app, const std::string& name, Milliseconds& ms,
+                         const std::string& help, uint64_t maxMs = kDayMs) {
+  const auto errorOf = [maxMs](const std::string& text) -> std::string {
+    const auto parsed = parseDurationMs(text);
+    if (!parsed) {
+      return quotedForPeople(text) + " is no duration: use 500ms, 5s, 10m, 1h30m or 1d";
+    }
+    return *parsed <= maxMs ? "" : text + " is more than " + durationText(maxMs);
+  };
+  const auto take = [&ms](const std::string& text) {
+    ms = static_cast<Milliseconds>(*parseDurationMs(text));
+  };
+  return app.add_option_function<std::string>(name, take, help)
+      ->check(CLI::Validator(errorOf, "", "duration"))
+      ->type_name("DURATION")
+      ->default_str(durationText(ms));
 }
 
-void asDuration(CLI::Option* option) {
-  option->check(CLI::Validator(durationError, "DURATION", "duration"))->type_name("");
+// A size in bytes.
+CLI::Option* addSize(CLI::App& app, const std::string& name, uint64_t& bytes, uint64_t min,
+                     uint64_t max, const std::string& help) {
+  const auto errorOf = [min, max](const std::string& text) -> std::string {
+    const auto parsed = parseSize(text);
+    if (!parsed) return quotedForPeople(text) + " is no size: use 4096 (bytes), 64MiB or 1GiB";
+    if (*parsed >= min && *parsed <= max) return "";
+    return text + " is not between " + sizeText(min) + " and " + sizeText(max);
+  };
+  return app
+      .add_option_function<std::string>(
+          name, [&bytes](const std::string& text) { bytes = *parseSize(text); }, help)
+      ->check(CLI::Validator(errorOf, "", "size"))
+      ->type_name("SIZE")
+      ->default_str(sizeText(bytes));
+}
+
+std::string addressError(const std::string& text) {
+  const auto parsed = parseAddress(text);
+  return parsed.ok() ? "" : parsed.error().message;
 }
 
 void addStoreOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
@@ -37,40 +77,38 @@ void addStoreOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
       ->type_name("")
       ->capture_default_str()
       ->group(kGroup);
-  asDuration(app.add_option("--wal-sync-interval", t.walSyncInterval, "For --wal-sync interval")
-                 ->capture_default_str()
-                 ->group(kGroup));
+  addDuration(app, "--wal-sync-interval", c.walSyncIntervalMs, "For --wal-sync interval")
+      ->group(kGroup);
   app.add_option("--fold-floor", c.foldFloor,
                  "Operations in a location's journal below which it is not folded into segments")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
-      ->type_name("OPERATIONS")
+      ->type_name("N")
       ->capture_default_str()
       ->group(kGroup);
 }
 
-void addClientOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
+void addClientOptions(CLI::App& app, Configuration& c) {
   constexpr const char* kGroup = "Clients";
   app.add_option("--listen", c.listen,
                  "Address to listen on: host:port, [v6]:port or unix:PATH; may be repeated. "
                  "One that other machines reach needs --tokens; port 0 takes a free one")
+      ->check(CLI::Validator(addressError, "", "address"))
       ->type_name("ADDR")
       ->delimiter(',')
       ->take_all()
       ->capture_default_str()
       ->group(kGroup);
-  asDuration(app.add_option("--heartbeat-interval", t.heartbeatInterval,
-                            "How often workers are told to send a heartbeat")
-                 ->capture_default_str()
-                 ->group(kGroup));
-  asDuration(app.add_option("--heartbeat-timeout", t.heartbeatTimeout,
-                            "Silence after which a worker is LOST: out of look-ups, its state kept")
-                 ->capture_default_str()
-                 ->group(kGroup));
-  asDuration(app.add_option("--lost-grace", t.lostGrace,
-                            "Time as LOST after which a worker's state is dropped; also counts "
-                            "while the controller is down")
-                 ->capture_default_str()
-                 ->group(kGroup));
+  addDuration(app, "--heartbeat-interval", c.heartbeatIntervalMs,
+              "How often workers are told to send a heartbeat")
+      ->group(kGroup);
+  addDuration(app, "--heartbeat-timeout", c.heartbeatTimeoutMs,
+              "Silence after which a worker is LOST: out of look-ups, its state kept")
+      ->group(kGroup);
+  addDuration(app, "--lost-grace", c.lostGraceMs,
+              "Time as LOST after which a worker's state is dropped; also counts "
+              "while the controller is down",
+              kDurationMsMax)
+      ->group(kGroup);
   app.add_option("--workers-max", c.workersMax,
                  "Workers that may register; LOST ones make room for new ones")
       ->check(CLI::Range(uint32_t{1}, uint32_t{1'000'000}))
@@ -107,20 +145,18 @@ void addAccessOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
       ->group(kGroup);
 }
 
-void addOperationOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
-  constexpr const char* kGroup = "Cache operations";
+void addOperationOptions(CLI::App& app, Configuration& c) {
+  constexpr const char* kGroup = "Operations on caches";
   for (size_t kind = 0; kind < kOperationKinds; ++kind) {
     const std::string name(operationName(static_cast<OperationKind>(kind)));
-    asDuration(app.add_option("--" + name + "-timeout", t.operationTimeouts[kind],
-                              "Until every rank has answered a " + name +
-                                  "; those that have not are reported")
-                   ->capture_default_str()
-                   ->group(kGroup));
+    addDuration(app, "--" + name + "-timeout", c.executor.timeoutMs[kind],
+                "Until every rank has answered a " + name + "; those that have not are reported",
+                kDurationMsMax)
+        ->group(kGroup);
   }
-  asDuration(app.add_option("--event-retention", t.eventRetention,
-                            "How long the outcome of an operation is remembered")
-                 ->capture_default_str()
-                 ->group(kGroup));
+  addDuration(app, "--event-retention", c.executor.retentionMs,
+              "How long the outcome of an operation is remembered", kDurationMsMax)
+      ->group(kGroup);
   app.add_option("--events-max", c.executor.eventsKeptMax, "Outcomes that are remembered")
       ->check(CLI::Range(size_t{1}, size_t{10'000'000}))
       ->type_name("N")
@@ -128,26 +164,23 @@ void addOperationOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
       ->group(kGroup);
 }
 
-void addRepairOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
+void addRepairOptions(CLI::App& app, Configuration& c) {
   constexpr const char* kGroup = "Repair";
-  asDuration(app.add_option("--replay-timeout", t.replayTimeout,
-                            "Time without any of the operations that a worker was asked to send "
-                            "again, after which it must sync the location")
-                 ->capture_default_str()
-                 ->group(kGroup));
+  addDuration(app, "--replay-timeout", c.replayTimeoutMs,
+              "Time without any of the operations that a worker was asked to send "
+              "again, after which it must sync the location")
+      ->group(kGroup);
   app.add_option("--full-syncs", c.fullSyncs, "Full syncs at a time; the rest queue")
       ->check(CLI::Range(uint32_t{1}, uint32_t{4096}))
       ->type_name("N")
       ->capture_default_str()
       ->group(kGroup);
-  asDuration(app.add_option("--full-sync-start-timeout", t.fullSyncStartTimeout,
-                            "Time that a worker has to begin; then another one is asked")
-                 ->capture_default_str()
-                 ->group(kGroup));
-  asDuration(app.add_option("--full-sync-timeout", t.fullSyncTimeout,
-                            "Time without any message of a full sync after which it has failed")
-                 ->capture_default_str()
-                 ->group(kGroup));
+  addDuration(app, "--full-sync-start-timeout", c.fullSyncStartTimeoutMs,
+              "Time that a worker has to begin; then another one is asked")
+      ->group(kGroup);
+  addDuration(app, "--full-sync-timeout", c.fullSyncTimeoutMs,
+              "Time without any message of a full sync after which it has failed")
+      ->group(kGroup);
   app.add_option("--full-sync-threshold", c.fullSyncThreshold,
                  "Share of the active workers without a sync to do from which engines that froze "
                  "their caches may thaw")
@@ -157,11 +190,11 @@ void addRepairOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
       ->group(kGroup);
 }
 
-void addTokenOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
+void addHashingOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
   constexpr const char* kGroup =
-      "Tokens to chunk hashes (as the engines have it, or nothing matches)";
+      "Hashing of tokens to chunks (as the engines have it, or nothing matches)";
   app.add_option("--chunk-size", c.hashing.chunkSize, "Tokens per chunk")
-      ->type_name("TOKENS")
+      ->type_name("N")
       ->capture_default_str()
       ->group(kGroup);
   app.add_option("--hash-algorithm", t.algorithm,
@@ -188,25 +221,17 @@ void addCaptureOptions(CLI::App& app, Configuration& c) {
       ->group(kGroup);
   app.add_flag("--capture-redact", c.captureRedact, "Leave the tokens of prompts out")
       ->group(kGroup);
-  app.add_option("--capture-file-size", c.capture.fileBytesMax,
-                 "Size from which the log goes on in its next file")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(uint64_t{1} << 16, uint64_t{1} << 40))
-      ->type_name("SIZE")
-      ->capture_default_str()
+  addSize(app, "--capture-file-size", c.capture.fileBytesMax, uint64_t{1} << 16, uint64_t{1} << 40,
+          "Size from which the log goes on in its next file")
       ->group(kGroup);
-  app.add_option("--capture-retain", c.capture.totalBytesMax,
-                 "Size of all logs in the directory, for which the oldest are deleted; a log that "
-                 "reaches it by itself ends")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(uint64_t{1} << 20, uint64_t{1} << 50))
-      ->type_name("SIZE")
-      ->capture_default_str()
+  addSize(app, "--capture-retain", c.capture.totalBytesMax, uint64_t{1} << 20, uint64_t{1} << 50,
+          "Size of all logs in the directory, for which the oldest are deleted; a log that "
+          "reaches it by itself ends")
       ->group(kGroup);
 }
 
 void addLogOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
-  constexpr const char* kGroup = "Logs (to stderr)";
+  constexpr const char* kGroup = "Log (to stderr)";
   app.add_option("--log-format", t.logFormat, "'text' or 'json' (an object a line)")
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("")
@@ -219,15 +244,34 @@ void addLogOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
       ->group(kGroup);
 }
 
+void addProgramOptions(CLI::App& app, ProgramOptions& p) {
+  app.add_option("--config", p.configFile, "Configuration file, in TOML")
+      ->type_name("FILE")
+      ->group(kCommandLineGroup);
+  app.add_flag("--check-config", p.checkConfig,
+               "Say whether command line, environment and file are right, and end; no store is "
+               "opened")
+      ->group(kCommandLineGroup);
+  app.add_flag("--print-config", p.printConfig,
+               "Print the configuration in effect, as a file that --config takes, with where each "
+               "value comes from, and end")
+      ->group(kCommandLineGroup);
+  app.add_flag("--sample-config", p.sampleConfig,
+               "Print a file with every option, its meaning and its default, and end")
+      ->group(kCommandLineGroup);
+}
+
 }  // namespace
 
-void addOptions(CLI::App& app, Configuration& configuration, OptionTexts& texts) {
+void addOptions(CLI::App& app, Configuration& configuration, OptionTexts& texts,
+                ProgramOptions& program) {
+  addProgramOptions(app, program);
   addStoreOptions(app, configuration, texts);
-  addClientOptions(app, configuration, texts);
+  addClientOptions(app, configuration);
   addAccessOptions(app, configuration, texts);
-  addOperationOptions(app, configuration, texts);
-  addRepairOptions(app, configuration, texts);
-  addTokenOptions(app, configuration, texts);
+  addOperationOptions(app, configuration);
+  addRepairOptions(app, configuration);
+  addHashingOptions(app, configuration, texts);
   addCaptureOptions(app, configuration);
   addLogOptions(app, configuration, texts);
 }

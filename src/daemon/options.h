@@ -1,11 +1,11 @@
-// Every option of holdfastd, with its help. What they mean together is checked in configuration.cc.
+// Every option of holdfastd, with its help: the one place where an option is declared. From it come
+// the command line, the environment, the configuration file with its table, what --print-config and
+// --sample-config show. What options mean together is checked in configuration.cc.
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <array>
 #include <string>
 
-#include "core/cache_operations.h"
 #include "daemon/configuration.h"
 
 namespace holdfast {
@@ -15,23 +15,23 @@ struct OptionTexts {
   std::string auth = "tokens";
   std::string algorithm = "builtin";
   std::string noneHash = "0";
-  std::string heartbeatInterval = "5s";
-  std::string heartbeatTimeout = "30s";
-  std::string lostGrace = "1h";
-  std::string replayTimeout = "10s";
-  std::string fullSyncStartTimeout = "10s";
-  std::string fullSyncTimeout = "5m";
   std::string walSync = "interval";
-  std::string walSyncInterval = "100ms";
-  // By OperationKind.
-  std::array<std::string, kOperationKinds> operationTimeouts = {"1m",  "1m",  "10m",
-                                                                "10m", "10m", "5s"};
-  std::string eventRetention = "24h";
   std::string logFormat = "text";
-  std::string configFile;
 };
 
-// Declares them all. `app` writes into the other two, which must outlive its parsing.
-void addOptions(CLI::App& app, Configuration& configuration, OptionTexts& texts);
+// What the command line asks for instead of a controller.
+struct ProgramOptions {
+  std::string configFile;
+  bool checkConfig = false;
+  bool printConfig = false;
+  bool sampleConfig = false;
+};
+
+// Declares them all. `app` writes into the others, which must outlive its parsing.
+//
+// A group's first word is the option's table in a file. A type name says what a value is: N, SHARE,
+// DURATION, SIZE; whatever else is a text (option_values.h).
+void addOptions(CLI::App& app, Configuration& configuration, OptionTexts& texts,
+                ProgramOptions& program);
 
 }  // namespace holdfast

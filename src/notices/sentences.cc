@@ -321,6 +321,58 @@ std::string sentence(const notice::BackupFailed& n) {
 
 // --- The controller itself ---
 
+std::string sentence(const notice::Starting& n) {
+  return "holdfastd " + n.version + " starts, pid " + std::to_string(n.pid) + ": data directory " +
+         n.dataDir + ", format " + std::to_string(n.format) + ", listening on " + n.listen +
+         ", authentication " + n.auth +
+         "; options: " + (n.options.empty() ? "all as by default" : n.options);
+}
+
+std::string remaining(uint64_t seconds) {
+  return seconds == 0 ? "" : ", " + std::to_string(seconds) + " s remain";
+}
+
+std::string sentence(const notice::Recovering& n) {
+  return "recovering: " + n.phase + " for " + std::to_string(n.seconds) +
+         " s: " + std::to_string(n.done) +
+         (n.total == 0 ? "" : " of about " + std::to_string(n.total)) + " " + n.unit +
+         remaining(n.secondsRemaining);
+}
+
+std::string sentence(const notice::Migrating& n) {
+  return "migrating to format " + std::to_string(n.format) + " (" + n.step +
+         "): " + std::to_string(n.mibDone) + " of about " + std::to_string(n.mibTotal) + " MiB" +
+         remaining(n.secondsRemaining);
+}
+
+std::string sentence(const notice::Ready& n) {
+  return "ready on " + n.listen + ": recovered " + std::to_string(n.instances) + " instances, " +
+         std::to_string(n.workers) + " workers, " + std::to_string(n.chunks) + " chunks in " +
+         std::to_string(n.recoveryMs) + " ms";
+}
+
+std::string sentence(const notice::NoticesLeftOut& n) {
+  return std::to_string(n.count) + " more notices of the kind " + std::string(noticeName(n.kind)) +
+         " were left out within " + std::to_string(n.intervalMs) +
+         " ms; holdfast-ctl status and workers tell how things are";
+}
+
+std::string sentence(const notice::Reloaded& n) {
+  return n.what + ": read anew";
+}
+
+std::string sentence(const notice::ReloadRefused& n) {
+  return n.what + ": not read anew, all of it stays as it was: " + n.error;
+}
+
+std::string sentence(const notice::RestartNeeded& n) {
+  return "the configuration has changed, and only a start takes this up: " + n.options;
+}
+
+std::string sentence(const notice::LogLevelChanged& n) {
+  return "the log tells what is of level " + n.level + " or above now, not " + n.before;
+}
+
 std::string_view remedy(Limit limit) {
   switch (limit) {
     case Limit::kWorkers:

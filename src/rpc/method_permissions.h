@@ -34,6 +34,8 @@ struct MethodPermissions<schema::Orchestrator> {
       Permission::kQuery,    // checkFinish
       Permission::kQuery,    // events
       Permission::kQuery,    // pins
+      Permission::kLookUp,   // lookups
+      Permission::kQuery,    // instances
   };
 };
 
@@ -47,6 +49,7 @@ struct MethodPermissions<schema::Operator> {
       Permission::kManage,  // drain
       Permission::kManage,  // capture
       Permission::kManage,  // backup
+      Permission::kManage,  // logLevel
   };
 };
 

@@ -152,4 +152,13 @@ kj::Promise<void> OperatorService::backup(BackupContext context) {
   });
 }
 
+kj::Promise<void> OperatorService::logLevel(LogLevelContext context) {
+  const auto& logLevel = services_.facts.logLevel;
+  if (!logLevel) return wireError({ErrorCode::kRefused, "this server has no log"});
+  const auto level = logLevel(viewOf(context.getParams().getLevel()));
+  if (!level.ok()) return wireError(level.error());
+  context.getResults().setLevel(textOf(level.value()));
+  return kj::READY_NOW;
+}
+
 }  // namespace holdfast

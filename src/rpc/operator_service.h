@@ -22,6 +22,7 @@ class OperatorService final : public Guarded<schema::Operator> {
   kj::Promise<void> drain(DrainContext context) override;
   kj::Promise<void> capture(CaptureContext context) override;
   kj::Promise<void> backup(BackupContext context) override;
+  kj::Promise<void> logLevel(LogLevelContext context) override;
 };
 
 }  // namespace holdfast

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "access/access_control.h"
 #include "core/controller.h"
@@ -65,6 +66,9 @@ struct ProcessFacts {
   std::function<std::optional<Error>(const std::string& path,
                                      std::function<void(const BackupOutcome&)> done)>
       backup;
+  // Sets what the log tells, "debug" to "error"; an empty level only asks. The level in force then,
+  // or kInvalid. May be empty: there is no log.
+  std::function<Result<std::string>(std::string_view level)> logLevel;
 };
 
 // References outlive the server.

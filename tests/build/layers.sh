@@ -15,9 +15,10 @@ drawing=$(sed -nE 's/^([a-z_/]+) +-> *([a-z_/ ]*)$/\1 \2/p' ARCHITECTURE.md)
 [[ -n "$drawing" ]] || { echo "ARCHITECTURE.md has no drawing of folders"; exit 1; }
 drawn=$(awk '{ for (i = 2; i <= NF; ++i) print $1, $i }' <<<"$drawing" | sort)
 
-# Folders as the drawing names them: those of src without it.
+# Folders with sources as the drawing names them: those of src without it.
 folders=$(for folder in schema migrations src/*/ tools/*/; do
-  [[ -d "$folder" ]] && folder=${folder#src/} && printf '%s\n' "${folder%/}"
+  [[ -n $(find "$folder" \( -name '*.h' -o -name '*.cc' -o -name '*.capnp' \) -print -quit) ]] || continue
+  folder=${folder#src/} && printf '%s\n' "${folder%/}"
 done | sort)
 
 # "FROM TO FILE:LINE" for each include of ours from another folder.

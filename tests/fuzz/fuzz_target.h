@@ -21,6 +21,7 @@ bool choose(std::string_view name);
 void address(std::string_view input);
 void captureLog(std::string_view input);
 void commitMark(std::string_view input);
+void configFile(std::string_view input);
 void copyManifest(std::string_view input);
 void duration(std::string_view input);
 void storeRecords(std::string_view input);

@@ -8,6 +8,7 @@ constexpr Target kTargets[] = {
     {"address", address},
     {"capture_log", captureLog},
     {"commit_mark", commitMark},
+    {"config_file", configFile},
     {"copy_manifest", copyManifest},
     {"duration", duration},
     {"lmcache", lmcache},

@@ -233,6 +233,31 @@ void addOthers(Samples& to) {
       "4 more connections were closed for what they sent in the last minute");
 }
 
+void addProcess(Samples& to) {
+  add(to, Starting{"0.1.0", 77, "/data", 3, "127.0.0.1:7440", "off", "--fold-floor=1"},
+      "holdfastd 0.1.0 starts, pid 77: data directory /data, format 3, listening on "
+      "127.0.0.1:7440, authentication off; options: --fold-floor=1");
+  add(to, Starting{"0.1.0", 77, "/data", 3, "127.0.0.1:7440", "off", ""},
+      "holdfastd 0.1.0 starts, pid 77: data directory /data, format 3, listening on "
+      "127.0.0.1:7440, authentication off; options: all as by default");
+  add(to, Recovering{"reading the contents", "keys", 50, 200, 7, 21},
+      "recovering: reading the contents for 7 s: 50 of about 200 keys, 21 s remain");
+  add(to, Migrating{2, "segments", 50, 200, 21},
+      "migrating to format 2 (segments): 50 of about 200 MiB, 21 s remain");
+  add(to, Ready{"127.0.0.1:7440", 1, 8, 500, 40},
+      "ready on 127.0.0.1:7440: recovered 1 instances, 8 workers, 500 chunks in 40 ms");
+  add(to, NoticesLeftOut{kNoticeKind<WorkerRegistered>, 3'996, 10'000},
+      "3996 more notices of the kind worker_registered were left out within 10000 ms; "
+      "holdfast-ctl status and workers tell how things are");
+  add(to, Reloaded{"tokens"}, "tokens: read anew");
+  add(to, ReloadRefused{"tokens", "line 3 has no role"},
+      "tokens: not read anew, all of it stays as it was: line 3 has no role");
+  add(to, RestartNeeded{"listen, workers-max"},
+      "the configuration has changed, and only a start takes this up: listen, workers-max");
+  add(to, LogLevelChanged{"info", "debug"},
+      "the log tells what is of level debug or above now, not info");
+}
+
 Samples samples() {
   Samples all;
   addRegistrations(all);
@@ -240,6 +265,7 @@ Samples samples() {
   addOperations(all);
   addRepairs(all);
   addFailures(all);
+  addProcess(all);
   addOthers(all);
   return all;
 }
@@ -278,7 +304,8 @@ TEST(NoticeTest, NamesAreForProgramsAndDifferentForEachKind) {
     EXPECT_TRUE(names.insert(name).second) << name << " names two kinds";
   }
   for (const auto& [notice, sentence] : samples()) {
-    std::set<std::string> fields;
+    // What a line of the log has besides.
+    std::set<std::string> fields = {"time", "level", "event", "message"};
     for (const auto& [name, value] : fieldsOf(notice)) {
       EXPECT_THAT(name, testing::MatchesRegex("[a-z_]+"));
       EXPECT_TRUE(fields.insert(name).second) << noticeName(notice.index()) << " repeats " << name;

@@ -60,6 +60,9 @@ struct TokenWish {
 };
 void makeToken(const Output& output, const TokenWish& wish);
 
+// Sets what the controller's log tells; an empty level asks for the one in force.
+void showLogLevel(Controller& controller, const Output& output, const std::string& level);
+
 struct Prompt {
   std::string model;
   bool withPins = false;

@@ -54,6 +54,7 @@ constexpr std::string_view kExamples = R"(Examples:
                                               on the controller's machine, on the store's disk
   holdfast-ctl token new worker llama-pool --instances 'llama-*'
                                               a token, and its line for holdfastd --tokens FILE
+  holdfast-ctl log-level debug                have its log tell more, until 'log-level info'
   holdfast-ctl --controller unix:/run/holdfast.sock status
 )";
 
@@ -213,6 +214,14 @@ int run(int argc, const char* const* argv) {
       ->type_name("PATTERN,...")
       ->delimiter(',');
 
+  std::string logLevel;
+  CLI::App* level = app.add_subcommand("log-level", "What the controller's log tells, or is to");
+  level->add_option("LEVEL", logLevel,
+                    "'debug', 'info', 'warning' or 'error', until it is set again or the "
+                    "controller restarts; none: which one is in force")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->type_name("");
+
   OperationLine operations(app);
   for (CLI::App* command : app.get_subcommands({})) {
     command->footer(examplesOf(command->get_name()));
@@ -255,6 +264,10 @@ int run(int argc, const char* const* argv) {
       found = true;
     }
     if (query->parsed()) found = showInstanceOfIp(controller, output, ip);
+    if (level->parsed()) {
+      showLogLevel(controller, output, logLevel);
+      found = true;
+    }
     if (backup->parsed()) found = backUp(controller, output, backupPath);
     if (diverged->parsed()) found = showDiverged(controller, output);
     if (sync->parsed()) {

@@ -8,12 +8,7 @@
 
 #include "core/notices/subjects.h"
 
-namespace holdfast {
-
-// Name of a kind, for programs: "worker_lost". kind < kNoticeKinds
-std::string_view noticeName(size_t kind);
-
-namespace notice {
+namespace holdfast::notice {
 
 struct AcceptFailed {
   static constexpr std::string_view kName = "accept_failed";
@@ -86,5 +81,4 @@ struct ConnectionNoticesLeftOut {
   }
 };
 
-}  // namespace notice
-}  // namespace holdfast
+}  // namespace holdfast::notice

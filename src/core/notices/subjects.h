@@ -1,6 +1,7 @@
 // What the kinds of notices are made of: their levels, and whom they are about.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -31,6 +32,9 @@ struct LocationName {
     visit("location", std::string_view(location));
   }
 };
+
+// Name of a kind, for programs: "worker_lost". kind < kNoticeKinds
+std::string_view noticeName(size_t kind);
 
 namespace notice {
 
