@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/registry_store.h"
 #include "core/ticket.h"
 
 namespace holdfast {

@@ -19,6 +19,7 @@
 #include "serving/call_queue.h"
 #include "serving/commit_waiters.h"
 #include "serving/event_waiters.h"
+#include "serving/hash_refusals.h"
 #include "serving/latency_histogram.h"
 #include "tokens/token_hasher.h"
 
@@ -86,6 +87,8 @@ struct Services {
   LatencyHistogram lookupWindow;     // since an operator began a window
   size_t connections = 0;            // open now
   LimitedWarnings warnings;          // that peers can cause
+  HashRefusals hashRefusals = {};
+  uint64_t lookupsAsked = 0;  // without an event id
 };
 
 }  // namespace holdfast
