@@ -99,19 +99,22 @@ TEST_F(LookupsTest, OthersGoOnMeanwhile) {
 }
 
 TEST_F(LookupsTest, EndWithTheirConnection) {
-  holder("a", 64);
+  for (int i = 0; i < 20; ++i) holder("i" + std::to_string(i), 64);
   auto asking = connect();
   auto request = asking->orchestrator().lookupsRequest();
   for (auto one : request.initMessage().initLookups(1'000)) setHashes(one, prompt(64));
   auto call = request.send();
-  // Until it has come and is under way.
-  for (int i = 0; i < 1'000 && server->services().longCallBytes == 0; ++i) {
+  // As soon as it is under way.
+  for (int i = 0; i < 1'000 && asking != nullptr; ++i) {
     auto small = peer_->orchestrator().lookupRequest();
     setHashes(small.initMessage(), {1});
-    await(small.send());
+    await(small.send().then([&](auto&&) {
+      if (server->services().longCallBytes == 0) return;
+      EXPECT_GE(server->services().longCallBytes, 1'000u * 64 * sizeof(uint64_t));
+      asking.reset();
+    }));
   }
-  EXPECT_GE(server->services().longCallBytes, 1'000u * 64 * sizeof(uint64_t));
-  asking.reset();
+  EXPECT_EQ(asking, nullptr);
   settle();
   EXPECT_EQ(server->services().connections, 1u);
   EXPECT_EQ(server->services().longCallBytes, 0u);

@@ -126,14 +126,12 @@ void PrefixMatcher::begin(uint64_t salt, std::span<const ChunkHash> keys, const 
 }
 
 bool PrefixMatcher::advance(size_t workMax) {
-  size_t work = 0;
-  const bool over = advanceBy(workMax, work);
-  spent_ = work;
-  return over;
-}
-
-bool PrefixMatcher::advanceBy(size_t workMax, size_t& work) {
   if (candidateOf_.size() < directory_.rankSlots()) candidateOf_.resize(directory_.rankSlots());
+  size_t work = 0;
+  const auto ended = [&](bool over) {
+    spent_ = work;
+    return over;
+  };
   while (next_ < keys_.size()) {
     const size_t begin = next_;
     const size_t count = std::min(step_, keys_.size() - begin);
@@ -146,7 +144,7 @@ bool PrefixMatcher::advanceBy(size_t workMax, size_t& work) {
       if (extend(sets_[from], static_cast<uint32_t>(begin + from),
                  static_cast<uint32_t>(begin + to), work) == 0) {
         next_ = keys_.size();
-        return true;
+        return ended(true);
       }
       from = to;
       next_ = begin + to;
@@ -154,11 +152,11 @@ bool PrefixMatcher::advanceBy(size_t workMax, size_t& work) {
       // What was found is no longer valid in the next piece, so let it find few keys in vain.
       step_ = kFirstStep;
       inPieces_ = true;
-      return false;
+      return ended(false);
     }
     step_ = std::min(2 * step_, kStepMax);
   }
-  return true;
+  return ended(true);
 }
 
 size_t PrefixMatcher::extend(SetId set, uint32_t begin, uint32_t end, size_t& work) {

@@ -165,7 +165,6 @@ class PrefixMatcher {
   };
 
   void begin(uint64_t salt, std::span<const ChunkHash> keys, const Filter& filter, uint64_t spread);
-  bool advanceBy(size_t workMax, size_t& work);
   // The chunks [begin, end) all have this set. How many candidates go on to `end`.
   size_t extend(SetId set, uint32_t begin, uint32_t end, size_t& work);
   bool isStillThere(const Candidate& candidate) const;
