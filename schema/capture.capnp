@@ -52,7 +52,8 @@ struct CaptureEntry {
       tokens @25 :List(UInt32);    # the prompt; absent where hashes were asked for, or left out
       withPins @37 :Bool;
       spread @41 :UInt64;          # how instances that match equally are ordered
-      hashingRefused @42 :Bool;    # workers of the model were refused for how they hash
+      missReason @42 :UInt8;       # what its end was counted as (MissReason of core/lookups.h); 0,
+                                   # of older logs: it is not said
     }
     operation @26 :CaptureOperation;
     forceSync @27 :Messages.ForceSyncMsg;

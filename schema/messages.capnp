@@ -294,9 +294,9 @@ struct LookupsMsg {
 }
 
 struct LookupsRetMsg {
-  answers @0 :List(LookupRetMsg);  # in the order of the look-ups. Each lists at most 65,536 instances
-                                   # divided by the number of look-ups, and all together take at most
-                                   # 16 MiB: leftOut says what is not listed
+  answers @0 :List(LookupRetMsg);  # in the order of the look-ups. All together list at most 65,536
+                                   # instances in 16 MiB; each has an equal share of both, and the
+                                   # best instance in any case. leftOut says what is not listed
 }
 
 struct InstancesMsg {

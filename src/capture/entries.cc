@@ -47,12 +47,14 @@ struct EntryOf<input::Heartbeat> {
   static constexpr auto kKind = Kind::HEARTBEAT;
   static constexpr std::string_view kName = "heartbeat";
   static void write(const input::Heartbeat& from, EntryBuilder to) {
-    holdfast::write(from.statements,
-                    to.initHeartbeat().initLocations(listSize(from.statements.size())));
+    auto message = to.initHeartbeat();
+    message.setLoad(from.load);
+    holdfast::write(from.statements, message.initLocations(listSize(from.statements.size())));
   }
   static Result<AnyInput> read(EntryReader from, EntryReading& with) {
+    const auto message = from.getHeartbeat();
     return AnyInput(input::Heartbeat{
-        with.session_, with.keep(holdfast::read(from.getHeartbeat().getLocations()))});
+        with.session_, with.keep(holdfast::read(message.getLocations())), message.getLoad()});
   }
 };
 
@@ -244,7 +246,9 @@ struct EntryOf<input::LookedUp> {
     const auto hashes = from.lookup.hashes();
     auto message = to.initLookup();
     message.setModel(textOf(from.lookup.model()));
-    message.setWithPins(from.lookup.withPins());
+    message.setWithPins(from.lookup.wishes().withPins);
+    message.setSpread(from.lookup.wishes().spread);
+    message.setMissReason(static_cast<uint8_t>(reasonOf(from.lookup.miss())));
     copyNumbers<uint64_t>(hashes, message.initHashes(listSize(hashes.size())));
     if (from.tokens.empty()) return;
     copyNumbers<uint32_t>(from.tokens, message.initTokens(listSize(from.tokens.size())));
@@ -252,11 +256,15 @@ struct EntryOf<input::LookedUp> {
   static Result<AnyInput> read(EntryReader from, EntryReading& with) {
     const auto message = from.getLookup();
     const auto hashes = numbersOf<uint64_t>(message.getHashes(), with.numbers_);
-    if (auto error = with.lookup_.begin(viewOf(message.getModel()), hashes, message.getWithPins()))
-      return *error;
+    const PromptLookup::Wishes wishes{.withPins = message.getWithPins(),
+                                      .spread = message.getSpread()};
+    if (auto error = with.lookup_.begin(viewOf(message.getModel()), hashes, wishes)) return *error;
     with.lookup_.advance(std::numeric_limits<size_t>::max());
-    return AnyInput(
-        input::LookedUp{with.lookup_, numbersOf<uint32_t>(message.getTokens(), with.tokens_)});
+    // One that is not known, of a newer version, counts as what it is here.
+    const size_t reason = message.getMissReason();
+    return AnyInput(input::LookedUp{
+        with.lookup_, numbersOf<uint32_t>(message.getTokens(), with.tokens_),
+        reason < kMissReasons ? static_cast<MissReason>(reason) : MissReason::kUnsaid});
   }
 };
 

@@ -1,5 +1,7 @@
 #include "client/client.h"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <new>
 #include <numeric>
@@ -15,6 +17,7 @@
 #include "core/hash_settings.h"
 #include "core/ids.h"
 #include "core/limits.h"
+#include "core/load.h"
 
 namespace holdfast {
 namespace {
@@ -58,6 +61,7 @@ std::optional<Error> ClientOptions::validate() const {
         invalidText("peer URL", peerUrl, kPeerUrlBytesMax), invalidControllerAddress(controller)}) {
     if (wrong) return invalid(*wrong);
   }
+  if (const auto wrong = invalidLabels(labels)) return invalid(*wrong);
   if (worldSize != 0 && worker >= worldSize) {
     return invalid("worker is " + std::to_string(worker) + ", but with a world size of " +
                    std::to_string(worldSize) + " ranks are 0 to " + std::to_string(worldSize - 1));
@@ -223,6 +227,16 @@ void Client::admit(LocationHandle location, std::span<const ChunkHash> keys) {
 
 void Client::evict(LocationHandle location, std::span<const ChunkHash> keys) {
   change(shared_, location, keys, true);
+}
+
+void Client::setLoad(double load) {
+  if (shared_->loop.forked()) return;
+  if (std::isnan(load)) {
+    shared_->load = kLoadUnknown;
+    return;
+  }
+  shared_->load = static_cast<Load>(
+      std::lround(std::clamp(load, 0.0, double{kLoadMax} / kLoadSaturated) * kLoadSaturated));
 }
 
 ClientOutcome Client::flush(uint32_t timeoutMs) {

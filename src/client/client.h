@@ -66,7 +66,10 @@ struct ClientOptions {
   uint16_t port = 0;
   std::string peerUrl = {};  // where other workers connect; empty: this one offers no transfers
   std::string model = {};    // empty: the controller's default
-  uint32_t worldSize = 0;    // ranks of the instance; 0: unknown
+  // What routers get back with every answer that names the instance, if this is its lowest rank
+  // that is there: at most 16, and 1,024 bytes in all; see core/labels.h for what keys may be.
+  Labels labels = {};
+  uint32_t worldSize = 0;  // ranks of the instance; 0: unknown
   std::optional<ClientHashing> hashing = {};
   std::vector<ClientLocation> locations = {};  // 1 to 64
 
@@ -216,6 +219,12 @@ class Client {
   // client has stopped for good.
   void admit(LocationHandle location, std::span<const ChunkHash> keys);
   void evict(LocationHandle location, std::span<const ChunkHash> keys);
+
+  // How busy the engine is, told with the next heartbeat (some seconds) and all after it: 0 idle, 1
+  // saturated, above it requests queue up; held to 0 to 1,000. Of instances that match equally
+  // look-ups name the less loaded first. Until it is called, and for NaN, nothing is told, which
+  // counts as saturated. From any thread, at once.
+  void setLoad(double load);
 
   // Waits until everything accepted before the call is committed by the controller. Not done if
   // that did not come about in time (as long as a location is diverged, it does not: its full sync

@@ -12,6 +12,7 @@
 #include "client/inbox.h"
 #include "client/operation_endings.h"
 #include "client/worker_state.h"
+#include "core/load.h"
 
 namespace holdfast {
 
@@ -46,6 +47,7 @@ struct ClientShared {
   Inbox inbox;  // has its own lock, taken after `mutex` where both are
   std::atomic<bool> wakePosted = false;
   std::atomic<bool> stopped = false;  // for good
+  std::atomic<Load> load = kLoadUnknown;
 
   // Held for the time of a computation, never while waiting for anything. Computations may take
   // some 10 ms (the copy of a million keys), so admit and evict never take it.

@@ -8,6 +8,7 @@
 #include "client/connector.h"
 #include "client/controller_address.h"
 #include "client/event_loop.h"
+#include "client/lookup_messages.h"
 #include "client/one_answer.h"
 #include "core/check.h"
 #include "core/limits.h"
@@ -187,8 +188,7 @@ kj::Promise<LookupAnswer> ask(std::optional<schema::Orchestrator::Client>& orche
   if (!orchestrator) return roleMissing("orchestrator");
   auto request = orchestrator->lookupRequest(sizeFor(words));
   auto message = request.initMessage();
-  message.setModel(textOf(options.model));
-  message.setWithPins(options.withPins);
+  write(options, message);
   fill(message);
   return request.send().then([](auto&& results) { return read(results.getAnswer()); });
 }
@@ -246,10 +246,10 @@ LookupClient::~LookupClient() {
 }
 
 // A list over the limit would cost the connection, and with it everyone else's calls.
-bool LookupClient::tooLong(const char* what, size_t size, size_t max,
-                           const Callback<LookupAnswer>& callback) {
+template <typename T>
+bool LookupClient::tooLong(const char* what, size_t size, size_t max, const Callback<T>& callback) {
   if (size <= max || loop_.forked()) return false;
-  loop_.post([callback, message = "a look-up takes at most " + std::to_string(max) + " " + what +
+  loop_.post([callback, message = "a call takes at most " + std::to_string(max) + " " + what +
                                   ", not " + std::to_string(size)] {
     callback(Error{ErrorCode::kInvalid, message});
   });
@@ -327,7 +327,55 @@ Result<LookupAnswer> LookupClient::lookupTokens(std::vector<uint32_t> tokens,
   return wait(answer);
 }
 
+void LookupClient::lookups(std::vector<LookupPrompt> prompts,
+                           Callback<std::vector<LookupAnswer>> callback) {
+  size_t hashes = 0;
+  size_t tokens = 0;
+  for (const LookupPrompt& prompt : prompts) {
+    tokens += prompt.tokens.size();
+    if (prompt.tokens.empty()) hashes += prompt.hashes.size();
+  }
+  if (tooLong("look-ups", prompts.size(), kLookupsPerCallMax, callback) ||
+      tooLong("hashes", hashes, kHashesPerLookupMax, callback) ||
+      tooLong("tokens", tokens, kTokensPerLookupMax, callback)) {
+    return;
+  }
+  call<std::vector<LookupAnswer>>(
+      [prompts = std::move(prompts), words = hashes + tokens / 2](
+          Caller::Capabilities& granted) -> kj::Promise<std::vector<LookupAnswer>> {
+        if (!granted.orchestrator) return roleMissing("orchestrator");
+        auto request = granted.orchestrator->lookupsRequest(
+            sizeFor(words + prompts.size() * kCallOverheadWords));
+        auto list = request.initMessage().initLookups(listSize(prompts.size()));
+        for (kj::uint i = 0; i < list.size(); ++i) write(prompts[i], list[i]);
+        return request.send().then(
+            [](auto&& results) { return read(results.getAnswer().getAnswers()); });
+      },
+      std::move(callback));
+}
+
+Result<std::vector<LookupAnswer>> LookupClient::lookups(std::vector<LookupPrompt> prompts) {
+  AwaitedAnswer<std::vector<LookupAnswer>> answer;
+  lookups(std::move(prompts), answer.callback());
+  return wait(answer);
+}
+
 // --- queries ---
+
+Result<std::vector<InstanceView>> LookupClient::instances(std::string instance) {
+  AwaitedAnswer<std::vector<InstanceView>> answer;
+  call<std::vector<InstanceView>>(
+      [instance = std::move(instance)](
+          Caller::Capabilities& granted) -> kj::Promise<std::vector<InstanceView>> {
+        if (!granted.orchestrator) return roleMissing("orchestrator");
+        auto request = granted.orchestrator->instancesRequest();
+        request.initMessage().setInstanceId(textOf(instance));
+        return request.send().then(
+            [](auto&& results) { return read(results.getAnswer().getInstances()); });
+      },
+      answer.callback());
+  return wait(answer);
+}
 
 Result<std::string> LookupClient::queryInstance(std::string ip) {
   AwaitedAnswer<std::string> answer;

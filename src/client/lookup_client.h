@@ -32,8 +32,20 @@ struct LookupClientOptions {
 };
 
 struct LookupOptions {
-  std::string model = {};  // empty: the default one
-  bool withPins = false;   // say how much of each prefix is pinned, which takes longer
+  std::string model = {};     // empty: the default one
+  bool withPins = false;      // say how much of each prefix is pinned, which takes longer
+  uint32_t maxInstances = 0;  // answer with the best ones only; 0: with all
+  bool withEndpoints = true;  // say where instances are and how they are labelled
+  // Answers of the same id have instances that match equally in the same order; empty: those come
+  // in another one each time. At most 256 bytes.
+  std::string eventId = {};
+};
+
+// One of many look-ups in a call: exactly one of the lists is looked at.
+struct LookupPrompt {
+  std::vector<ChunkHash> hashes = {};
+  std::vector<uint32_t> tokens = {};  // not empty: instead of hashes
+  LookupOptions options = {};
 };
 
 template <typename T>
@@ -70,6 +82,12 @@ class LookupClient {
   Result<LookupAnswer> lookupTokens(std::vector<uint32_t> tokens, LookupOptions options = {});
   void lookupTokens(std::vector<uint32_t> tokens, LookupOptions options,
                     Callback<LookupAnswer> callback);
+  // Many in one call, at most 1,024, and together as many hashes and tokens as one may have:
+  // answers in the same order. They list 65,536 instances at most, each an equal share (`leftOut`).
+  Result<std::vector<LookupAnswer>> lookups(std::vector<LookupPrompt> prompts);
+  void lookups(std::vector<LookupPrompt> prompts, Callback<std::vector<LookupAnswer>> callback);
+  // Whether look-ups name it, how its ranks are, where it is. Empty: all.
+  Result<std::vector<InstanceView>> instances(std::string instance = {});
   // The instance with a worker registered at this ip; empty: none.
   Result<std::string> queryInstance(std::string ip);
   // Empty instance: of all; empty list: all workers.
@@ -86,7 +104,8 @@ class LookupClient {
   ClientThread::Loop& loop_;
   std::unique_ptr<Caller> caller_;
 
-  bool tooLong(const char* what, size_t size, size_t max, const Callback<LookupAnswer>& callback);
+  template <typename T>
+  bool tooLong(const char* what, size_t size, size_t max, const Callback<T>& callback);
   template <typename T, typename Rpc>
   void call(Rpc rpc, Callback<T> callback);
   template <typename T>

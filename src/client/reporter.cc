@@ -33,7 +33,8 @@ void writeRegistration(const ClientOptions& options,
                      .worldSize = options.worldSize,
                      .run = request.run,
                      .attempt = request.attempt,
-                     .locations = std::move(request.statements)},
+                     .locations = std::move(request.statements),
+                     .labels = options.labels},
         to);
   if (!options.hashing) return;
   write(HashSettings{.chunkSize = options.hashing->chunkSize,
@@ -300,7 +301,9 @@ kj::Promise<void> Reporter::sendHeartbeat() {
       return kj::READY_NOW;
     }
     const std::vector<LocationStatement> statements = machine.heartbeat();
-    write(statements, request.initMessage().initLocations(listSize(statements.size())));
+    auto message = request.initMessage();
+    message.setLoad(shared_.load);
+    write(statements, message.initLocations(listSize(statements.size())));
   }
   const uint64_t registration = live_->registrations;
   return shared_.loop.timer()

@@ -14,9 +14,9 @@ Controller::Controller(const ControllerOptions& options, const Clock& clock, Reg
   registry_.observeSessions(&executor_);
 }
 
-bool Controller::advance(PromptLookup& lookup) {
+bool Controller::advance(PromptLookup& lookup, size_t workMax) {
   outside_.begin();
-  return lookup.advance();
+  return lookup.advance(workMax);
 }
 
 void Controller::observe(InputObserver* observer) {
@@ -45,7 +45,7 @@ Result<RegisterOutcome> Controller::handle(const input::Register& message) {
 }
 
 Result<HeartbeatOutcome> Controller::handle(const input::Heartbeat& message) {
-  return registry_.registration().heartbeat(message.session, message.statements);
+  return registry_.registration().heartbeat(message.session, message.statements, message.load);
 }
 
 Result<ReportOutcome> Controller::handle(const input::Report& message) {
@@ -106,8 +106,7 @@ Done Controller::handle(const input::SessionFailed& message) {
 // --- of routers and operators ---
 
 std::span<const LookupMatch> Controller::handle(const input::LookedUp& message) {
-  registry_.kv().lookedUp();
-  return message.lookup.matches();
+  return registry_.kv().lookedUp(message.lookup, message.countedAs);
 }
 
 Result<const Event*> Controller::handle(const input::Operation& message) {

@@ -49,7 +49,7 @@ class Controller final : public StoreListener {
   // Look-ups only read; what counts is their end, an input::LookedUp or input::PeersFound.
   PromptLookup newLookup() const { return registry_.kv().newLookup(); }
   // A piece as long as a turn of the loop may take. True when the look-up is over.
-  bool advance(PromptLookup& lookup);
+  bool advance(PromptLookup& lookup, size_t workMax = PromptLookup::kWorkOfTurn);
 
   // Called once with each operation that has settled; must not call back. Empty: nobody is told.
   void onSettled(std::function<void(const Event&)> callback) {

@@ -17,6 +17,7 @@
 
 #include "core/cache_operations.h"
 #include "core/load.h"
+#include "core/lookups.h"
 #include "core/messages.h"
 #include "core/registry_store.h"
 #include "core/result.h"
@@ -140,11 +141,13 @@ struct SessionFailed {
 // A look-up is over (Controller::advance said so): its answer, valid until the next change.
 // `tokens`: that the hashes are of; empty where they were not given. Look-ups only read core, piece
 // by piece, and the input is their end. Who repeats the inputs makes the whole look-up there, so
-// what it finds for one that took several turns may be a little newer than the answer was.
+// what it finds for one that took several turns may be a little newer than the answer was;
+// `countedAs` is what that was counted as, kUnsaid where the look-up is not repeated.
 struct LookedUp {
   using Outcome = std::span<const LookupMatch>;
   PromptLookup& lookup;
   std::span<const uint32_t> tokens;
+  MissReason countedAs = MissReason::kUnsaid;
 };
 
 // Executor::start. The request's chunks may be moved out of it.

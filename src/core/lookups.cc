@@ -1,5 +1,7 @@
 #include "core/lookups.h"
 
+#include <algorithm>
+
 namespace holdfast {
 
 std::string_view lookupMissName(LookupMiss miss) {
@@ -18,6 +20,26 @@ std::string_view lookupMissName(LookupMiss miss) {
       return "hashingDiffers";
   }
   return "unknown";
+}
+
+MissReason reasonOf(const ExplainedMiss& miss) {
+  const HiddenHolders& hidden = miss.hidden;
+  switch (miss.miss) {
+    case LookupMiss::kNone:
+      return MissReason::kFound;
+    case LookupMiss::kNoChunk:
+      return MissReason::kNoChunk;
+    case LookupMiss::kUnknownModel:
+      return MissReason::kUnknownModel;
+    case LookupMiss::kNotHeld:
+      return MissReason::kNotHeld;
+    case LookupMiss::kHidden:
+      if (hidden.drained >= std::max(hidden.lost, hidden.diverged)) return MissReason::kDrained;
+      return hidden.lost >= hidden.diverged ? MissReason::kLost : MissReason::kDiverged;
+    case LookupMiss::kHashingDiffers:
+      return MissReason::kHashingDiffers;
+  }
+  return MissReason::kUnsaid;
 }
 
 }  // namespace holdfast

@@ -67,6 +67,21 @@ struct ExplainedMiss {
   HiddenHolders hidden;
 };
 
+// Why a look-up found nobody, as it is counted: hidden holders by what most of them are.
+enum class MissReason : uint8_t {
+  kUnsaid,  // in older capture logs
+  kFound,   // it found somebody
+  kNoChunk,
+  kUnknownModel,
+  kNotHeld,
+  kDrained,
+  kLost,
+  kDiverged,
+  kHashingDiffers,
+};
+inline constexpr size_t kMissReasons = 9;
+MissReason reasonOf(const ExplainedMiss& miss);
+
 // A worker that another one can fetch chunks from.
 struct PeerMatch {
   std::string_view instance;

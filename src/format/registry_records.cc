@@ -25,6 +25,14 @@ schema::WorkerState toSchema(WorkerState state) {
   return schema::WorkerState::ACTIVE;
 }
 
+size_t wordsOfLabels(const Labels& labels) {
+  size_t words = 1;
+  for (const Label& label : labels) {
+    words += 2 + wordsOfBytes(label.key.size()) + wordsOfBytes(label.value.size());
+  }
+  return words;
+}
+
 }  // namespace
 
 std::string encodeRecord(const FormatRecord& record) {
@@ -77,7 +85,8 @@ std::string encodeRecord(const InstanceRecord& record) {
 
 std::string encodeRecord(const WorkerRecord& record) {
   const size_t words = 32 + wordsOfBytes(record.instance.size()) + wordsOfBytes(record.ip.size()) +
-                       wordsOfBytes(record.peerUrl.size()) + wordsOfBytes(record.model.size());
+                       wordsOfBytes(record.peerUrl.size()) + wordsOfBytes(record.model.size()) +
+                       wordsOfLabels(record.labels);
   return encode<schema::WorkerRecord>(words, [&](schema::WorkerRecord::Builder to) {
     to.setInstance(text(record.instance));
     to.setWorker(record.worker);
@@ -92,6 +101,12 @@ std::string encodeRecord(const WorkerRecord& record) {
     to.setRegisteredWallMs(record.registeredWallMs);
     to.setLastSeenWallMs(record.lastSeenWallMs);
     to.setLostStoreMs(record.lostStoreMs);
+    if (record.labels.empty()) return;
+    auto labels = to.initLabels(static_cast<kj::uint>(record.labels.size()));
+    for (kj::uint i = 0; i < labels.size(); ++i) {
+      labels[i].setKey(text(record.labels[i].key));
+      labels[i].setValue(text(record.labels[i].value));
+    }
   });
 }
 
@@ -203,6 +218,9 @@ std::optional<WorkerRecord> decodeWorker(std::string_view value) {
     to.registeredWallMs = from.getRegisteredWallMs();
     to.lastSeenWallMs = from.getLastSeenWallMs();
     to.lostStoreMs = from.getLostStoreMs();
+    for (const auto label : from.getLabels()) {
+      to.labels.push_back({std::string(text(label.getKey())), std::string(text(label.getValue()))});
+    }
     return to;
   });
 }

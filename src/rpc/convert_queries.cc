@@ -1,6 +1,7 @@
 #include "rpc/convert_queries.h"
 
 #include "wire/counters.h"
+#include "wire/endpoints.h"
 #include "wire/enums.h"
 #include "wire/lists.h"
 #include "wire/text.h"
@@ -14,6 +15,8 @@ static_assert(sameNumber(schema::SyncState::CAUGHT_UP, SyncState::kCaughtUp));
 static_assert(sameNumber(schema::SyncState::SYNCING, SyncState::kSyncing));
 static_assert(sameNumber(schema::FullSyncInfo::Phase::BACKING_OFF,
                          FullSyncTracker::Phase::kBackingOff));
+static_assert(sameNumber(schema::InstanceHidden::DRAINED, queries::InstanceHidden::kDrained));
+static_assert(sameNumber(schema::InstanceHidden::DIVERGED, queries::InstanceHidden::kDiverged));
 static_assert(sameNumber(schema::WorkerState::LOST, WorkerState::kLost));
 static_assert(sameNumber(schema::WorkerState::RECOVERED, WorkerState::kRecovered));
 
@@ -34,6 +37,7 @@ void write(const queries::FullSyncView& sync, schema::FullSyncInfo::Builder to) 
 void write(const queries::Status& status, schema::StatusRetMsg::Builder to) {
   to.setInstances(status.instances);
   to.setInstancesContradicting(status.instancesContradicting);
+  to.setInstancesDrained(status.instancesDrained);
   to.setWorkersActive(status.workersActive);
   to.setWorkersLost(status.workersLost);
   to.setWorkersRecovered(status.workersRecovered);
@@ -44,6 +48,7 @@ void write(const queries::Status& status, schema::StatusRetMsg::Builder to) {
   to.setLocationsDiverged(status.locationsIn(SyncState::kDiverged));
   to.setLocationsReplaying(status.locationsIn(SyncState::kReplaying));
   to.setLocationsSyncing(status.locationsIn(SyncState::kSyncing));
+  to.setLocationsHidden(status.locationsHidden);
   to.setChunks(status.chunks);
   to.setMemberships(status.memberships);
   to.setIndexBytes(status.indexBytes);
@@ -102,9 +107,37 @@ void write(const queries::WorkerView& worker, schema::WorkerInfo::Builder to) {
   to.setQuarantined(textOf(worker.quarantined));
   to.setWorldSize(worker.worldSize);
   to.setDrained(worker.drained);
+  to.setLoad(worker.load);
+  if (!worker.labels.empty()) write(worker.labels, to.initLabels(listSize(worker.labels.size())));
   if (!worker.contradiction.empty()) to.setContradiction(textOf(worker.contradiction));
   auto locations = to.initLocations(static_cast<kj::uint>(worker.locations.size()));
   for (kj::uint i = 0; i < locations.size(); ++i) write(worker.locations[i], locations[i]);
+}
+
+void write(const queries::InstanceView& instance, schema::InstanceInfo::Builder to) {
+  to.setInstanceId(textOf(instance.instance));
+  to.setModel(textOf(instance.model));
+  to.setWorldSize(instance.worldSize);
+  to.setDrained(instance.drained);
+  to.setHidden(static_cast<schema::InstanceHidden>(instance.hidden));
+  if (!instance.endpoint().empty()) write(instance.endpoint(), to.initEndpoint());
+  to.setLoad(instance.load);
+  to.setCreatedMs(instance.createdWallMs);
+  if (!instance.contradiction.empty()) to.setContradiction(textOf(instance.contradiction));
+  if (!instance.missingRanks.empty()) to.setMissingRanks(textOf(instance.missingRanks));
+  auto ranks = to.initRanks(listSize(instance.ranks.size()));
+  for (kj::uint i = 0; i < ranks.size(); ++i) {
+    const queries::RankView& from = instance.ranks[i];
+    auto rank = ranks[i];
+    rank.setWorkerId(from.worker);
+    rank.setState(static_cast<schema::WorkerState>(from.state));
+    rank.setQuarantined(from.quarantined);
+    rank.setLocations(from.locations);
+    rank.setLocationsInSync(from.locationsInSync);
+    rank.setLocationsHidden(from.locationsHidden);
+    rank.setMemberships(from.memberships);
+    rank.setLoad(from.load);
+  }
 }
 
 void write(const queries::DivergedView& diverged, schema::DivergedRetMsg::Diverged::Builder to) {

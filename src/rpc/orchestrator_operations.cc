@@ -8,6 +8,8 @@
 #include "core/queries/events.h"
 #include "rpc/orchestrator_service.h"
 #include "serving/long_answer.h"
+#include "serving/long_lookup.h"
+#include "serving/lookup_calls.h"
 #include "wire/errors.h"
 #include "wire/events.h"
 #include "wire/lists.h"
@@ -76,10 +78,11 @@ kj::Promise<void> OrchestratorService::operateOn(schema::ChunkSelection::Reader 
     request.chunks.assign(hashes.begin(), hashes.end());
   } else if (chunks.isTokens()) {
     const Tokens tokens = chunks.getTokens();
-    if (auto error = tooMany(tokens)) return wireError(*error);
-    if (isLong(tokens)) return operateOnTokens(tokens, context, kj::mv(request), noWait);
-    const Prompt prompt = promptOf(tokens);
-    request.chunks.assign(prompt.hashes.begin(), prompt.hashes.end());
+    if (auto error = tooManyTokens(services_, tokens.size())) return wireError(*error);
+    if (tokens.size() > kTokensPerTurn) {
+      return operateOnTokens(tokens, context, kj::mv(request), noWait);
+    }
+    services_.hasher.hash(numbersOf<uint32_t>(tokens, scratch_), request.chunks);
   }
   return operate(context, kj::mv(request), noWait);
 }

@@ -11,7 +11,6 @@
 #include "rpc/connection.h"
 #include "rpc/guarded.h"
 #include "schema/controller.capnp.h"
-#include "serving/long_lookup.h"
 #include "serving/services.h"
 
 namespace holdfast {
@@ -21,7 +20,11 @@ class OrchestratorService final : public Guarded<schema::Orchestrator> {
   OrchestratorService(Services& services, std::shared_ptr<ConnectionHandle> connection)
       : Guarded(services, std::move(connection)) {}
 
+  // orchestrator_lookups.cc
   kj::Promise<void> lookup(LookupContext context) override;
+  kj::Promise<void> lookups(LookupsContext context) override;
+
+  kj::Promise<void> instances(InstancesContext context) override;
   kj::Promise<void> queryInstance(QueryInstanceContext context) override;
   kj::Promise<void> queryWorkers(QueryWorkersContext context) override;
 
@@ -39,30 +42,8 @@ class OrchestratorService final : public Guarded<schema::Orchestrator> {
   kj::Promise<void> pins(PinsContext context) override;
 
  private:
-  // The chunks that a look-up asks for, and the tokens behind them. Valid until the next one.
-  struct Prompt {
-    std::span<const uint64_t> hashes;
-    std::span<const uint32_t> tokens;  // none: asked by hashes
-  };
   using Tokens = capnp::List<uint32_t>::Reader;
-  // Why there are too many of them.
-  std::optional<Error> tooMany(Tokens tokens) const;
-  // The chunks of a list of tokens, into hashes_.
-  Prompt promptOf(Tokens tokens);
-  static bool isLong(Tokens tokens) { return tokens.size() > kTokensPerTurn; }
-  kj::Promise<void> lookupTokensInPieces(LookupContext context, Tokens tokens);
-  kj::Promise<void> lookupHashesInPieces(LookupContext context);
-  // The rest of a long one, whose turn it is.
-  kj::Promise<void> lookupInPieces(LookupContext context, kj::Own<LongLookup> lookup,
-                                   Prompt prompt);
-  void answerLookup(LookupContext context, std::span<const LookupMatch> matches,
-                    const Prompt& prompt);
-  // Tokens that the first `chunks` chunks of a prompt cover; the last may be a partial one.
-  uint64_t tokensOf(const Prompt& prompt, uint32_t chunks) const;
-  // Says in the answer to a look-up why nobody was found.
-  void explainMiss(schema::LookupMsg::Reader message, const Prompt& prompt,
-                   schema::LookupRetMsg::Builder answer) const;
-
+  static std::optional<Error> invalidEventId(capnp::Text::Reader eventId);
   // Workers of this instance (empty: of all) with these ids (none: all).
   Result<queries::WorkerFilter> filterOf(capnp::Text::Reader instanceId,
                                          capnp::List<uint32_t>::Reader workerIds);

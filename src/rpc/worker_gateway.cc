@@ -20,13 +20,24 @@ std::string describe(const HashSettings& s) {
          (s.saveUnfullChunk ? ", partial chunks count" : ", partial chunks do not count");
 }
 
-std::optional<Error> notAcceptable(schema::RegisterMsg::Reader info, const HashSettings& ours,
-                                   uint64_t ourSample) {
+// Before anything of it is copied.
+std::optional<Error> tooManyListed(schema::RegisterMsg::Reader info) {
   if (info.getLocations().size() > kLocationsPerWorkerMax) {
     return Error{ErrorCode::kInvalid,
                  "a worker may have " + std::to_string(kLocationsPerWorkerMax) +
                      " locations, not " + std::to_string(info.getLocations().size())};
   }
+  if (info.getLabels().size() > kLabelsMax) {
+    return Error{ErrorCode::kInvalid, "a worker may have " + std::to_string(kLabelsMax) +
+                                          " labels, not " +
+                                          std::to_string(info.getLabels().size())};
+  }
+  return std::nullopt;
+}
+
+// Why the worker's hashes would never match.
+std::optional<Error> hashingDiffers(schema::RegisterMsg::Reader info, const HashSettings& ours,
+                                    uint64_t ourSample) {
   if (!info.hasHashing()) return std::nullopt;
   const HashSettings theirs = read(info.getHashing());
   if (theirs == ours) {
@@ -88,8 +99,15 @@ kj::Promise<void> WorkerGatewayService::registerNow(RegisterContext context) {
          "the registration has no Worker capability, by which the controller tells the "
          "worker to pause, to send again and to sync; pass one, even if it does nothing"});
   }
-  if (auto error = notAcceptable(info, services_.options.hashing, services_.hashSample))
+  if (auto error = tooManyListed(info)) return wireError(*error);
+  const auto model = info.getModel().size() != 0 ? viewOf(info.getModel())
+                                                 : services_.registry.tree().defaultModel();
+  if (auto error = hashingDiffers(info, services_.options.hashing, services_.hashSample)) {
+    if (!invalidText("model", model, kModelBytesMax)) {
+      services_.hashRefusals.refused(model, error->message);
+    }
     return wireError(*error);
+  }
 
   auto link = connection->link(params.getWorker());
   Registration registration = read(info);
@@ -97,6 +115,7 @@ kj::Promise<void> WorkerGatewayService::registerNow(RegisterContext context) {
       registration.instance, registration.worker, connection->newestSessionAtOpening());
   auto registered = services_.controller.take(input::Register{registration, *link});
   if (!registered.ok()) return wireError(registered.error());
+  services_.hashRefusals.taken(model);
   RegisterOutcome outcome = std::move(registered.value());
   connection->add(outcome.session, std::move(link));
   context.releaseParams();

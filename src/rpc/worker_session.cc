@@ -28,13 +28,15 @@ kj::Promise<void> WorkerSessionService::report(ReportContext context) {
 }
 
 kj::Promise<void> WorkerSessionService::heartbeat(HeartbeatContext context) {
-  const auto statements = context.getParams().getMessage().getLocations();
+  const auto message = context.getParams().getMessage();
+  const auto statements = message.getLocations();
   if (statements.size() > kLocationsPerWorkerMax) {
     return wireError(
         {ErrorCode::kInvalid, "a worker may have " + std::to_string(kLocationsPerWorkerMax) +
                                   " locations, not " + std::to_string(statements.size())});
   }
-  const auto outcome = services_.controller.take(input::Heartbeat{session_, read(statements)});
+  const auto outcome =
+      services_.controller.take(input::Heartbeat{session_, read(statements), message.getLoad()});
   if (!outcome.ok()) return wireError(outcome.error());
   write(outcome.value(), context.getResults().initAnswer());
   return kj::READY_NOW;

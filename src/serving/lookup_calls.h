@@ -33,19 +33,23 @@ struct LookupQuestion {
 
 // What was found. Valid until the next input of the controller: written at once.
 struct LookupFound {
-  std::span<const LookupMatch> matches;  // best first, at most maxInstances; empty: `miss` says why
-  uint32_t leftOut = 0;                  // that match as well
-  const ExplainedMiss* miss = nullptr;   // never null
+  std::span<const LookupMatch> matches;  // best first, at most maxInstances; none: `miss` says why
+  uint32_t leftOut = 0;                  // instances that match as well
+  ExplainedMiss miss;                    // kNone where somebody was found
   const TokenHasher* hasher = nullptr;   // never null
   std::optional<size_t> tokens;          // of the prompt; nothing where it was asked by hashes
 
+  // Lists the best ones only.
+  void keepOnly(size_t instances);
   // A match in tokens: the last chunk of a prompt may be a partial one.
   LookupEnds endsOf(const LookupMatch& match) const;
 };
 
+// Why a list of so many tokens is not looked up.
+std::optional<Error> tooManyTokens(const Services& services, size_t tokens);
+
 // At once, where it takes no more than a turn of the loop; nothing where it does, and nothing has
-// happened then. kInvalid: it is malformed or over a limit. `hashes`: scratch, which must last as
-// long as what was found.
+// happened then. kInvalid: it is malformed or over a limit. `hashes`: scratch.
 Result<std::optional<LookupFound>> lookUpAtOnce(Services& services, const LookupQuestion& question,
                                                 std::vector<uint64_t>& hashes);
 

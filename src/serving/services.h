@@ -22,6 +22,7 @@
 #include "serving/call_queue.h"
 #include "serving/commit_waiters.h"
 #include "serving/event_waiters.h"
+#include "serving/hash_refusals.h"
 #include "serving/latency_histogram.h"
 #include "tokens/token_hasher.h"
 
@@ -96,6 +97,8 @@ struct Services {
   size_t connections = 0;            // open now
   LimitedWarnings warnings;          // that peers can cause
   Audit audit;                       // also counts who was refused
+  HashRefusals hashRefusals = {};
+  uint64_t lookupsAsked = 0;  // without an event id
 };
 
 }  // namespace holdfast

@@ -1,9 +1,17 @@
 #include "wire/lookups.h"
 
+#include "wire/endpoints.h"
+#include "wire/enums.h"
 #include "wire/lists.h"
 #include "wire/text.h"
 
 namespace holdfast {
+namespace {
+
+static_assert(sameNumber(schema::LookupMiss::HIDDEN, LookupMiss::kHidden));
+static_assert(sameNumber(schema::LookupMiss::HASHING_DIFFERS, LookupMiss::kHashingDiffers));
+
+}  // namespace
 
 void write(const LookupMatch& match, const LookupEnds& ends,
            schema::LookupRetMsg::Layout::Builder to) {
@@ -16,6 +24,8 @@ void write(const LookupMatch& match, const LookupEnds& ends,
   to.setPinnedEnd(ends.pinned);
   to.setPinnedChunks(match.pinnedChunks);
   to.setUnconfirmed(match.unconfirmed);
+  to.setLoad(match.load);
+  if (!match.endpoint.empty()) write(match.endpoint, to.initEndpoint());
   auto hits = to.initHits(listSize(match.hits.size()));
   for (kj::uint i = 0; i < hits.size(); ++i) {
     hits[i].setLocation(textOf(match.hits[i].first));
@@ -25,14 +35,29 @@ void write(const LookupMatch& match, const LookupEnds& ends,
 
 uint64_t wordsOf(std::span<const LookupMatch> matches) {
   constexpr uint64_t kAnswer = 8;
-  constexpr uint64_t kLayout = 9;
-  constexpr uint64_t kHits = 3;
   uint64_t words = kAnswer;
-  for (const LookupMatch& match : matches) {
-    words += kLayout + match.instance.size() / 8 + match.location.size() / 8 + 2;
-    for (const auto& [location, chunks] : match.hits) words += kHits + location.size() / 8 + 1;
-  }
+  for (const LookupMatch& match : matches) words += wordsOf(match);
   return words;
+}
+
+uint64_t wordsOf(const LookupMatch& match) {
+  constexpr uint64_t kLayout = 11;
+  constexpr uint64_t kHits = 3;
+  uint64_t words =
+      kLayout + match.instance.size() / 8 + match.location.size() / 8 + 2 + wordsOf(match.endpoint);
+  for (const auto& [location, chunks] : match.hits) words += kHits + location.size() / 8 + 1;
+  return words;
+}
+
+void write(const ExplainedMiss& miss, schema::LookupRetMsg::Builder to) {
+  if (miss.miss == LookupMiss::kNone) return;
+  to.setMiss(static_cast<schema::LookupMiss>(miss.miss));
+  to.setMessage(textOf(miss.text));
+  if (miss.miss != LookupMiss::kHidden) return;
+  auto hidden = to.initHidden();
+  hidden.setDrained(miss.hidden.drained);
+  hidden.setLost(miss.hidden.lost);
+  hidden.setDiverged(miss.hidden.diverged);
 }
 
 LookupAnswer read(schema::LookupRetMsg::Reader from) {
@@ -52,7 +77,14 @@ LookupAnswer read(schema::LookupRetMsg::Reader from) {
     for (const auto hits : layout.getHits()) {
       out.hits.emplace_back(stringOf(hits.getLocation()), hits.getChunks());
     }
+    out.load = statedLoad(layout.getLoad());
+    out.endpoint = read(layout.getEndpoint());
   }
+  answer.leftOut = from.getLeftOut();
+  answer.miss = enumerantName(from.getMiss());
+  answer.hiddenDrained = from.getHidden().getDrained();
+  answer.hiddenLost = from.getHidden().getLost();
+  answer.hiddenDiverged = from.getHidden().getDiverged();
   answer.message = stringOf(from.getMessage());
   return answer;
 }

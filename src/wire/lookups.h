@@ -23,6 +23,10 @@ void write(const LookupMatch& match, const LookupEnds& ends,
 // At least as many words as an answer with these takes beside its event id and message, so that it
 // is built in one piece and nothing is cleared in vain.
 uint64_t wordsOf(std::span<const LookupMatch> matches);
+// The part of it that a match takes.
+uint64_t wordsOf(const LookupMatch& match);
+// Why nobody was found; nothing where somebody was.
+void write(const ExplainedMiss& miss, schema::LookupRetMsg::Builder to);
 LookupAnswer read(schema::LookupRetMsg::Reader from);
 
 void write(std::span<const PeerMatch> peers, schema::BatchedP2PLookupRetMsg::Builder to);

@@ -1,25 +1,13 @@
 #include "wire/queries.h"
 
-#include <capnp/schema.h>
-
 #include <string>
 
 #include "wire/counters.h"
+#include "wire/endpoints.h"
+#include "wire/enums.h"
 #include "wire/text.h"
 
 namespace holdfast {
-namespace {
-
-// The schema's own name of an enumerant; of one from a newer controller, its number.
-template <typename E>
-std::string enumerantName(E value) {
-  const auto enumerants = capnp::Schema::from<E>().getEnumerants();
-  const auto number = static_cast<unsigned>(value);
-  if (number >= enumerants.size()) return std::to_string(number);
-  return stringOf(enumerants[number].getProto().getName());
-}
-
-}  // namespace
 
 LocationView read(schema::LocationInfo::Reader from) {
   LocationView view;
@@ -52,9 +40,41 @@ std::vector<WorkerView> read(capnp::List<schema::WorkerInfo>::Reader from) {
     view.run = info.getRun();
     view.attempt = info.getAttempt();
     view.quarantined = stringOf(info.getQuarantined());
+    view.drained = info.getDrained();
+    view.labels = read(info.getLabels());
+    view.load = statedLoad(info.getLoad());
     for (const auto location : info.getLocations()) view.locations.push_back(read(location));
   }
   return workers;
+}
+
+std::vector<InstanceView> read(capnp::List<schema::InstanceInfo>::Reader from) {
+  std::vector<InstanceView> instances;
+  instances.reserve(from.size());
+  for (const auto info : from) {
+    InstanceView& view = instances.emplace_back();
+    view.instance = stringOf(info.getInstanceId());
+    view.model = stringOf(info.getModel());
+    view.worldSize = info.getWorldSize();
+    view.drained = info.getDrained();
+    view.hidden = enumerantName(info.getHidden());
+    view.endpoint = read(info.getEndpoint());
+    view.load = statedLoad(info.getLoad());
+    view.createdWallMs = info.getCreatedMs();
+    for (const auto rank : info.getRanks()) {
+      view.ranks.push_back({.worker = rank.getWorkerId(),
+                            .state = enumerantName(rank.getState()),
+                            .quarantined = rank.getQuarantined(),
+                            .locations = rank.getLocations(),
+                            .locationsInSync = rank.getLocationsInSync(),
+                            .locationsHidden = rank.getLocationsHidden(),
+                            .memberships = rank.getMemberships(),
+                            .load = statedLoad(rank.getLoad())});
+    }
+    view.contradiction = stringOf(info.getContradiction());
+    view.missingRanks = stringOf(info.getMissingRanks());
+  }
+  return instances;
 }
 
 std::vector<DivergedView> read(capnp::List<schema::DivergedRetMsg::Diverged>::Reader from) {
@@ -72,6 +92,7 @@ ControllerStatus read(schema::StatusRetMsg::Reader from) {
   status.clusterId = stringOf(from.getClusterId());
   status.uptimeMs = from.getUptimeMs();
   status.instances = from.getInstances();
+  status.instancesDrained = from.getInstancesDrained();
   status.workersActive = from.getWorkersActive();
   status.workersLost = from.getWorkersLost();
   status.workersRecovered = from.getWorkersRecovered();
@@ -82,6 +103,7 @@ ControllerStatus read(schema::StatusRetMsg::Reader from) {
   status.locationsReplaying = from.getLocationsReplaying();
   status.locationsDiverged = from.getLocationsDiverged();
   status.locationsSyncing = from.getLocationsSyncing();
+  status.locationsHidden = from.getLocationsHidden();
   status.fullSyncsRunning = from.getFullSyncsRunning();
   status.fullSyncsQueued = from.getFullSyncsQueued();
   status.chunks = from.getChunks();

@@ -10,6 +10,7 @@ namespace holdfast {
 
 LocationView read(schema::LocationInfo::Reader from);
 std::vector<WorkerView> read(capnp::List<schema::WorkerInfo>::Reader from);
+std::vector<InstanceView> read(capnp::List<schema::InstanceInfo>::Reader from);
 std::vector<DivergedView> read(capnp::List<schema::DivergedRetMsg::Diverged>::Reader from);
 ControllerStatus read(schema::StatusRetMsg::Reader from);
 

@@ -1,5 +1,6 @@
 #include "wire/registration.h"
 
+#include "wire/endpoints.h"
 #include "wire/enums.h"
 #include "wire/lists.h"
 #include "wire/text.h"
@@ -77,7 +78,8 @@ Registration read(schema::RegisterMsg::Reader from) {
           .worldSize = from.getWorldSize(),
           .run = from.getRun(),
           .attempt = from.getAttempt(),
-          .locations = read(from.getLocations())};
+          .locations = read(from.getLocations()),
+          .labels = read(from.getLabels())};
 }
 
 void write(const Registration& registration, schema::RegisterMsg::Builder to) {
@@ -91,6 +93,8 @@ void write(const Registration& registration, schema::RegisterMsg::Builder to) {
   to.setRun(registration.run);
   to.setAttempt(registration.attempt);
   write(registration.locations, to.initLocations(listSize(registration.locations.size())));
+  if (registration.labels.empty()) return;
+  write(registration.labels, to.initLabels(listSize(registration.labels.size())));
 }
 
 std::vector<LocationDecision> read(capnp::List<schema::LocationDecision>::Reader from) {

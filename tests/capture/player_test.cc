@@ -6,11 +6,15 @@
 
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "capture/recorder.h"
 #include "core/notice.h"
 #include "tests/capture/scratch_log.h"
 #include "tests/core/random_sequences.h"
+#include "tests/support/ignored_link.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/recorded_notices.h"
 
@@ -166,7 +170,7 @@ class World {
   // In pieces, with something else in between.
   void lookUp(const std::vector<ChunkHash>& hashes, bool withPins) {
     PromptLookup lookup = controller_->newLookup();
-    ASSERT_FALSE(lookup.begin("", hashes, withPins));
+    ASSERT_FALSE(lookup.begin("", hashes, {.withPins = withPins, .spread = random_()}));
     while (!lookup.advance(1)) controller_->take(input::Work{});
     (void)controller_->take(input::LookedUp{lookup, {}});
   }
@@ -220,7 +224,8 @@ class World {
                                     .worldSize = statedWorldSize(),
                                     .run = worker.run,
                                     .attempt = ++worker.attempt,
-                                    .locations = statements(worker)};
+                                    .locations = statements(worker),
+                                    .labels = {{"attempt", std::to_string(worker.attempt)}}};
     const auto outcome = controller_->take(input::Register{registration, worker});
     if (!outcome.ok()) return;
     worker.session = outcome.value().session;
@@ -246,7 +251,8 @@ class World {
   }
 
   void heartbeat(Worker& worker) {
-    (void)controller_->take(input::Heartbeat{worker.session, statements(worker)});
+    const Load load = chance(random_, 20) ? kLoadUnknown : static_cast<Load>(below(random_, 2'000));
+    (void)controller_->take(input::Heartbeat{worker.session, statements(worker), load});
   }
 
   // A piece of a full sync, most of the time of the one that was asked for.
@@ -314,6 +320,20 @@ class World {
 
 class PlayerTest : public LogTest {};
 
+// What digests do not cover: what workers say of themselves.
+std::vector<std::string> saidBy(const Registry& registry) {
+  std::vector<std::string> said;
+  for (const auto& [name, instance] : registry.tree().instances()) {
+    for (const auto& [id, worker] : instance->workers) {
+      said.push_back(std::to_string(id) + ": " + std::to_string(worker->load));
+      for (const Label& label : worker->record.labels) {
+        said.back() += " " + label.key + "=" + label.value;
+      }
+    }
+  }
+  return said;
+}
+
 TEST_F(PlayerTest, AReplayIsTheSameEveryTime) {
   Counters seen;
   forRandomSequences(30, [&](Random& random) {
@@ -344,6 +364,7 @@ TEST_F(PlayerTest, AReplayIsTheSameEveryTime) {
       EXPECT_THAT(player.differences(), IsEmpty());
       EXPECT_EQ(player.registry()->registryDigest(), world.registry().registryDigest());
       EXPECT_EQ(named(player.registry()->counters()), named(world.registry().counters()));
+      EXPECT_EQ(saidBy(*player.registry()), saidBy(world.registry()));
       EXPECT_EQ(fieldsOf(notices.all), fieldsOf(world.notices.all));
     }
   });
@@ -391,6 +412,7 @@ TEST_F(PlayerTest, ALogThatBeginsUnderWayIsReplayedFromItsCheckpoint) {
     EXPECT_THAT(player.differences(), IsEmpty());
     EXPECT_EQ(player.registry()->registryDigest(), world.registry().registryDigest());
     EXPECT_EQ(player.counters(), named(world.registry().counters()));
+    EXPECT_EQ(saidBy(*player.registry()), saidBy(world.registry()));
   });
   EXPECT_GT(syncsAbandoned, 0u);
   EXPECT_GT(foldsCommitted, 0u);
@@ -447,7 +469,7 @@ TEST_F(PlayerTest, PromptTokensStayOutOfARedactedLog) {
     const std::vector<ChunkHash> hashes = {1, 2};
     const std::vector<uint32_t> tokens(512, 0x41424344);
     PromptLookup lookup = controller.newLookup();
-    EXPECT_FALSE(lookup.begin("", hashes, false));
+    EXPECT_FALSE(lookup.begin("", hashes, {}));
     EXPECT_TRUE(controller.advance(lookup));
     (void)controller.take(input::LookedUp{lookup, tokens});
     recorder.end(Recorder::End::kSwitchedOff);
@@ -461,6 +483,67 @@ TEST_F(PlayerTest, PromptTokensStayOutOfARedactedLog) {
       EXPECT_EQ(entry.getLookup().getTokens().size(), redact ? 0u : 512u);
     }
   }
+}
+
+TEST_F(PlayerTest, LookUpsHaveTheSameAnswersInTheSameOrder) {
+  TestClock clock;
+  MemoryStore store;
+  RecordedNotices notices;
+  Controller controller(
+      {}, clock, store, []() { return uint64_t{7}; }, notices);
+  Recorder recorder(controller, notices);
+  auto writer = LogWriter::open(options());
+  const std::string folder = writer.value()->folder();
+  recorder.begin(std::move(writer.value()), {.clusterId = {}, .checkpoint = {}, .redact = false});
+  IgnoredLink link;
+  const std::vector<ChunkHash> keys = {1, 2};
+  for (int i = 0; i < 6; ++i) {
+    Registration registration;
+    registration.instance = "i" + std::to_string(i);
+    registration.run = registration.attempt = 1;
+    registration.locations.resize(1);
+    registration.locations[0].location = "gpu";
+    registration.locations[0].incarnation = 5;
+    registration.locations[0].beganEmpty = true;
+    const auto registered = controller.take(input::Register{registration, link});
+    const SessionId session = registered.value().session;
+    (void)controller.take(input::Report{session, {"gpu", 5, 1, {keys, {}}}});
+    (void)controller.take(
+        input::Heartbeat{session, {}, i < 3 ? kLoadUnknown : static_cast<Load>(i)});
+  }
+  const auto namesOf = [](std::span<const LookupMatch> matches) {
+    std::vector<std::string> names;
+    for (const LookupMatch& match : matches) names.emplace_back(match.instance);
+    return names;
+  };
+  std::vector<std::vector<std::string>> live;
+  for (uint64_t spread = 0; spread < 20; ++spread) {
+    PromptLookup lookup = controller.newLookup();
+    ASSERT_FALSE(lookup.begin("", keys, {.spread = spread}));
+    ASSERT_TRUE(controller.advance(lookup));
+    live.push_back(namesOf(controller.take(input::LookedUp{lookup, {}})));
+    ASSERT_EQ(live.back().size(), 6u);
+  }
+  PromptLookup miss = controller.newLookup();
+  ASSERT_FALSE(miss.begin("nobody's", keys, {.hashingRefused = true}));
+  ASSERT_TRUE(controller.advance(miss));
+  EXPECT_TRUE(controller.take(input::LookedUp{miss, {}}).empty());
+  recorder.end(Recorder::End::kSwitchedOff);
+  EXPECT_GT(std::set(live.begin(), live.end()).size(), 5u);
+
+  Player player({}, notices);
+  auto log = LogReader::open({folder});
+  ASSERT_TRUE(log.ok());
+  std::vector<std::vector<std::string>> replayed;
+  while (log.value()->next()) {
+    ASSERT_FALSE(player.play(log.value()->entry()));
+    if (log.value()->entry().isLookup()) replayed.push_back(namesOf(player.lastLookup()));
+  }
+  ASSERT_EQ(replayed.size(), 21u);
+  replayed.pop_back();
+  EXPECT_EQ(replayed, live);
+  EXPECT_THAT(player.differences(), IsEmpty());
+  EXPECT_EQ(player.registry()->counters().lookupMissesHashingDiffers, 1u);
 }
 
 TEST_F(PlayerTest, ALogThatCannotGoOnEndsWithAWarningAndTheCoreGoesOn) {

@@ -28,6 +28,9 @@ TEST(Client, OptionsAreChecked) {
   EXPECT_TRUE(isWrong([](ClientOptions& o) { o.locations.clear(); }));
   EXPECT_TRUE(isWrong([](ClientOptions& o) { o.locations = {{"gpu", {}}, {"gpu", {}}}; }));
   EXPECT_TRUE(isWrong([](ClientOptions& o) { o.locations = {{"g\n", {}}}; }));
+  EXPECT_TRUE(isWrong([](ClientOptions& o) { o.labels = {{"a key", "v"}}; }));
+  EXPECT_TRUE(isWrong([](ClientOptions& o) { o.labels.resize(17, {"k", "v"}); }));
+  EXPECT_FALSE(isWrong([](ClientOptions& o) { o.labels = {{"key", "a value"}}; }));
   EXPECT_TRUE(isWrong([](ClientOptions& o) { o.batchOperations = 0; }));
   EXPECT_TRUE(isWrong([](ClientOptions& o) { o.batchOperations = 65'537; }));
   EXPECT_TRUE(isWrong([](ClientOptions& o) { o.backoffMinMs = 6'000; }));

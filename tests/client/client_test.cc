@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <list>
 #include <map>
 #include <memory>
@@ -43,6 +44,31 @@ TEST(Client, WorkersThatRegisteredTogetherDoNotSendTheirHeartbeatsTogether) {
   const auto byTime = [](const auto& a, const auto& b) { return a.second < b.second; };
   const auto [earliest, latest] = std::minmax_element(first.begin(), first.end(), byTime);
   EXPECT_GT(latest->second - earliest->second, kInterval / 4);
+}
+
+TEST(Client, LabelsAndLoadReachTheController) {
+  FakeController controller;
+  controller.with([](State& state) { state.heartbeatIntervalMs = 10; });
+  ClientThread thread;
+  ClientOptions options = optionsFor(controller);
+  options.labels = {{"zone", "eu-1a"}, {"tier", ""}};
+  Client client(thread, options);
+  const auto isTold = [&](Load load) {
+    return eventually([&] {
+      return controller.with(
+          [&](State& state) { return state.heartbeats != 0 && state.load == load; });
+    });
+  };
+  EXPECT_TRUE(isTold(kLoadUnknown)) << "before it says anything";
+  EXPECT_EQ(controller.with([](State& state) { return state.labels; }), options.labels);
+  client.setLoad(0.8504);
+  EXPECT_TRUE(isTold(850));
+  client.setLoad(-1);
+  EXPECT_TRUE(isTold(0));
+  client.setLoad(1e300);
+  EXPECT_TRUE(isTold(kLoadMax));
+  client.setLoad(std::nan(""));
+  EXPECT_TRUE(isTold(kLoadUnknown));
 }
 
 TEST(Client, ReportsReachTheController) {

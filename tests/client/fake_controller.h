@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "client/event_loop.h"
+#include "core/labels.h"
+#include "core/load.h"
 #include "model_controller.h"
 #include "schema/controller.capnp.h"
 
@@ -66,6 +68,8 @@ class FakeController {
     std::string instance;
     std::string model_;
     bool statedHashing = false;
+    Labels labels;                              // of the last registration
+    Load load = kLoadUnknown;                   // of the last heartbeat
     std::vector<LocationStatement> statements;  // of the last registration
     uint64_t retransmitted() const;
     std::set<ChunkHash> keys(const std::string& location) const;

@@ -5,6 +5,7 @@
 
 #include "fake_controller.h"
 #include "fake_loop.h"
+#include "wire/endpoints.h"
 #include "wire/errors.h"
 #include "wire/full_sync.h"
 #include "wire/registration.h"
@@ -45,6 +46,7 @@ class FakeController::SessionServer final : public schema::WorkerSession::Server
     fake_.with([&](State& state) {
       if (!state.heartbeatError.empty()) kj::throwFatalException(failure(state.heartbeatError));
       ++state.heartbeats;
+      state.load = context.getParams().getMessage().getLoad();
       HeartbeatOutcome outcome;
       outcome.decisions = state.model.repairs();
       if (state.confirm) outcome.committed = state.model.committed();
@@ -133,6 +135,7 @@ class FakeController::GatewayServer final : public schema::WorkerGateway::Server
       state.instance = stringOf(info.getInstanceId());
       state.model_ = stringOf(info.getModel());
       state.statedHashing = info.hasHashing();
+      state.labels = read(info.getLabels());
       state.statements = statements;
       if (!state.registerError.empty()) kj::throwFatalException(failure(state.registerError));
       if (state.hangRegister) return true;
@@ -178,6 +181,26 @@ class FakeController::OrchestratorServer final : public schema::Orchestrator::Se
     auto hits = layout.initHits(1)[0];
     hits.setLocation("gpu");
     hits.setChunks(3);
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> lookups(LookupsContext context) override {
+    const auto asked = context.getParams().getMessage().getLookups();
+    auto answers = context.getResults().initAnswer().initAnswers(asked.size());
+    for (unsigned i = 0; i < asked.size(); ++i) {
+      auto layout = answers[i].initLayoutInfo(1)[0];
+      layout.setInstanceId(asked[i].getModel());
+      layout.setMatchedChunks(asked[i].isHashes() ? asked[i].getHashes().size()
+                                                  : asked[i].getTokens().size() / 256);
+      layout.setLoad(asked[i].getMaxInstances());
+      answers[i].setEventId(asked[i].getEventId());
+      answers[i].setMessage(asked[i].getWithoutEndpoints() ? "without" : "with");
+    }
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> instances(InstancesContext context) override {
+    auto all = context.getResults().initAnswer().initInstances(2);
+    all[0].setInstanceId(context.getParams().getMessage().getInstanceId());
+    all[0].setHidden(schema::InstanceHidden::LOST);
     return kj::READY_NOW;
   }
   kj::Promise<void> queryInstance(QueryInstanceContext context) override {

@@ -57,6 +57,42 @@ TEST(LookupClient, AnswersAreTakenOver) {
   EXPECT_EQ(diverged.value()[0].location.sync, "diverged");
 }
 
+TEST(LookupClient, ManyLookUpsAreOneCall) {
+  FakeController controller;
+  ClientThread thread;
+  LookupClient client(thread, optionsFor(controller));
+  LookupPrompt byHashes{.hashes = {1, 2, 3}, .tokens = {}, .options = {.model = "llama"}};
+  byHashes.options.maxInstances = 2'000;
+  LookupPrompt byTokens{.hashes = {}, .tokens = std::vector<uint32_t>(512), .options = {}};
+  byTokens.options.withEndpoints = false;
+  const auto answers = client.lookups({byHashes, byTokens});
+  ASSERT_TRUE(answers.ok()) << answers.error().message;
+  ASSERT_EQ(answers.value().size(), 2u);
+  EXPECT_EQ(answers.value()[0].layouts[0].instance, "llama");
+  EXPECT_EQ(answers.value()[0].layouts[0].matchedChunks, 3u);
+  EXPECT_EQ(answers.value()[0].layouts[0].load, 2.0);
+  EXPECT_EQ(answers.value()[0].message, "with");
+  EXPECT_EQ(answers.value()[1].layouts[0].matchedChunks, 2u);
+  EXPECT_EQ(answers.value()[1].message, "without");
+  const auto tooMany = client.lookups(std::vector<LookupPrompt>(1'025));
+  EXPECT_EQ(tooMany.error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(tooMany.error().message, "a call takes at most 1024 look-ups, not 1025");
+  byHashes.hashes.resize(40'000);
+  EXPECT_EQ(client.lookups({byHashes, byHashes}).error().code, ErrorCode::kInvalid);
+  EXPECT_TRUE(client.lookups({}).value().empty());
+}
+
+TEST(LookupClient, InstancesAreListed) {
+  FakeController controller;
+  ClientThread thread;
+  LookupClient client(thread, optionsFor(controller));
+  const auto instances = client.instances("llama");
+  ASSERT_TRUE(instances.ok());
+  ASSERT_EQ(instances.value().size(), 2u);
+  EXPECT_EQ(instances.value()[0].instance, "llama");
+  EXPECT_EQ(instances.value()[0].hidden, "lost");
+}
+
 TEST(LookupClient, ManyCallsAreUnderWayFromManyThreads) {
   FakeController controller;
   ClientThread thread;

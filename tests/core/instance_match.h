@@ -13,11 +13,12 @@ inline bool operator==(const LocationHits& a, const LocationHits& b) {
 inline bool operator==(const InstanceMatch& a, const InstanceMatch& b) {
   return a.instance == b.instance && a.rank == b.rank && a.chunks == b.chunks &&
          a.allRanks == b.allRanks && a.location == b.location && a.unconfirmed == b.unconfirmed &&
-         a.hits == b.hits;
+         a.hits == b.hits && a.loadStep == b.loadStep;
 }
 inline void PrintTo(const InstanceMatch& m, std::ostream* out) {
   *out << "instance " << m.instance << " rank " << m.rank << " chunks " << m.chunks << " allRanks "
-       << m.allRanks << " location " << m.location << " unconfirmed " << m.unconfirmed << " hits";
+       << m.allRanks << " location " << m.location << " unconfirmed " << m.unconfirmed
+       << " load step " << m.loadStep << " hits";
   for (const LocationHits& hit : m.hits) *out << ' ' << hit.location << ':' << hit.chunks;
 }
 

@@ -43,7 +43,7 @@ class PinsTest : public RepairTest {
     const auto found = registry_->kv().lookup("", prompt, true).value();
     const uint32_t pinned = found.empty() ? 0 : found[0].pinnedChunks;
     PromptLookup pieces = registry_->kv().newLookup();
-    EXPECT_FALSE(pieces.begin("", prompt, true));
+    EXPECT_FALSE(pieces.begin("", prompt, {.withPins = true}));
     while (!pieces.advance(1)) {
     }
     EXPECT_EQ(pieces.matches().empty() ? 0 : pieces.matches()[0].pinnedChunks, pinned);

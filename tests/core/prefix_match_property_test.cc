@@ -26,6 +26,7 @@ struct Model {
   };
   std::map<HolderId, Holder> holders;
   std::map<uint32_t, uint32_t> worldSizes;
+  std::map<uint32_t, Load> loads;
 
   // As the header says it, one rank at a time.
   std::vector<InstanceMatch> match(const std::vector<ChunkHash>& keys, bool peers, uint32_t asker,
@@ -91,13 +92,24 @@ struct Model {
           best.allRanks = std::min(best.allRanks, lengths[r]);
         }
       }
+      const auto load = loads.find(instance);
+      best.loadStep = load == loads.end() ? 10 : load->second / 100;
       out.push_back(best);
     }
-    std::sort(out.begin(), out.end(), [](const InstanceMatch& a, const InstanceMatch& b) {
-      return std::tuple(b.chunks, b.allRanks, a.unconfirmed, a.instance) <
-             std::tuple(a.chunks, a.allRanks, b.unconfirmed, b.instance);
-    });
-    return out;
+    return canonical(out);
+  }
+
+  // Before all that match equally: who of two comes first.
+  static bool isBetter(const InstanceMatch& a, const InstanceMatch& b) {
+    return std::tuple(b.chunks, b.allRanks, a.unconfirmed, a.loadStep) <
+           std::tuple(a.chunks, a.allRanks, b.unconfirmed, b.loadStep);
+  }
+  // Equal ones by slot.
+  static std::vector<InstanceMatch> canonical(std::vector<InstanceMatch> matches) {
+    std::sort(matches.begin(), matches.end(),
+              [](const auto& a, const auto& b) { return a.instance < b.instance; });
+    std::stable_sort(matches.begin(), matches.end(), isBetter);
+    return matches;
   }
 };
 
@@ -107,6 +119,9 @@ TEST(PrefixMatchProperty, AgreesWithABruteForceModel) {
     HolderDirectory directory;
     PrefixMatcher matcher(index, directory);
     Model model;
+    for (uint32_t instance = 0; instance < 4; ++instance) {
+      directory.setNameHash(instance, random());
+    }
     // A tree of prefixes: hash = path.
     std::vector<std::vector<ChunkHash>> paths;
     const size_t pathCount = 1 + below(random, 6);
@@ -143,16 +158,20 @@ TEST(PrefixMatchProperty, AgreesWithABruteForceModel) {
         const auto instance = static_cast<uint32_t>(below(random, 4));
         model.worldSizes[instance] = static_cast<uint32_t>(below(random, 4));
         directory.setWorldSize(instance, model.worldSizes[instance]);
+      } else if (what < 26) {
+        const auto instance = static_cast<uint32_t>(below(random, 4));
+        model.loads[instance] = static_cast<Load>(below(random, 400));
+        directory.setLoad(instance, model.loads[instance]);
       } else if (what < 70) {
         auto at = model.holders.begin();
         std::advance(at, static_cast<ptrdiff_t>(below(random, model.holders.size())));
         auto& [id, holder] = *at;
-        if (what < 28) {
+        if (what < 29) {
           index.retire(id);
           directory.set(id, HolderInfo{});
           model.holders.erase(at);
           index.sweep(100000);
-        } else if (what < 33) {
+        } else if (what < 34) {
           holder.info.visible = !holder.info.visible;
           directory.set(id, holder.info);
         } else {
@@ -176,23 +195,27 @@ TEST(PrefixMatchProperty, AgreesWithABruteForceModel) {
         const bool peers = chance(random, 30);
         const auto asker = static_cast<uint32_t>(below(random, 4));
         const auto rank = static_cast<uint32_t>(below(random, 3));
+        const uint64_t spread = random();
         if (peers) {
           matcher.matchPeers(9, path, asker, rank, out);
         } else {
-          matcher.match(9, path, out);
+          matcher.match(9, path, out, spread);
         }
+        // Equal ones are in any order, which lookup_order_test looks at.
         const std::vector<InstanceMatch> expected = model.match(path, peers, asker, rank);
-        ASSERT_THAT(out, testing::ElementsAreArray(expected));
-        // In pieces of any size it is the same.
+        ASSERT_TRUE(std::is_sorted(out.begin(), out.end(), Model::isBetter));
+        ASSERT_THAT(Model::canonical(out), testing::ElementsAreArray(expected));
+        // In pieces of any size it is the same, in the same order.
+        const std::vector<InstanceMatch> whole = out;
         if (peers) {
           matcher.beginPeers(9, path, asker, rank);
         } else {
-          matcher.begin(9, path);
+          matcher.begin(9, path, spread);
         }
         while (!matcher.advance(below(random, 20))) {
         }
         matcher.finish(out);
-        ASSERT_THAT(out, testing::ElementsAreArray(expected));
+        ASSERT_THAT(out, testing::ElementsAreArray(whole));
       }
     }
   });

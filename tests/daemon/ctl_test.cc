@@ -85,9 +85,11 @@ class CtlTest : public DaemonTest {
                                .port = 1,
                                .peerUrl = {},
                                .model = {},
+                               .labels = {{"zone", "eu-1a"}},
                                .worldSize = 1,
                                .hashing = {},
                                .locations = {{.name = "gpu", .contents = {}}}});
+    client_->setLoad(0.25);
     const std::vector<ChunkHash> chunks = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
     client_->admit(client_->location("gpu"), chunks);
     EXPECT_TRUE(client_->flush(60'000));
@@ -213,6 +215,7 @@ TEST_F(CtlTest, NamesThatAreNotThereHaveOneExitCode) {
   const auto daemon = startWithWorker();
   for (const char* command : {"workers --instance nope",
                               "workers --worker 9",
+                              "instances --instance nope",
                               "sync nope 0",
                               "sync llama 9",
                               "sync llama 0 nope",
@@ -245,6 +248,38 @@ TEST_F(CtlTest, NamesThatAreNotThereHaveOneExitCode) {
                               "instances", "diverged", "events", "pins"}) {
     EXPECT_EQ(ctl(socketAddress(), command).exitCode, 0) << command;
   }
+}
+
+TEST_F(CtlTest, InstancesSayWhereTheyAreAndWhetherLookUpsNameThem) {
+  const auto daemon = startWithWorker();
+  // flush() had a heartbeat sent, which told the load.
+  for (const char* command : {"instances", "instances --instance llama"}) {
+    const CommandResult text = ctl(socketAddress(), command);
+    EXPECT_EQ(text.exitCode, 0);
+    for (const char* part : {"llama", "0.25", "named", "10.0.0.1:1", "zone=eu-1a"}) {
+      EXPECT_THAT(text.output, HasSubstr(part)) << command;
+    }
+  }
+  const CommandResult json = ctl(socketAddress(), "instances --json");
+  for (const char* part : {"\"instanceId\": \"llama\"", "\"drained\": false", "\"hidden\": \"no\"",
+                           "\"ip\": \"10.0.0.1\"", "\"port\": 1", "\"zone\": \"eu-1a\"",
+                           "\"load\": 0.25", "\"memberships\": 10", "\"state\": \"ACTIVE\""}) {
+    EXPECT_THAT(json.output, HasSubstr(part));
+  }
+  const CommandResult found = ctl(socketAddress(), "lookup --hashes 1 2 --json");
+  for (const char* part :
+       {"\"ip\": \"10.0.0.1\"", "\"zone\": \"eu-1a\"", "\"load\": 0.25", "\"leftOut\": 0"}) {
+    EXPECT_THAT(found.output, HasSubstr(part));
+  }
+  EXPECT_EQ(ctl(socketAddress(), "drain llama").exitCode, 0);
+  EXPECT_THAT(ctl(socketAddress(), "instances").output, HasSubstr("hidden: drained"));
+  EXPECT_THAT(ctl(socketAddress(), "instances --json").output, HasSubstr("\"drained\": true"));
+  EXPECT_THAT(ctl(socketAddress(), "workers").output, HasSubstr("(drained)"));
+  EXPECT_THAT(ctl(socketAddress(), "status").output, HasSubstr("1 instances drained"));
+  EXPECT_THAT(ctl(socketAddress(), "status --json").output, HasSubstr("\"locationsHidden\": 1"));
+  const CommandResult miss = ctl(socketAddress(), "lookup --hashes 1 2 --json");
+  EXPECT_THAT(miss.output, HasSubstr("\"miss\": \"hidden\""));
+  EXPECT_THAT(miss.output, HasSubstr("\"drained\": 1"));
 }
 
 TEST_F(CtlTest, LookupSaysWhyItFoundNobody) {

@@ -31,6 +31,17 @@ TEST(Router, AmongEqualsTheLeastLoadedWins) {
   EXPECT_EQ(router.byPrefix(Holders{{2, 2}}, 10), 2u);
 }
 
+TEST(RecentWork, ABusyInstanceStatesAHigherLoadThatFades) {
+  RecentWork work(2);
+  EXPECT_EQ(work.loadOf(0), 0);
+  work.add(0, 100);
+  EXPECT_DOUBLE_EQ(work.loadOf(0), 1) << "twice as busy as the average";
+  EXPECT_EQ(work.loadOf(1), 0);
+  for (int i = 0; i < 1'000; ++i) work.add(1, 100);
+  EXPECT_LT(work.loadOf(0), 0.01);
+  EXPECT_GT(work.loadOf(1), 0.99);
+}
+
 TEST(Router, NextGoesRound) {
   Router router(2);
   EXPECT_EQ(router.next(1), 0u);

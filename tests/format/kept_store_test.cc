@@ -65,6 +65,30 @@ TEST_P(KeptStores, AreMigratedByAStartAndServe) {
   expectContent(dir_);
 }
 
+TEST_P(KeptStores, TakeWhatWorkersSayOfThemselvesSince) {
+  {
+    StoreGrower controller(dir_, 1);
+    for (const auto& [name, instance] : controller.registry().tree().instances()) {
+      for (const auto& [id, worker] : instance->workers) {
+        EXPECT_THAT(worker->record.labels, testing::IsEmpty()) << name << " " << id;
+      }
+    }
+    controller.admit("llama-0", 0, "gpu", {1});
+    controller.settle();
+    controller.close();
+  }
+  const std::string other = (scratch_.path() / "other").string();
+  EXPECT_EQ(runInspect("export " + dir_ + " | " HOLDFAST_INSPECT " import " + other).code, 0);
+  for (const std::string& directory : {dir_, other}) {
+    StoreGrower controller(directory, 2);
+    const Worker* worker = controller.registry().tree().findWorker("llama-0", 0);
+    ASSERT_NE(worker, nullptr);
+    EXPECT_THAT(worker->record.labels,
+                testing::ElementsAre(Label{"zone", "eu \"1a\""}, Label{"attempt", "1"}));
+    controller.close();
+  }
+}
+
 TEST_P(KeptStores, GoThroughAnExport) {
   const std::string other = (scratch_.path() / "other").string();
   EXPECT_EQ(runInspect("export " + dir_ + " | " HOLDFAST_INSPECT " import " + other).code, 0);

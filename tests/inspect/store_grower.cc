@@ -101,6 +101,7 @@ void StoreGrower::registerProcess(Process& process) {
   message.worldSize = 8;
   message.run = process.run;
   message.attempt = ++process.attempt;
+  message.labels = {{"zone", "eu \"1a\""}, {"attempt", std::to_string(process.attempt)}};
   for (auto& [name, cache] : process.caches) {
     cache.sync.reset();
     cache.syncWanted = false;

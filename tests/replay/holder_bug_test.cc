@@ -15,7 +15,7 @@ TEST_F(BugTest, AHolderIdReusedEarlyShowsAgainInAReplay) {
   core.registerWorker("llama");  // holds nothing
   PromptLookup lookup = core.controller().newLookup();
   const auto keys = CapturedCore::keysOf(1, 3);
-  ASSERT_FALSE(lookup.begin("", keys, false));
+  ASSERT_FALSE(lookup.begin("", keys, {}));
   ASSERT_TRUE(core.controller().advance(lookup));
   const auto found = core.controller().take(input::LookedUp{lookup, {}});
   ASSERT_EQ(found.size(), 1u) << "the bug does not show";

@@ -166,28 +166,7 @@ Registration ServerTest::registration(std::string instance, uint32_t worker) con
 ServerTest::RegisterRequest ServerTest::registerRequest(Peer& peer,
                                                         const Registration& registration) {
   auto request = peer.gateway().registerRequest();
-  auto info = request.initInfo();
-  info.setInstanceId(textOf(registration.instance));
-  info.setWorkerId(registration.worker);
-  info.setIp(textOf(registration.ip));
-  info.setPort(registration.port);
-  info.setPeerInitUrl(textOf(registration.peerUrl));
-  info.setModel(textOf(registration.model));
-  info.setWorldSize(registration.worldSize);
-  info.setRun(registration.run);
-  info.setAttempt(registration.attempt);
-  auto locations = info.initLocations(static_cast<kj::uint>(registration.locations.size()));
-  for (kj::uint i = 0; i < locations.size(); ++i) {
-    const LocationStatement& statement = registration.locations[i];
-    locations[i].setLocation(textOf(statement.location));
-    locations[i].setIncarnation(statement.incarnation);
-    locations[i].setBeganEmpty(statement.beganEmpty);
-    locations[i].setLastSeq(statement.lastSeq);
-    locations[i].setCount(statement.count);
-    locations[i].getDigest().setA(statement.digest.a);
-    locations[i].getDigest().setB(statement.digest.b);
-    locations[i].setReplayableFrom(statement.replayableFrom);
-  }
+  write(registration, request.initInfo());
   request.setWorker(kj::heap<RecordingWorker>(workerCalls));
   return request;
 }

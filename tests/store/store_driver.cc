@@ -42,6 +42,7 @@ StoredContent StoreDriver::expected() const {
     to.run = worker.record.run;
     to.attempt = worker.record.attempt;
     to.state = worker.record.state;
+    to.labels = worker.record.labels;
     for (const auto& [id, location] : worker.locations) {
       const LivePart& live = location.record.live;
       to.locations[id] = {location.record.name, live.generation,   live.stream,
@@ -96,6 +97,7 @@ void StoreDriver::addWorker() {
   if (workers_.contains(name)) return;
   worker.record.run = nextRun_++;
   worker.record.attempt = 1;
+  if (chance(50)) worker.record.labels = {{"zone", "eu-1a"}, {"empty", ""}};
   worker.owner = store_->claim();
   StoreBatch batch;
   batch.steps.emplace_back(PutWorker{worker.owner, worker.record});
@@ -113,6 +115,7 @@ void StoreDriver::touchWorker() {
   LiveWorker* worker = anyWorker();
   if (worker == nullptr) return;
   ++worker->record.attempt;
+  worker->record.labels = {{"attempt", std::to_string(worker->record.attempt)}};
   worker->record.state = chance(50) ? WorkerState::kActive : WorkerState::kLost;
   StoreBatch batch;
   batch.steps.emplace_back(PutWorker{worker->owner, worker->record});

@@ -204,6 +204,7 @@ StoredContent ContentSink::content() const {
     worker.run = record.run;
     worker.attempt = record.attempt;
     worker.state = record.state;
+    worker.labels = record.labels;
     if (const auto found = contents.find(owner); found != contents.end()) {
       worker.locations = found->second;
     }

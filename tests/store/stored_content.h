@@ -43,6 +43,7 @@ struct StoredWorker {
   uint64_t run = 0;
   uint64_t attempt = 0;
   WorkerState state = WorkerState::kActive;
+  Labels labels;
   std::map<uint16_t, StoredLocation> locations;
 
   friend bool operator==(const StoredWorker&, const StoredWorker&) = default;

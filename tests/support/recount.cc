@@ -29,6 +29,25 @@ bool contradicts(const Instance& instance) {
   return worldSizes.size() > 1 || (worldSizes.size() == 1 && highest >= *worldSizes.begin());
 }
 
+// See Instance::first.
+const Worker* lowestRank(const Instance& instance) {
+  for (const auto& [rank, worker] : instance.workers) {
+    if (worker->record.state != WorkerState::kLost) return worker.get();
+  }
+  return instance.workers.begin()->second.get();
+}
+
+// Of those that state one; of a rank without a session none holds.
+Load highestLoad(const Instance& instance) {
+  Load highest = kLoadUnknown;
+  for (const auto& [rank, worker] : instance.workers) {
+    EXPECT_TRUE(worker->session != kNoSession || worker->load == kLoadUnknown) << rank;
+    if (worker->load == kLoadUnknown) continue;
+    if (highest == kLoadUnknown || worker->load > highest) highest = worker->load;
+  }
+  return highest;
+}
+
 }  // namespace
 
 RegistryDigest countedContentDigest(const RegistryTree& tree) {
@@ -56,11 +75,15 @@ void expectKeptAsCounted(const Registry& registry) {
   EXPECT_EQ(registry.contentDigest().hex(), countedContentDigest(tree).hex());
   EXPECT_EQ(registry.registryDigest().hex(), countedStateDigest(tree).hex());
   size_t contradicting = 0;
+  size_t drained = 0;
   size_t workers = 0;
   size_t quarantined = 0;
   std::map<WorkerState, size_t> byState;
   for (const auto& [name, instance] : tree.instances()) {
     contradicting += contradicts(*instance) ? 1 : 0;
+    drained += instance->record.drained ? 1 : 0;
+    EXPECT_EQ(instance->first, lowestRank(*instance)) << name;
+    EXPECT_EQ(tree.directory().load(instance->slot), highestLoad(*instance)) << name;
     workers += instance->workers.size();
     for (const auto& [rank, worker] : instance->workers) {
       ++byState[worker->record.state];
@@ -68,16 +91,23 @@ void expectKeptAsCounted(const Registry& registry) {
     }
   }
   size_t locations = 0;
+  size_t hidden = 0;
   uint64_t memberships = 0;
   uint64_t pins = 0;
   std::map<SyncState, size_t> bySync;
-  forLocations(tree, [&](const Worker&, const Location& location) {
+  forLocations(tree, [&](const Worker& worker, const Location& location) {
     ++locations;
+    hidden += worker.record.state == WorkerState::kLost || worker.instance->record.drained ||
+                      location.record.live.hidden
+                  ? 1
+                  : 0;
     ++bySync[location.sync];
     memberships += location.count;
     pins += location.pins == nullptr ? 0 : location.pins->size();
   });
   EXPECT_EQ(tree.instancesContradicting(), contradicting);
+  EXPECT_EQ(tree.instancesDrained(), drained);
+  EXPECT_EQ(tree.locationsHidden(), hidden);
   EXPECT_EQ(tree.workers(), workers);
   EXPECT_EQ(tree.workersQuarantined(), quarantined);
   for (size_t i = 0; i < kWorkerStates; ++i) {

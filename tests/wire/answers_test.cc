@@ -5,6 +5,8 @@
 #include <string>
 
 #include "tests/wire/random_values.h"
+#include "wire/endpoints.h"
+#include "wire/enums.h"
 #include "wire/events.h"
 #include "wire/lists.h"
 #include "wire/lookups.h"
@@ -22,6 +24,7 @@ TEST(AnswersTest, LookUps) {
     RandomValues values(random);
     std::vector<std::string> names(20);
     for (std::string& name : names) name = values.text();
+    const Labels labels = values.labels();
     std::vector<LookupMatch> matches(values.size(6));
     std::vector<LookupEnds> ends(matches.size());
     for (size_t i = 0; i < matches.size(); ++i) {
@@ -31,7 +34,13 @@ TEST(AnswersTest, LookUps) {
                     .allRanksChunks = values.number32(),
                     .pinnedChunks = values.number32(),
                     .unconfirmed = values.flag(),
-                    .hits = {}};
+                    .hits = {},
+                    .load = values.flag() ? kLoadUnknown : values.number32() / 2,
+                    .endpoint = {}};
+      if (values.flag()) {
+        matches[i].endpoint = {names[values.size(19)], values.number32(), names[values.size(19)],
+                               labels};
+      }
       matches[i].hits.resize(values.size(3), {names[values.size(19)], values.number32()});
       ends[i] = {
           .matched = values.number(), .allRanks = values.number(), .pinned = values.number()};
@@ -57,6 +66,11 @@ TEST(AnswersTest, LookUps) {
       EXPECT_EQ(got.pinnedEnd, ends[i].pinned);
       EXPECT_EQ(got.pinnedChunks, matches[i].pinnedChunks);
       EXPECT_EQ(got.unconfirmed, matches[i].unconfirmed);
+      EXPECT_EQ(got.load, statedLoad(matches[i].load));
+      EXPECT_EQ(got.endpoint.ip, matches[i].endpoint.ip);
+      EXPECT_EQ(got.endpoint.port, matches[i].endpoint.port);
+      EXPECT_EQ(got.endpoint.peerUrl, matches[i].endpoint.peerUrl);
+      EXPECT_EQ(got.endpoint.labels, matches[i].endpoint.empty() ? Labels() : labels);
       ASSERT_EQ(got.hits.size(), matches[i].hits.size());
       for (size_t j = 0; j < got.hits.size(); ++j) {
         EXPECT_EQ(got.hits[j].first, matches[i].hits[j].first);
@@ -64,6 +78,81 @@ TEST(AnswersTest, LookUps) {
       }
     }
   });
+}
+
+TEST(AnswersTest, LookUpsThatFindNobody) {
+  const ExplainedMiss miss{LookupMiss::kHidden, "all are drained", {.drained = 2, .lost = 1}};
+  Arrived<schema::LookupRetMsg> arrived([&](schema::LookupRetMsg::Builder to) {
+    write(miss, to);
+    to.setLeftOut(3);
+  });
+  const LookupAnswer answer = read(arrived.get());
+  EXPECT_EQ(answer.miss, lookupMissName(LookupMiss::kHidden));
+  EXPECT_EQ(answer.message, "all are drained");
+  EXPECT_EQ(answer.hiddenDrained, 2u);
+  EXPECT_EQ(answer.hiddenLost, 1u);
+  EXPECT_EQ(answer.hiddenDiverged, 0u);
+  EXPECT_EQ(answer.leftOut, 3u);
+  for (size_t i = 0; i < kLookupMisses; ++i) {
+    EXPECT_EQ(lookupMissName(static_cast<LookupMiss>(i)),
+              enumerantName(static_cast<schema::LookupMiss>(i)));
+  }
+}
+
+TEST(AnswersTest, Loads) {
+  EXPECT_EQ(statedLoad(kLoadUnknown), std::nullopt);
+  EXPECT_EQ(statedLoad(0), 0.0);
+  EXPECT_EQ(statedLoad(1'500), 1.5);
+}
+
+TEST(AnswersTest, Instances) {
+  Arrived<schema::InstancesRetMsg> arrived([](schema::InstancesRetMsg::Builder to) {
+    auto info = to.initInstances(2)[0];
+    info.setInstanceId("a");
+    info.setModel("m");
+    info.setWorldSize(2);
+    info.setDrained(true);
+    info.setHidden(schema::InstanceHidden::DRAINED);
+    info.getEndpoint().setIp("10.0.0.1");
+    info.setLoad(250);
+    info.setCreatedMs(9);
+    info.setContradiction("they differ");
+    info.setMissingRanks("1");
+    auto rank = info.initRanks(1)[0];
+    rank.setWorkerId(3);
+    rank.setState(schema::WorkerState::LOST);
+    rank.setQuarantined(true);
+    rank.setLocations(4);
+    rank.setLocationsInSync(2);
+    rank.setLocationsHidden(1);
+    rank.setMemberships(5);
+    rank.setLoad(750);
+  });
+  const auto instances = read(arrived.get().getInstances());
+  ASSERT_EQ(instances.size(), 2u);
+  const InstanceView& a = instances[0];
+  EXPECT_EQ(a.instance, "a");
+  EXPECT_EQ(a.model, "m");
+  EXPECT_EQ(a.worldSize, 2u);
+  EXPECT_TRUE(a.drained);
+  EXPECT_EQ(a.hidden, "drained");
+  EXPECT_EQ(a.endpoint.ip, "10.0.0.1");
+  EXPECT_EQ(a.load, 0.25);
+  EXPECT_EQ(a.createdWallMs, 9u);
+  EXPECT_EQ(a.contradiction, "they differ");
+  EXPECT_EQ(a.missingRanks, "1");
+  ASSERT_EQ(a.ranks.size(), 1u);
+  EXPECT_EQ(a.ranks[0].worker, 3u);
+  EXPECT_EQ(a.ranks[0].state, "lost");
+  EXPECT_TRUE(a.ranks[0].quarantined);
+  EXPECT_EQ(a.ranks[0].locations, 4u);
+  EXPECT_EQ(a.ranks[0].locationsInSync, 2u);
+  EXPECT_EQ(a.ranks[0].locationsHidden, 1u);
+  EXPECT_EQ(a.ranks[0].memberships, 5u);
+  EXPECT_EQ(a.ranks[0].load, 0.75);
+  EXPECT_EQ(instances[1].hidden, "no");
+  EXPECT_EQ(instances[1].load, std::nullopt);
+  EXPECT_EQ(instances[1].endpoint, Endpoint());
 }
 
 TEST(AnswersTest, Peers) {
@@ -156,6 +245,11 @@ TEST(AnswersTest, Workers) {
     info.setRun(4);
     info.setAttempt(5);
     info.setQuarantined("damaged");
+    info.setDrained(true);
+    info.setLoad(500);
+    auto label = info.initLabels(1)[0];
+    label.setKey("zone");
+    label.setValue("west");
     auto location = info.initLocations(1)[0];
     location.setName("gpu");
     location.setSync(schema::SyncState::CAUGHT_UP);
@@ -185,6 +279,9 @@ TEST(AnswersTest, Workers) {
   EXPECT_EQ(worker.run, 4);
   EXPECT_EQ(worker.attempt, 5);
   EXPECT_EQ(worker.quarantined, "damaged");
+  EXPECT_TRUE(worker.drained);
+  EXPECT_EQ(worker.load, 0.5);
+  EXPECT_THAT(worker.labels, ElementsAre(Label{"zone", "west"}));
   ASSERT_EQ(worker.locations.size(), 1);
   const LocationView& location = worker.locations[0];
   EXPECT_EQ(location.name, "gpu");
@@ -204,6 +301,8 @@ TEST(AnswersTest, Status) {
     to.setVersion("1.2");
     to.setStoreReason("no space");
     to.setLocationsDiverged(3);
+    to.setInstancesDrained(4);
+    to.setLocationsHidden(6);
     to.getLookups().setP99Us(7);
     to.getLookupWindow().setP99Us(8);
     auto counter = to.initCounters(1)[0];
@@ -215,6 +314,8 @@ TEST(AnswersTest, Status) {
   EXPECT_EQ(status.storeReason, "no space");
   EXPECT_FALSE(status.storeWritable);
   EXPECT_EQ(status.locationsDiverged, 3);
+  EXPECT_EQ(status.instancesDrained, 4);
+  EXPECT_EQ(status.locationsHidden, 6);
   EXPECT_EQ(status.lookupP99Us, 7);
   EXPECT_EQ(status.lookupWindowP99Us, 8);
   EXPECT_THAT(status.counters, ElementsAre(Pair("reports", 5)));

@@ -54,6 +54,11 @@ class RandomValues {
     }
     return list;
   }
+  Labels labels() {
+    Labels list(size(3));
+    for (Label& one : list) one = {text(), text()};
+    return list;
+  }
   std::vector<LocationDecision> decisions() {
     std::vector<LocationDecision> list(size(5));
     for (LocationDecision& one : list) {

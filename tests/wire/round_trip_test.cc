@@ -49,7 +49,8 @@ TEST(RoundTripTest, Registrations) {
                                     .worldSize = values.number32(),
                                     .run = values.number(),
                                     .attempt = values.number(),
-                                    .locations = values.statements()};
+                                    .locations = values.statements(),
+                                    .labels = values.labels()};
     EXPECT_EQ(sent<schema::RegisterMsg>(registration), registration);
   });
 }

@@ -21,7 +21,8 @@ struct Output {
 
 // False: the store is read-only.
 bool showStatus(Controller& controller, const Output& output, bool resetLookupWindow);
-bool showInstances(Controller& controller, const Output& output);
+// Empty: all.
+bool showInstances(Controller& controller, const Output& output, const std::string& instance);
 bool showWorkers(Controller& controller, const Output& output, const std::string& instance,
                  const std::vector<uint32_t>& workers);
 bool showInstanceOfIp(Controller& controller, const Output& output, const std::string& ip);

@@ -18,6 +18,8 @@ std::string_view missName(schema::LookupMiss miss) {
       return "notHeld";
     case schema::LookupMiss::HIDDEN:
       return "hidden";
+    case schema::LookupMiss::HASHING_DIFFERS:
+      return "hashingDiffers";
   }
   return "unknown";
 }
@@ -37,6 +39,8 @@ void writeLayouts(JsonWriter& json, Answer answer, bool withPins) {
       json.number("pinnedChunks", layout.getPinnedChunks());
     }
     json.boolean("unconfirmed", layout.getUnconfirmed());
+    writeLoad(json, layout.getLoad());
+    writeEndpoint(json, layout.getEndpoint());
     json.beginObject("hits");
     for (const auto hit : layout.getHits()) {
       json.number(viewOf(hit.getLocation()), hit.getChunks());
@@ -54,6 +58,8 @@ void printLayouts(std::ostream& out, Answer answer, bool withPins) {
                                         {"ALL RANKS", kRight},
                                         {"CHUNKS", kRight}};
   if (withPins) columns.push_back({"PINNED TOKENS", kRight});
+  columns.push_back({"LOAD", kRight});
+  columns.push_back({"ADDRESS"});
   columns.push_back({"NOTE"});
   Table table(std::move(columns));
   for (const auto layout : answer.getLayoutInfo()) {
@@ -62,6 +68,9 @@ void printLayouts(std::ostream& out, Answer answer, bool withPins) {
                                     grouped(layout.getAllRanksEnd()),
                                     grouped(layout.getMatchedChunks())};
     if (withPins) row.push_back(grouped(layout.getPinnedEnd()));
+    const auto at = layout.getEndpoint();
+    row.push_back(loadText(layout.getLoad()));
+    row.push_back(addressText(at.getIp(), at.getPort()));
     row.emplace_back(layout.getUnconfirmed() ? "recovered, not yet confirmed by the worker" : "");
     table.add(std::move(row));
   }
@@ -90,7 +99,13 @@ bool showLookup(Controller& controller, const Output& output, const Prompt& prom
     JsonWriter json(output.out);
     json.beginObject();
     writeLayouts(json, answer, prompt.withPins);
+    json.number("leftOut", answer.getLeftOut());
     json.text("miss", missName(answer.getMiss()));
+    json.beginObject("hidden");
+    json.number("drained", answer.getHidden().getDrained());
+    json.number("lost", answer.getHidden().getLost());
+    json.number("diverged", answer.getHidden().getDiverged());
+    json.endObject();
     json.text("message", why);
     json.endObject();
   } else if (isMiss) {
@@ -98,7 +113,8 @@ bool showLookup(Controller& controller, const Output& output, const Prompt& prom
   } else {
     printLayouts(output.out, answer, prompt.withPins);
   }
-  return prompt.model.empty() || answer.getMiss() != schema::LookupMiss::UNKNOWN_MODEL;
+  return prompt.model.empty() || (answer.getMiss() != schema::LookupMiss::UNKNOWN_MODEL &&
+                                  answer.getMiss() != schema::LookupMiss::HASHING_DIFFERS);
 }
 
 }  // namespace holdfast::ctl

@@ -23,6 +23,7 @@ constexpr std::string_view kExamples = R"(Examples:
   holdfast-ctl status                         is it well, and what does it hold
   holdfast-ctl status --json | jq .chunks     every command can answer in JSON
   holdfast-ctl status --check > /dev/null     for scripts: 0 if it can be reached and can write
+  holdfast-ctl instances                      who is there, drained or hidden, how busy, where
   holdfast-ctl workers --instance llama-0     what each rank of an instance holds, and in sync or not
   holdfast-ctl lookup 128000 9906 1917 ...    who has the longest prefix of this prompt
   holdfast-ctl lookup --file prompt.txt       tokens from a file ('-': from stdin)
@@ -134,9 +135,11 @@ int run(int argc, const char* const* argv) {
   status->add_flag("--check", check, "Exit code 7 if its store is read-only");
   status->add_flag("--reset-lookup-window", resetWindow,
                    "Begin a new window of look-up latencies (lookupWindow in JSON)");
-  CLI::App* instances = app.add_subcommand("instances", "The instances, summed up");
-
   std::string instance;
+  CLI::App* instances = app.add_subcommand(
+      "instances", "The instances, whether look-ups name them, their load, address and labels");
+  instances->add_option("--instance", instance, "Only this one")->type_name("ID");
+
   std::vector<uint32_t> ranks;
   CLI::App* workers = app.add_subcommand("workers", "Every worker with its locations");
   workers->add_option("--instance", instance, "Only of this instance")->type_name("ID");
@@ -254,7 +257,7 @@ int run(int argc, const char* const* argv) {
       if (check && !writable) return written(kExitReadOnly);
       found = true;
     }
-    if (instances->parsed()) found = showInstances(controller, output);
+    if (instances->parsed()) found = showInstances(controller, output, instance);
     if (workers->parsed()) found = showWorkers(controller, output, instance, ranks);
     if (lookup->parsed()) {
       found = showLookup(controller, output, {model, withPins, numbers.tokens, numbers.hashes});

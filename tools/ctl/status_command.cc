@@ -24,6 +24,7 @@ void writeStatus(JsonWriter& json, schema::StatusRetMsg::Reader s) {
   json.number("uptimeMs", s.getUptimeMs());
   json.number("instances", s.getInstances());
   json.number("instancesContradicting", s.getInstancesContradicting());
+  json.number("instancesDrained", s.getInstancesDrained());
   json.number("workersActive", s.getWorkersActive());
   json.number("workersLost", s.getWorkersLost());
   json.number("workersRecovered", s.getWorkersRecovered());
@@ -34,6 +35,7 @@ void writeStatus(JsonWriter& json, schema::StatusRetMsg::Reader s) {
   json.number("locationsReplaying", s.getLocationsReplaying());
   json.number("locationsDiverged", s.getLocationsDiverged());
   json.number("locationsSyncing", s.getLocationsSyncing());
+  json.number("locationsHidden", s.getLocationsHidden());
   json.number("fullSyncsRunning", s.getFullSyncsRunning());
   json.number("fullSyncsQueued", s.getFullSyncsQueued());
   json.real("globalProgress", s.getGlobalProgress());
@@ -117,12 +119,18 @@ void printStatus(std::ostream& out, schema::StatusRetMsg::Reader s) {
     workers += "; the ranks of " + grouped(s.getInstancesContradicting()) +
                " instances contradict each other";
   }
+  if (s.getInstancesDrained() != 0) {
+    workers += "; " + grouped(s.getInstancesDrained()) + " instances drained";
+  }
   line("workers", workers + " in " + grouped(s.getInstances()) + " instances");
   line("locations", grouped(s.getLocations()) + ": " + grouped(s.getLocationsInSync()) +
                         " in sync, " + grouped(s.getLocationsCaughtUp()) + " caught up, " +
                         grouped(s.getLocationsReplaying()) + " replaying, " +
                         grouped(s.getLocationsSyncing()) + " syncing, " +
-                        grouped(s.getLocationsDiverged()) + " diverged");
+                        grouped(s.getLocationsDiverged()) + " diverged" +
+                        (s.getLocationsHidden() == 0
+                             ? ""
+                             : "; " + grouped(s.getLocationsHidden()) + " not looked up"));
   if (s.getFullSyncsRunning() + s.getFullSyncsQueued() != 0) {
     line("full syncs", grouped(s.getFullSyncsRunning()) + " running, " +
                            grouped(s.getFullSyncsQueued()) + " waiting");

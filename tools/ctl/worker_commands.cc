@@ -1,4 +1,3 @@
-#include <map>
 #include <string>
 
 #include "commands.h"
@@ -85,6 +84,8 @@ void writeWorker(JsonWriter& json, schema::WorkerInfo::Reader worker) {
   json.number("attempt", worker.getAttempt());
   json.text("quarantined", viewOf(worker.getQuarantined()));
   json.boolean("drained", worker.getDrained());
+  writeLabels(json, worker.getLabels());
+  writeLoad(json, worker.getLoad());
   json.beginList("locations");
   for (const auto location : worker.getLocations()) {
     json.beginObject();
@@ -107,60 +108,6 @@ Workers queryWorkers(Controller& controller, const std::string& instance,
 }
 
 }  // namespace
-
-bool showInstances(Controller& controller, const Output& output) {
-  struct Summary {
-    uint64_t workers = 0;
-    uint64_t active = 0;
-    uint64_t locations = 0;
-    uint64_t inSync = 0;
-    uint64_t memberships = 0;
-    std::string model;
-  };
-  const auto response = queryWorkers(controller, {}, {});
-  std::map<std::string, Summary> instances;
-  for (const auto worker : response.getAnswer().getWorkerInfos()) {
-    Summary& one = instances[stringOf(worker.getInstanceId())];
-    ++one.workers;
-    if (worker.getState() == schema::WorkerState::ACTIVE) ++one.active;
-    one.model = stringOf(worker.getModel());
-    for (const auto location : worker.getLocations()) {
-      ++one.locations;
-      if (location.getSync() == schema::SyncState::IN_SYNC) ++one.inSync;
-      one.memberships += location.getCount();
-    }
-  }
-  if (output.json) {
-    JsonWriter json(output.out);
-    json.beginList();
-    for (const auto& [name, one] : instances) {
-      json.beginObject();
-      json.text("instanceId", name);
-      json.text("model", one.model);
-      json.number("workers", one.workers);
-      json.number("workersActive", one.active);
-      json.number("locations", one.locations);
-      json.number("locationsInSync", one.inSync);
-      json.number("memberships", one.memberships);
-      json.endObject();
-    }
-    json.endList();
-  } else {
-    Table table({{"INSTANCE"},
-                 {"MODEL"},
-                 {"WORKERS", kRight},
-                 {"ACTIVE", kRight},
-                 {"LOCATIONS", kRight},
-                 {"IN SYNC", kRight},
-                 {"CHUNKS", kRight}});
-    for (const auto& [name, one] : instances) {
-      table.add({name, one.model, grouped(one.workers), grouped(one.active), grouped(one.locations),
-                 grouped(one.inSync), grouped(one.memberships)});
-    }
-    table.print(output.out);
-  }
-  return true;
-}
 
 bool showWorkers(Controller& controller, const Output& output, const std::string& instance,
                  const std::vector<uint32_t>& workers) {

@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kWorkersPerThread = 256;
 constexpr size_t kThreadsMax = 4;
+constexpr size_t kZones = 3;  // that the instances are labelled with
 
 std::string instanceName(size_t index) {
   return "fleet-" + std::to_string(index);
@@ -35,7 +36,7 @@ class Deadline {
 }  // namespace
 
 Fleet::Fleet(const Options& options)
-    : controller_(options.controller), ranksPerInstance_(options.ranks) {
+    : controller_(options.controller), ranksPerInstance_(options.ranks), work_(options.instances) {
   const size_t threads = std::clamp<size_t>(options.workers() / kWorkersPerThread, 1, kThreadsMax);
   for (size_t i = 0; i < threads; ++i) threads_.push_back(std::make_unique<ClientThread>());
 
@@ -75,6 +76,8 @@ void Fleet::connect(size_t index) {
   options.ip = "127.0.0.1";
   options.peerUrl = "simulated:" + rank.instance() + "/" + std::to_string(rank.rank());
   options.worldSize = ranksPerInstance_;
+  options.labels = {{"fleet", "simulated"},
+                    {"zone", "zone-" + std::to_string(index / ranksPerInstance_ % kZones)}};
   const std::lock_guard lock(caches_);
   for (const SimulatedRank::Tier& tier : rank.tiers()) {
     options.locations.push_back({tier.location, tier.cache.contents()});
@@ -171,6 +174,10 @@ size_t Fleet::serve(size_t instance, std::span<const ChunkHash> prompt) {
       if (!changes.evicted.empty()) client.evict(location, changes.evicted);
       if (!changes.admitted.empty()) client.admit(location, changes.admitted);
     }
+  }
+  work_.add(instance, prompt.size() - hits);
+  for (size_t i = 0; i < instances_.size(); ++i) {
+    workers_[i * ranksPerInstance_].client->setLoad(work_.loadOf(i));
   }
   return hits;
 }

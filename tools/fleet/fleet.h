@@ -18,6 +18,7 @@
 #include "fleet/fault_gate.h"
 #include "fleet/fault_schedule.h"
 #include "fleet/options.h"
+#include "fleet/recent_work.h"
 #include "fleet/router.h"
 #include "fleet/simulated_rank.h"
 
@@ -128,6 +129,7 @@ class Fleet {
   // Rank r of instance i at i * ranksPerInstance_ + r.
   std::vector<SimulatedRank> ranks_;
   std::vector<Worker> workers_;
+  RecentWork work_;  // with the caches
 };
 
 }  // namespace holdfast::fleet

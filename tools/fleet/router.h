@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "fleet/recent_work.h"
+
 namespace holdfast::fleet {
 
 // An instance that holds the beginning of a prompt, as a look-up says.
@@ -29,13 +31,7 @@ class Router {
   size_t next(size_t promptChunks);
 
  private:
-  void addLoad(size_t instance, size_t chunks);
-
-  // Load fades by this factor per request and instance: a few dozen requests later it is forgotten.
-  static constexpr double kFading = 0.98;
-
-  std::vector<double> loads_;  // chunks
-  double fadingOfAll_ = 1;     // per request
+  RecentWork work_;
   size_t next_ = 0;
   std::vector<size_t> held_;  // of the current request, by instance
 };

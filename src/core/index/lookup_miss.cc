@@ -40,6 +40,17 @@ const Location* locationOf(const RegistryTree& tree, HolderId holder) {
   return found == locations.end() ? nullptr : found->get();
 }
 
+void countHidden(const Location& location, HiddenHolders& hidden) {
+  const Worker& worker = *location.worker;
+  if (worker.instance->record.drained) {
+    ++hidden.drained;
+  } else if (worker.record.state == WorkerState::kLost) {
+    ++hidden.lost;
+  } else {
+    ++hidden.diverged;
+  }
+}
+
 std::string whyHidden(const Location& location) {
   const Worker& worker = *location.worker;
   if (worker.instance->record.drained) {
@@ -53,27 +64,36 @@ std::string whyHidden(const Location& location) {
 }  // namespace
 
 ExplainedMiss explainMiss(const RegistryTree& tree, const ChunkIndex& index, std::string_view model,
-                          ChunkHash firstChunk) {
+                          std::span<const ChunkHash> chunks, bool hashingRefused) {
+  if (chunks.empty()) return {LookupMiss::kNoChunk, "the look-up names no hashes", {}};
   const uint64_t salt = tree.salt(model);
-  if (!tree.models().contains(salt)) return {LookupMiss::kUnknownModel, unknownModel(tree, model)};
+  if (!tree.models().contains(salt)) {
+    return {hashingRefused ? LookupMiss::kHashingDiffers : LookupMiss::kUnknownModel,
+            unknownModel(tree, model),
+            {}};
+  }
   SetId set = kEmptySet;
-  index.find(salt, {&firstChunk, 1}, {&set, 1});
+  index.find(salt, chunks.first(1), {&set, 1});
   HolderId single = kNoHolder;
   std::string reasons;
-  size_t hidden = 0;
+  HiddenHolders hidden;
+  size_t holders = 0;
   for (const HolderId holder : index.sets().members(set, single)) {
     if (index.sets().isRetired(holder)) continue;
     const Location* location = locationOf(tree, holder);
     if (location == nullptr) continue;
-    if (hidden++ < kNamedMax) reasons += (reasons.empty() ? "" : "; ") + whyHidden(*location);
+    countHidden(*location, hidden);
+    if (holders++ < kNamedMax) reasons += (reasons.empty() ? "" : "; ") + whyHidden(*location);
   }
-  if (hidden == 0) {
-    return {LookupMiss::kNotHeld, "no worker of model " +
-                                      quotedForPeople(tree.models().at(salt).name) +
-                                      " holds the first chunk"};
+  if (holders == 0) {
+    return {LookupMiss::kNotHeld,
+            "no worker of model " + quotedForPeople(tree.models().at(salt).name) +
+                " holds the first chunk",
+            {}};
   }
   return {LookupMiss::kHidden,
-          "whoever holds the first chunk is not named: " + reasons + andMore(hidden, "holders")};
+          "whoever holds the first chunk is not named: " + reasons + andMore(holders, "holders"),
+          hidden};
 }
 
 }  // namespace holdfast

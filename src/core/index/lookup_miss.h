@@ -1,6 +1,7 @@
 // Why a look-up found nobody, for people. Reads only.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "core/index/chunk_index.h"
@@ -10,9 +11,10 @@
 
 namespace holdfast {
 
-// Of a look-up that asked for chunks of this model (empty: the default one) and found nobody. Costs
-// one look into the index, and as much as the first chunk has holders.
+// Of a look-up that asked for these chunks of this model (empty: the default one) and found nobody.
+// Costs one look into the index, and as much as the first chunk has holders. `hashingRefused`:
+// workers of the model were refused for how they hash.
 ExplainedMiss explainMiss(const RegistryTree& tree, const ChunkIndex& index, std::string_view model,
-                          ChunkHash firstChunk);
+                          std::span<const ChunkHash> chunks, bool hashingRefused);
 
 }  // namespace holdfast

@@ -37,6 +37,16 @@ void HolderDirectory::setWorldSize(uint32_t instance, uint32_t worldSize) {
   worldSizes_[instance] = worldSize;
 }
 
+void HolderDirectory::setLoad(uint32_t instance, Load load) {
+  if (instance >= loads_.size()) loads_.resize(instance + 1, kLoadUnknown);
+  loads_[instance] = load;
+}
+
+void HolderDirectory::setNameHash(uint32_t instance, uint64_t hash) {
+  if (instance >= nameHashes_.size()) nameHashes_.resize(instance + 1);
+  nameHashes_[instance] = hash;
+}
+
 void HolderDirectory::retireInstance(uint32_t instance) {
   if (instance >= instanceUses_.size()) instanceUses_.resize(instance + 1);
   ++instanceUses_[instance];
@@ -68,8 +78,8 @@ void HolderDirectory::dropRankSlot(uint32_t slot, const HolderInfo& info) {
 // --- PrefixMatcher ---
 
 void PrefixMatcher::match(uint64_t salt, std::span<const ChunkHash> keys,
-                          std::vector<InstanceMatch>& out) {
-  begin(salt, keys);
+                          std::vector<InstanceMatch>& out, uint64_t spread) {
+  begin(salt, keys, spread);
   advance(std::numeric_limits<size_t>::max());
   finish(out);
 }
@@ -81,13 +91,13 @@ void PrefixMatcher::matchPeers(uint64_t salt, std::span<const ChunkHash> keys, u
   finish(out);
 }
 
-void PrefixMatcher::begin(uint64_t salt, std::span<const ChunkHash> keys) {
-  begin(salt, keys, Filter{});
+void PrefixMatcher::begin(uint64_t salt, std::span<const ChunkHash> keys, uint64_t spread) {
+  begin(salt, keys, Filter{}, spread);
 }
 
 void PrefixMatcher::beginPeers(uint64_t salt, std::span<const ChunkHash> keys, uint32_t asker,
                                uint32_t rank) {
-  begin(salt, keys, Filter{true, asker, rank});
+  begin(salt, keys, Filter{true, asker, rank}, fmix64(directory_.nameHash(asker) + rank));
 }
 
 void PrefixMatcher::nextStamp() {
@@ -99,7 +109,8 @@ void PrefixMatcher::nextStamp() {
   ++stamp_;
 }
 
-void PrefixMatcher::begin(uint64_t salt, std::span<const ChunkHash> keys, const Filter& filter) {
+void PrefixMatcher::begin(uint64_t salt, std::span<const ChunkHash> keys, const Filter& filter,
+                          uint64_t spread) {
   HOLDFAST_CHECK(keys.size() <= std::numeric_limits<uint32_t>::max(), "%zu keys", keys.size());
   nextStamp();
   candidates_.clear();
@@ -107,6 +118,8 @@ void PrefixMatcher::begin(uint64_t salt, std::span<const ChunkHash> keys, const 
   salt_ = salt;
   keys_ = keys;
   filter_ = filter;
+  spread_ = spread;
+  spent_ = 0;
   next_ = 0;
   step_ = kFirstStep;
   inPieces_ = false;
@@ -115,6 +128,10 @@ void PrefixMatcher::begin(uint64_t salt, std::span<const ChunkHash> keys, const 
 bool PrefixMatcher::advance(size_t workMax) {
   if (candidateOf_.size() < directory_.rankSlots()) candidateOf_.resize(directory_.rankSlots());
   size_t work = 0;
+  const auto ended = [&](bool over) {
+    spent_ = work;
+    return over;
+  };
   while (next_ < keys_.size()) {
     const size_t begin = next_;
     const size_t count = std::min(step_, keys_.size() - begin);
@@ -127,7 +144,7 @@ bool PrefixMatcher::advance(size_t workMax) {
       if (extend(sets_[from], static_cast<uint32_t>(begin + from),
                  static_cast<uint32_t>(begin + to), work) == 0) {
         next_ = keys_.size();
-        return true;
+        return ended(true);
       }
       from = to;
       next_ = begin + to;
@@ -135,11 +152,11 @@ bool PrefixMatcher::advance(size_t workMax) {
       // What was found is no longer valid in the next piece, so let it find few keys in vain.
       step_ = kFirstStep;
       inPieces_ = true;
-      return false;
+      return ended(false);
     }
     step_ = std::min(2 * step_, kStepMax);
   }
-  return true;
+  return ended(true);
 }
 
 size_t PrefixMatcher::extend(SetId set, uint32_t begin, uint32_t end, size_t& work) {
@@ -248,12 +265,14 @@ void PrefixMatcher::finish(std::vector<InstanceMatch>& out) {
     InstanceMatch& match = out[instances++];
     describe(best, match);
     match.allRanks = !filter_.peersOnly && worldSize > 0 && ranks == worldSize ? least : 0;
+    match.loadStep = loadStepOf(directory_.load(best.instance));
+    match.order = fmix64(directory_.nameHash(best.instance) ^ spread_);
     from = to;
   }
   out.resize(instances);
   std::sort(out.begin(), out.end(), [](const InstanceMatch& a, const InstanceMatch& b) {
-    return std::tie(b.chunks, b.allRanks, a.unconfirmed, a.instance) <
-           std::tie(a.chunks, a.allRanks, b.unconfirmed, b.instance);
+    return std::tie(b.chunks, b.allRanks, a.unconfirmed, a.loadStep, a.order, a.instance) <
+           std::tie(a.chunks, a.allRanks, b.unconfirmed, b.loadStep, b.order, b.instance);
   });
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/index/chunk_index.h"
+#include "core/load.h"
 #include "core/types.h"
 
 namespace holdfast {
@@ -34,6 +35,18 @@ class HolderDirectory {
   void setWorldSize(uint32_t instance, uint32_t worldSize);
   uint32_t worldSize(uint32_t instance) const {
     return instance < worldSizes_.size() ? worldSizes_[instance] : 0;
+  }
+
+  // How busy the instance says it is, by slot.
+  void setLoad(uint32_t instance, Load load);
+  Load load(uint32_t instance) const {
+    return instance < loads_.size() ? loads_[instance] : kLoadUnknown;
+  }
+  // A hash of the instance's name, by slot: what orders instances that match equally must not
+  // depend on slots, which are others after a restart.
+  void setNameHash(uint32_t instance, uint64_t hash);
+  uint64_t nameHash(uint32_t instance) const {
+    return instance < nameHashes_.size() ? nameHashes_[instance] : 0;
   }
 
   // The instance is gone; its slot may be given to another one.
@@ -65,6 +78,8 @@ class HolderDirectory {
   std::vector<HolderInfo> infos_;
   std::vector<uint32_t> worldSizes_;     // by instance slot
   std::vector<uint32_t> instanceUses_;   // by instance slot
+  std::vector<Load> loads_;              // by instance slot
+  std::vector<uint64_t> nameHashes_;     // by instance slot
   std::vector<uint32_t> rankSlots_;      // by holder
   std::vector<uint32_t> holdersOfRank_;  // by rank slot: its visible holders
   std::vector<uint32_t> freeRankSlots_;
@@ -86,6 +101,8 @@ struct InstanceMatch {
   uint16_t location = 0;  // of most of those chunks (first reached among equals)
   bool unconfirmed = false;
   std::vector<LocationHits> hits;  // by the best rank, most first
+  uint32_t loadStep = loadStepOf(kLoadUnknown);
+  uint64_t order = 0;  // among equals; drawn anew by each look-up
 };
 
 class PrefixMatcher {
@@ -94,23 +111,27 @@ class PrefixMatcher {
       : index_(index), directory_(directory) {}
 
   // Every instance of which some rank holds at least the first chunk; longest first, then more
-  // allRanks, then confirmed before unconfirmed, then by instance slot. `out` is replaced.
-  void match(uint64_t salt, std::span<const ChunkHash> keys, std::vector<InstanceMatch>& out);
+  // allRanks, then confirmed before unconfirmed, then the less loaded (loadStepOf). Equal ones are
+  // in an order that `spread` and their names give. `out` is replaced.
+  void match(uint64_t salt, std::span<const ChunkHash> keys, std::vector<InstanceMatch>& out,
+             uint64_t spread = 0);
 
   // For a peer-to-peer transfer: instances other than `asker`, the rank equal to `rank` only
-  // (another rank's shard is of no use). Same order; allRanks is 0.
+  // (another rank's shard is of no use). Same order, spread by who asks; allRanks is 0.
   void matchPeers(uint64_t salt, std::span<const ChunkHash> keys, uint32_t asker, uint32_t rank,
                   std::vector<InstanceMatch>& out);
 
   // Both in pieces, so that other things are done between them. `keys` stay valid until finish().
   // Index and directory may change between the pieces: who holds a key is as of its piece, and a
   // rank that is gone at the end is not in the answer.
-  void begin(uint64_t salt, std::span<const ChunkHash> keys);
+  void begin(uint64_t salt, std::span<const ChunkHash> keys, uint64_t spread = 0);
   void beginPeers(uint64_t salt, std::span<const ChunkHash> keys, uint32_t asker, uint32_t rank);
   // A piece of about this much work: a holder that is looked at is 1, about 10 ns; a key is
   // kWorkOfKey. True when nothing is left to do.
   bool advance(size_t workMax);
   static constexpr size_t kWorkOfKey = 2;
+  // Of the last piece; it may be more than workMax.
+  size_t spent() const { return spent_; }
   // Once advance() returned true, with no change in between. `out` is replaced.
   void finish(std::vector<InstanceMatch>& out);
 
@@ -143,7 +164,7 @@ class PrefixMatcher {
     uint32_t value = 0;
   };
 
-  void begin(uint64_t salt, std::span<const ChunkHash> keys, const Filter& filter);
+  void begin(uint64_t salt, std::span<const ChunkHash> keys, const Filter& filter, uint64_t spread);
   // The chunks [begin, end) all have this set. How many candidates go on to `end`.
   size_t extend(SetId set, uint32_t begin, uint32_t end, size_t& work);
   bool isStillThere(const Candidate& candidate) const;
@@ -156,6 +177,8 @@ class PrefixMatcher {
   uint64_t salt_ = 0;
   std::span<const ChunkHash> keys_;
   Filter filter_;
+  uint64_t spread_ = 0;
+  size_t spent_ = 0;
   size_t next_ = 0;        // of keys_
   size_t step_ = 0;        // keys to be found at once
   bool inPieces_ = false;  // something may have changed since it began

@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/ids.h"
+#include "core/index/lookup_miss.h"
 #include "core/limits.h"
 
 namespace holdfast {
@@ -13,6 +14,11 @@ namespace {
 // Of looking for a chunk among a worker's pins, in terms of PrefixMatcher::advance.
 constexpr size_t kWorkOfPin = 5;
 constexpr size_t kPinsAtOnce = 256;
+
+EndpointRef endpointOf(const Instance& instance) {
+  const WorkerRecord& record = instance.first->record;
+  return {record.ip, record.port, record.peerUrl, record.labels};
+}
 
 std::optional<Error> tooMany(std::span<const ChunkHash> hashes) {
   if (hashes.size() <= kHashesPerLookupMax) return std::nullopt;
@@ -23,16 +29,16 @@ std::optional<Error> tooMany(std::span<const ChunkHash> hashes) {
 }  // namespace
 
 std::optional<Error> PromptLookup::begin(std::string_view model, std::span<const ChunkHash> hashes,
-                                         bool withPins) {
+                                         const Wishes& wishes) {
   if (auto error = tooMany(hashes)) return error;
   if (auto bad = invalidText("model", model, kModelBytesMax)) {
     return Error{ErrorCode::kInvalid, *bad};
   }
   model_ = model;
   hashes_ = hashes;
-  withPins_ = withPins;
+  wishes_ = wishes;
   matched_ = false;
-  matcher_.begin(tree_.salt(model), hashes);
+  matcher_.begin(tree_.salt(model), hashes, wishes.spread);
   return std::nullopt;
 }
 
@@ -43,7 +49,7 @@ std::optional<Error> PromptLookup::beginPeers(SessionId session,
   if (worker == nullptr) return tree_.sessionNotInForce(session);
   model_ = {};
   hashes_ = hashes;
-  withPins_ = false;
+  wishes_ = {};
   matched_ = false;
   worldSize_ = worker->record.worldSize;
   matcher_.beginPeers(worker->modelSalt, hashes, worker->instance->slot, worker->record.worker);
@@ -51,13 +57,16 @@ std::optional<Error> PromptLookup::beginPeers(SessionId session,
 }
 
 bool PromptLookup::advance(size_t workMax) {
+  spent_ = 0;
   if (!matched_) {
-    if (!matcher_.advance(workMax)) return false;
+    const bool over = matcher_.advance(workMax);
+    spent_ = matcher_.spent();
+    if (!over) return false;
     matcher_.finish(instanceMatches_);
     matched_ = true;
     nextPinned_ = 0;
     pinned_.clear();
-    if (!withPins_) return true;
+    if (!wishes_.withPins) return true;
     for (const InstanceMatch& match : instanceMatches_) {
       pinned_.push_back({0, tree_.directory().instanceUse(match.instance)});
     }
@@ -66,8 +75,8 @@ bool PromptLookup::advance(size_t workMax) {
 }
 
 bool PromptLookup::countPins(size_t workMax) {
-  for (size_t work = 0; nextPinned_ < pinned_.size();) {
-    if (work >= workMax) return false;
+  while (nextPinned_ < pinned_.size()) {
+    if (spent_ >= workMax) return false;
     const InstanceMatch& match = instanceMatches_[nextPinned_];
     uint32_t& counted = pinned_[nextPinned_].chunks;
     const Worker* worker = workerOf(match);
@@ -75,7 +84,7 @@ bool PromptLookup::countPins(size_t workMax) {
     const uint32_t found =
         worker == nullptr ? 0 : pins_.pinnedPrefix(*worker, hashes_.subspan(counted, wanted));
     counted += found;
-    work += (found + 1) * kWorkOfPin;
+    spent_ += (found + 1) * kWorkOfPin;
     if (found < wanted || counted == match.chunks) ++nextPinned_;
   }
   return true;
@@ -94,23 +103,32 @@ std::span<const LookupMatch> PromptLookup::matches() {
   for (size_t i = 0; i < instanceMatches_.size(); ++i) {
     const InstanceMatch& from = instanceMatches_[i];
     // The instance may have left while pins were counted.
-    if (withPins_ && pinned_[i].instanceUse != tree_.directory().instanceUse(from.instance)) {
+    if (wishes_.withPins &&
+        pinned_[i].instanceUse != tree_.directory().instanceUse(from.instance)) {
       continue;
     }
     if (size == matches_.size()) matches_.emplace_back();
     LookupMatch& to = matches_[size++];
-    to.instance = tree_.instanceBySlot(from.instance)->record.instance;
+    const Instance& instance = *tree_.instanceBySlot(from.instance);
+    to.instance = instance.record.instance;
     to.location = tree_.locationNames().name(from.location);
     to.chunks = from.chunks;
     to.allRanksChunks = from.allRanks;
     to.unconfirmed = from.unconfirmed;
-    to.pinnedChunks = withPins_ ? pinned_[i].chunks : 0;
+    to.pinnedChunks = wishes_.withPins ? pinned_[i].chunks : 0;
+    to.load = tree_.directory().load(from.instance);
+    to.endpoint = wishes_.withEndpoints ? endpointOf(instance) : EndpointRef{};
     to.hits.clear();
     for (const LocationHits& hit : from.hits) {
       to.hits.emplace_back(tree_.locationNames().name(hit.location), hit.chunks);
     }
   }
   matches_.resize(size);
+  if (size != 0) {
+    miss_.miss = LookupMiss::kNone;
+  } else {
+    miss_ = explainMiss(tree_, index_, model_, hashes_, wishes_.hashingRefused);
+  }
   return matches_;
 }
 

@@ -8,6 +8,7 @@ Status statusOf(const Registry& registry, const Executor& executor) {
   Status status;
   status.instances = tree.instances().size();
   status.instancesContradicting = tree.instancesContradicting();
+  status.instancesDrained = tree.instancesDrained();
   status.workersActive = tree.workers(WorkerState::kActive);
   status.workersLost = tree.workers(WorkerState::kLost);
   status.workersRecovered = tree.workers(WorkerState::kRecovered);
@@ -16,6 +17,7 @@ Status statusOf(const Registry& registry, const Executor& executor) {
   for (size_t i = 0; i < kSyncStates; ++i) {
     status.locationsBySync[i] = tree.locations(static_cast<SyncState>(i));
   }
+  status.locationsHidden = tree.locationsHidden();
   status.chunks = registry.index().chunks();
   status.memberships = tree.memberships();
   status.indexBytes = registry.index().memoryBytes();

@@ -15,12 +15,14 @@ namespace holdfast::queries {
 struct Status {
   uint64_t instances = 0;
   uint64_t instancesContradicting = 0;  // whose ranks contradict each other about the world size
+  uint64_t instancesDrained = 0;
   uint64_t workersActive = 0;
   uint64_t workersLost = 0;
   uint64_t workersRecovered = 0;
   uint64_t workersQuarantined = 0;
   uint64_t locations = 0;
   std::array<uint64_t, kSyncStates> locationsBySync{};  // by SyncState
+  uint64_t locationsHidden = 0;                         // not looked up: LOST, drained, diverged
   uint64_t chunks = 0;                                  // distinct
   uint64_t memberships = 0;                             // (holder, chunk) pairs
   uint64_t indexBytes = 0;

@@ -23,6 +23,8 @@ WorkerView WorkerCursor::viewOf(const Worker& worker) {
                   .attempt = record.attempt,
                   .quarantined = worker.quarantined,
                   .drained = worker.instance->record.drained,
+                  .labels = record.labels,
+                  .load = worker.load,
                   .worldSize = record.worldSize,
                   .contradiction = contradiction_,
                   .locations = {}};

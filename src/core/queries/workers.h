@@ -25,8 +25,10 @@ struct WorkerView {
   uint64_t lastSeenWallMs = 0;  // last message of any kind
   uint64_t run = 0;
   uint64_t attempt = 0;
-  std::string quarantined;    // why its stored records could not be read; empty: they could
-  bool drained = false;       // look-ups do not name its instance
+  std::string quarantined;  // why its stored records could not be read; empty: they could
+  bool drained = false;     // look-ups do not name its instance
+  Labels labels;
+  Load load = kLoadUnknown;
   uint32_t worldSize = 0;     // as the worker states it; 0: unknown
   std::string contradiction;  // which ranks of its instance state which; empty: they agree
   std::vector<LocationView> locations;

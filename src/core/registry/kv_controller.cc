@@ -33,6 +33,35 @@ std::optional<std::string> invalidReport(const Report& report) {
   return std::nullopt;
 }
 
+void countLookup(MissReason reason, Counters& counters) {
+  switch (reason) {
+    case MissReason::kUnsaid:
+    case MissReason::kFound:
+      return;
+    case MissReason::kNoChunk:
+      ++counters.lookupMissesNoChunk;
+      return;
+    case MissReason::kUnknownModel:
+      ++counters.lookupMissesUnknownModel;
+      return;
+    case MissReason::kNotHeld:
+      ++counters.lookupMissesNotHeld;
+      return;
+    case MissReason::kDrained:
+      ++counters.lookupMissesHiddenDrained;
+      return;
+    case MissReason::kLost:
+      ++counters.lookupMissesHiddenLost;
+      return;
+    case MissReason::kDiverged:
+      ++counters.lookupMissesHiddenDiverged;
+      return;
+    case MissReason::kHashingDiffers:
+      ++counters.lookupMissesHashingDiffers;
+      return;
+  }
+}
+
 }  // namespace
 
 KvController::KvController(RegistryTree& tree, ChunkIndex& index, RegistryStore& store,
@@ -309,10 +338,10 @@ void KvController::apply(Location& location, const Operations& operations) {
 Result<std::span<const LookupMatch>> KvController::lookup(std::string_view model,
                                                           std::span<const ChunkHash> hashes,
                                                           bool withPins) {
-  if (auto error = lookup_.begin(model, hashes, withPins)) return *error;
+  const PromptLookup::Wishes wishes{.withPins = withPins, .spread = tree_.counters().lookups};
+  if (auto error = lookup_.begin(model, hashes, wishes)) return *error;
   lookup_.advance(std::numeric_limits<size_t>::max());
-  lookedUp();
-  return lookup_.matches();
+  return lookedUp(lookup_);
 }
 
 Result<std::span<const PeerMatch>> KvController::batchedP2pLookup(
@@ -323,8 +352,12 @@ Result<std::span<const PeerMatch>> KvController::batchedP2pLookup(
   return lookup_.peers();
 }
 
-void KvController::lookedUp() {
+std::span<const LookupMatch> KvController::lookedUp(PromptLookup& lookup, MissReason countedAs) {
   ++tree_.counters().lookups;
+  const auto matches = lookup.matches();
+  countLookup(countedAs != MissReason::kUnsaid ? countedAs : reasonOf(lookup.miss()),
+              tree_.counters());
+  return matches;
 }
 
 std::optional<Error> KvController::lookedUpPeers(SessionId session) {

@@ -63,7 +63,9 @@ class KvController {
   // says when it is over, with what that leaves: it is counted, and the worker of the session was
   // heard of. An error if its session is not in force any more.
   PromptLookup newLookup() const { return {tree_, index_, pins_}; }
-  void lookedUp();
+  // `countedAs`: of a look-up that is repeated, what it was counted as; kUnsaid of any other.
+  std::span<const LookupMatch> lookedUp(PromptLookup& lookup,
+                                        MissReason countedAs = MissReason::kUnsaid);
   std::optional<Error> lookedUpPeers(SessionId session);
 
   // One bounded piece of what waits: reports that were held back by a gap, and full syncs. False

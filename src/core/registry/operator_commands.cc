@@ -69,7 +69,7 @@ Result<Ticket> OperatorCommands::drain(std::string_view name, bool drained) {
   } else {
     notices_.notice(notice::InstanceUndrained{instance->record.instance});
   }
-  instance->record.drained = drained;
+  tree_.setDrained(*instance, drained);
   for (const auto& [id, worker] : instance->workers) tree_.refreshVisibility(*worker);
   StoreBatch batch;
   batch.steps.emplace_back(PutInstance{instance->owner, instance->record});

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/ids.h"
+#include "core/labels.h"
 #include "core/limits.h"
 
 namespace holdfast {
@@ -55,6 +56,7 @@ std::optional<std::string> wrongRegistration(const Registration& r) {
   }
   if (r.run == 0) return "run must be a random number, not 0";
   if (r.attempt == 0) return "attempt counts from 1";
+  if (auto bad = invalidLabels(r.labels)) return bad;
   return wrongStatements(r.locations);
 }
 

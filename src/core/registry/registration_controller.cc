@@ -199,6 +199,7 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
   record.peerUrl = registration.peerUrl;
   record.model = registration.model;
   record.worldSize = registration.worldSize;
+  record.labels = registration.labels;
   record.run = registration.run;
   record.attempt = registration.attempt;
   tree_.setState(worker, WorkerState::kActive);
@@ -255,12 +256,17 @@ Comparison::Situation RegistrationController::situationOf(const Registration& re
 }
 
 Result<HeartbeatOutcome> RegistrationController::heartbeat(
-    SessionId session, const std::vector<LocationStatement>& statements) {
+    SessionId session, const std::vector<LocationStatement>& statements, Load load) {
   Worker* worker = tree_.bySession(session);
   if (worker == nullptr) {
     return tree_.sessionNotInForce(session);
   }
   if (auto bad = invalidStatements(statements)) return *bad;
+  if (load > kLoadMax && load != kLoadUnknown) {
+    return Error{ErrorCode::kInvalid, "a load of " + std::to_string(load) +
+                                          " thousandths, at most " + std::to_string(kLoadMax) +
+                                          " are allowed"};
+  }
   for (const LocationStatement& statement : statements) {
     if (worker->find(statement.location) == nullptr) {
       return Error{ErrorCode::kInvalid, "location '" + statement.location +
@@ -269,6 +275,7 @@ Result<HeartbeatOutcome> RegistrationController::heartbeat(
   }
   ++tree_.counters().heartbeats;
   worker->heard(clock_);
+  tree_.setLoad(*worker, load, worker->lastHeardMs);
   HeartbeatOutcome outcome;
   // A worker that registers again soon is compared then; without a store nothing can be decided.
   if (worker->flow == Flow::kOpen && store_.health().writable) {
@@ -380,6 +387,9 @@ void RegistrationController::tick() {
   for (const auto& [name, instance] : tree_.instances()) {
     for (const auto& [id, worker] : instance->workers) {
       const uint64_t silentMs = now - std::min(now, worker->lastHeardMs);
+      if (worker->load != kLoadUnknown && now - worker->loadMs >= options_.heartbeatTimeoutMs) {
+        tree_.setLoad(*worker, kLoadUnknown, now);
+      }
       if (worker->record.state == WorkerState::kLost) {
         if (*lostFor(*worker) >= options_.lostGraceMs && silentMs >= timeToReturnMs) {
           expired.push_back(worker.get());

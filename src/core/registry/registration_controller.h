@@ -34,9 +34,11 @@ class RegistrationController {
   // kUnavailable where none is. An error changes nothing.
   Result<RegisterOutcome> registerWorker(const Registration& registration, WorkerLink& link);
 
-  // Compares the statements with what we have. Errors: kSuperseded, kInvalid; they change nothing.
+  // Compares the statements with what we have. `load`: how busy the worker is until the next
+  // heartbeat, or for the heartbeat time-out. Errors: kSuperseded, kInvalid; they change nothing.
   Result<HeartbeatOutcome> heartbeat(SessionId session,
-                                     const std::vector<LocationStatement>& statements);
+                                     const std::vector<LocationStatement>& statements,
+                                     Load load = kLoadUnknown);
 
   // Forgets the worker. Answer when the ticket is committed. A session that is no longer in force
   // changes nothing and succeeds with ticket 0.

@@ -23,6 +23,8 @@ void RegistryLoader::instance(OwnerId owner, const InstanceRecord& record) {
   HOLDFAST_CHECK(known == nullptr, "the store names an instance twice");
   Instance& added = tree_.addInstance(record.instance, owner);
   added.record = record;
+  added.record.drained = false;
+  tree_.setDrained(added, record.drained);
 }
 
 void RegistryLoader::worker(OwnerId owner, const WorkerRecord& record,

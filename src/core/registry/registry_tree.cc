@@ -87,6 +87,8 @@ Instance& RegistryTree::addInstance(std::string_view instance, OwnerId owner) {
     instancesBySlot_[added->slot] = added.get();
   }
   Instance& result = *added;
+  directory_.setLoad(result.slot, kLoadUnknown);
+  directory_.setNameHash(result.slot, XXH3_64bits(instance.data(), instance.size()));
   instances_.emplace(std::string(instance), std::move(added));
   return result;
 }
@@ -148,6 +150,7 @@ void RegistryTree::retireWaiting() {
 
 void RegistryTree::removeLocation(Location& location) {
   dropBuilding(location);
+  countHidden(location, false);
   discardHolder(location.holder);
   memberships_ -= location.count;
   digests_.drop(location);
@@ -207,11 +210,13 @@ void RegistryTree::removeWorker(Worker& worker) {
   uncountState(worker);
   setQuarantined(worker, {});
   instance.workers.erase(worker.record.worker);
+  refreshFirst(instance);
   if (!instance.workers.empty()) {
     refreshWorldSize(instance);
     return;
   }
   setContradicts(instance, false);
+  setDrained(instance, false);
   instancesBySlot_[instance.slot] = nullptr;
   directory_.retireInstance(instance.slot);
   freeInstanceSlots_.push_back(instance.slot);
@@ -223,6 +228,7 @@ void RegistryTree::countState(const Worker& worker) {
   const WorkerState state = worker.record.state;
   ++workersByState_[static_cast<size_t>(state)];
   if (state != WorkerState::kLost) worker.instance->ranksPresent.insert(worker.record.worker);
+  refreshFirst(*worker.instance);
 }
 
 void RegistryTree::uncountState(const Worker& worker) {
@@ -234,6 +240,43 @@ void RegistryTree::setState(Worker& worker, WorkerState state) {
   uncountState(worker);
   worker.record.state = state;
   countState(worker);
+}
+
+void RegistryTree::refreshFirst(Instance& instance) {
+  const auto& ranks = instance.ranksPresent;
+  const auto lowest =
+      ranks.empty() ? instance.workers.begin() : instance.workers.find(*ranks.begin());
+  instance.first = lowest == instance.workers.end() ? nullptr : lowest->second.get();
+}
+
+void RegistryTree::setLoad(Worker& worker, Load load, uint64_t nowMs) {
+  worker.loadMs = nowMs;
+  if (std::exchange(worker.load, load) == load) return;
+  Load highest = kLoadUnknown;
+  for (const auto& [id, rank] : worker.instance->workers) {
+    if (rank->load == kLoadUnknown) continue;
+    if (highest == kLoadUnknown || rank->load > highest) highest = rank->load;
+  }
+  directory_.setLoad(worker.instance->slot, highest);
+}
+
+void RegistryTree::setDrained(Instance& instance, bool drained) {
+  if (instance.record.drained == drained) return;
+  instance.record.drained = drained;
+  if (drained) {
+    ++instancesDrained_;
+  } else {
+    --instancesDrained_;
+  }
+}
+
+void RegistryTree::countHidden(Location& location, bool hidden) {
+  if (std::exchange(location.notLookedUp, hidden) == hidden) return;
+  if (hidden) {
+    ++locationsHidden_;
+  } else {
+    --locationsHidden_;
+  }
 }
 
 void RegistryTree::setQuarantined(Worker& worker, std::string why) {
@@ -252,6 +295,7 @@ void RegistryTree::refreshVisibility(Worker& worker) {
                    !worker.instance->record.drained;
     info.unconfirmed = worker.record.state == WorkerState::kRecovered;
     directory_.set(location->holder, info);
+    countHidden(*location, !info.visible);
   }
   const bool lost = worker.record.state == WorkerState::kLost;
   countWorldSize(worker, lost ? 0 : worker.record.worldSize);
@@ -309,6 +353,7 @@ bool RegistryTree::openedSince(std::string_view instance, uint32_t workerId,
 void RegistryTree::closeSession(Worker& worker) {
   if (worker.session == kNoSession) return;
   sessions_.erase(worker.session);
+  setLoad(worker, kLoadUnknown, worker.loadMs);
   worker.session = kNoSession;
   worker.link = nullptr;
   worker.flow = Flow::kOpen;

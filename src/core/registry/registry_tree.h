@@ -125,7 +125,8 @@ struct Location {
   uint64_t journalOperations = 0;  // in the journal, not yet folded
   bool foldQueued = false;         // due or running
   Gap gap;
-  bool turnQueued = false;  // held reports wait for their turn
+  bool turnQueued = false;   // held reports wait for their turn
+  bool notLookedUp = false;  // counted in RegistryTree::locationsHidden()
   std::unique_ptr<Building> building;
   std::unique_ptr<LocationPins> pins;  // null where nothing is pinned
   CompletedSync completedSync;
@@ -168,6 +169,8 @@ struct Worker {
   uint64_t lastHeardMs = 0;
   uint64_t lastSupersededMs = 0;  // steady clock; 0: never
   uint64_t lastSeenWallMs = 0;
+  Load load = kLoadUnknown;  // as it stated in this session
+  uint64_t loadMs = 0;       // steady clock: when
   std::deque<uint64_t> supersededRuns;
   uint32_t syncsWanted = 0;       // locations that need a full sync
   Ticket registrationTicket = 0;  // of the last registration
@@ -191,6 +194,9 @@ struct Instance {
   uint32_t slot = 0;
   OwnerId owner = kNoOwner;
   InstanceRecord record;
+  // Its lowest rank that is not LOST; where all are, its lowest rank: where the instance is
+  // reached. Null only while it has none.
+  const Worker* first = nullptr;
   std::map<uint32_t, std::unique_ptr<Worker>> workers;
   std::set<uint32_t> ranksPresent;  // of the workers that are not LOST
   // World sizes that ranks state which are not LOST, and how many do; see
@@ -220,6 +226,10 @@ class RegistryTree {
   size_t workersLost() const { return workers(WorkerState::kLost); }
   size_t workersQuarantined() const { return workersQuarantined_; }
   size_t instancesContradicting() const { return instancesContradicting_; }
+  size_t instancesDrained() const { return instancesDrained_; }
+  // Locations that look-ups do not see: their worker is LOST, their instance drained, or they have
+  // diverged.
+  size_t locationsHidden() const { return locationsHidden_; }
   size_t locations() const { return locationsBySerial_.size(); }
   uint64_t locations(SyncState state) const { return syncCounts_.of(state); }
 
@@ -242,6 +252,11 @@ class RegistryTree {
 
   // The only way to change a worker's state; refreshVisibility() is to follow.
   void setState(Worker& worker, WorkerState state);
+  // The only way to change how busy it says it is; loads age, see RegistrationController::tick.
+  void setLoad(Worker& worker, Load load, uint64_t nowMs);
+  // The only way to change whether look-ups name it; refreshVisibility() of its workers is to
+  // follow.
+  void setDrained(Instance& instance, bool drained);
   // The only way to change why its stored records could not be read; empty: they could.
   void setQuarantined(Worker& worker, std::string why);
   // Sets what look-ups may see of the worker's locations from its state and their hidden flags, and
@@ -325,6 +340,8 @@ class RegistryTree {
   void countWorldSize(Worker& worker, uint32_t stated);
   void refreshWorldSize(Instance& instance);
   void setContradicts(Instance& instance, bool contradicts);
+  static void refreshFirst(Instance& instance);
+  void countHidden(Location& location, bool hidden);
 
   ChunkIndex& index_;
   const TicketLedger& ledger_;
@@ -340,6 +357,8 @@ class RegistryTree {
   std::array<size_t, kWorkerStates> workersByState_{};
   size_t workersQuarantined_ = 0;
   size_t instancesContradicting_ = 0;
+  size_t instancesDrained_ = 0;
+  size_t locationsHidden_ = 0;
   std::map<uint64_t, Model> models_;
   std::unordered_map<SessionId, Worker*> sessions_;
   SessionId nextSession_ = 1;
