@@ -86,10 +86,10 @@ TEST_F(LogTest, JsonLinesCarryTheFieldsOfNotices) {
 
 TEST_F(LogTest, ACrowdIsToldInPartAndCounted) {
   const auto daemon = start(onDataDir({"--log-format", "json"}));
-  constexpr uint32_t kWorkers = 130;
+  constexpr uint32_t kCrowd = 130;
   ClientThread thread;
   std::vector<std::unique_ptr<Client>> workers;
-  for (uint32_t rank = 0; rank < kWorkers; ++rank) {
+  for (uint32_t rank = 0; rank < kCrowd; ++rank) {
     workers.push_back(worker(thread, daemon->address(), "llama", rank));
   }
   ASSERT_TRUE(eventually([&]() {
@@ -107,7 +107,7 @@ TEST_F(LogTest, ACrowdIsToldInPartAndCounted) {
     const size_t at = line.find(before);
     if (at != std::string::npos) leftOut += std::stoull(line.substr(at + before.size()));
   }
-  EXPECT_EQ(told + leftOut, kWorkers) << log;
+  EXPECT_EQ(told + leftOut, kCrowd) << log;
 }
 
 TEST_F(LogTest, ItsLevelIsSetWhileItRuns) {
