@@ -69,7 +69,7 @@ struct ProcessFacts {
       backup;
   // Sets what the log tells, "debug" to "error"; an empty level only asks. The level in force then,
   // or kInvalid. May be empty: there is no log.
-  std::function<Result<std::string>(std::string_view level)> logLevel;
+  std::function<Result<std::string>(std::string_view level)> logLevel = {};
 };
 
 // References outlive the server.
