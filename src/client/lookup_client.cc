@@ -45,7 +45,7 @@ class LookupClient::Caller final : private Connector::User {
         loop_(loop),
         connector_(loop,
                    {.controller = options.controller,
-                    .token = options.token,
+                    .security = options.security,
                     .backoffMinMs = options.backoffMinMs,
                     .backoffMaxMs = options.backoffMaxMs,
                     .callTimeoutMs = options.timeoutMs},
@@ -104,7 +104,11 @@ kj::Promise<void> LookupClient::Caller::establish(Connector::Grants grants) {
 
 void LookupClient::Caller::lost(const Error& error) {
   if (options_.onLog && (live_ || error.message != lastError_.message)) {
-    options_.onLog(connector_.stopped() ? ClientLogLevel::kError : ClientLogLevel::kWarning,
+    // Controllers close what is idle for long.
+    const bool idle = live_ && calls_.empty();
+    options_.onLog(connector_.stopped() ? ClientLogLevel::kError
+                   : idle               ? ClientLogLevel::kInfo
+                                        : ClientLogLevel::kWarning,
                    error.message + (connector_.stopped() ? "" : "; trying again"));
   }
   live_ = nullptr;
@@ -207,6 +211,7 @@ std::optional<Error> LookupClientOptions::validate() const {
     return Error{ErrorCode::kInvalid, message};
   };
   if (const auto wrong = invalidControllerAddress(controller)) return invalid(*wrong);
+  if (auto wrong = security.validate()) return wrong;
   if (timeoutMs == 0) return invalid("timeoutMs is 0, it must be at least 1");
   if (backoffMinMs == 0 || backoffMinMs > backoffMaxMs) {
     return invalid("backoffMinMs is " + std::to_string(backoffMinMs) +

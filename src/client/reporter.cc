@@ -50,7 +50,7 @@ Reporter::Reporter(ClientShared& shared)
     : shared_(shared),
       connector_(shared.loop,
                  {.controller = shared.options.controller,
-                  .token = shared.options.token,
+                  .security = shared.options.security,
                   .backoffMinMs = shared.options.backoffMinMs,
                   .backoffMaxMs = shared.options.backoffMaxMs,
                   .callTimeoutMs = shared.options.callTimeoutMs},

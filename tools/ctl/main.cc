@@ -15,6 +15,7 @@
 #include "exit_code.h"
 #include "number_arguments.h"
 #include "operation_line.h"
+#include "reach/security_options.h"
 
 namespace holdfast::ctl {
 namespace {
@@ -53,6 +54,8 @@ constexpr std::string_view kExamples = R"(Examples:
   holdfast-ctl backup /var/backups/holdfast-1 a copy of its store, while it goes on: a new directory
                                               on the controller's machine, on the store's disk
   holdfast-ctl --controller unix:/run/holdfast.sock status
+  holdfast-ctl --controller controller.example:7440 --tls-ca ca.pem --token-file token status
+                                              over the network
 )";
 
 constexpr std::string_view kExitCodes = R"(
@@ -84,7 +87,8 @@ std::string examplesOf(const std::string& command) {
     if (wanted) examples += line + "\n";
   }
   return (examples.empty() ? "" : "Examples:\n" + examples + "\n") +
-         "--json, --controller ADDR, --timeout and the exit codes: holdfast-ctl --help";
+         "--json, --controller ADDR, --token-file, --tls-ca, --timeout and the exit codes: "
+         "holdfast-ctl --help";
 }
 
 // Of --timeout; nothing unless it was given. Throws CLI::ParseError.
@@ -121,6 +125,8 @@ int run(int argc, const char* const* argv) {
          "How long to wait for the controller's answer: 500ms, 5s, 1m. Unless given 5s, 30s "
          "for what changes something, 1m for health and 1h for backup")
       ->type_name("DURATION");
+  ClientSecurity security;
+  reach::addSecurityOptions(app, security);
   app.require_subcommand(1);
   // Options of the program may stand behind the command: "status --json".
   app.fallthrough();
@@ -208,7 +214,8 @@ int run(int argc, const char* const* argv) {
     if (const auto parsed = parseAddress(address); !parsed.ok()) {
       throw CLI::ValidationError("--controller: " + parsed.error().message);
     }
-    Controller controller(address, patience);
+    if (const auto wrong = security.validate()) throw CLI::ValidationError(wrong->message);
+    Controller controller(address, security, patience);
     const Output output{std::cout, json};
     if (operation) return written((*operation)(controller, output));
     bool found = false;
