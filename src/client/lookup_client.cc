@@ -113,7 +113,8 @@ void LookupClient::Caller::lost(const Error& error) {
   }
   live_ = nullptr;
   lastError_ = error;
-  if (connector_.stopped()) failAll(error);
+  // A token that is let in later is noticed, but nobody should wait for that.
+  if (connector_.stopped() || error.code == ErrorCode::kUnauthenticated) failAll(error);
 }
 
 void LookupClient::Caller::add(Call call) {

@@ -60,7 +60,8 @@ class LookupClient {
   // child's copy is dead: every call ends at once with an error, on the caller's thread.
   //
   // Errors: kInvalid and kRefused as the controller says (a token without the role is kRefused);
-  // kUnavailable where there was no answer in time or too many calls are under way.
+  // kUnauthenticated where it does not know the token, which may change; kUnavailable where there
+  // was no answer in time or too many calls are under way.
 
   // Consecutive chunks of a prompt from the first, at most 65,536.
   Result<LookupAnswer> lookup(std::vector<ChunkHash> hashes, LookupOptions options = {});

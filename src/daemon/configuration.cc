@@ -35,6 +35,8 @@ constexpr const char* kFooter = R"(Examples:
       without --create refuse as long as the disk is not mounted
   holdfastd --data-dir /var/lib/holdfast --listen unix:/run/holdfast.sock --listen '[::1]:7440'
       a Unix socket and IPv6 loopback instead
+  holdfastd --data-dir /var/lib/holdfast --listen 0.0.0.0:7440 --tls-cert FILE --tls-key FILE
+      on the network, by TLS
   holdfastd --config /etc/holdfast.toml
       every option by its long name:  data-dir = "/var/lib/holdfast"
                                       listen = ["127.0.0.1:7440", "unix:/run/holdfast.sock"]
@@ -58,7 +60,7 @@ Exit codes:
   2  the command line, environment or configuration file is wrong
   3  the data directory cannot be opened (missing, of something else, in use, not writable,
      damaged, of a newer version)
-  4  an address cannot be listened on
+  4  an address cannot be listened on, or the files of --tls-cert and its like cannot be used
   5  the disk lost what had been confirmed, or what was queued at the end could not be written
   6  the log that --capture asks for cannot be begun
   7  the output of --help or --version could not be written
@@ -128,11 +130,32 @@ std::vector<std::string> warningsOfVariables(const std::map<std::string, CLI::Op
     const std::string_view variable(*entry);
     const std::string name(variable.substr(0, variable.find('=')));
     if (!name.starts_with(kVariablePrefix) || known.contains(name)) continue;
-    if (name == "HOLDFAST_CONTROLLER") continue;  // of the clients
+    // Of the clients.
+    if (name == "HOLDFAST_CONTROLLER" || name == "HOLDFAST_TOKEN_FILE") continue;
+    if (name == "HOLDFAST_TLS_CA") continue;
     warnings.push_back("the environment variable " + name + " names no option" +
                        didYouMean(name, names));
   }
   return warnings;
+}
+
+void checkNetwork(Configuration& c, const OptionTexts& t) {
+  const auto fail = [](const std::string& text) { throw CLI::ValidationError(text); };
+  if (c.tls.certificate.empty() != c.tls.key.empty()) {
+    fail("--tls-cert and --tls-key go together: " +
+         std::string(c.tls.key.empty() ? "the key" : "the certificate") + " is missing");
+  }
+  if (!c.tls.clientCa.empty() && c.tls.certificate.empty()) {
+    fail("--tls-client-ca asks for TLS: give --tls-cert and --tls-key as well");
+  }
+  if (t.socketMode.empty()) return;
+  char* end = nullptr;
+  const unsigned long mode = std::strtoul(t.socketMode.c_str(), &end, 8);
+  if (*end != '\0' || mode > 0777 || t.socketMode.front() == '-') {
+    fail("--socket-mode: " + quotedForPeople(t.socketMode) +
+         " is no mode: use three octal digits, such as 660");
+  }
+  c.unixSockets.mode = static_cast<mode_t>(mode);
 }
 
 void checkTogether(Configuration& c, const OptionTexts& t) {
@@ -142,6 +165,7 @@ void checkTogether(Configuration& c, const OptionTexts& t) {
       fail("--listen: " + parsed.error().message);
     }
   }
+  checkNetwork(c, t);
   c.hashing.algorithm = *parseHashAlgorithm(t.algorithm);
   const auto noneHash = parseNoneHash(t.noneHash, c.hashing.algorithm);
   if (!noneHash) {

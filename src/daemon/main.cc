@@ -28,6 +28,7 @@
 #include "daemon/loop_clock.h"
 #include "daemon/wakeup.h"
 #include "net/listen_address.h"
+#include "net/tls.h"
 #include "os/fault_ahead.h"
 #include "rpc/server.h"
 #include "store/rocks_store.h"
@@ -174,11 +175,16 @@ size_t connectionsMax(const Configuration& configuration) {
   return most;
 }
 
-ServerOptions serverOptions(const Configuration& configuration) {
+ServerOptions serverOptions(const Configuration& configuration, const ServerTls* tls) {
   return {.hashing = configuration.hashing,
           .heartbeatIntervalMs = configuration.heartbeatIntervalMs,
           .heartbeatTimeoutMs = configuration.heartbeatTimeoutMs,
           .connectionsMax = connectionsMax(configuration),
+          .connectionsPerAddress = configuration.connectionsPerAddress,
+          .heldByOneMax = ServerOptions().heldByOneMax,
+          .heldByAllMax = configuration.peerMemoryBytes,
+          .handshakeTimeoutMs = ServerOptions().handshakeTimeoutMs,
+          .tls = tls,
           .crowdIntervalUs = ServerOptions().crowdIntervalUs};
 }
 
@@ -191,7 +197,7 @@ LogOptions logOptions(const Configuration& configuration) {
 // What is sure to fail later, before the store is created, migrated or recovered for nothing.
 std::optional<ExitCode> cannotServe(const Configuration& configuration) {
   for (const std::string& address : configuration.listen) {
-    if (const auto why = cannotListenOn(address)) {
+    if (const auto why = cannotListenOn(address, configuration.unixSockets)) {
       spdlog::error("{}", why->message);
       return ExitCode::kListen;
     }
@@ -201,6 +207,16 @@ std::optional<ExitCode> cannotServe(const Configuration& configuration) {
     return ExitCode::kCapture;
   }
   return std::nullopt;
+}
+
+// Null where TLS is not asked for.
+Result<std::unique_ptr<ServerTls>> openTls(const Configuration& configuration) {
+  if (configuration.tls.certificate.empty()) return std::unique_ptr<ServerTls>();
+  auto tls = ServerTls::open(configuration.tls);
+  if (tls.ok()) {
+    for (const std::string& warning : tls.value()->warnings()) spdlog::warn("{}", warning);
+  }
+  return tls;
 }
 
 ExitCode run(const Configuration& configuration) {
@@ -213,6 +229,11 @@ ExitCode run(const Configuration& configuration) {
   Wakeup storeWakeup(io.unixEventPort);
 
   if (const auto code = cannotServe(configuration)) return *code;
+  const auto tls = openTls(configuration);
+  if (!tls.ok()) {
+    spdlog::error("{}", tls.error().message);
+    return ExitCode::kListen;
+  }
   auto opened = RocksStore::open(storeOptions(configuration, storeWakeup));
   if (!opened.ok()) {
     spdlog::error("{}", opened.error().message);
@@ -260,11 +281,11 @@ ExitCode run(const Configuration& configuration) {
           [&](const std::string& path, std::function<void(const BackupOutcome&)> done) {
             return backUp(*store, controller.registry(), notices, path, std::move(done));
           }};
-  Server server(serverOptions(configuration), std::move(facts), controller, *store, notices, turns,
-                io.unixEventPort);
+  Server server(serverOptions(configuration, tls.value().get()), std::move(facts), controller,
+                *store, notices, turns, io.unixEventPort);
   std::string addresses;
   for (const std::string& address : configuration.listen) {
-    auto names = server.listen(address);
+    auto names = server.listen(address, configuration.unixSockets);
     if (!names.ok()) {
       spdlog::error("{}", names.error().message);
       return ExitCode::kListen;

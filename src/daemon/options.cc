@@ -52,7 +52,7 @@ void addClientOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
   constexpr const char* kGroup = "Clients";
   app.add_option("--listen", c.listen,
                  "Address to listen on: host:port, [v6]:port or unix:PATH; may be repeated. "
-                 "Loopback and Unix sockets only; port 0 takes a free one")
+                 "Port 0 takes a free one")
       ->type_name("ADDR")
       ->delimiter(',')
       ->take_all()
@@ -85,6 +85,47 @@ void addClientOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
   app.add_option("--default-model", c.defaultModel,
                  "Model of workers and look-ups that name none; look-ups never cross models")
       ->type_name("NAME")
+      ->capture_default_str()
+      ->group(kGroup);
+}
+
+void addNetworkOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
+  constexpr const char* kGroup = "Network";
+  app.add_option(
+         "--tls-cert", c.tls.certificate,
+         "Certificate of this server (PEM, with those between it and its authority): every "
+         "IP address then speaks TLS 1.2 or later and nothing else; Unix sockets stay plain")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--tls-key", c.tls.key, "Its private key (PEM, without a password)")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--tls-client-ca", c.tls.clientCa,
+                 "Authorities (PEM): clients must have a certificate of one of them. It grants no "
+                 "role, that takes a token all the same")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--socket-mode", t.socketMode,
+                 "Mode of Unix sockets, in octal: 0660 for owner and group. Default: as the umask "
+                 "says, or 0660 where --socket-group is given")
+      ->type_name("MODE")
+      ->group(kGroup);
+  app.add_option("--socket-group", c.unixSockets.group, "Group of Unix sockets, by name or number")
+      ->type_name("GROUP")
+      ->group(kGroup);
+  app.add_option("--connections-per-address", c.connectionsPerAddress,
+                 "Connections open at a time from one IPv4 address or IPv6 network (/64)")
+      ->check(CLI::Range(uint32_t{1}, uint32_t{1'000'000}))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(kGroup);
+  app.add_option("--peer-memory", c.peerMemoryBytes,
+                 "What all clients together may make the controller keep of messages that came in "
+                 "part, calls without an answer and answers that nobody reads; over it, the "
+                 "connection that holds most is closed")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(uint64_t{64} << 20, uint64_t{1} << 40))
+      ->type_name("SIZE")
       ->capture_default_str()
       ->group(kGroup);
 }
@@ -204,6 +245,7 @@ void addLogOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
 void addOptions(CLI::App& app, Configuration& configuration, OptionTexts& texts) {
   addStoreOptions(app, configuration, texts);
   addClientOptions(app, configuration, texts);
+  addNetworkOptions(app, configuration, texts);
   addOperationOptions(app, configuration, texts);
   addRepairOptions(app, configuration, texts);
   addTokenOptions(app, configuration, texts);

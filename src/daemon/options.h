@@ -26,6 +26,7 @@ struct OptionTexts {
   std::array<std::string, kOperationKinds> operationTimeouts = {"1m",  "1m",  "10m",
                                                                 "10m", "10m", "5s"};
   std::string eventRetention = "24h";
+  std::string socketMode;
   std::string logFormat = "text";
   std::string configFile;
 };

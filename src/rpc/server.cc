@@ -68,7 +68,16 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Controller& con
                 .lookups = {},
                 .lookupWindow = {},
                 .connections = 0,
-                .warnings = LimitedWarnings(notices, port.getTimer())},
+                .warnings = LimitedWarnings(notices, port.getTimer()),
+                .held = HeldBytes({.each = options.heldByOneMax, .all = options.heldByAllMax}),
+                .addresses = AddressCounts(options.connectionsPerAddress),
+                .ends = {}},
+      door_{.port = port,
+            .turns = turns,
+            .budget = services_.budget,
+            .held = services_.held,
+            .tls = options.tls,
+            .handshakeTimeout = options.handshakeTimeoutMs * kj::MILLISECONDS},
       tasks_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))) {
   controller.onSettled(
       [this](const Event& event) { services_.eventWaiters.settled(event.record); });
@@ -117,8 +126,8 @@ kj::Promise<void> Server::acceptNext(Acceptor& listener) {
 
 kj::Promise<void> Server::cannotAccept(Acceptor& listener, const kj::Exception& e) {
   // Out of file descriptors, most likely: that passes.
-  services_.warnings.say(
-      notice::AcceptFailed{listener.listening().name, e.getDescription().cStr(), services_.connections});
+  services_.warnings.say(notice::AcceptFailed{listener.listening().name, e.getDescription().cStr(),
+                                              services_.connections});
   const kj::Duration pause = makeRoom() ? 1 * kj::MILLISECONDS : 100 * kj::MILLISECONDS;
   return port_.getTimer().afterDelay(pause).then(
       [this, &listener]() { return acceptFrom(listener); });
@@ -128,19 +137,31 @@ bool Server::makeRoom() {
   const auto oldest = std::find_if(silent_.begin(), silent_.end(),
                                    [](const Connection& one) { return !one.endsSoon(); });
   if (oldest == silent_.end()) return false;
-  oldest->endSoon({});
+  oldest->endSoon(ConnectionEnd::kMadeRoom, {});
   return true;
 }
 
-void Server::accepted(AcceptedSocket socket) {
+bool Server::admits(const AcceptedSocket& socket) {
   const size_t max = services_.options.connectionsMax;
   if (services_.connections >= max) {
     const bool room = makeRoom();
     services_.warnings.say(notice::ConnectionsFull{!room, services_.connections, max});
-    if (!room) return;
+    if (!room) services_.ends.count(ConnectionEnd::kRefused);
+    if (!room) return false;
   }
+  if (services_.addresses.enter(socket.address)) return true;
+  services_.ends.count(ConnectionEnd::kAddressFull);
+  services_.warnings.say(notice::ConnectionClosed{
+      peerName(socket.fd.get()), "its address has " +
+                                     std::to_string(services_.options.connectionsPerAddress) +
+                                     " connections already (--connections-per-address)"});
+  return false;
+}
+
+void Server::accepted(AcceptedSocket socket) {
+  if (!admits(socket)) return;
   const bool tcp = !socket.isUnix;
-  const auto connection = silent_.emplace(silent_.end(), services_, port_, kj::mv(socket));
+  const auto connection = silent_.emplace(silent_.end(), services_, door_, kj::mv(socket));
   tasks_->add(serve(connection, tcp)
                   .exclusiveJoin(connection->endAsked())
                   .catch_([](kj::Exception&&) {})
@@ -149,14 +170,19 @@ void Server::accepted(AcceptedSocket socket) {
 }
 
 kj::Promise<void> Server::serve(Connections::iterator connection, bool tcp) {
-  return connection->firstBytes().then([this, connection, tcp](bool came) -> kj::Promise<void> {
-    if (!came) return kj::READY_NOW;
-    return services_.budget.ready(kProtocolCostBytes).then([this, connection, tcp]() {
-      connections_.splice(connections_.end(), silent_, connection);
-      prepare(connection->socket(), tcp);
-      return connection->begin(peerName(connection->socket()));
-    });
-  });
+  return connection->ready().then(
+      [this, connection, tcp](ReadyStream&& ready) -> kj::Promise<void> {
+        if (ready.stream.get() == nullptr) {
+          connection->refuse(ready);
+          return kj::READY_NOW;
+        }
+        return services_.budget.ready(kProtocolCostBytes)
+            .then([this, connection, tcp, ready = kj::mv(ready)]() mutable {
+              connections_.splice(connections_.end(), silent_, connection);
+              prepare(connection->socket(), tcp);
+              return connection->begin(kj::mv(ready), peerName(connection->socket()));
+            });
+      });
 }
 
 kj::Promise<void> Server::turnToEnd(const Connection& connection) {
@@ -168,7 +194,9 @@ kj::Promise<void> Server::turnToEnd(const Connection& connection) {
 
 void Server::ended(Connections::iterator connection) {
   if (const std::string reason = connection->endReason(); !reason.empty()) {
-    services_.warnings.say(notice::ConnectionClosed{connection->peer(), reason});
+    const std::string& known = connection->peer();
+    services_.warnings.say(
+        notice::ConnectionClosed{known.empty() ? peerName(connection->socket()) : known, reason});
   }
   (connection->isSilent() ? silent_ : connections_).erase(connection);
 }
@@ -181,6 +209,7 @@ void Server::storePolled() {
 void Server::checkConnections() {
   services_.warnings.tick();
   for (Connection& connection : connections_) connection.check();
+  for (Connection& connection : silent_) connection.check();
 }
 
 void Server::stop() {

@@ -12,9 +12,14 @@
 #include "core/limits.h"
 #include "core/notice_sink.h"
 #include "core/result.h"
+#include "net/address_counts.h"
+#include "net/connection_ends.h"
+#include "net/door_limits.h"
+#include "net/held_bytes.h"
 #include "net/limited_warnings.h"
 #include "net/loop_turns.h"
 #include "net/read_budget.h"
+#include "net/tls.h"
 #include "net/turn_pacer.h"
 #include "serving/call_queue.h"
 #include "serving/commit_waiters.h"
@@ -29,6 +34,12 @@ struct ServerOptions {
   uint32_t heartbeatIntervalMs = 5'000;
   uint32_t heartbeatTimeoutMs = 30'000;  // as the registry's
   size_t connectionsMax = kConnectionsMaxDefault;
+  size_t connectionsPerAddress = kConnectionsPerAddressDefault;
+  // Of what peers make the controller hold (net/held_bytes.h): bytes of one connection and of all.
+  size_t heldByOneMax = kHeldByOnePeerBytesMax;
+  size_t heldByAllMax = kHeldByPeersBytesDefault;
+  uint32_t handshakeTimeoutMs = 5'000;  // of TLS, from the peer's first byte
+  const ServerTls* tls = nullptr;  // of IP listeners; outlives the server; null: they are plain
   // Between two pieces of what comes in crowds (turn_pacer.h).
   uint32_t crowdIntervalUs = 1'000;
 };
@@ -86,6 +97,9 @@ struct Services {
   LatencyHistogram lookupWindow;     // since an operator began a window
   size_t connections = 0;            // open now
   LimitedWarnings warnings;          // that peers can cause
+  HeldBytes held;                    // by the peers of both doors
+  AddressCounts addresses;           // likewise
+  ConnectionEnds ends;               // likewise, since the start
 };
 
 }  // namespace holdfast
