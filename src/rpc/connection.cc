@@ -9,6 +9,7 @@
 
 #include "core/ids.h"
 #include "rpc/bootstrap.h"
+#include "rpc/open_calls.h"
 #include "wire/decoded.h"
 #include "wire/errors.h"
 #include "wire/operations.h"
@@ -47,7 +48,7 @@ class Connection::Messages final : public capnp::MessageStream {
   // `stream` reads from `socket`, or is it itself.
   Messages(kj::AsyncIoStream& stream, BufferedStream& socket, LookupTimer& timer,
            std::shared_ptr<HeldBytes::Share> share)
-      : socket_(socket), timer_(timer), share_(std::move(share)), inner_(stream) {}
+      : socket_(socket), timer_(timer), share_(share), open_(std::move(share)), inner_(stream) {}
   // Answers wait there.
   void setNetwork(capnp::TwoPartyVatNetwork& network) { network_ = &network; }
 
@@ -91,14 +92,15 @@ class Connection::Messages final : public capnp::MessageStream {
 
   bool peerLeft() const { return peerLeft_; }
   // Whether calls are not answered yet.
-  bool isBusy() const { return calls_ != 0; }
+  bool isBusy() const { return open_.hasUnanswered(); }
   // Whether a message came since the last call.
   bool takeHeard() { return std::exchange(heard_, false); }
   // As a sentence; empty: none.
   const std::string& error() const { return error_; }
 
  private:
-  // A message that is worth an account of its own, so that no small call hides it.
+  // A message that is counted for as long as it exists: a call goes on when its peer has finished
+  // with it.
   static constexpr size_t kLargeMessageBytes = 64 << 10;
   struct Held {
     Held(std::shared_ptr<HeldBytes::Share> of, size_t size) : share(std::move(of)), bytes(size) {
@@ -116,21 +118,26 @@ class Connection::Messages final : public capnp::MessageStream {
     const bool large = bytes >= kLargeMessageBytes;
     if (large) came.reader = came.reader.attach(kj::heap<Held>(share_, bytes));
     const auto message = came.reader->getRoot<capnp::rpc::Message>();
-    if (message.isCall()) timer_.received(message.getCall(), socket_.lastByteNotBefore());
-    if (message.isCall() || message.isBootstrap()) {
-      ++calls_;
-      share_->callCame(large ? 0 : bytes);
+    if (message.isCall()) {
+      timer_.received(message.getCall(), socket_.lastByteNotBefore());
+      open_.came(message.getCall().getQuestionId(), large ? 0 : bytes);
+    } else if (message.isBootstrap()) {
+      open_.came(message.getBootstrap().getQuestionId(), bytes);
+    } else if (message.isFinish()) {
+      open_.finished(message.getFinish().getQuestionId());
+    } else if (message.isAbort()) {
+      aborted(message.getAbort());
     }
     share_->setAnswers(network_->getCurrentQueueSize());
-    if (message.isAbort()) aborted(message.getAbort());
   }
   void writing(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) {
-    if (calls_ == 0) return;
+    if (!open_.hasUnanswered()) return;
     capnp::SegmentArrayMessageReader reader(segments);
     const auto message = reader.getRoot<capnp::rpc::Message>();
     if (!message.isReturn()) return;
-    --calls_;
-    share_->callAnswered();
+    size_t words = 0;
+    for (const auto& segment : segments) words += segment.size();
+    open_.answered(message.getReturn().getAnswerId(), words * sizeof(capnp::word));
     timer_.writing(message.getReturn());
   }
 
@@ -153,7 +160,7 @@ class Connection::Messages final : public capnp::MessageStream {
   LookupTimer& timer_;
   const std::shared_ptr<HeldBytes::Share> share_;
   capnp::TwoPartyVatNetwork* network_ = nullptr;
-  size_t calls_ = 0;  // not answered yet
+  OpenCalls open_;
   capnp::AsyncIoMessageStream inner_;
   bool peerLeft_ = false;
   bool heard_ = false;
@@ -264,8 +271,8 @@ void Connection::holdsTooMuch(ConnectionEnd end, size_t bytes) {
                                                   "most: "
                                                 : "it holds too much: ") +
                    std::to_string(bytes) +
-                   " bytes of messages that came in part, calls without an answer and answers "
-                   "that it did not read");
+                   " bytes of messages that came in part, calls and answers "
+                   "that it has not finished with");
 }
 
 void Connection::noteEnd(ConnectionEnd end, std::string reason) {
