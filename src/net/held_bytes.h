@@ -80,6 +80,8 @@ class HeldBytes {
 };
 
 // What a call takes beside its message and its answer, about.
-inline constexpr size_t kCallCostBytes = 1 << 10;
+inline constexpr size_t kCallCostBytes = 2 << 10;
+// What Cap'n Proto keeps of an answer at least, with the capabilities that it may have.
+inline constexpr size_t kAnswerKeptBytes = 10 << 10;
 
 }  // namespace holdfast

@@ -3,6 +3,7 @@
 // it needs it no more.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -29,7 +30,9 @@ class OpenCalls {
   // A call that its peer has finished with may be answered all the same.
   void answered(uint32_t question, size_t bytes) {
     if (unanswered_ != 0) --unanswered_;
-    if (size_t& held = at(question); held != 0) hold(held, bytes);
+    if (size_t& held = at(question); held != 0) {
+      hold(held, std::max(bytes, kAnswerKeptBytes));
+    }
   }
   void finished(uint32_t question) {
     const size_t held = std::exchange(at(question), 0);
