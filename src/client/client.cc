@@ -62,6 +62,7 @@ std::optional<Error> ClientOptions::validate() const {
     if (wrong) return invalid(*wrong);
   }
   if (const auto wrong = invalidLabels(labels)) return invalid(*wrong);
+  if (auto wrong = security.validate()) return wrong;
   if (worldSize != 0 && worker >= worldSize) {
     return invalid("worker is " + std::to_string(worker) + ", but with a world size of " +
                    std::to_string(worldSize) + " ranks are 0 to " + std::to_string(worldSize - 1));

@@ -32,6 +32,7 @@
 
 #include "client/client_thread.h"
 #include "client/operation_handler.h"
+#include "client/security.h"
 #include "core/decisions.h"
 #include "core/result.h"
 #include "core/types.h"
@@ -57,7 +58,7 @@ struct ClientHashing {
 
 struct ClientOptions {
   std::string controller = "127.0.0.1:7440";  // "HOST:PORT" or "unix:PATH"
-  std::string token = {};                     // of the role worker; empty: none
+  ClientSecurity security = {};               // a token of the role worker, TLS
   std::string instance = {};                  // 1 to 256 bytes of UTF-8
   uint32_t worker = 0;                        // rank, from 0, below worldSize
   // Where the engine itself is reached: told to whoever asks for the instance at an ip, or for an

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "tls/reason.h"
 #include "wire/errors.h"
 
 namespace holdfast {
@@ -42,6 +43,22 @@ std::string cannotReach(std::string_view controller, const std::string& why) {
   return "cannot reach the controller at " + std::string(controller) + ": " + why;
 }
 
+// Of TLS; `reason` is of tlsReason().
+std::string cannotSecure(std::string_view controller, const std::string& reason) {
+  std::string remedy;
+  if (reason.find("unknown authority") != std::string::npos) {
+    remedy = "; name a file with that authority (tls-ca)";
+  } else if (reason.find("another name") != std::string::npos) {
+    remedy = "; give a host name that it has (tls-server-name)";
+  } else if (reason.find("not speak TLS") != std::string::npos) {
+    remedy = "; leave tls-ca out if that is right";
+  } else if (reason.find("wants a certificate") != std::string::npos) {
+    remedy = " (tls-cert, tls-key)";
+  }
+  return "cannot reach the controller at " + std::string(controller) + " by TLS: " + reason +
+         remedy;
+}
+
 std::string whatHappened(const kj::Exception& exception, std::string_view text,
                          std::string_view controller, ConnectionStep step) {
   const auto at = std::string(controller);
@@ -60,14 +77,23 @@ std::string whatHappened(const kj::Exception& exception, std::string_view text,
         return cannotReach(at, reason + "; is holdfastd running there?");
       }
       return cannotReach(at, reason.empty() ? "connecting failed" : reason);
+    case ConnectionStep::kSecuring: {
+      if (timedOut) return cannotSecure(at, "it does not answer; does it speak TLS?");
+      const std::string why = tlsReason(exception);
+      return cannotSecure(at, why.empty() || isTlsCut(exception)
+                                  ? "it closed the connection; does it speak TLS?"
+                                  : why);
+    }
     case ConnectionStep::kGreeting:
+      if (const std::string why = tlsReason(exception); !why.empty()) return cannotSecure(at, why);
       if (timedOut) {
         return "the controller at " + at +
                " accepts connections but does not answer: it is stopped or overloaded, or another "
                "program listens there";
       }
       if (!reason.empty() || text.starts_with("Peer disconnected")) {
-        return cannotReach(at, "the connection was closed before an answer came");
+        return cannotReach(at,
+                           "the connection was closed before an answer came; does it want TLS?");
       }
       return "what listens at " + at + " is no controller: it does not speak its protocol";
     case ConnectionStep::kTalking:

@@ -15,6 +15,7 @@ namespace holdfast {
 enum class ConnectionStep : uint8_t {
   kResolving,   // the address is being looked up
   kConnecting,  // the system connects
+  kSecuring,    // the TLS handshake is being made
   kGreeting,    // connected; nothing shows yet that the other end speaks the protocol
   kTalking,     // it has answered
 };

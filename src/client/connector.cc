@@ -76,6 +76,14 @@ void Connector::start() {
 void Connector::attempt() {
   failing_ = false;
   step_ = ConnectionStep::kResolving;
+  auto prepared = PreparedSecurity::read(options_.security, options_.controller);
+  if (!prepared.ok()) {
+    // Later: this may be called from what giving up replaces.
+    attempt_ =
+        kj::evalLater([this, error = prepared.error()] { fail(error); }).eagerlyEvaluate(nullptr);
+    return;
+  }
+  security_ = kj::mv(prepared.value());
   attempt_ = loop_.timer()
                  .timeoutAfter(options_.callTimeoutMs * kj::MILLISECONDS,
                                kj::evalNow([this] { return connect(); }))
@@ -92,12 +100,18 @@ kj::Promise<void> Connector::connect() {
         // The address is kept for as long as connecting takes.
         return address->connect().attach(kj::mv(address));
       })
+      .then([this](kj::Own<kj::AsyncIoStream> socket) { return secure(kj::mv(socket)); })
       .then([this](kj::Own<kj::AsyncIoStream> stream) { return authenticate(kj::mv(stream)); });
+}
+
+kj::Promise<kj::Own<kj::AsyncIoStream>> Connector::secure(kj::Own<kj::AsyncIoStream> socket) {
+  tune(*socket, !options_.controller.starts_with("unix:"));
+  if (security_.speaksTls()) step_ = ConnectionStep::kSecuring;
+  return security_.secure(kj::mv(socket));
 }
 
 kj::Promise<void> Connector::authenticate(kj::Own<kj::AsyncIoStream> stream) {
   step_ = ConnectionStep::kGreeting;
-  tune(*stream, !options_.controller.starts_with("unix:"));
   connection_ = std::make_unique<Connection>(kj::mv(stream));
   connection_->disconnected =
       connection_->network.onDisconnect()
@@ -109,7 +123,7 @@ kj::Promise<void> Connector::authenticate(kj::Own<kj::AsyncIoStream> stream) {
           })
           .eagerlyEvaluate([this](kj::Exception&& exception) { fail(explain(exception)); });
   auto request = connection_->bootstrap().authenticateRequest();
-  request.setToken({options_.token.data(), options_.token.size()});
+  request.setToken({security_.token().data(), security_.token().size()});
   return request.send().then(
       [this](capnp::Response<schema::Bootstrap::AuthenticateResults> grants) {
         step_ = ConnectionStep::kTalking;
@@ -118,7 +132,9 @@ kj::Promise<void> Connector::authenticate(kj::Own<kj::AsyncIoStream> stream) {
 }
 
 void Connector::fail(const Error& error) {
-  if (error.code != ErrorCode::kUnavailable) return stop(error);
+  if (error.code != ErrorCode::kUnavailable && error.code != ErrorCode::kUnauthenticated) {
+    return stop(error);
+  }
   giveUp(error);
 }
 

@@ -12,6 +12,8 @@
 
 #include "client/connection_error.h"
 #include "client/event_loop.h"
+#include "client/prepared_security.h"
+#include "client/security.h"
 #include "core/result.h"
 #include "schema/controller.capnp.h"
 
@@ -23,7 +25,7 @@ class Connector {
 
   struct Options {
     std::string controller;
-    std::string token;
+    ClientSecurity security;
     uint32_t backoffMinMs = 0;
     uint32_t backoffMaxMs = 0;
     uint32_t callTimeoutMs = 0;  // connecting, authenticating and establish(): then it failed
@@ -48,7 +50,8 @@ class Connector {
 
   void start();
   // The connection is of no use any more: it will be lost(), and made anew where the error is
-  // kUnavailable; any other will not go away by trying again. May be called from within the
+  // kUnavailable or kUnauthenticated, since a token may be let in at any time; any other will not
+  // go away by trying again. May be called from within the
   // connection's promises. Ignored if that is under way already.
   void fail(const Error& error);
   // No connection any more, and no further attempt.
@@ -65,6 +68,7 @@ class Connector {
 
   void attempt();
   kj::Promise<void> connect();
+  kj::Promise<kj::Own<kj::AsyncIoStream>> secure(kj::Own<kj::AsyncIoStream> socket);
   kj::Promise<void> authenticate(kj::Own<kj::AsyncIoStream> stream);
   void giveUp(const Error& error);
   void drop(const Error& error);
@@ -77,6 +81,7 @@ class Connector {
   uint32_t backoffLimitMs_ = ~uint32_t{0};
   std::mt19937_64 random_{std::random_device{}()};
   ConnectionStep step_ = ConnectionStep::kResolving;  // of the present attempt or connection
+  PreparedSecurity security_;                         // likewise
   bool failing_ = false;
   bool stopped_ = false;
   std::unique_ptr<Connection> connection_;

@@ -52,4 +52,11 @@ std::optional<std::string> invalidControllerAddress(std::string_view address) {
   return std::nullopt;
 }
 
+std::string hostOf(std::string_view address) {
+  if (address.starts_with(kUnixPrefix)) return {};
+  std::string_view host = address.substr(0, address.rfind(':'));
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  return std::string(host);
+}
+
 }  // namespace holdfast

@@ -12,4 +12,7 @@ namespace holdfast {
 // Resolves nothing.
 std::optional<std::string> invalidControllerAddress(std::string_view address);
 
+// Of a valid one: the host, without brackets; empty for a Unix socket.
+std::string hostOf(std::string_view address);
+
 }  // namespace holdfast

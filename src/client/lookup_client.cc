@@ -46,7 +46,7 @@ class LookupClient::Caller final : private Connector::User {
         loop_(loop),
         connector_(loop,
                    {.controller = options.controller,
-                    .token = options.token,
+                    .security = options.security,
                     .backoffMinMs = options.backoffMinMs,
                     .backoffMaxMs = options.backoffMaxMs,
                     .callTimeoutMs = options.timeoutMs},
@@ -105,12 +105,17 @@ kj::Promise<void> LookupClient::Caller::establish(Connector::Grants grants) {
 
 void LookupClient::Caller::lost(const Error& error) {
   if (options_.onLog && (live_ || error.message != lastError_.message)) {
-    options_.onLog(connector_.stopped() ? ClientLogLevel::kError : ClientLogLevel::kWarning,
+    // Controllers close what is idle for long.
+    const bool idle = live_ && calls_.empty();
+    options_.onLog(connector_.stopped() ? ClientLogLevel::kError
+                   : idle               ? ClientLogLevel::kInfo
+                                        : ClientLogLevel::kWarning,
                    error.message + (connector_.stopped() ? "" : "; trying again"));
   }
   live_ = nullptr;
   lastError_ = error;
-  if (connector_.stopped()) failAll(error);
+  // A token that is let in later is noticed, but nobody should wait for that.
+  if (connector_.stopped() || error.code == ErrorCode::kUnauthenticated) failAll(error);
 }
 
 void LookupClient::Caller::add(Call call) {
@@ -207,6 +212,7 @@ std::optional<Error> LookupClientOptions::validate() const {
     return Error{ErrorCode::kInvalid, message};
   };
   if (const auto wrong = invalidControllerAddress(controller)) return invalid(*wrong);
+  if (auto wrong = security.validate()) return wrong;
   if (timeoutMs == 0) return invalid("timeoutMs is 0, it must be at least 1");
   if (backoffMinMs == 0 || backoffMinMs > backoffMaxMs) {
     return invalid("backoffMinMs is " + std::to_string(backoffMinMs) +

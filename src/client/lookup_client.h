@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client/client_thread.h"
+#include "client/security.h"
 #include "core/result.h"
 #include "core/types.h"
 #include "core/views.h"
@@ -18,7 +19,7 @@ namespace holdfast {
 
 struct LookupClientOptions {
   std::string controller = "127.0.0.1:7440";  // "HOST:PORT" or "unix:PATH"
-  std::string token = {};                     // of the role orchestrator or operator
+  ClientSecurity security = {};               // a token of the role router or operator, TLS
   uint32_t timeoutMs = 5'000;                 // of one call, waiting for a connection included
   uint32_t backoffMinMs = 20;                 // reconnection: doubles from min to max, jittered
   uint32_t backoffMaxMs = 1'000;
@@ -70,8 +71,8 @@ class LookupClient {
   // thread. A callback is called once, on the client's thread, and must not block. After fork() the
   // child's copy is dead: every call ends at once with an error, on the caller's thread.
   //
-  // Errors: kInvalid and kRefused as the controller says; kUnauthenticated, for good, where the
-  // token is missing or not right, kDenied where its role does not include the call; kUnavailable
+  // Errors: kInvalid and kRefused as the controller says; kUnauthenticated where the token is missing
+  // or not known, which may change; kDenied where its role does not include the call; kUnavailable
   // where there was no answer in time or too many calls are under way.
 
   // Consecutive chunks of a prompt from the first, at most 65,536.

@@ -50,7 +50,7 @@ Reporter::Reporter(ClientShared& shared)
     : shared_(shared),
       connector_(shared.loop,
                  {.controller = shared.options.controller,
-                  .token = shared.options.token,
+                  .security = shared.options.security,
                   .backoffMinMs = shared.options.backoffMinMs,
                   .backoffMaxMs = shared.options.backoffMaxMs,
                   .callTimeoutMs = shared.options.callTimeoutMs},
@@ -175,7 +175,7 @@ void Reporter::lost(const Error& error) {
 
 void Reporter::sessionFailed(const Error& error) {
   const bool final = error.code == ErrorCode::kSuperseded || error.code == ErrorCode::kRefused ||
-                     error.code == ErrorCode::kUnauthenticated || error.code == ErrorCode::kDenied;
+                     error.code == ErrorCode::kDenied;
   connector_.fail({final ? error.code : ErrorCode::kUnavailable, error.message});
 }
 

@@ -34,6 +34,8 @@ constexpr const char* kFooter = R"(Examples:
       without --create refuse as long as the disk is not mounted
   holdfastd --data-dir /var/lib/holdfast --listen unix:/run/holdfast.sock --listen '[::1]:7440'
       a Unix socket and IPv6 loopback instead
+  holdfastd --data-dir /var/lib/holdfast --listen 0.0.0.0:7440 --tls-cert FILE --tls-key FILE
+      on the network, by TLS
   holdfastd --config /etc/holdfast.toml
       every option by its long name, in TOML; tables are as in holdfastd --sample-config, or left
       out:                            [store]
@@ -67,7 +69,7 @@ Exit codes:
      --check-config)
   3  the data directory cannot be opened (missing, of something else, in use, not writable,
      damaged, of a newer version)
-  4  an address cannot be listened on
+  4  an address cannot be listened on, or the files of --tls-cert and its like cannot be used
   5  the disk lost what had been confirmed, or what was queued at the end could not be written
   6  the log that --capture asks for cannot be begun
   7  the output of --help, --version, --print-config or --sample-config could not be written
@@ -76,6 +78,27 @@ Everything that can be wrong with 2 and 4 is checked before the data directory i
 
 const std::map<std::string, WalSync, std::less<>> kWalSyncs = {
     {"interval", WalSync::kInterval}, {"always", WalSync::kAlways}, {"never", WalSync::kNever}};
+
+template <typename Fail>
+void checkNetwork(Configuration& c, const OptionTexts& t, const Fail& fail) {
+  if (c.tls.certificate.empty() != c.tls.key.empty()) {
+    fail("--tls-cert and --tls-key go together: " +
+         std::string(c.tls.key.empty() ? "the key" : "the certificate") + " is missing",
+         {"tls-cert", "tls-key"});
+  }
+  if (!c.tls.clientCa.empty() && c.tls.certificate.empty()) {
+    fail("--tls-client-ca asks for TLS: give --tls-cert and --tls-key as well", {"tls-client-ca"});
+  }
+  if (t.socketMode.empty()) return;
+  char* end = nullptr;
+  const unsigned long mode = std::strtoul(t.socketMode.c_str(), &end, 8);
+  if (*end != '\0' || mode > 0777 || t.socketMode.front() == '-') {
+    fail("--socket-mode: " + quotedForPeople(t.socketMode) +
+         " is no mode: use three octal digits, such as 660",
+         {"socket-mode"});
+  }
+  c.unixSockets.mode = static_cast<mode_t>(mode);
+}
 
 // What options mean together, of which each is right by itself. Throws CLI::ValidationError.
 void checkTogether(Configuration& c, const OptionTexts& t, const Settings& settings) {
@@ -90,6 +113,7 @@ void checkTogether(Configuration& c, const OptionTexts& t, const Settings& setti
     throw CLI::ValidationError(text + where + (where.empty() ? "" : ")"));
   };
   c.authOff = t.auth == "off";
+  checkNetwork(c, t, fail);
   c.hashing.algorithm = *parseHashAlgorithm(t.algorithm);
   const auto noneHash = parseNoneHash(t.noneHash, c.hashing.algorithm);
   if (!noneHash) {

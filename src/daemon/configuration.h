@@ -10,6 +10,9 @@
 #include "capture/log_writer.h"
 #include "core/limits.h"
 #include "core/operations/executor.h"
+#include "net/door_limits.h"
+#include "net/listen_address.h"
+#include "net/tls.h"
 #include "store/rocks_store.h"
 #include "tokens/token_hasher.h"
 
@@ -42,6 +45,8 @@ struct Configuration {
   std::string dataDir;
   bool create = false;
   std::vector<std::string> listen = {"127.0.0.1:7440"};
+  SocketAccess unixSockets;
+  TlsFiles tls;  // no certificate: IP listeners are plain
 
   std::string tokenFile;  // empty: none
   bool authOff = false;   // who comes over the network needs no token
@@ -65,6 +70,8 @@ struct Configuration {
 
   uint32_t workersMax = kWorkersMaxDefault;
   uint32_t connectionsMax = kConnectionsMaxDefault;
+  uint32_t connectionsPerAddress = kConnectionsPerAddressDefault;
+  uint64_t peerMemoryBytes = kHeldByPeersBytesDefault;
   std::string defaultModel = "default";
 
   LogOptions capture;  // no directory: no log

@@ -37,6 +37,7 @@
 #include "daemon/wakeup.h"
 #include "migrations/migrations.h"
 #include "net/listen_address.h"
+#include "net/tls.h"
 #include "notices/sentences.h"
 #include "os/fault_ahead.h"
 #include "os/service_manager.h"
@@ -141,12 +142,17 @@ size_t connectionsMax(const Configuration& configuration) {
   return most;
 }
 
-ServerOptions serverOptions(const Configuration& configuration) {
+ServerOptions serverOptions(const Configuration& configuration, const ServerTls* tls) {
   return {.hashing = configuration.hashing,
           .heartbeatIntervalMs = configuration.heartbeatIntervalMs,
           .heartbeatTimeoutMs = configuration.heartbeatTimeoutMs,
           .connectionsMax = connectionsMax(configuration),
           .authenticationMs = ServerOptions().authenticationMs,
+          .connectionsPerAddress = configuration.connectionsPerAddress,
+          .heldByOneMax = ServerOptions().heldByOneMax,
+          .heldByAllMax = configuration.peerMemoryBytes,
+          .handshakeTimeoutMs = ServerOptions().handshakeTimeoutMs,
+          .tls = tls,
           .crowdIntervalUs = ServerOptions().crowdIntervalUs};
 }
 
@@ -172,7 +178,7 @@ std::optional<Error> openToEverybody(const Configuration& configuration,
 // What is sure to fail later, before the store is created, migrated or recovered for nothing.
 std::optional<ExitCode> cannotServe(const Configuration& configuration) {
   for (const std::string& address : configuration.listen) {
-    auto why = cannotListenOn(address);
+    auto why = cannotListenOn(address, configuration.unixSockets);
     if (!why) why = openToEverybody(configuration, address);
     if (why) {
       spdlog::error("{}", why->message);
@@ -220,6 +226,16 @@ Result<std::string> logLevelFor(std::string_view level, NoticeSink& notices) {
   return logLevel();
 }
 
+// Null where TLS is not asked for.
+Result<std::unique_ptr<ServerTls>> openTls(const Configuration& configuration) {
+  if (configuration.tls.certificate.empty()) return std::unique_ptr<ServerTls>();
+  auto tls = ServerTls::open(configuration.tls);
+  if (tls.ok()) {
+    for (const std::string& warning : tls.value()->warnings()) spdlog::warn("{}", warning);
+  }
+  return tls;
+}
+
 ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   const SteadyClock::time_point start = SteadyClock::now();
   LoggedNotices notices;
@@ -241,6 +257,11 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   }
   warnOf(access.value());
   if (const auto code = cannotServe(configuration)) return *code;
+  const auto tls = openTls(configuration);
+  if (!tls.ok()) {
+    spdlog::error("{}", tls.error().message);
+    return ExitCode::kListen;
+  }
   auto opened = RocksStore::open(storeOptions(configuration, storeWakeup, reports));
   if (!opened.ok()) {
     spdlog::error("{}", opened.error().message);
@@ -289,11 +310,11 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
           },
       .logLevel = [&notices](std::string_view level) { return logLevelFor(level, notices); },
   };
-  Server server(serverOptions(configuration), std::move(facts), controller, *store, notices,
+  Server server(serverOptions(configuration, tls.value().get()), std::move(facts), controller, *store, notices,
                 access.value(), turns, io.unixEventPort);
   std::vector<std::string> addresses;
   for (const std::string& address : configuration.listen) {
-    auto names = server.listen(address);
+    auto names = server.listen(address, configuration.unixSockets);
     if (!names.ok()) {
       spdlog::error("{}", names.error().message);
       return ExitCode::kListen;

@@ -128,7 +128,7 @@ void addClientOptions(CLI::App& app, Configuration& c) {
 }
 
 void addAccessOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
-  constexpr const char* kGroup = "Who may come in";
+  constexpr const char* kGroup = "Access (who may come in)";
   app.add_option("--tokens", c.tokenFile,
                  "File of the tokens, one of which everybody needs who comes over the network: a "
                  "line 'role name sha256-of-token [instances=PATTERN,...]' for each, made by "
@@ -141,6 +141,44 @@ void addAccessOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
                  "that nobody else can reach")
       ->check(CLI::IsMember({"tokens", "off"}))
       ->type_name("")
+      ->capture_default_str()
+      ->group(kGroup);
+}
+
+void addNetworkOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
+  constexpr const char* kGroup = "Network";
+  app.add_option(
+         "--tls-cert", c.tls.certificate,
+         "Certificate of this server (PEM, with those between it and its authority): every "
+         "IP address then speaks TLS 1.2 or later and nothing else; Unix sockets stay plain")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--tls-key", c.tls.key, "Its private key (PEM, without a password)")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--tls-client-ca", c.tls.clientCa,
+                 "Authorities (PEM): clients must have a certificate of one of them. It grants no "
+                 "role, that takes a token all the same")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--socket-mode", t.socketMode,
+                 "Mode of Unix sockets, in octal: 0660 for owner and group. Default: as the umask "
+                 "says, or 0660 where --socket-group is given")
+      ->type_name("MODE")
+      ->group(kGroup);
+  app.add_option("--socket-group", c.unixSockets.group, "Group of Unix sockets, by name or number")
+      ->type_name("GROUP")
+      ->group(kGroup);
+  app.add_option("--connections-per-address", c.connectionsPerAddress,
+                 "Connections open at a time from one IPv4 address or IPv6 network (/64)")
+      ->check(CLI::Range(uint32_t{1}, uint32_t{1'000'000}))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(kGroup);
+  addSize(app, "--peer-memory", c.peerMemoryBytes, uint64_t{64} << 20, uint64_t{1} << 40,
+                 "What all clients together may make the controller keep of messages that came in "
+                 "part, calls without an answer and answers that nobody reads; over it, the "
+                 "connection that holds most is closed")
       ->capture_default_str()
       ->group(kGroup);
 }
@@ -268,6 +306,7 @@ void addOptions(CLI::App& app, Configuration& configuration, OptionTexts& texts,
   addProgramOptions(app, program);
   addStoreOptions(app, configuration, texts);
   addClientOptions(app, configuration);
+  addNetworkOptions(app, configuration, texts);
   addAccessOptions(app, configuration, texts);
   addOperationOptions(app, configuration);
   addRepairOptions(app, configuration);

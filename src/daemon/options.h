@@ -16,6 +16,7 @@ struct OptionTexts {
   std::string algorithm = "builtin";
   std::string noneHash = "0";
   std::string walSync = "interval";
+  std::string socketMode;
   std::string logFormat = "text";
 };
 

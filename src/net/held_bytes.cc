@@ -25,19 +25,6 @@ size_t HeldBytes::Share::completed(size_t rest) {
   return whole;
 }
 
-void HeldBytes::Share::callCame(size_t bytes) {
-  ++calls_;
-  callBytes_ += bytes + kCallCostBytes;
-  grow(bytes + kCallCostBytes);
-}
-
-void HeldBytes::Share::callAnswered() {
-  if (calls_ == 0) return;
-  const size_t one = callBytes_ / calls_--;
-  callBytes_ -= one;
-  shrink(one);
-}
-
 void HeldBytes::Share::setAnswers(size_t bytes) {
   const size_t before = std::exchange(answers_, bytes);
   if (bytes > before) grow(bytes - before);

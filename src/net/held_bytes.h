@@ -1,7 +1,7 @@
 // What peers make the controller hold: messages that have come in part, calls that are not answered
-// yet, answers that are not read. Counted for each connection and in all, so that no number of
-// peers can make the process grow without bound. Over the limit of one, it goes; over the limit of
-// all, the one that holds most.
+// yet, answers that are not read or that they have not finished with. Counted for each connection
+// and in all, so that no number of peers can make the process grow without bound. Over the limit of
+// one, it goes; over the limit of all, the one that holds most.
 #pragma once
 
 #include <cstddef>
@@ -44,11 +44,7 @@ class HeldBytes {
     }
     // It is complete, and `rest` bytes of the next are there. How many bytes it had.
     size_t completed(size_t rest);
-    // A call of so many bytes came, and was answered. Which one does not matter: those that are
-    // under way count alike.
-    void callCame(size_t bytes);
-    void callAnswered();
-    // Of a large message, until it is freed.
+    // Whatever else is kept for the peer.
     void hold(size_t bytes) { grow(bytes); }
     void release(size_t bytes) { shrink(bytes); }
     // Answers that wait to be written.
@@ -69,8 +65,6 @@ class HeldBytes {
     size_t place_;  // in all_.shares_
     size_t bytes_ = 0;
     size_t partial_ = 0;
-    size_t calls_ = 0;
-    size_t callBytes_ = 0;
     size_t answers_ = 0;
     bool cut_ = false;  // told to go: does not count in total_ any more
   };
@@ -85,7 +79,9 @@ class HeldBytes {
   std::vector<Share*> shares_;
 };
 
-// What a call takes beside its message until it is answered, about.
-inline constexpr size_t kCallCostBytes = 1 << 10;
+// What a call takes beside its message and its answer, about.
+inline constexpr size_t kCallCostBytes = 2 << 10;
+// What Cap'n Proto keeps of an answer at least, with the capabilities that it may have.
+inline constexpr size_t kAnswerKeptBytes = 10 << 10;
 
 }  // namespace holdfast

@@ -43,7 +43,7 @@ struct ReadyStream {
 
 // Resolves when the stream is ready or it is known that there will be none; until the first byte
 // comes that may take for ever, and costs a socket and little more. Cancel it by dropping it.
-// Does not fail.
+// Does not fail. `door` outlives the promise.
 kj::Promise<ReadyStream> makeReady(AcceptedSocket socket, const DoorSockets& door);
 
 // The same over a stream of the caller's, which outlives the result.

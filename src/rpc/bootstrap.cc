@@ -28,7 +28,7 @@ class BootstrapService final : public schema::Bootstrap::Server {
     if (++handle_->authentications > kAuthenticationsPerConnectionMax) {
       const std::string why = "it authenticates again and again, more than " +
                               std::to_string(kAuthenticationsPerConnectionMax) + " times";
-      connection->endSoon(why);
+      connection->endSoon(ConnectionEnd::kHeldTooMuch, why);
       return wireError({ErrorCode::kRefused, why});
     }
     const auto token = viewOf(context.getParams().getToken());
@@ -38,6 +38,8 @@ class BootstrapService final : public schema::Bootstrap::Server {
                               principal.error().message);
       return wireError(principal.error());
     }
+    // A certificate grants nothing, but it says who came.
+    if (principal.value().name.empty()) principal.value().name = connection->certificate();
     connection->grant({std::move(principal.value()), connection->peer()});
     give(context.getResults());
     return kj::READY_NOW;

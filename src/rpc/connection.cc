@@ -4,10 +4,12 @@
 #include <capnp/serialize-async.h>
 #include <kj/time.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/ids.h"
 #include "rpc/bootstrap.h"
+#include "rpc/open_calls.h"
 #include "wire/decoded.h"
 #include "wire/errors.h"
 #include "wire/operations.h"
@@ -43,8 +45,12 @@ void swallow(kj::Promise<void> call) {
 
 class Connection::Messages final : public capnp::MessageStream {
  public:
-  Messages(BufferedStream& stream, LookupTimer& timer)
-      : stream_(stream), timer_(timer), inner_(stream) {}
+  // `stream` reads from `socket`, or is it itself.
+  Messages(kj::AsyncIoStream& stream, BufferedStream& socket, LookupTimer& timer,
+           std::shared_ptr<HeldBytes::Share> share)
+      : socket_(socket), timer_(timer), share_(share), open_(std::move(share)), inner_(stream) {}
+  // Answers wait there.
+  void setNetwork(capnp::TwoPartyVatNetwork& network) { network_ = &network; }
 
   kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>> tryReadMessage(
       kj::ArrayPtr<kj::AutoCloseFd> fds, capnp::ReaderOptions options,
@@ -54,8 +60,7 @@ class Connection::Messages final : public capnp::MessageStream {
             [this](kj::Maybe<capnp::MessageReaderAndFds>&& message) {
               KJ_IF_MAYBE (came, message) {
                 heard_ = true;
-                timer_.received(*came->reader, stream_.lastByteNotBefore());
-                lookForAbort(*came->reader);
+                cameIn(*came);
               } else {
                 peerLeft_ = true;
               }
@@ -74,32 +79,74 @@ class Connection::Messages final : public capnp::MessageStream {
   kj::Promise<void> writeMessage(
       kj::ArrayPtr<const int> fds,
       kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) override {
-    timer_.writing(segments);
+    writing(segments);
     return written(inner_.writeMessage(fds, segments));
   }
   kj::Promise<void> writeMessages(
       kj::ArrayPtr<kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>>> messages) override {
-    for (const auto& segments : messages) timer_.writing(segments);
+    for (const auto& segments : messages) writing(segments);
     return written(inner_.writeMessages(messages));
   }
   kj::Maybe<int> getSendBufferSize() override { return inner_.getSendBufferSize(); }
   kj::Promise<void> end() override { return inner_.end(); }
 
   bool peerLeft() const { return peerLeft_; }
+  // Whether calls are not answered yet.
+  bool isBusy() const { return open_.hasUnanswered(); }
   // Whether a message came since the last call.
   bool takeHeard() { return std::exchange(heard_, false); }
   // As a sentence; empty: none.
   const std::string& error() const { return error_; }
 
  private:
+  // A message that is counted for as long as it exists: a call goes on when its peer has finished
+  // with it.
+  static constexpr size_t kLargeMessageBytes = 64 << 10;
+  struct Held {
+    Held(std::shared_ptr<HeldBytes::Share> of, size_t size) : share(std::move(of)), bytes(size) {
+      share->hold(bytes);
+    }
+    ~Held() { share->release(bytes); }
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+    const std::shared_ptr<HeldBytes::Share> share;
+    const size_t bytes;
+  };
+
+  void cameIn(capnp::MessageReaderAndFds& came) {
+    const size_t bytes = share_->completed(socket_.buffered().size());
+    const bool large = bytes >= kLargeMessageBytes;
+    if (large) came.reader = came.reader.attach(kj::heap<Held>(share_, bytes));
+    const auto message = came.reader->getRoot<capnp::rpc::Message>();
+    if (message.isCall()) {
+      timer_.received(message.getCall(), socket_.lastByteNotBefore());
+      open_.came(message.getCall().getQuestionId(), large ? 0 : bytes);
+    } else if (message.isBootstrap()) {
+      open_.came(message.getBootstrap().getQuestionId(), bytes);
+    } else if (message.isFinish()) {
+      open_.finished(message.getFinish().getQuestionId());
+    } else if (message.isAbort()) {
+      aborted(message.getAbort());
+    }
+    share_->setAnswers(network_->getCurrentQueueSize());
+  }
+  void writing(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) {
+    if (!open_.hasUnanswered()) return;
+    capnp::SegmentArrayMessageReader reader(segments);
+    const auto message = reader.getRoot<capnp::rpc::Message>();
+    if (!message.isReturn()) return;
+    size_t words = 0;
+    for (const auto& segment : segments) words += segment.size();
+    open_.answered(message.getReturn().getAnswerId(), words * sizeof(capnp::word));
+    timer_.writing(message.getReturn());
+  }
+
   // A library's client says that it is about to leave with a message of the same kind as one that
   // does not like what it got.
-  void lookForAbort(capnp::MessageReader& message) {
-    const auto root = message.getRoot<capnp::rpc::Message>();
-    if (!root.isAbort()) return;
+  void aborted(capnp::rpc::Exception::Reader abort) {
     peerLeft_ = true;
-    if (root.getAbort().getType() == capnp::rpc::Exception::Type::DISCONNECTED) return;
-    error_ = "the peer gave up: " + quotedForPeople(viewOf(root.getAbort().getReason()));
+    if (abort.getType() == capnp::rpc::Exception::Type::DISCONNECTED) return;
+    error_ = "the peer gave up: " + quotedForPeople(viewOf(abort.getReason()));
   }
   // Whoever leaves may be noticed by a write before its end is read.
   kj::Promise<void> written(kj::Promise<void> write) {
@@ -109,8 +156,11 @@ class Connection::Messages final : public capnp::MessageStream {
     });
   }
 
-  BufferedStream& stream_;
+  BufferedStream& socket_;
   LookupTimer& timer_;
+  const std::shared_ptr<HeldBytes::Share> share_;
+  capnp::TwoPartyVatNetwork* network_ = nullptr;
+  OpenCalls open_;
   capnp::AsyncIoMessageStream inner_;
   bool peerLeft_ = false;
   bool heard_ = false;
@@ -118,11 +168,13 @@ class Connection::Messages final : public capnp::MessageStream {
 };
 
 struct Connection::Protocol {
-  Protocol(BufferedStream& stream, Services& services, std::shared_ptr<ConnectionHandle> handle)
+  Protocol(kj::AsyncIoStream& stream, BufferedStream& socket, Services& services,
+           std::shared_ptr<HeldBytes::Share> share, std::shared_ptr<ConnectionHandle> handle)
       : lookupTimer(services.lookups, services.lookupWindow),
-        messages(stream, lookupTimer),
+        messages(stream, socket, lookupTimer, std::move(share)),
         network(messages, capnp::rpc::twoparty::Side::SERVER, readerOptions()),
         rpc(capnp::makeRpcServer(network, newBootstrap(services, std::move(handle)))) {
+    messages.setNetwork(network);
     // Nothing more is read while calls with as many bytes are unanswered.
     rpc.setFlowLimit(kMessageBytesMax / sizeof(capnp::word));
   }
@@ -133,16 +185,21 @@ struct Connection::Protocol {
   capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
 };
 
-Connection::Connection(Services& services, kj::UnixEventPort& port, AcceptedSocket socket)
+Connection::Connection(Services& services, const DoorSockets& door, AcceptedSocket socket)
     : services_(services),
+      door_(door),
       handle_(std::make_shared<ConnectionHandle>(this, services.longCallBytes)),
       newestSessionAtOpening_(services.registry.tree().newestSession()),
       socket_(socket.fd.get()),
-      trust_(socket.trust),
-      opened_(port.getTimer().now()),
+      opened_(door.port.getTimer().now()),
       heardMs_(services.registry.nowMs()),
+      address_(socket.address),
+      trust_(socket.trust),
+      isUnix_(socket.isUnix),
       ended_(nullptr),
-      stream_(kj::mv(socket.fd), socket.notBefore, port, services.turns, services.budget) {
+      share_(std::make_shared<HeldBytes::Share>(
+          services.held, [this](ConnectionEnd end, size_t bytes) { holdsTooMuch(end, bytes); })),
+      stream_(kj::mv(socket.fd), socket.notBefore, door.port, door.turns, door.budget) {
   auto paf = kj::newPromiseAndFulfiller<void>();
   end_ = kj::mv(paf.fulfiller);
   ended_ = kj::mv(paf.promise);
@@ -151,53 +208,98 @@ Connection::Connection(Services& services, kj::UnixEventPort& port, AcceptedSock
 
 Connection::~Connection() {
   handle_->connection = nullptr;
+  share_->forgetOwner();
+  services_.addresses.leave(address_);
+  services_.ends.count(end());
   for (const auto& [session, link] : sessions_) {
     services_.controller.take(input::ConnectionClosed{session});
   }
   --services_.connections;
 }
 
-kj::Promise<void> Connection::begin(std::string peer) {
+kj::Promise<void> Connection::begin(ReadyStream ready, std::string peer) {
   peer_ = std::move(peer);
-  protocol_ = kj::heap<Protocol>(stream_, services_, handle_);
+  certificate_ = std::move(ready.certificate);
+  ready_ = kj::mv(ready.stream);
+  heardMs_ = services_.registry.nowMs();
+  stream_.setShare(share_.get());
+  share_->received(stream_.buffered().size());
+  protocol_ = kj::heap<Protocol>(*ready_, stream_, services_, share_, handle_);
   stream_.onSending(
       [this]() { protocol_->lookupTimer.sending(kj::systemPreciseMonotonicClock().now()); });
   return protocol_->network.onDisconnect();
 }
 
 void Connection::check() {
-  if (isSilent()) return;
-  const size_t unread = protocol_->network.getCurrentQueueSize();
-  if (unread > kUnreadAnswersBytesMax) {
-    return endSoon("it does not read its answers, " + std::to_string(unread) + " bytes wait");
-  }
   const uint64_t now = services_.registry.nowMs();
-  if (protocol_->messages.takeHeard()) heardMs_ = now;
-  const uint64_t silentMs = now - heardMs_;
-  if (silentMs >= services_.options.heartbeatTimeoutMs && isDeserted()) {
-    endSoon("nothing received for " + std::to_string(silentMs) + " ms, its workers are LOST");
+  if (!isSilent()) {
+    const size_t unread = protocol_->network.getCurrentQueueSize() + stream_.unsent();
+    share_->setAnswers(unread);
+    if (unread > kUnreadAnswersBytesMax) {
+      return endSoon(ConnectionEnd::kUnread,
+                     "it does not read its answers, " + std::to_string(unread) + " bytes wait");
+    }
+    if (protocol_->messages.takeHeard()) heardMs_ = now;
   }
+  checkSilence(now - heardMs_);
+}
+
+void Connection::checkSilence(uint64_t silentMs) {
+  if (!isSilent() && silentMs >= services_.options.heartbeatTimeoutMs && isDeserted()) {
+    return endSoon(ConnectionEnd::kDeserted, "nothing received for " + std::to_string(silentMs) +
+                                                 " ms, its workers are LOST");
+  }
+  // Who waits for an answer has a reason to be silent. That the others are closed is usual, and
+  // they come back when they have something to ask.
+  if (silentMs < kSilentConnectionMs || hasSessionInForce()) return;
+  if (isSilent() || !protocol_->messages.isBusy()) endSoon(ConnectionEnd::kSilent, {});
+}
+
+bool Connection::hasSessionInForce() const {
+  return std::any_of(sessions_.begin(), sessions_.end(), [this](const auto& one) {
+    return services_.registry.tree().bySession(one.first) != nullptr;
+  });
 }
 
 bool Connection::isDeserted() const {
-  bool givenUp = false;
-  for (const auto& [session, link] : sessions_) {
-    if (services_.registry.tree().bySession(session) != nullptr) return false;
-    givenUp |= link->isGivenUp();
-  }
-  return givenUp;
+  return !hasSessionInForce() &&
+         std::any_of(sessions_.begin(), sessions_.end(),
+                     [](const auto& one) { return one.second->isGivenUp(); });
 }
 
-void Connection::endSoon(std::string reason) {
-  if (!std::exchange(endsSoon_, true)) ending_ = std::move(reason);
+void Connection::holdsTooMuch(ConnectionEnd end, size_t bytes) {
+  endSoon(end, (end == ConnectionEnd::kHeldMost ? "all peers together hold too much, and it holds "
+                                                  "most: "
+                                                : "it holds too much: ") +
+                   std::to_string(bytes) +
+                   " bytes of messages that came in part, calls and answers "
+                   "that it has not finished with");
+}
+
+void Connection::noteEnd(ConnectionEnd end, std::string reason) {
+  if (endedBy_) return;
+  endedBy_ = end;
+  ending_ = std::move(reason);
+}
+
+void Connection::endSoon(ConnectionEnd end, std::string reason) {
+  endsSoon_ = true;
+  noteEnd(end, std::move(reason));
+  stream_.stop();
   end_->fulfill();
 }
 
 std::string Connection::endReason() const {
-  if (!ending_.empty() || isSilent()) return ending_;
+  if (endedBy_ || isSilent()) return ending_;
   if (!protocol_->messages.error().empty()) return protocol_->messages.error();
   if (!protocol_->messages.peerLeft()) return "the peer broke the RPC protocol";
   return {};
+}
+
+ConnectionEnd Connection::end() const {
+  if (endedBy_) return *endedBy_;
+  if (isSilent() || endReason().empty()) return ConnectionEnd::kPeerLeft;
+  return ConnectionEnd::kMalformed;
 }
 
 std::unique_ptr<WorkerCapabilityLink> Connection::link(schema::Worker::Client worker) {

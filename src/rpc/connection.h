@@ -14,6 +14,10 @@
 #include "core/worker_link.h"
 #include "net/acceptor.h"
 #include "net/buffered_stream.h"
+#include "net/connection_ends.h"
+#include "net/door_limits.h"
+#include "net/held_bytes.h"
+#include "net/ready_stream.h"
 #include "rpc/lookup_timer.h"
 #include "schema/controller.capnp.h"
 #include "serving/call_queue.h"
@@ -40,30 +44,32 @@ struct ConnectionHandle {
   CallQueue operations;          // until they have begun
 };
 
-// Costs little until the peer says something: then begin() makes an RPC system for it.
+// Costs little until the peer says something, and with TLS proves to be able to: then begin() makes
+// an RPC system for it.
 class Connection {
  public:
-  // The references outlive the connection.
-  Connection(Services& services, kj::UnixEventPort& port, AcceptedSocket socket);
+  // The references outlive the connection. The socket counts in Services::addresses.
+  Connection(Services& services, const DoorSockets& door, AcceptedSocket socket);
   // Every session still open here ends: its worker is LOST, unless abandon() was called.
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Resolves with true when the peer's first bytes are there: then call begin(). With false if it
-  // left without a word.
-  kj::Promise<bool> firstBytes() { return stream_.firstBytes(); }
+  // Resolves when there is a stream: then call begin(). Or when there will be none: then refuse().
+  kj::Promise<ReadyStream> ready() { return makeReady(stream_, isUnix_, door_); }
+  void refuse(const ReadyStream& none) { noteEnd(none.end, none.why); }
   // `peer` is for logs. Resolves when the connection is over, for whatever reason but endSoon().
-  kj::Promise<void> begin(std::string peer);
+  kj::Promise<void> begin(ReadyStream ready, std::string peer);
   bool isSilent() const { return protocol_ == nullptr; }
   // Resolves after endSoon(). Once.
   kj::Promise<void> endAsked() { return kj::mv(ended_); }
-  // Ends it from a later turn of the loop. `reason` is logged if it is not empty.
-  void endSoon(std::string reason);
+  // Ends it from a later turn of the loop. `reason` is logged if it is not empty. Nothing more is
+  // read of it.
+  void endSoon(ConnectionEnd end, std::string reason);
   bool endsSoon() const { return endsSoon_; }
-  // Ends it from a later turn of the loop if its peer does not read its answers, or is silent since
-  // the last of its workers was given up. What concerns one worker ends its session only. Every
-  // second or so.
+  // Ends it from a later turn of the loop if its peer does not read its answers, is silent since
+  // the last of its workers was given up, or has none and has long been silent. What concerns one
+  // worker ends its session only. Every second or so.
   void check();
   // The process ends: the workers are not LOST, they come back to its successor.
   void abandon() { sessions_.clear(); }
@@ -80,15 +86,18 @@ class Connection {
   bool isLate(kj::TimePoint now, kj::Duration limit) const {
     return trust_ == Trust::kNetwork && !handle_->caller && now - opened_ >= limit;
   }
-  Trust trust() const { return trust_; }
   bool hasSessions() const { return !sessions_.empty(); }
 
   int socket() const { return socket_; }
   const std::string& peer() const { return peer_; }
+  Trust trust() const { return trust_; }
+  // Common name of the client's certificate; empty: it has none.
+  const std::string& certificate() const { return certificate_; }
   // For RegistryTree::openedSince.
   SessionId newestSessionAtOpening() const { return newestSessionAtOpening_; }
   // What to tell people about the end; empty: the peer went away, which is its right.
   std::string endReason() const;
+  ConnectionEnd end() const;
 
  private:
   // Sees every message of the connection: times look-ups, and remembers how it ended, which Cap'n
@@ -99,20 +108,32 @@ class Connection {
 
   // Whether a worker was given up here and none has a session in force.
   bool isDeserted() const;
+  bool hasSessionInForce() const;
+  // The first one counts.
+  void noteEnd(ConnectionEnd end, std::string reason);
+  void checkSilence(uint64_t silentMs);
+  void holdsTooMuch(ConnectionEnd end, size_t bytes);
 
   Services& services_;
+  const DoorSockets& door_;
   const std::shared_ptr<ConnectionHandle> handle_;
   const SessionId newestSessionAtOpening_;
   const int socket_;  // the stream's
-  const Trust trust_;
   const kj::TimePoint opened_;  // of the loop's timer
   uint64_t heardMs_;            // steady clock; of the last check before which something came
   std::string peer_;
-  std::string ending_;  // why; empty: nothing to tell
+  const PeerAddress address_;
+  const Trust trust_;
+  const bool isUnix_;
+  std::string certificate_;
+  std::optional<ConnectionEnd> endedBy_;  // nothing: its peer's doing
+  std::string ending_;                    // why; empty: nothing to tell
   bool endsSoon_ = false;
   kj::Own<kj::PromiseFulfiller<void>> end_;
   kj::Promise<void> ended_;
+  const std::shared_ptr<HeldBytes::Share> share_;
   BufferedStream stream_;
+  kj::Own<kj::AsyncIoStream> ready_;  // over stream_, or it itself; null before begin()
   std::map<SessionId, std::unique_ptr<WorkerCapabilityLink>> sessions_;
   kj::Own<Protocol> protocol_;  // null before begin()
 };

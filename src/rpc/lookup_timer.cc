@@ -1,6 +1,5 @@
 #include "rpc/lookup_timer.h"
 
-#include <capnp/rpc.capnp.h>
 #include <capnp/schema.h>
 
 #include <algorithm>
@@ -19,20 +18,15 @@ bool isLookup(capnp::rpc::Call::Reader call) {
 
 }  // namespace
 
-void LookupTimer::received(capnp::MessageReader& message, kj::TimePoint arrival) {
-  const auto root = message.getRoot<capnp::rpc::Message>();
-  if (!root.isCall() || !isLookup(root.getCall())) return;
-  asked_.insert_or_assign(root.getCall().getQuestionId(), arrival);
+void LookupTimer::received(capnp::rpc::Call::Reader call, kj::TimePoint arrival) {
+  if (isLookup(call)) asked_.insert_or_assign(call.getQuestionId(), arrival);
 }
 
-void LookupTimer::writing(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) {
+void LookupTimer::writing(capnp::rpc::Return::Reader answer) {
   if (asked_.empty()) return;
-  capnp::SegmentArrayMessageReader message(segments);
-  const auto root = message.getRoot<capnp::rpc::Message>();
-  if (!root.isReturn()) return;
-  const auto question = asked_.find(root.getReturn().getAnswerId());
+  const auto question = asked_.find(answer.getAnswerId());
   if (question == asked_.end()) return;
-  if (root.getReturn().isResults()) answered_.push_back(question->second);
+  if (answer.isResults()) answered_.push_back(question->second);
   asked_.erase(question);
 }
 

@@ -2,7 +2,7 @@
 // the moment in which its answer is given to the socket. Errors are not counted.
 #pragma once
 
-#include <capnp/message.h>
+#include <capnp/rpc.capnp.h>
 #include <kj/time.h>
 
 #include <cstdint>
@@ -18,10 +18,10 @@ class LookupTimer {
   // Both outlive the timer; nanoseconds.
   LookupTimer(LatencyHistogram& all, LatencyHistogram& window) : all_(all), window_(window) {}
 
-  // A message of the RPC protocol that came, and one that is written next. May throw as Cap'n
-  // Proto does where a message is malformed.
-  void received(capnp::MessageReader& message, kj::TimePoint arrival);
-  void writing(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments);
+  // A call that came, and an answer that is written next. May throw as Cap'n Proto does where a
+  // message is malformed.
+  void received(capnp::rpc::Call::Reader call, kj::TimePoint arrival);
+  void writing(capnp::rpc::Return::Reader answer);
   // What was written is given to the socket.
   void sending(kj::TimePoint now);
 

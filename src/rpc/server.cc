@@ -71,7 +71,16 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Controller& con
                 .lookupWindow = {},
                 .connections = 0,
                 .warnings = LimitedWarnings(notices, port.getTimer()),
-                .audit = Audit(notices, services_.warnings)},
+                .audit = Audit(notices, services_.warnings),
+                .held = HeldBytes({.each = options.heldByOneMax, .all = options.heldByAllMax}),
+                .addresses = AddressCounts(options.connectionsPerAddress),
+                .ends = {}},
+      door_{.port = port,
+            .turns = turns,
+            .budget = services_.budget,
+            .held = services_.held,
+            .tls = options.tls,
+            .handshakeTimeout = options.handshakeTimeoutMs * kj::MILLISECONDS},
       tasks_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))) {
   controller.onSettled(
       [this](const Event& event) { services_.eventWaiters.settled(event.record); });
@@ -131,19 +140,31 @@ bool Server::makeRoom() {
   const auto oldest = std::find_if(silent_.begin(), silent_.end(),
                                    [](const Connection& one) { return !one.endsSoon(); });
   if (oldest == silent_.end()) return false;
-  oldest->endSoon({});
+  oldest->endSoon(ConnectionEnd::kMadeRoom, {});
   return true;
 }
 
-void Server::accepted(AcceptedSocket socket) {
+bool Server::admits(const AcceptedSocket& socket) {
   const size_t max = services_.options.connectionsMax;
   if (services_.connections >= max) {
     const bool room = makeRoom();
     services_.warnings.say(notice::ConnectionsFull{!room, services_.connections, max});
-    if (!room) return;
+    if (!room) services_.ends.count(ConnectionEnd::kRefused);
+    if (!room) return false;
   }
+  if (services_.addresses.enter(socket.address)) return true;
+  services_.ends.count(ConnectionEnd::kAddressFull);
+  services_.warnings.say(notice::ConnectionClosed{
+      peerName(socket.fd.get()), "its address has " +
+                                     std::to_string(services_.options.connectionsPerAddress) +
+                                     " connections already (--connections-per-address)"});
+  return false;
+}
+
+void Server::accepted(AcceptedSocket socket) {
+  if (!admits(socket)) return;
   const bool tcp = !socket.isUnix;
-  const auto connection = silent_.emplace(silent_.end(), services_, port_, kj::mv(socket));
+  const auto connection = silent_.emplace(silent_.end(), services_, door_, kj::mv(socket));
   tasks_->add(serve(connection, tcp)
                   .exclusiveJoin(connection->endAsked())
                   .catch_([](kj::Exception&&) {})
@@ -152,14 +173,19 @@ void Server::accepted(AcceptedSocket socket) {
 }
 
 kj::Promise<void> Server::serve(Connections::iterator connection, bool tcp) {
-  return connection->firstBytes().then([this, connection, tcp](bool came) -> kj::Promise<void> {
-    if (!came) return kj::READY_NOW;
-    return services_.budget.ready(kProtocolCostBytes).then([this, connection, tcp]() {
-      connections_.splice(connections_.end(), silent_, connection);
-      prepare(connection->socket(), tcp);
-      return connection->begin(peerName(connection->socket()));
-    });
-  });
+  return connection->ready().then(
+      [this, connection, tcp](ReadyStream&& ready) -> kj::Promise<void> {
+        if (ready.stream.get() == nullptr) {
+          connection->refuse(ready);
+          return kj::READY_NOW;
+        }
+        return services_.budget.ready(kProtocolCostBytes)
+            .then([this, connection, tcp, ready = kj::mv(ready)]() mutable {
+              connections_.splice(connections_.end(), silent_, connection);
+              prepare(connection->socket(), tcp);
+              return connection->begin(kj::mv(ready), peerName(connection->socket()));
+            });
+      });
 }
 
 kj::Promise<void> Server::turnToEnd(const Connection& connection) {
@@ -171,7 +197,9 @@ kj::Promise<void> Server::turnToEnd(const Connection& connection) {
 
 void Server::ended(Connections::iterator connection) {
   if (const std::string reason = connection->endReason(); !reason.empty()) {
-    services_.warnings.say(notice::ConnectionClosed{connection->peer(), reason});
+    const std::string& known = connection->peer();
+    services_.warnings.say(
+        notice::ConnectionClosed{known.empty() ? peerName(connection->socket()) : known, reason});
   }
   (connection->isSilent() ? silent_ : connections_).erase(connection);
 }
@@ -183,7 +211,10 @@ void Server::storePolled() {
 
 void Server::checkConnections() {
   services_.warnings.tick();
-  for (Connection& connection : silent_) endIfLate(connection);
+  for (Connection& connection : silent_) {
+    endIfLate(connection);
+    connection.check();
+  }
   for (Connection& connection : connections_) {
     endIfLate(connection);
     connection.check();
@@ -199,7 +230,7 @@ void Server::endIfLate(Connection& connection) {
   services_.audit.refused(AuthFailure::kLate, {{}, peerName(connection.socket())},
                           "the connection is closed, it did not authenticate within " +
                               std::to_string(limitMs) + " ms");
-  connection.endSoon({});
+  connection.endSoon(ConnectionEnd::kUnauthenticated, {});
 }
 
 void Server::reloadTokens() {
@@ -213,7 +244,7 @@ void Server::reloadTokens() {
   for (Connection& connection : connections_) {
     const auto& caller = connection.caller();
     if (!caller || connection.endsSoon() || access.isValid(caller->principal)) continue;
-    connection.endSoon("its token '" + caller->principal.name +
+    connection.endSoon(ConnectionEnd::kTokenGone, "its token '" + caller->principal.name +
                        "' is not in the token file any more, or its line has changed");
     ++ended;
   }

@@ -14,6 +14,7 @@
 #include "core/result.h"
 #include "net/acceptor.h"
 #include "net/listen_address.h"
+#include "net/ready_stream.h"
 #include "rpc/connection.h"
 #include "serving/services.h"
 
@@ -66,6 +67,8 @@ class Server final : private kj::TaskSet::ErrorHandler {
   void endIfLate(Connection& connection);
   // Ends the connection that has been silent for longest. False if none is.
   bool makeRoom();
+  // Whether there is room for it.
+  bool admits(const AcceptedSocket& socket);
   kj::Promise<void> serve(Connections::iterator connection, bool tcp);
   // Resolves when the connection may be destroyed.
   kj::Promise<void> turnToEnd(const Connection& connection);
@@ -74,6 +77,7 @@ class Server final : private kj::TaskSet::ErrorHandler {
 
   kj::UnixEventPort& port_;
   Services services_;
+  const DoorSockets door_;
   Connections silent_;       // that have not said anything, oldest first
   Connections connections_;  // the others
   std::list<Acceptor> listeners_;

@@ -14,9 +14,14 @@
 #include "core/limits.h"
 #include "core/notice_sink.h"
 #include "core/result.h"
+#include "net/address_counts.h"
+#include "net/connection_ends.h"
+#include "net/door_limits.h"
+#include "net/held_bytes.h"
 #include "net/limited_warnings.h"
 #include "net/loop_turns.h"
 #include "net/read_budget.h"
+#include "net/tls.h"
 #include "net/turn_pacer.h"
 #include "serving/audit.h"
 #include "serving/call_queue.h"
@@ -35,6 +40,12 @@ struct ServerOptions {
   size_t connectionsMax = kConnectionsMaxDefault;
   // Of a connection from the network, from when it was accepted; then it is closed.
   uint32_t authenticationMs = 5'000;
+  size_t connectionsPerAddress = kConnectionsPerAddressDefault;
+  // Of what peers make the controller hold (net/held_bytes.h): bytes of one connection and of all.
+  size_t heldByOneMax = kHeldByOnePeerBytesMax;
+  size_t heldByAllMax = kHeldByPeersBytesDefault;
+  uint32_t handshakeTimeoutMs = 5'000;  // of TLS, from the peer's first byte
+  const ServerTls* tls = nullptr;  // of IP listeners; outlives the server; null: they are plain
   // Between two pieces of what comes in crowds (turn_pacer.h).
   uint32_t crowdIntervalUs = 1'000;
 };
@@ -99,6 +110,9 @@ struct Services {
   Audit audit;                       // also counts who was refused
   HashRefusals hashRefusals = {};
   uint64_t lookupsAsked = 0;  // without an event id
+  HeldBytes held;                    // by the peers of both doors
+  AddressCounts addresses;           // likewise
+  ConnectionEnds ends;               // likewise, since the start
 };
 
 }  // namespace holdfast

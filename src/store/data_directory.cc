@@ -69,13 +69,23 @@ bool isNumberedLog(std::string_view name) {
   return name.find_first_not_of("0123456789") == name.size() - kEnd.size();
 }
 
+// What is in a store is for nobody else: prompts' hashes, and who runs where. Of those above it,
+// which may be shared, only the missing ones are made.
+void createForThisUser(const fs::path& path, std::error_code& error) {
+  fs::path last = path;
+  if (!last.has_filename()) last = last.parent_path();
+  if (last.has_parent_path()) fs::create_directories(last.parent_path(), error);
+  if (error || ::mkdir(last.c_str(), S_IRWXU) == 0) return;
+  error = std::error_code(errno, std::generic_category());
+}
+
 }  // namespace
 
 std::optional<Error> DataDirectory::open(rocksdb::Env& files) {
   const std::string& path = options_.dataDir;
   std::error_code error;
   if (options_.create && !fs::exists(path, error)) {
-    fs::create_directories(path, error);
+    createForThisUser(path, error);
     if (error) {
       return unavailable("cannot create the data directory " + path + ": " + error.message() +
                          "; check the path and its permissions");
@@ -94,8 +104,17 @@ std::optional<Error> DataDirectory::open(rocksdb::Env& files) {
                        "; check the path, its owner and its permissions");
   }
   auto problem = lock(files);
+  if (!problem) warnIfOpenToOthers();
   if (problem) close();
   return problem;
+}
+
+void DataDirectory::warnIfOpenToOthers() const {
+  struct stat found {};
+  if (!options_.log || fstat(descriptor_, &found) != 0) return;
+  if ((found.st_mode & (S_IRWXG | S_IRWXO)) == 0) return;
+  options_.log(LogLevel::kWarning, "other users of this machine may look into the data directory " +
+                                       options_.dataDir + "; take that away (chmod 700)");
 }
 
 void DataDirectory::close() {

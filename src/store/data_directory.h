@@ -52,6 +52,7 @@ class DataDirectory {
  private:
   std::optional<Error> lock(rocksdb::Env& files);
   std::optional<Error> look(rocksdb::Env& files);
+  void warnIfOpenToOthers() const;
 
   const StoreOptions& options_;
   int descriptor_ = -1;  // of the directory; the lock lasts as long as it is open

@@ -109,7 +109,7 @@ Result<std::unique_ptr<StagedDirectory>> StagedDirectory::begin(const std::strin
   }
   const std::string directory = path + ".partial";
   if (const auto why = removeLeftover(directory)) return cannotMake(path, why->message);
-  if (mkdir(directory.c_str(), 0755) != 0) {
+  if (mkdir(directory.c_str(), S_IRWXU) != 0) {
     const std::string parent = fs::path(path).parent_path().string();
     return cannotMake(path, std::string(std::strerror(errno)) +
                                 "; check owner, permissions and space of " +

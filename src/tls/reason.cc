@@ -72,7 +72,7 @@ std::string tlsReason(const kj::Exception& exception) {
   if (const size_t colon = last.rfind(':'); colon != std::string_view::npos) {
     last = last.substr(colon + 1);
   }
-  return "TLS failed: " + std::string(last);
+  return "it broke TLS (" + std::string(last) + ")";
 }
 
 bool isTlsCut(const kj::Exception& exception) {

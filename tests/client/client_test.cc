@@ -75,7 +75,7 @@ TEST(Client, ReportsReachTheController) {
   FakeController controller;
   ClientThread thread;
   ClientOptions options = optionsFor(controller);
-  options.token = "secret";
+  options.security.token = "secret";
   options.model = "llama";
   options.hashing = ClientHashing{};
   Client client(thread, options);

@@ -45,11 +45,8 @@ class SilentPort {
 // Asks until the answer says `expected`: a slow machine may not get that far before the time-out.
 std::string whyNotReached(const std::string& address, const std::string& expected) {
   ClientThread thread;
-  LookupClient client(thread, {.controller = address,
-                               .token = {},
-                               .timeoutMs = 100,
-                               .backoffMinMs = 1,
-                               .backoffMaxMs = 10});
+  LookupClient client(
+      thread, {.controller = address, .timeoutMs = 100, .backoffMinMs = 1, .backoffMaxMs = 10});
   std::string why;
   EXPECT_TRUE(eventually([&] {
     const auto answer = client.lookup({1});

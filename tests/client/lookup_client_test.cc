@@ -209,5 +209,17 @@ TEST(LookupClient, TimeOutsAndLimitsHold) {
   EXPECT_EQ(failed, 1);
 }
 
+TEST(LookupClient, ATokenThatIsNotKnownIsAnErrorAtOnceAndMayBeLetInLater) {
+  FakeController controller;
+  controller.with([](FakeController::State& state) {
+    state.authenticateError = "unauthenticated: the token is not known";
+  });
+  ClientThread thread;
+  LookupClient client(thread, optionsFor(controller));
+  EXPECT_EQ(client.lookup({1}).error().code, ErrorCode::kUnauthenticated);
+  controller.with([](FakeController::State& state) { state.authenticateError.clear(); });
+  EXPECT_TRUE(eventually([&] { return client.lookup({1}).ok(); }));
+}
+
 }  // namespace
 }  // namespace holdfast

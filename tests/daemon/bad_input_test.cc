@@ -83,14 +83,14 @@ TEST_F(BadInputTest, SurvivesNoiseAndCutConnections) {
 TEST_F(BadInputTest, RefusesIdsThatAreNone) {
   ClientThread thread;
   for (const std::string& id : {std::string("a\nb"), std::string("\xff")}) {
-    LookupClient asker(thread, {.controller = daemon->address(), .token = {}});
+    LookupClient asker(thread, {.controller = daemon->address()});
     const auto answer = asker.queryWorkers(id);
     ASSERT_FALSE(answer.ok());
     EXPECT_EQ(answer.error().code, ErrorCode::kInvalid);
     EXPECT_THAT(answer.error().message, HasSubstr("instance id"));
   }
   // Nobody of that name.
-  LookupClient asker(thread, {.controller = daemon->address(), .token = {}});
+  LookupClient asker(thread, {.controller = daemon->address()});
   const auto unknown = asker.queryWorkers("nobody", {7});
   ASSERT_TRUE(unknown.ok());
   EXPECT_TRUE(unknown.value().empty());
@@ -100,7 +100,6 @@ TEST_F(BadInputTest, RefusesIdsThatAreNone) {
 TEST_F(BadInputTest, NewerProcessOfARankSupersedesTheOlder) {
   ClientThread thread;
   const ClientOptions options{.controller = daemon->address(),
-                              .token = {},
                               .instance = "llama \"70b\"/a",
                               .worker = 3,
                               .ip = "10.0.0.1",
@@ -123,7 +122,6 @@ TEST_F(BadInputTest, NewerProcessOfARankSupersedesTheOlder) {
 TEST_F(BadInputTest, RefusesWorkersThatHashDifferently) {
   ClientThread thread;
   Client client(thread, {.controller = daemon->address(),
-                         .token = {},
                          .instance = "llama",
                          .worker = 0,
                          .ip = {},

@@ -78,7 +78,6 @@ class CtlTest : public DaemonTest {
     auto daemon = startOnSocket();
     client_ = std::make_unique<Client>(
         thread_, ClientOptions{.controller = socketAddress(),
-                               .token = {},
                                .instance = "llama",
                                .worker = 0,
                                .ip = "10.0.0.1",

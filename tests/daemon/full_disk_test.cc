@@ -57,7 +57,6 @@ TEST_F(FullDiskTest, GoesReadOnlyAndRecoversWithNothingLost) {
   const std::string address = daemon->address();
   ClientThread thread;
   Client client(thread, {.controller = address,
-                         .token = {},
                          .instance = "llama",
                          .worker = 0,
                          .ip = "10.0.0.1",
@@ -92,7 +91,7 @@ TEST_F(FullDiskTest, GoesReadOnlyAndRecoversWithNothingLost) {
   EXPECT_THAT(daemon->log(), HasSubstr("read-only"));
   // Look-ups go on, and what the engine does meanwhile is kept.
   {
-    LookupClient lookups(thread, {.controller = address, .token = {}});
+    LookupClient lookups(thread, {.controller = address});
     const auto found = lookups.lookup({splitmix64Finalise(0), splitmix64Finalise(1)});
     ASSERT_TRUE(found.ok());
     ASSERT_EQ(found.value().layouts.size(), 1u);

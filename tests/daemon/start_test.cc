@@ -31,7 +31,6 @@ class StartTest : public DaemonTest {
     ClientThread thread;
     for (uint32_t worker = 0; worker < workers; ++worker) {
       Client client(thread, {.controller = address,
-                             .token = {},
                              .instance = "llama",
                              .worker = worker,
                              .ip = "10.0.0.1",

@@ -24,16 +24,12 @@ TEST(HeldBytesTest, CountsMessagesCallsAndAnswers) {
   EXPECT_EQ(all.total(), 100u);
   EXPECT_EQ(peer.share.completed(30), 70u);
   EXPECT_EQ(all.total(), 30u);
-  peer.share.callCame(70);
-  peer.share.callCame(1'000);
-  EXPECT_EQ(all.total(), 30 + 1'070 + 2 * kCallCostBytes);
+  peer.share.hold(70);
+  EXPECT_EQ(all.total(), 100u);
   peer.share.setAnswers(500);
   peer.share.setAnswers(200);
-  EXPECT_EQ(all.total(), 230 + 1'070 + 2 * kCallCostBytes);
-  peer.share.callAnswered();
-  peer.share.callAnswered();
-  EXPECT_EQ(all.total(), 230u);
-  peer.share.callAnswered();  // of something that was not counted
+  EXPECT_EQ(all.total(), 300u);
+  peer.share.release(70);
   peer.share.setAnswers(0);
   EXPECT_EQ(peer.share.completed(0), 30u);
   EXPECT_EQ(all.total(), 0u);
@@ -86,10 +82,8 @@ TEST(HeldBytesTest, TheTotalIsAlwaysTheSum) {
         share.completed(random() % 100);
         break;
       case 2:
-        share.callCame(random() % 500);
-        break;
       case 3:
-        share.callAnswered();
+        share.hold(random() % 500);
         break;
       case 4:
         share.setAnswers(random() % 2'000);

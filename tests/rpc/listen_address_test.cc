@@ -46,14 +46,47 @@ TEST_F(ListenAddress, TakesIpv6) {
   EXPECT_THAT(sockets.value()[0].name, StartsWith("[::1]:"));
 }
 
-TEST_F(ListenAddress, RefusesAddressesThatOtherMachinesReach) {
-  for (const char* address : {"0.0.0.0:0", "*:0", "[::]:0", "192.0.2.1:0"}) {
-    const auto sockets = listenOn(address);
-    ASSERT_FALSE(sockets.ok()) << address;
-    EXPECT_EQ(sockets.error().code, ErrorCode::kRefused) << address;
-    EXPECT_THAT(sockets.error().message, HasSubstr("authentication is off")) << address;
-    EXPECT_THAT(sockets.error().message, HasSubstr(address));
+TEST_F(ListenAddress, KnowsWhichAddressesAreLocal) {
+  for (const std::string& local :
+       {std::string("127.0.0.1:0"), std::string("127.9.9.9:7440"), std::string("[::1]:0"),
+        std::string("localhost:0"), unixAddress()}) {
+    EXPECT_TRUE(isLocal(local)) << local;
   }
+  for (const char* network :
+       {"0.0.0.0:0", "*:0", "[::]:0", "192.0.2.1:0", "no-such-host.invalid:1", "nonsense"}) {
+    EXPECT_FALSE(isLocal(network)) << network;
+  }
+}
+
+// Whoever connects to 0.0.0.0 from this machine could as well be a proxy for another one.
+TEST_F(ListenAddress, TrustsByTheListener) {
+  EXPECT_EQ(listenOn("127.0.0.1:0").value().at(0).trust, Trust::kLocal);
+  EXPECT_EQ(listenOn("0.0.0.0:0").value().at(0).trust, Trust::kNetwork);
+  EXPECT_EQ(listenOn(unixAddress()).value().at(0).trust, Trust::kLocal);
+}
+
+TEST_F(ListenAddress, UnixSocketsHaveTheModeAndTheGroupThatWasAskedFor) {
+  const auto modeOf = [&]() {
+    struct stat found {};
+    EXPECT_EQ(stat(path_.c_str(), &found), 0);
+    return found.st_mode & 07777;
+  };
+  ASSERT_TRUE(listenOn(unixAddress(), {.mode = 0600, .group = {}}).ok());
+  EXPECT_EQ(modeOf(), 0600u);
+  ASSERT_TRUE(listenOn(unixAddress(), {.mode = 0666, .group = {}}).ok());
+  EXPECT_EQ(modeOf(), 0666u);
+  ASSERT_TRUE(listenOn(unixAddress(), {.mode = {}, .group = std::to_string(getgid())}).ok());
+  EXPECT_EQ(modeOf(), 0660u);
+}
+
+TEST_F(ListenAddress, AGroupThatIsNotThereIsAnError) {
+  const SocketAccess access{.mode = {}, .group = "no-such-group"};
+  const auto sockets = listenOn(unixAddress(), access);
+  ASSERT_FALSE(sockets.ok());
+  EXPECT_THAT(sockets.error().message, HasSubstr("there is no group \"no-such-group\""));
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  ASSERT_TRUE(cannotListenOn(unixAddress(), access));
+  EXPECT_EQ(cannotListenOn(unixAddress(), access)->message, sockets.error().message);
 }
 
 TEST_F(ListenAddress, SaysWhatAnAddressLooksLike) {
@@ -78,7 +111,7 @@ TEST_F(ListenAddress, ForetellsWhatWouldFail) {
   const std::string live = "unix:" + (directory_ / "live").string();
   const auto lives = listenOn(live);
   ASSERT_TRUE(lives.ok());
-  for (const std::string& address : {taken.value()[0].name, std::string("0.0.0.0:0"),
+  for (const std::string& address : {taken.value()[0].name, std::string("192.0.2.1:0"),
                                      std::string("no-such-host.invalid:1"), missing, file, live}) {
     const auto why = cannotListenOn(address);
     ASSERT_TRUE(why) << address;

@@ -22,10 +22,11 @@ inline constexpr Patience kPatienceForChanges{30'000};
 class Controller {
  public:
   // Connects. `patience`: for every answer, if --timeout was given. Throws Unreachable.
-  Controller(const std::string& address, std::optional<Patience> patience)
+  Controller(const std::string& address, const ClientSecurity& security,
+             std::optional<Patience> patience)
       : patience_(patience),
         io_(kj::setupAsyncIo()),
-        connection_(io_, address, patience.value_or(kUsualPatience)) {}
+        connection_(io_, address, security, patience.value_or(kUsualPatience)) {}
 
   schema::Orchestrator::Client orchestrator() { return connection_.orchestrator(); }
   schema::Operator::Client op() { return connection_.op(); }

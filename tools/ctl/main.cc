@@ -15,6 +15,7 @@
 #include "exit_code.h"
 #include "number_arguments.h"
 #include "operation_line.h"
+#include "reach/security_options.h"
 
 namespace holdfast::ctl {
 namespace {
@@ -57,6 +58,8 @@ constexpr std::string_view kExamples = R"(Examples:
                                               a token, and its line for holdfastd --tokens FILE
   holdfast-ctl log-level debug                have its log tell more, until 'log-level info'
   holdfast-ctl --controller unix:/run/holdfast.sock status
+  holdfast-ctl --controller controller.example:7440 --tls-ca ca.pem --token-file token status
+                                              over the network
 )";
 
 constexpr std::string_view kExitCodes = R"(
@@ -88,7 +91,8 @@ std::string examplesOf(const std::string& command) {
     if (wanted) examples += line + "\n";
   }
   return (examples.empty() ? "" : "Examples:\n" + examples + "\n") +
-         "--json, --controller ADDR, --timeout and the exit codes: holdfast-ctl --help";
+         "--json, --controller ADDR, --token-file, --tls-ca, --timeout and the exit codes: "
+         "holdfast-ctl --help";
 }
 
 // Of --timeout; nothing unless it was given. Throws CLI::ParseError.
@@ -125,6 +129,8 @@ int run(int argc, const char* const* argv) {
          "How long to wait for the controller's answer: 500ms, 5s, 1m. Unless given 5s, 30s "
          "for what changes something, 1m for health and 1h for backup")
       ->type_name("DURATION");
+  ClientSecurity security;
+  reach::addSecurityOptions(app, security);
   app.require_subcommand(1);
   // Options of the program may stand behind the command: "status --json".
   app.fallthrough();
@@ -240,12 +246,13 @@ int run(int argc, const char* const* argv) {
     if (const auto parsed = parseAddress(address); !parsed.ok()) {
       throw CLI::ValidationError("--controller: " + parsed.error().message);
     }
+    if (const auto wrong = security.validate()) throw CLI::ValidationError(wrong->message);
     const Output output{std::cout, json};
     if (tokenNew->parsed()) {
       makeToken(output, wish);
       return written(kExitDone);
     }
-    Controller controller(address, patience);
+    Controller controller(address, security, patience);
     if (operation) return written((*operation)(controller, output));
     bool found = false;
     if (captureOn->parsed() || captureOff->parsed()) {

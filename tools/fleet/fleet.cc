@@ -36,7 +36,10 @@ class Deadline {
 }  // namespace
 
 Fleet::Fleet(const Options& options)
-    : controller_(options.controller), ranksPerInstance_(options.ranks), work_(options.instances) {
+    : controller_(options.controller),
+      security_(options.security),
+      ranksPerInstance_(options.ranks),
+      work_(options.instances) {
   const size_t threads = std::clamp<size_t>(options.workers() / kWorkersPerThread, 1, kThreadsMax);
   for (size_t i = 0; i < threads; ++i) threads_.push_back(std::make_unique<ClientThread>());
 
@@ -71,6 +74,7 @@ void Fleet::connect(size_t index) {
   const SimulatedRank& rank = ranks_[index];
   ClientOptions options;
   options.controller = controller_;
+  options.security = security_;
   options.instance = rank.instance();
   options.worker = rank.rank();
   options.ip = "127.0.0.1";

@@ -113,6 +113,7 @@ class Fleet {
   static Totals sinceStart(const Worker& worker);
 
   const std::string controller_;
+  const ClientSecurity security_;
   const uint32_t ranksPerInstance_;
   std::unordered_map<std::string, size_t> instances_;
   std::atomic<size_t> registered_{0};

@@ -63,10 +63,10 @@ Result<std::vector<Request>> makeRequests(const Options& options) {
 }
 
 // What keeps everybody from the controller; empty: it answers.
-std::string whyUnreachable(const std::string& address) {
+std::string whyUnreachable(const Options& options) {
   kj::AsyncIoContext io = kj::setupAsyncIo();
   try {
-    reach::Connection(io, address, reach::kUsualPatience);
+    reach::Connection(io, options.controller, options.security, reach::kUsualPatience);
   } catch (const std::runtime_error& e) {
     return e.what();
   }
@@ -79,7 +79,7 @@ bool awaitRegistration(const Options& options, const Fleet& fleet) {
   };
   bool ended = waitFor(kRegisterQuietMs, decided);
   if (!ended) {
-    const std::string why = whyUnreachable(options.controller);
+    const std::string why = whyUnreachable(options);
     std::fprintf(stderr, "%s%sWaiting for the controller at %s ...\n", why.c_str(),
                  why.empty() ? "" : "\n", options.controller.c_str());
     ended = waitFor(kRegisterTimeoutMs, decided);
@@ -90,7 +90,7 @@ bool awaitRegistration(const Options& options, const Fleet& fleet) {
     return false;
   }
   if (!ended && fleet.registered() == 0) {
-    if (const std::string why = whyUnreachable(options.controller); !why.empty()) {
+    if (const std::string why = whyUnreachable(options); !why.empty()) {
       std::fprintf(stderr, "holdfast-fleet: %s\n", why.c_str());
       return false;
     }
@@ -202,6 +202,7 @@ int run(const Options& options) {
   ClientThread lookupThread;
   LookupClientOptions lookupOptions;
   lookupOptions.controller = options.controller;
+  lookupOptions.security = options.security;
   lookupOptions.timeoutMs = kLookupTimeoutMs;
   LookupClient lookups(lookupThread, lookupOptions);
   lookupOptions.timeoutMs = 5'000;

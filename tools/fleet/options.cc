@@ -10,6 +10,7 @@
 #include "core/address.h"
 #include "core/limits.h"
 #include "fleet/request.h"
+#include "reach/security_options.h"
 
 namespace holdfast::fleet {
 
@@ -66,6 +67,7 @@ std::string problemOf(const Options& options) {
   if (const auto address = parseAddress(options.controller); !address.ok()) {
     return "--controller: " + address.error().message;
   }
+  if (const auto wrong = options.security.validate()) return wrong->message;
   const uint64_t workers = uint64_t{options.instances} * options.ranks;
   if (workers > kWorkersMaxDefault) {
     return "--instances times --ranks is " + std::to_string(workers) + ", the limit is " +
@@ -168,6 +170,7 @@ ParsedOptions parseOptions(int argc, char** argv) {
       ->check(CLI::IsMember({"lookup", "round-robin", "oracle"}))
       ->capture_default_str();
   addFaultOptions(app, options.faults);
+  reach::addSecurityOptions(app, options.security);
   app.add_flag("--leave", options.leave,
                "end without deregistering, as if all engines were cut off");
   app.add_flag("--json", options.json, "print one JSON object, not a table");

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "client/security.h"
 #include "fleet/fault_schedule.h"
 
 namespace holdfast::fleet {
@@ -20,6 +21,7 @@ inline constexpr int kExitOutput = 4;  // it could not be written
 
 struct Options {
   std::string controller = "127.0.0.1:7440";
+  ClientSecurity security;
   uint32_t instances = 4;
   uint32_t ranks = 8;
   uint64_t capacity = 20'000;  // chunks a rank

@@ -9,6 +9,8 @@
 #include <string>
 #include <type_traits>
 
+#include "client/connection_error.h"
+#include "client/security.h"
 #include "schema/controller.capnp.h"
 
 namespace holdfast::reach {
@@ -33,12 +35,23 @@ inline constexpr Patience kUsualPatience{5'000};
 class Connection {
  public:
   // "host:port", "[v6]:port" or "unix:PATH"; connected, and recognised as a controller, within
-  // `patience`. Throws Unreachable. `io` must outlive it.
-  Connection(kj::AsyncIoContext& io, const std::string& address, Patience patience);
+  // `patience` for each. Throws Unreachable. `io` must outlive it.
+  Connection(kj::AsyncIoContext& io, const std::string& address, const ClientSecurity& security,
+             Patience patience);
 
-  schema::WorkerGateway::Client worker() { return granted_.getWorker(); }
-  schema::Orchestrator::Client orchestrator() { return granted_.getOrchestrator(); }
-  schema::Operator::Client op() { return granted_.getOperator(); }
+  // Throw Refused where the token does not include any of it.
+  schema::WorkerGateway::Client worker() {
+    if (!granted_.hasWorker()) notGranted("what workers do");
+    return granted_.getWorker();
+  }
+  schema::Orchestrator::Client orchestrator() {
+    if (!granted_.hasOrchestrator()) notGranted("what routers do");
+    return granted_.getOrchestrator();
+  }
+  schema::Operator::Client op() {
+    if (!granted_.hasOperator()) notGranted("what operators do");
+    return granted_.getOperator();
+  }
 
   // Sends a request and waits for its answer. Throws Unreachable or Refused.
   template <typename Request>
@@ -65,11 +78,12 @@ class Connection {
           return KJ_EXCEPTION(OVERLOADED, "no answer in time");
         });
   }
+  [[noreturn]] void notGranted(const char* what) const;
   [[noreturn]] void fail(const kj::Exception& e, bool late) const;
 
   const std::string address_;
   kj::AsyncIoContext& io_;
-  bool reached_ = false;
+  ConnectionStep step_ = ConnectionStep::kConnecting;
   kj::Own<kj::AsyncIoStream> stream_;
   kj::Own<capnp::TwoPartyVatNetwork> network_;
   kj::Own<capnp::RpcSystem<capnp::rpc::twoparty::VatId>> rpc_;

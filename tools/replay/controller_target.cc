@@ -26,13 +26,13 @@ struct ControllerTarget::Session {
   schema::WorkerSession::Client session{nullptr};
 };
 
-ControllerTarget::ControllerTarget(const std::string& address)
-    : address_(address), io_(kj::setupAsyncIo()), asking_(connect()) {}
+ControllerTarget::ControllerTarget(const std::string& address, const ClientSecurity& security)
+    : address_(address), security_(security), io_(kj::setupAsyncIo()), asking_(connect()) {}
 
 ControllerTarget::~ControllerTarget() = default;
 
 std::unique_ptr<reach::Connection> ControllerTarget::connect() {
-  return std::make_unique<reach::Connection>(io_, address_, reach::kUsualPatience);
+  return std::make_unique<reach::Connection>(io_, address_, security_, reach::kUsualPatience);
 }
 
 void ControllerTarget::settle(kj::Promise<void> call) {

@@ -18,7 +18,7 @@ namespace holdfast::replay {
 class ControllerTarget {
  public:
   // Throws reach::Unreachable where there is none; so do the others.
-  explicit ControllerTarget(const std::string& address);
+  ControllerTarget(const std::string& address, const ClientSecurity& security);
   ~ControllerTarget();
 
   // Sends the message; what its sender would wait for is waited for. Errors of the controller are
@@ -49,6 +49,7 @@ class ControllerTarget {
   }
 
   const std::string address_;
+  const ClientSecurity security_;
   kj::AsyncIoContext io_;
   std::unique_ptr<reach::Connection> asking_;                        // of routers and operators
   std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;  // as logged

@@ -9,6 +9,7 @@
 #include "command_line/output_end.h"
 #include "command_line/usage.h"
 #include "core/address.h"
+#include "reach/security_options.h"
 #include "replay/kinds.h"
 
 namespace holdfast::replay {
@@ -132,8 +133,10 @@ ParsedOptions parseOptions(int argc, const char* const* argv) {
   app.add_flag("--json", options.json, "Answer in JSON");
   app.add_flag("--progress", options.progressLines,
                "Say how far it is on stderr every second, also where that is no terminal");
+  reach::addSecurityOptions(app, options.security);
   try {
     app.parse(argc, argv);
+    if (const auto wrong = options.security.validate()) throw CLI::ValidationError(wrong->message);
     checkTogether(options, into, speed, until);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() != 0) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "client/security.h"
+
 namespace holdfast::replay {
 
 // How the process ends; documented in --help.
@@ -30,7 +32,8 @@ struct Options {
   std::vector<std::string> logs;
   std::string storeDir;    // --into store:DIR
   std::string controller;  // --into rpc:ADDR
-  double speed = 0;        // times the recorded one; 0: as fast as it goes
+  ClientSecurity security;
+  double speed = 0;  // times the recorded one; 0: as fast as it goes
   uint64_t untilWallMs = UINT64_MAX;
   Filter filter;
   bool step = false;

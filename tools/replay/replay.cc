@@ -115,7 +115,7 @@ std::string Run::open() {
   Player::Options player;
   player.faulter = &faultAhead_;
   if (!options_.controller.empty()) {
-    controller_ = std::make_unique<ControllerTarget>(options_.controller);
+    controller_ = std::make_unique<ControllerTarget>(options_.controller, options_.security);
   } else if (!options_.storeDir.empty()) {
     auto store = newStore(options_.storeDir, hasCheckpoint ? checkpoint : "");
     if (!store.ok()) return store.error().message;
