@@ -82,15 +82,18 @@ struct Field {
   bool* given = nullptr;  // becomes true if the field is there and not null
 };
 
-// Reads a whole body. `buffer` has SIMDJSON_PADDING more bytes than `size`. An empty body is an
-// object without fields. On any thread.
+// Bytes that a buffer has behind the body: simdjson reads them, whatever they are.
+inline constexpr size_t kBodyPadding = 64;
+
+// Reads a whole body, of `size` bytes at the begin of a buffer that has at least kBodyPadding more.
+// An empty body is an object without fields. On any thread.
 std::optional<Error> readObject(std::span<const kj::byte> buffer, size_t size,
                                 std::vector<Field> fields);
 
 // Bodies above this are read on the thread: about 0.1 ms.
 inline constexpr size_t kBodyBytesAtOnce = 32 << 10;
 
-// Reads large bodies, one after the other.
+// Reads large bodies, one after the other. The thread begins with the first.
 class BodyThread {
  public:
   BodyThread();

@@ -25,9 +25,11 @@ class JsonWriter {
   JsonWriter& endList() { return end(']'); }
   // Names of fields are written as they are: nothing in them may need an escape.
   JsonWriter& key(std::string_view name);
+  // A name that somebody else chose: escaped as text() is.
+  JsonWriter& freeKey(std::string_view name);
 
-  // Control characters, quotes and backslashes are escaped. Bytes that are no UTF-8 become U+FFFD,
-  // so that the result is JSON whatever the text is.
+  // Control characters, quotes and backslashes are escaped. In a text that is no UTF-8 every byte
+  // above 127 becomes U+FFFD, so that the result is JSON whatever the text is.
   JsonWriter& text(std::string_view value);
   JsonWriter& number(uint64_t value);
   JsonWriter& signedNumber(int64_t value);

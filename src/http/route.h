@@ -34,6 +34,8 @@ struct Request {
   // No later than the arrival of the request's last byte, as closely as that is known.
   kj::TimePoint arrived = kj::origin<kj::TimePoint>();
   BodyThread* bodies = nullptr;  // outlives the request
+  // What an operator's call is about, for the log ("llama-0"): set by the handler.
+  std::string about;
   // Set by whoever measures its answers: called in the moment in which the answer's first bytes are
   // given to the socket.
   std::function<void(kj::TimePoint)> onSending = {};
@@ -43,7 +45,7 @@ struct Request {
 // the reply of it (error_reply.h). Any other exception is a fault of the program: 500.
 struct Reply {
   uint32_t status = 200;
-  std::string body;
+  std::string body = {};
   std::string_view type = "application/json";  // static storage
 };
 
@@ -91,17 +93,26 @@ class RouteTable {
   void addSchema(std::string_view name, std::string_view schema);
   const std::map<std::string_view, std::string_view>& schemas() const { return schemas_; }
 
+  // Instead of a 404 or a 405 where there is no route.
+  void answerAllOthers(std::function<Reply()> reply) { others_ = std::move(reply); }
+  const std::function<Reply()>& others() const { return others_; }
+
   struct Found {
-    const Route* route = nullptr;              // null: none
-    std::vector<kj::HttpMethod> otherMethods;  // that the path has, where there is no route
-    std::vector<std::string> path;             // as Request::path
+    const Route* route = nullptr;   // null: none
+    std::vector<std::string> path;  // as Request::path
   };
-  // `path` without the query, not decoded. Valid as long as nothing is added.
+  // `path` without the query, not decoded; HEAD finds what GET does. Valid as long as nothing is
+  // added.
   Found find(kj::HttpMethod method, std::string_view path) const;
+  // What the path may be asked with, OPTIONS included: "GET, HEAD, OPTIONS"; empty: there is no
+  // such path.
+  std::string methodsOf(std::string_view path) const;
 
  private:
-  std::vector<Route> routes_;
+  std::vector<Route> routes_;  // those without parameters first
+  size_t fixed_ = 0;           // of them
   std::map<std::string_view, std::string_view> schemas_;
+  std::function<Reply()> others_;
 };
 
 }  // namespace holdfast::http

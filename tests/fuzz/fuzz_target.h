@@ -24,6 +24,8 @@ void commitMark(std::string_view input);
 void configFile(std::string_view input);
 void copyManifest(std::string_view input);
 void duration(std::string_view input);
+void httpBody(std::string_view input);
+void httpTarget(std::string_view input);
 void storeRecords(std::string_view input);
 void lmcache(std::string_view input);
 void tokenFile(std::string_view input);

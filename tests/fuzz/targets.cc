@@ -11,6 +11,8 @@ constexpr Target kTargets[] = {
     {"config_file", configFile},
     {"copy_manifest", copyManifest},
     {"duration", duration},
+    {"http_body", httpBody},
+    {"http_target", httpTarget},
     {"lmcache", lmcache},
     {"store_records", storeRecords},
     {"token_file", tokenFile},

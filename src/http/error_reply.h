@@ -1,0 +1,36 @@
+// Errors as replies: {"error": {"code", "message"}}.
+#pragma once
+
+#include <kj/exception.h>
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/result.h"
+#include "http/route.h"
+
+namespace holdfast::http {
+
+// The codes are those of the RPC door, "invalid", "refused", "superseded", "unavailable",
+// "unknown", "unauthenticated" and "denied", and "method_not_allowed", "too_large",
+// "too_many_requests", "internal" for what only this door knows.
+Reply errorReply(uint32_t status, std::string_view code, std::string_view message);
+Reply errorReply(const Error& error);
+// Of what a handler failed with. What wireError() did not make is a fault of the program: 500.
+Reply errorReply(const kj::Exception& exception);
+
+// The code of an error that only has a status; "internal" where there is none of its own.
+std::string_view codeOf(uint32_t status);
+// "Not Found"; static storage, ends with a null.
+std::string_view reasonOf(uint32_t status);
+
+// JSON Schema of such a reply.
+inline constexpr std::string_view kErrorSchema =
+    R"({"type":"object","required":["error"],)"
+    R"("properties":{"error":{"type":"object","required":["code","message"],"properties":{)"
+    R"("code":{"type":"string"},"message":{"type":"string"}}}}})";
+
+// What a client waits before it asks again, where it is told to; seconds.
+inline constexpr uint32_t kRetryAfterSeconds = 1;
+
+}  // namespace holdfast::http
