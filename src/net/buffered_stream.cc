@@ -166,7 +166,7 @@ kj::Promise<void> BufferedStream::append(kj::ArrayPtr<const kj::ArrayPtr<const k
                flush();
              }).eagerlyEvaluate(nullptr);
   }
-  if (waiting_.size() <= kWaitingBytesMax) return kj::READY_NOW;
+  if (waiting_.size() <= unsentMax_) return kj::READY_NOW;
   auto paf = kj::newPromiseAndFulfiller<void>();
   blocked_.push_back(kj::mv(paf.fulfiller));
   return kj::mv(paf.promise);
@@ -183,6 +183,7 @@ void BufferedStream::flush() {
                       failed_ = kj::cp(e);
                       for (auto& blocked : blocked_) blocked->reject(kj::cp(e));
                       blocked_.clear();
+                      if (drained_.get() != nullptr) drained_->reject(kj::cp(e));
                     })
               .eagerlyEvaluate(nullptr);
 }
@@ -206,7 +207,7 @@ kj::Promise<void> BufferedStream::sendFrom(size_t position) {
 void BufferedStream::sent() {
   underWay_ = false;
   sending_.clear();
-  if (waiting_.size() <= kWaitingBytesMax) {
+  if (waiting_.size() <= unsentMax_) {
     for (auto& blocked : blocked_) blocked->fulfill();
     blocked_.clear();
   }
@@ -217,10 +218,19 @@ void BufferedStream::sent() {
                flushArmed_ = false;
                flush();
              }).eagerlyEvaluate(nullptr);
-  } else if (shutdownDue_) {
-    shutdownDue_ = false;
-    ::shutdown(socket_.get(), SHUT_WR);
+    return;
   }
+  if (std::exchange(shutdownDue_, false)) ::shutdown(socket_.get(), SHUT_WR);
+  if (drained_.get() != nullptr) drained_->fulfill();
+}
+
+kj::Promise<void> BufferedStream::drained() {
+  KJ_IF_MAYBE (e, failed_) return kj::cp(*e);
+  flush();
+  if (!underWay_ && waiting_.empty()) return kj::READY_NOW;
+  auto paf = kj::newPromiseAndFulfiller<void>();
+  drained_ = kj::mv(paf.fulfiller);
+  return kj::mv(paf.promise);
 }
 
 void BufferedStream::shutdownWrite() {

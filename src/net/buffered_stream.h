@@ -45,6 +45,11 @@ class BufferedStream final : public kj::AsyncIoStream {
   // TLS reads from now on: it takes what comes in small pieces and ahead of what is asked of it.
   void setSecured() { secured_ = true; }
 
+  // Writes wait while more than this is waiting to be sent.
+  void setUnsentMax(size_t bytes) { unsentMax_ = bytes; }
+  // Resolves when all that was written is given to the socket. Fails as a write does.
+  kj::Promise<void> drained();
+
   // True once something has come, which is then read first; false if the other side ended the
   // stream without a byte. Call it before any other read.
   kj::Promise<bool> firstBytes();
@@ -67,7 +72,6 @@ class BufferedStream final : public kj::AsyncIoStream {
   static constexpr size_t kReadBytes = 32 << 10;
   // Enough answers to keep the other side busy while the rest is made.
   static constexpr size_t kPacketBytes = 16 << 10;
-  // Writes wait while more than this is waiting to be sent.
   static constexpr size_t kWaitingBytesMax = 1 << 20;
   // Read at once of a large message; the rest takes turns with others, whoever sends it.
   static constexpr size_t kDirectBytesMax = 256 << 10;
@@ -121,11 +125,13 @@ class BufferedStream final : public kj::AsyncIoStream {
   std::function<void()> onSending_;
   std::vector<kj::byte> waiting_;  // to be sent
   std::vector<kj::byte> sending_;  // under way
+  size_t unsentMax_ = kWaitingBytesMax;
   bool flushArmed_ = false;
   bool underWay_ = false;
   bool shutdownDue_ = false;
   kj::Maybe<kj::Exception> failed_;  // of a send: every later write fails alike
   std::vector<kj::Own<kj::PromiseFulfiller<void>>> blocked_;  // writes that wait for room
+  kj::Own<kj::PromiseFulfiller<void>> drained_;               // null: nobody waits for that
   kj::Promise<void> armed_;                                   // last: these refer to the others
   kj::Promise<void> send_;
 };
