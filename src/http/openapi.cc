@@ -72,9 +72,9 @@ void writeParameters(JsonWriter& json, const Route& route) {
 
 std::set<uint32_t> errorsOf(const Route& route) {
   // Whatever the route, the request may be malformed, too long, or come during a start.
-  std::set<uint32_t> errors{400, 408, 431, 500};
+  std::set<uint32_t> errors{400, 431, 500};
   if (route.permission != Permission::kOpen) errors.insert({401, 403, 503});
-  if (!route.body.empty()) errors.insert({413, 429, 503});
+  if (!route.body.empty()) errors.insert({413, 503});
   errors.insert(route.errors.begin(), route.errors.end());
   for (const Answer& answer : route.otherAnswers) errors.erase(answer.status);
   return errors;

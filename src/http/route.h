@@ -72,7 +72,8 @@ struct Route {
   std::string_view body;    // schema of the body; empty: none is read
   std::string_view answer;  // schema of a 200; for another type than JSON of its text
   std::string_view answerType = "application/json";
-  std::vector<uint32_t> errors = {};  // of the usual shape, besides 400, 401, 403, 413, 429, 503
+  std::vector<uint32_t> errors = {};  // of the usual shape, besides what every route has:
+                                      // 400, 401, 403, 413, 431, 500, 503
   std::vector<Answer> otherAnswers = {};
   std::vector<Parameter> parameters = {};  // of the path, in order, then of the query
   // One of the two. On the loop's thread; work of more than about 0.1 ms goes on in pieces

@@ -110,5 +110,6 @@ without wire 'rocksdb/|capnp/rpc|kj/async|spdlog/'
 without notices 'rocksdb/|capnp/|kj/|spdlog/'
 without net 'rocksdb/|capnp/|spdlog/'
 without rpc 'rocksdb/|spdlog/'
+without http 'rocksdb/|spdlog/'
 without client 'rocksdb/|spdlog/'
 exit "$wrong"

@@ -1,0 +1,120 @@
+// The HTTP server: listeners, and what their connections share.
+#pragma once
+
+#include <kj/compat/http.h>
+
+#include <list>
+#include <string>
+#include <vector>
+
+#include "access/access_control.h"
+#include "http/body.h"
+#include "http/bounds.h"
+#include "http/connection.h"
+#include "http/route.h"
+#include "net/acceptor.h"
+#include "net/limited_warnings.h"
+#include "net/listen_address.h"
+#include "net/ready_stream.h"
+#include "serving/audit.h"
+
+namespace holdfast::http {
+
+// What the door stands on. References outlive the server.
+struct Grounds {
+  DoorSockets sockets;
+  const AccessControl& access;
+  Audit& audit;
+  LimitedWarnings& warnings;
+  ConnectionEnds& ends;
+  AddressCounts& addresses;
+  size_t& connections;    // open now, of both doors
+  size_t connectionsMax;  // of both; this door takes half of them at most
+  BodyThread& bodies;
+};
+
+// The headers that the door knows besides those of HTTP itself.
+struct HeaderNames {
+  kj::HttpHeaderTable::Builder builder;
+  const kj::HttpHeaderId authorization = builder.add("Authorization");
+  const kj::HttpHeaderId expect = builder.add("Expect");
+  const kj::HttpHeaderId lastEventId = builder.add("Last-Event-ID");
+  const kj::HttpHeaderId allow = builder.add("Allow");
+  const kj::HttpHeaderId authenticate = builder.add("WWW-Authenticate");
+  const kj::HttpHeaderId retryAfter = builder.add("Retry-After");
+  const kj::HttpHeaderId cacheControl = builder.add("Cache-Control");
+  const kj::Own<kj::HttpHeaderTable> table = builder.build();
+};
+
+// On the thread of its event loop.
+class Server final : private kj::TaskSet::ErrorHandler, private kj::HttpServerErrorHandler {
+ public:
+  // `routes` outlives the server.
+  Server(const RouteTable& routes, Grounds grounds, Bounds bounds = {});
+  // Unlinks its Unix sockets.
+  ~Server();
+
+  // Takes the connections that come there, once the loop runs.
+  void listen(ListeningSocket socket);
+  // No new connections, no more requests; what is under way is dropped.
+  void stop();
+  // No new connections and requests; resolves when all that are there are over. Whoever connects
+  // meanwhile waits for another process or thread that listens on the same socket.
+  kj::Promise<void> drain();
+  // Unix sockets stay when the server goes: somebody else listens on them.
+  void keepSocketFiles() { keepsFiles_ = true; }
+  size_t connections() const { return idle_.size() + busy_.size(); }
+
+  // --- for its connections ---
+
+  bool drains() const { return accepting_.get() == nullptr; }
+  const RouteTable& routes() const { return routes_; }
+  const Bounds& bounds() const { return bounds_; }
+  Grounds& grounds() { return grounds_; }
+  const HeaderNames& headers() const { return headers_; }
+  kj::HttpServer& http() { return http_; }
+  kj::TimePoint now() const { return grounds_.sockets.port.getTimer().now(); }
+  void began(Connection& connection);
+  void ended(Connection& connection);
+
+ private:
+  using Connections = std::list<Connection>;
+  // As in rpc/server.h.
+  static constexpr uint32_t kAcceptsPerTurn = 16;
+
+  kj::Promise<void> acceptFrom(Acceptor& listener);
+  kj::Promise<void> acceptNext(Acceptor& listener);
+  kj::Promise<void> cannotAccept(Acceptor& listener, const kj::Exception& e);
+  void accepted(AcceptedSocket socket);
+  // Ends the connection that has been idle for longest. False if none is.
+  bool makeRoom();
+  // Whether there is room for it.
+  bool admits(const AcceptedSocket& socket);
+  void over(Connections::iterator connection);
+  kj::Promise<void> checkOn();
+  void taskFailed(kj::Exception&& exception) override;
+
+  kj::Promise<void> handleClientProtocolError(kj::HttpHeaders::ProtocolError error,
+                                              kj::HttpService::Response& response) override;
+  kj::Promise<void> handleApplicationError(kj::Exception exception,
+                                           kj::Maybe<kj::HttpService::Response&> response) override;
+  kj::Promise<void> sendError(kj::HttpService::Response& response, const Reply& reply);
+
+  const RouteTable& routes_;
+  Grounds grounds_;
+  const Bounds bounds_;
+  const HeaderNames headers_;
+  kj::HttpServer http_;
+  std::list<Acceptor> listeners_;
+  kj::TimePoint acceptTurn_ = kj::origin<kj::TimePoint>();  // in which accepts_ were made
+  uint32_t accepts_ = 0;
+  Connections idle_;  // without a request; who has been so for longest is first
+  Connections busy_;
+  bool keepsFiles_ = false;
+  kj::Own<kj::PromiseFulfiller<void>> emptied_;  // null: nobody waits for that
+  // Checking, and waiting for the end of each connection; accepting. Destroyed first.
+  kj::Own<kj::TaskSet> tasks_;
+  kj::Own<kj::TaskSet> accepting_;
+};
+
+}  // namespace holdfast::http
