@@ -114,6 +114,7 @@ void checkTogether(Configuration& c, const OptionTexts& t, const Settings& setti
   };
   c.authOff = t.auth == "off";
   checkNetwork(c, t, fail);
+  if (c.http == std::vector<std::string>{"off"}) c.http.clear();
   c.hashing.algorithm = *parseHashAlgorithm(t.algorithm);
   const auto noneHash = parseNoneHash(t.noneHash, c.hashing.algorithm);
   if (!noneHash) {

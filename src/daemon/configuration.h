@@ -45,6 +45,7 @@ struct Configuration {
   std::string dataDir;
   bool create = false;
   std::vector<std::string> listen = {"127.0.0.1:7440"};
+  std::vector<std::string> http = {"127.0.0.1:7441"};  // none: HTTP is off
   SocketAccess unixSockets;
   TlsFiles tls;  // no certificate: IP listeners are plain
 

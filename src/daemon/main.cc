@@ -30,6 +30,7 @@
 #include "daemon/capture_switch.h"
 #include "daemon/configuration.h"
 #include "daemon/daemon.h"
+#include "daemon/http_door.h"
 #include "daemon/logging.h"
 #include "daemon/loop_clock.h"
 #include "daemon/reload.h"
@@ -72,7 +73,7 @@ uint64_t drawRandom() {
 }
 
 StoreOptions storeOptions(const Configuration& configuration, Wakeup& wakeup,
-                          const StartReports& reports) {
+                          const StartReports& reports, HttpDoor& http) {
   StoreOptions options;
   options.dataDir = configuration.dataDir;
   options.create = configuration.create;
@@ -82,8 +83,12 @@ StoreOptions storeOptions(const Configuration& configuration, Wakeup& wakeup,
   options.createdBy = "holdfastd " HOLDFAST_VERSION;
   options.notify = [&wakeup]() { wakeup.signal(); };
   options.log = logFromStore;
-  options.progress = [&reports](const StartProgress& progress) { reports.recovering(progress); };
-  options.migrationProgress = [&reports](const MigrationProgress& progress) {
+  options.progress = [&reports, &http](const StartProgress& progress) {
+    http.report(progress);
+    reports.recovering(progress);
+  };
+  options.migrationProgress = [&reports, &http](const MigrationProgress& progress) {
+    http.report(progress);
     reports.migrating(progress);
   };
   options.fatal = [](const std::string& text) {
@@ -177,12 +182,14 @@ std::optional<Error> openToEverybody(const Configuration& configuration,
 
 // What is sure to fail later, before the store is created, migrated or recovered for nothing.
 std::optional<ExitCode> cannotServe(const Configuration& configuration) {
-  for (const std::string& address : configuration.listen) {
-    auto why = cannotListenOn(address, configuration.unixSockets);
-    if (!why) why = openToEverybody(configuration, address);
-    if (why) {
-      spdlog::error("{}", why->message);
-      return ExitCode::kListen;
+  for (const auto* addresses : {&configuration.listen, &configuration.http}) {
+    for (const std::string& address : *addresses) {
+      auto why = cannotListenOn(address, configuration.unixSockets);
+      if (!why) why = openToEverybody(configuration, address);
+      if (why) {
+        spdlog::error("{}", why->message);
+        return ExitCode::kListen;
+      }
     }
   }
   if (const auto why = CaptureSwitch::cannotBegin(configuration.capture)) {
@@ -262,7 +269,12 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
     spdlog::error("{}", tls.error().message);
     return ExitCode::kListen;
   }
-  auto opened = RocksStore::open(storeOptions(configuration, storeWakeup, reports));
+  auto http = HttpDoor::open(configuration, tls.value().get(), access.value());
+  if (!http.ok()) {
+    spdlog::error("{}", http.error().message);
+    return ExitCode::kListen;
+  }
+  auto opened = RocksStore::open(storeOptions(configuration, storeWakeup, reports, *http.value()));
   if (!opened.ok()) {
     spdlog::error("{}", opened.error().message);
     return ExitCode::kStore;
@@ -335,6 +347,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
     if (recovered.quarantined != 0) {
       notices.notice(notice::WorkersQuarantined{recovered.quarantined});
     }
+    http.value()->serve(server.services(), io.unixEventPort);
     const notice::Ready ready{listOf(addresses), recovered.instances, recovered.workers,
                               recovered.chunks, recoveryMs};
     const std::string status = sentenceOf(ready);
@@ -346,6 +359,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
 
   spdlog::info("{}: writing what is queued", strsignal(signalNumber));
   manager.stopping("writing what is queued");
+  http.value()->stop();
   server.stop();
   recorder.end(Recorder::End::kProcessEnded);
   if (const auto lost = store->close()) {

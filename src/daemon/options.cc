@@ -57,6 +57,11 @@ std::string addressError(const std::string& text) {
   return parsed.ok() ? "" : parsed.error().message;
 }
 
+std::string addressErrorOrOff(const std::string& text) {
+  const std::string error = text == "off" ? "" : addressError(text);
+  return error.empty() ? "" : error + ", or off";
+}
+
 void addStoreOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
   constexpr const char* kGroup = "Store";
   app.add_option("--data-dir", c.dataDir, "Directory of the store; one controller each. Required")
@@ -93,6 +98,15 @@ void addClientOptions(CLI::App& app, Configuration& c) {
                  "Address to listen on: host:port, [v6]:port or unix:PATH; may be repeated. "
                  "One that other machines reach needs --tokens; port 0 takes a free one")
       ->check(CLI::Validator(addressError, "", "address"))
+      ->type_name("ADDR")
+      ->delimiter(',')
+      ->take_all()
+      ->capture_default_str()
+      ->group(kGroup);
+  app.add_option("--http", c.http,
+                 "Address of the HTTP interface: probes, look-ups, metrics and what operators need; "
+                 "like --listen, or 'off'. It answers from before the store is recovered")
+      ->check(CLI::Validator(addressErrorOrOff, "", "address"))
       ->type_name("ADDR")
       ->delimiter(',')
       ->take_all()

@@ -25,6 +25,7 @@ std::string contentsOf(const std::filesystem::path& file) {
 [[noreturn]] void becomeDaemon(int log, const DaemonStart& start) {
   dup2(log, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
+  setenv("HOLDFAST_HTTP", "off", 1);  // its default port is one for all daemons
   for (const auto& [name, value] : start.environment) setenv(name.c_str(), value.c_str(), 1);
   if (start.files != 0) {
     const rlimit files{.rlim_cur = start.files, .rlim_max = start.files};

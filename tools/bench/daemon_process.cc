@@ -51,7 +51,8 @@ std::string DaemonProcess::start() {
   const std::filesystem::path binary =
       std::filesystem::read_symlink("/proc/self/exe").parent_path() / "holdfastd";
   std::vector<std::string> arguments = {binary,     "--data-dir",  directory_ / "data", "--create",
-                                        "--listen", "127.0.0.1:0", "--listen",          address()};
+                                        "--listen", "127.0.0.1:0", "--listen",          address(),
+                                        "--http",   "off"};
   arguments.insert(arguments.end(), more_.begin(), more_.end());
   std::vector<char*> pointers;
   pointers.reserve(arguments.size() + 1);

@@ -1,0 +1,106 @@
+#include "daemon/http_door.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "http/lookup.h"
+#include "http/openapi.h"
+#include "http/probes.h"
+
+namespace holdfast {
+namespace {
+
+using http::Readiness;
+
+Readiness readinessOf(const RegistryStore& store) {
+  const StoreHealth health = store.health();
+  Readiness readiness;
+  if (!health.writable) {
+    readiness.state = Readiness::State::kReadOnly;
+    readiness.reason = health.reason;
+  }
+  return readiness;
+}
+
+Readiness starting(Readiness::State state, uint64_t done, uint64_t total, double secondsRemaining) {
+  Readiness readiness;
+  readiness.state = state;
+  if (total != 0 && done <= total) {
+    readiness.done = static_cast<double>(done) / static_cast<double>(total);
+  }
+  if (secondsRemaining > 0) readiness.etaSeconds = secondsRemaining;
+  return readiness;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HttpDoor>> HttpDoor::open(const Configuration& configuration,
+                                                 const ServerTls* tls,
+                                                 const AccessControl& access) {
+  std::unique_ptr<HttpDoor> door(new HttpDoor(tls, access));
+  std::vector<ListeningSocket> sockets;
+  std::string names;
+  for (const std::string& address : configuration.http) {
+    auto bound = listenOn(address, configuration.unixSockets);
+    if (!bound.ok()) return bound.error();
+    for (ListeningSocket& socket : bound.value()) {
+      names += (names.empty() ? "" : ", ") + socket.name;
+      sockets.push_back(std::move(socket));
+    }
+  }
+  if (sockets.empty()) return door;
+  spdlog::info("HTTP on {}", names);
+  door->probes_ = std::make_unique<http::ProbeServer>(std::move(sockets), HOLDFAST_VERSION, tls,
+                                                      access, door->startNotices_);
+  return door;
+}
+
+HttpDoor::~HttpDoor() = default;
+
+void HttpDoor::report(const StartProgress& progress) {
+  if (probes_ == nullptr) return;
+  Readiness readiness = starting(Readiness::State::kRecovering, progress.done, progress.total,
+                                 progress.secondsRemaining);
+  readiness.reason = progress.phase;
+  probes_->report(std::move(readiness));
+}
+
+void HttpDoor::report(const MigrationProgress& progress) {
+  if (probes_ == nullptr) return;
+  Readiness readiness = starting(Readiness::State::kMigrating, progress.bytesDone,
+                                 progress.bytesTotal, progress.secondsRemaining);
+  readiness.reason = progress.step;
+  probes_->report(std::move(readiness));
+}
+
+void HttpDoor::serve(Services& services, kj::UnixEventPort& port) {
+  if (probes_ == nullptr) return;
+  http::addProbes(routes_, HOLDFAST_VERSION,
+                  [&store = services.store]() { return readinessOf(store); });
+  http::addLookups(routes_, services);
+  http::addOpenApi(routes_, HOLDFAST_VERSION);
+  server_ = std::make_unique<http::Server>(
+      routes_, http::Grounds{.sockets = {.port = port,
+                                         .turns = services.turns,
+                                         .budget = services.budget,
+                                         .held = services.held,
+                                         .tls = tls_},
+                             .access = access_,
+                             .audit = services.audit,
+                             .warnings = services.warnings,
+                             .ends = services.ends,
+                             .addresses = services.addresses,
+                             .connections = services.connections,
+                             .connectionsMax = services.options.connectionsMax,
+                             .bodies = bodies_});
+  for (ListeningSocket& socket : probes_->take()) server_->listen(std::move(socket));
+  probes_ = nullptr;
+}
+
+void HttpDoor::stop() {
+  if (server_ != nullptr) server_->stop();
+  server_ = nullptr;
+}
+
+}  // namespace holdfast

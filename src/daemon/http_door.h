@@ -1,0 +1,50 @@
+// The HTTP door of the daemon, from before its store is opened until the end.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "access/access_control.h"
+#include "core/result.h"
+#include "daemon/configuration.h"
+#include "daemon/logging.h"
+#include "http/body.h"
+#include "http/probe_server.h"
+#include "http/route.h"
+#include "http/server.h"
+#include "net/tls.h"
+#include "rpc/server.h"
+#include "store/rocks_store.h"
+
+namespace holdfast {
+
+// On the loop's thread; references outlive it.
+class HttpDoor {
+ public:
+  // Binds every address of the configuration and answers probes there from now on.
+  static Result<std::unique_ptr<HttpDoor>> open(const Configuration& configuration,
+                                                const ServerTls* tls, const AccessControl& access);
+  ~HttpDoor();
+
+  // How far the start is, for probes.
+  void report(const StartProgress& progress);
+  void report(const MigrationProgress& progress);
+  // The start is over: everything is answered, on the loop, from what RPC answers from.
+  void serve(Services& services, kj::UnixEventPort& port);
+  // The process ends: nothing is answered any more.
+  void stop();
+
+ private:
+  HttpDoor(const ServerTls* tls, const AccessControl& access) : tls_(tls), access_(access) {}
+
+  const ServerTls* const tls_;
+  const AccessControl& access_;
+  LoggedNotices startNotices_;                 // of the probes' thread
+  std::unique_ptr<http::ProbeServer> probes_;  // null: there is no address, or the start is over
+  http::BodyThread bodies_;
+  http::RouteTable routes_;
+  std::unique_ptr<http::Server> server_;
+};
+
+}  // namespace holdfast
