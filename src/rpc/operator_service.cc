@@ -1,13 +1,12 @@
 #include "rpc/operator_service.h"
 
-#include <memory>
 #include <string>
-#include <utility>
 
 #include "core/queries/diverged.h"
 #include "core/queries/status.h"
 #include "rpc/convert_queries.h"
 #include "serving/long_answer.h"
+#include "serving/orders.h"
 #include "wire/counters.h"
 #include "wire/errors.h"
 #include "wire/text.h"
@@ -82,8 +81,8 @@ kj::Promise<void> OperatorService::diverged(DivergedContext context) {
 
 kj::Promise<void> OperatorService::forceSync(ForceSyncContext context) {
   const auto message = context.getParams().getMessage();
-  const auto queued = services_.controller.take(input::ForceSync{
-      viewOf(message.getInstanceId()), message.getWorkerId(), viewOf(message.getLocation())});
+  const auto queued = holdfast::forceSync(services_, viewOf(message.getInstanceId()),
+                                          message.getWorkerId(), viewOf(message.getLocation()));
   if (!queued.ok()) return wireError(queued.error());
   context.getResults().setLocations(queued.value());
   return kj::READY_NOW;
@@ -91,65 +90,37 @@ kj::Promise<void> OperatorService::forceSync(ForceSyncContext context) {
 
 kj::Promise<void> OperatorService::forget(ForgetContext context) {
   const auto message = context.getParams().getMessage();
-  const auto forgotten = services_.controller.take(
-      input::Forget{viewOf(message.getInstanceId()), message.getWorkerId()});
-  if (!forgotten.ok()) return wireError(forgotten.error());
-  return services_.waiters.committed(forgotten.value());
+  return forgetWorker(services_, viewOf(message.getInstanceId()), message.getWorkerId());
 }
 
 kj::Promise<void> OperatorService::drain(DrainContext context) {
   const auto message = context.getParams().getMessage();
-  const auto drained =
-      services_.controller.take(input::Drain{viewOf(message.getInstanceId()), !message.getUndo()});
-  if (!drained.ok()) return wireError(drained.error());
-  return services_.waiters.committed(drained.value());
+  return drainInstance(services_, viewOf(message.getInstanceId()), !message.getUndo());
 }
 
 kj::Promise<void> OperatorService::capture(CaptureContext context) {
   const auto message = context.getParams().getMessage();
-  if (!services_.facts.captureOn || !services_.facts.captureOff) {
-    return wireError({ErrorCode::kRefused, "this server keeps no capture logs"});
-  }
-  if (message.getOff()) {
-    const auto ended = services_.facts.captureOff();
-    if (!ended.ok()) return wireError(ended.error());
-    context.getResults().setFolder(textOf(ended.value()));
-    return kj::READY_NOW;
-  }
-  return services_.facts.captureOn(std::string(viewOf(message.getDirectory())), message.getRedact())
-      .then([context](std::string&& folder) mutable {
-        context.getResults().setFolder(textOf(folder));
-      });
+  auto folder = message.getOff()
+                    ? endCapture(services_)
+                    : beginCapture(services_, std::string(viewOf(message.getDirectory())),
+                                   message.getRedact());
+  return folder.then(
+      [context](std::string&& name) mutable { context.getResults().setFolder(textOf(name)); });
 }
 
 kj::Promise<void> OperatorService::backup(BackupContext context) {
-  const Registry& registry = services_.registry;
-  const auto& backup = services_.facts.backup;
-  if (!backup) return wireError({ErrorCode::kRefused, "this controller has no store to back up"});
-  // What is queued behind is not in it, so what is counted now is what it holds.
-  auto answer = context.getResults().initAnswer();
-  answer.setInstances(registry.tree().instances().size());
-  answer.setWorkers(registry.tree().workers());
-  answer.setMemberships(registry.tree().memberships());
-  answer.setRegistryDigest(textOf(registry.registryDigest().hex()));
-  const uint64_t beganMs = ask(services_.facts.uptimeMs);
-  auto ended = kj::newPromiseAndFulfiller<kj::Own<BackupOutcome>>();
-  // Held by a function, which must be copyable.
-  auto fulfiller = std::make_shared<kj::Own<kj::PromiseFulfiller<kj::Own<BackupOutcome>>>>(
-      kj::mv(ended.fulfiller));
-  const auto refused = backup(std::string(viewOf(context.getParams().getMessage().getPath())),
-                              [fulfiller](const BackupOutcome& outcome) {
-                                (*fulfiller)->fulfill(kj::heap<BackupOutcome>(outcome));
-                              });
-  if (refused) return wireError(*refused);
-  return ended.promise.then([this, context, beganMs](kj::Own<BackupOutcome>&& outcome) mutable {
-    if (outcome->error) kj::throwFatalException(wireError(*outcome->error));
-    auto done = context.getResults().getAnswer();
-    done.setPath(textOf(outcome->path));
-    done.setBytes(outcome->bytes);
-    done.setSequence(outcome->sequence);
-    done.setMilliseconds(ask(services_.facts.uptimeMs) - beganMs);
-  });
+  return backUp(services_, std::string(viewOf(context.getParams().getMessage().getPath())))
+      .then([context](kj::Own<BackupMade>&& made) mutable {
+        auto answer = context.getResults().initAnswer();
+        answer.setPath(textOf(made->path));
+        answer.setBytes(made->bytes);
+        answer.setSequence(made->sequence);
+        answer.setInstances(made->instances);
+        answer.setWorkers(made->workers);
+        answer.setMemberships(made->memberships);
+        answer.setRegistryDigest(textOf(made->registryDigest));
+        answer.setMilliseconds(made->milliseconds);
+      });
 }
 
 kj::Promise<void> OperatorService::logLevel(LogLevelContext context) {

@@ -7,6 +7,7 @@
 #include "core/ids.h"
 #include "core/queries/events.h"
 #include "rpc/orchestrator_service.h"
+#include "serving/cache_operations.h"
 #include "serving/long_answer.h"
 #include "serving/long_lookup.h"
 #include "serving/lookup_calls.h"
@@ -19,8 +20,6 @@ namespace holdfast {
 namespace {
 
 constexpr uint32_t kEventsPerQueryDefault = 100;
-// What the start of an operation costs in terms of ReadBudget: many may come at once.
-constexpr size_t kStartCostBytes = 4 << 10;
 
 // What all messages begin with.
 template <typename Message>
@@ -38,14 +37,6 @@ void answer(Context& context, const EventRecord& event) {
 }
 
 }  // namespace
-
-template <typename Context>
-kj::Promise<void> OrchestratorService::answerWhenSettled(Context context, const Event& event) {
-  return services_.eventWaiters.settlementOf(event.record.id)
-      .then([context](std::shared_ptr<const EventRecord>&& record) mutable {
-        answer(context, *record);
-      });
-}
 
 template <typename Context>
 kj::Promise<void> OrchestratorService::operate(Context context, OperationRequest request,
@@ -68,12 +59,7 @@ kj::Promise<void> OrchestratorService::operateOn(schema::ChunkSelection::Reader 
   request.model = stringOf(chunks.getModel());
   if (chunks.isHashes()) {
     const auto list = chunks.getHashes();
-    if (list.size() > kHashesPerLookupMax) {
-      return wireError({ErrorCode::kInvalid, "an operation on " + std::to_string(list.size()) +
-                                                 " chunks, at most " +
-                                                 std::to_string(kHashesPerLookupMax) +
-                                                 " are allowed; cut it into several"});
-    }
+    if (auto error = tooManyHashes(list.size())) return wireError(*error);
     const auto hashes = numbersOf<uint64_t>(list, hashes_);
     request.chunks.assign(hashes.begin(), hashes.end());
   } else if (chunks.isTokens()) {
@@ -117,18 +103,9 @@ kj::Promise<void> OrchestratorService::operateOnTokens(Tokens list, Context cont
 template <typename Context>
 kj::Promise<void> OrchestratorService::begin(Context context, OperationRequest request,
                                              bool noWait) {
-  const auto started = services_.controller.take(input::Operation{request});
-  if (!started.ok()) return wireError(started.error());
-  const Event& event = *started.value();
-  if (event.settled || (noWait && event.recorded)) {
-    answer(context, event.record);
-    return kj::READY_NOW;
-  }
-  if (!noWait) return answerWhenSettled(context, event);
-  // As it is now, so that it need not be found again.
-  return services_.waiters.committed(event.ticket)
-      .then([context, record = std::make_shared<EventRecord>(event.record)]() mutable {
-        answer(context, *record);
+  return holdfast::operate(services_, kj::mv(request), noWait)
+      .then([context](std::shared_ptr<const EventRecord>&& event) mutable {
+        answer(context, *event);
       });
 }
 
@@ -183,23 +160,10 @@ kj::Promise<void> OrchestratorService::health(HealthContext context) {
 }
 
 kj::Promise<void> OrchestratorService::checkFinish(CheckFinishContext context) {
-  const auto id = viewOf(context.getParams().getMessage().getEventId());
-  if (auto bad = invalidId("event id", id, kEventIdBytesMax)) {
-    return wireError({ErrorCode::kInvalid, *bad});
-  }
-  const Event* event = services_.executor.find(id);
-  if (event == nullptr) {
-    return wireError({ErrorCode::kNotFound,
-                      "there is no event " + quotedForPeople(id) +
-                          ": it never was, or it is not remembered any more; a health check "
-                          "leaves none"});
-  }
-  // An end that is not on the disk yet could be taken back by a crash.
-  if (event->finished && !event->settled) {
-    return answerWhenSettled(context, *event);
-  }
-  answer(context, event->record);
-  return kj::READY_NOW;
+  return operationNamed(services_, viewOf(context.getParams().getMessage().getEventId()))
+      .then([context](std::shared_ptr<const EventRecord>&& event) mutable {
+        answer(context, *event);
+      });
 }
 
 kj::Promise<void> OrchestratorService::events(EventsContext context) {

@@ -61,8 +61,6 @@ class OrchestratorService final : public Guarded<schema::Orchestrator> {
   template <typename Context>
   kj::Promise<void> begin(Context context, OperationRequest request, bool noWait);
   template <typename Context>
-  kj::Promise<void> answerWhenSettled(Context context, const Event& event);
-  template <typename Context>
   kj::Promise<void> compressOr(OperationKind kind, Context context);
 
   std::vector<uint64_t> hashes_;   // of a prompt given as tokens, or in an unusual encoding

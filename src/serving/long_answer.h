@@ -28,19 +28,31 @@ kj::Promise<void> restInPieces(Services& services, Step& step) {
       });
 }
 
-// Calls `step()` until it returns false; at once for the first time. The call ends with its
-// connection.
-template <typename Context, typename Step>
-kj::Promise<void> inPieces(Services& services, Context context, Step step) {
-  if (!step()) return kj::READY_NOW;
-  context.releaseParams();
-  context.allowCancellation();
+// What is left of an answer after its first piece. Ends with its promise.
+template <typename Step>
+kj::Promise<void> restInTurn(Services& services, Step step) {
   return services.queries.enter(kLongAnswerBytes)
       .then([&services,
              step = kj::heap<Step>(kj::mv(step))](kj::Own<CallQueue::Turn>&& turn) mutable {
         Step& all = *step;
         return restInPieces(services, all).attach(kj::mv(step), kj::mv(turn));
       });
+}
+
+// Calls `step()` until it returns false; at once for the first time.
+template <typename Step>
+kj::Promise<void> inPieces(Services& services, Step step) {
+  if (!step()) return kj::READY_NOW;
+  return restInTurn(services, kj::mv(step));
+}
+
+// The same for a call of RPC, which ends with its connection.
+template <typename Context, typename Step>
+kj::Promise<void> inPieces(Services& services, Context context, Step step) {
+  if (!step()) return kj::READY_NOW;
+  context.releaseParams();
+  context.allowCancellation();
+  return restInTurn(services, kj::mv(step));
 }
 
 // A step for inPieces(): collects what a cursor of core/queries finds, then writes it into a list.
