@@ -90,6 +90,33 @@ TEST_F(QueriesTest, WorkersComeInOrderHoweverSmallThePieces) {
   }
 }
 
+TEST_F(QueriesTest, WorkersBehindAnyPlaceAreThoseThatFollowItInOrder) {
+  registerFleet(4, 3);
+  const auto behind = [this](const std::string& instance, uint32_t rank,
+                             const std::string& filter = {}) {
+    return workers({filter, {}, Id(instance, rank)}, 2);
+  };
+  const std::vector<Id> all = everybody();
+  for (size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(behind(all[i].first, all[i].second),
+              std::vector<Id>(all.begin() + static_cast<std::ptrdiff_t>(i) + 1, all.end()));
+  }
+  // A place that nobody has, and a filter as well.
+  EXPECT_EQ(behind("", 0), all);
+  EXPECT_EQ(behind("2", 99).front(), Id("3", 0));
+  EXPECT_EQ(behind("25", 0).front(), Id("3", 0));
+  EXPECT_THAT(behind("2", 0, "2"), ElementsAre(Id("2", 1), Id("2", 2)));
+  EXPECT_THAT(behind("1", 2, "2"), ElementsAre(Id("2", 0), Id("2", 1), Id("2", 2)));
+  EXPECT_THAT(behind("3", 0, "2"), IsEmpty());
+  // The same of what they have.
+  for (const Id& id : all) {
+    ASSERT_TRUE(registry_->operators().forceSync(id.first, id.second, "disk").ok());
+  }
+  const queries::WorkerFilter filter{"2", {0, 2}, Id("2", 0)};
+  EXPECT_THAT(idsOf(QueriesTest::all(queries::DivergedCursor(*registry_, filter))),
+              ElementsAre(Id("2", 2)));
+}
+
 TEST_F(QueriesTest, AWorkerIsShownAsItIs) {
   Registration message = registration("a", 3);
   message.worldSize = 8;
@@ -302,6 +329,12 @@ TEST_F(QueriesTest, EventsComeNewestFirst) {
     EXPECT_EQ(listed[1].record.id, "e57");
     queries::EventCursor unfinished(executor, {.unfinishedOnly = true});
     EXPECT_THAT(all(unfinished, work, [] {}), IsEmpty());
+    queries::EventCursor older(executor, {.before = executor.find("e3")->serial});
+    ASSERT_EQ(all(older, work, [] {}).size(), 2u);
+    queries::EventCursor pins(executor, {.kind = OperationKind::kPin});
+    EXPECT_THAT(all(pins, work, [] {}), IsEmpty());
+    queries::EventCursor clears(executor, {.kind = OperationKind::kClear});
+    EXPECT_EQ(all(clears, work, [] {}).size(), 60u);
   }
   const queries::Status status = queries::statusOf(*registry_, executor);
   EXPECT_EQ(status.eventsFinished, 60u);

@@ -13,6 +13,7 @@ bool DivergedCursor::next(Found& found, size_t work) {
   for (size_t spent = 0; spent < work; ++spent) {
     const Worker* const worker = walk_.next();
     if (worker == nullptr) return false;
+    if (!walk_.wants(*worker)) continue;
     for (const auto& location : worker->locations) {
       if (!needsRepair(*location)) continue;
       ++spent;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/queries/location_view.h"
@@ -24,8 +25,8 @@ class DivergedCursor {
   using Found = std::vector<DivergedView>;
 
   // Keeps the reference.
-  explicit DivergedCursor(const Registry& registry)
-      : registry_(registry), walk_(registry.tree(), {}) {}
+  explicit DivergedCursor(const Registry& registry, WorkerFilter filter = {})
+      : registry_(registry), walk_(registry.tree(), std::move(filter)) {}
 
   // Appends what a piece finds. Whether there may be more.
   bool next(Found& found, size_t work = kWorkOfPiece);

@@ -38,6 +38,7 @@ bool EventCursor::next(Found& found, size_t work) {
     const EventRecord& record = event.record;
     if (!filter_.instance.empty() && record.instance != filter_.instance) continue;
     if (filter_.unfinishedOnly && event.finished) continue;
+    if (filter_.kind && record.kind != *filter_.kind) continue;
     if (total_++ >= filter_.max) continue;
     found.push_back({withoutRanks(record), summarise(record)});
     spent += record.ranks.size();

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,8 @@ struct EventFilter {
   std::string instance = {};  // empty: of all
   bool unfinishedOnly = false;
   size_t max = kEventsPerQueryMax;  // of those found
+  std::optional<OperationKind> kind = {};
+  uint64_t before = UINT64_MAX;  // only older ones than this serial (Event::serial)
 };
 
 struct EventView {
@@ -33,7 +36,7 @@ class EventCursor {
 
   // Keeps the reference.
   EventCursor(const Executor& executor, EventFilter filter)
-      : log_(executor.log()), filter_(std::move(filter)) {}
+      : log_(executor.log()), filter_(std::move(filter)), before_(filter_.before) {}
 
   // Appends what a piece finds. Whether there may be more.
   bool next(Found& found, size_t work = kEventsOfPiece);
@@ -43,7 +46,7 @@ class EventCursor {
  private:
   const EventLog& log_;
   const EventFilter filter_;
-  uint64_t before_ = UINT64_MAX;  // the serial that was met last
+  uint64_t before_;  // the serial that was met last
   uint64_t total_ = 0;
 };
 

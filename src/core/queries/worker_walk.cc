@@ -8,6 +8,10 @@ namespace holdfast::queries {
 WorkerWalk::WorkerWalk(const RegistryTree& tree, WorkerFilter filter)
     : tree_(tree), filter_(std::move(filter)), instance_(filter_.instance) {
   std::sort(filter_.workers.begin(), filter_.workers.end());
+  if (filter_.after && filter_.after->first >= instance_) {
+    instance_ = filter_.after->first;
+    worker_ = filter_.after->second;
+  }
 }
 
 const Worker* WorkerWalk::next() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/registry/registry_tree.h"
@@ -18,6 +19,8 @@ inline constexpr size_t kWorkOfPiece = 128;
 struct WorkerFilter {
   std::string instance;           // empty: of all instances
   std::vector<uint32_t> workers;  // empty: all
+  // Only those that come behind this one, which need not be there; nothing: from the first on.
+  std::optional<std::pair<std::string, uint32_t>> after = {};
 };
 
 // By instance and worker id. Who is there all the time is met once.
