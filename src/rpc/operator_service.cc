@@ -100,12 +100,16 @@ kj::Promise<void> OperatorService::drain(DrainContext context) {
 
 kj::Promise<void> OperatorService::capture(CaptureContext context) {
   const auto message = context.getParams().getMessage();
-  auto folder = message.getOff()
-                    ? endCapture(services_)
-                    : beginCapture(services_, std::string(viewOf(message.getDirectory())),
-                                   message.getRedact());
-  return folder.then(
-      [context](std::string&& name) mutable { context.getResults().setFolder(textOf(name)); });
+  if (message.getOff()) {
+    const auto ended = endCapture(services_);
+    if (!ended.ok()) return wireError(ended.error());
+    context.getResults().setFolder(textOf(ended.value()));
+    return kj::READY_NOW;
+  }
+  return beginCapture(services_, std::string(viewOf(message.getDirectory())), message.getRedact())
+      .then([context](std::string&& folder) mutable {
+        context.getResults().setFolder(textOf(folder));
+      });
 }
 
 kj::Promise<void> OperatorService::backup(BackupContext context) {

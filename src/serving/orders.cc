@@ -18,8 +18,8 @@ kj::Promise<void> whenCommitted(Services& services, const Result<Ticket>& taken)
   return services.waiters.committed(taken.value());
 }
 
-kj::Exception noCaptureLogs() {
-  return wireError({ErrorCode::kRefused, "this server keeps no capture logs"});
+Error noCaptureLogs() {
+  return {ErrorCode::kRefused, "this server keeps no capture logs"};
 }
 
 }  // namespace
@@ -39,15 +39,13 @@ kj::Promise<void> drainInstance(Services& services, std::string_view instance, b
 
 kj::Promise<std::string> beginCapture(Services& services, const std::string& directory,
                                       bool redact) {
-  if (!services.facts.captureOn) return noCaptureLogs();
+  if (!services.facts.captureOn) return wireError(noCaptureLogs());
   return services.facts.captureOn(directory, redact);
 }
 
-kj::Promise<std::string> endCapture(Services& services) {
+Result<std::string> endCapture(Services& services) {
   if (!services.facts.captureOff) return noCaptureLogs();
-  auto ended = services.facts.captureOff();
-  if (!ended.ok()) return wireError(ended.error());
-  return std::move(ended.value());
+  return services.facts.captureOff();
 }
 
 kj::Promise<kj::Own<BackupMade>> backUp(Services& services, const std::string& path) {

@@ -1,4 +1,4 @@
-// An operator's orders, as both doors carry them out. Each fails with an exception of wireError().
+// An operator's orders, as both doors carry them out. Promises fail with exceptions of wireError().
 #pragma once
 
 #include <kj/async.h>
@@ -12,8 +12,8 @@
 
 namespace holdfast {
 
-// What a location was made to be synced for; an empty location: all of the worker's. The number of
-// full syncs that there will be.
+// Has the worker's location synced; an empty one: all of them. The number of full syncs that there
+// will be.
 Result<uint32_t> forceSync(Services& services, std::string_view instance, uint32_t worker,
                            std::string_view location);
 
@@ -26,7 +26,7 @@ kj::Promise<void> drainInstance(Services& services, std::string_view instance, b
 // the daemon's options.
 kj::Promise<std::string> beginCapture(Services& services, const std::string& directory,
                                       bool redact);
-kj::Promise<std::string> endCapture(Services& services);
+Result<std::string> endCapture(Services& services);
 
 // What a backup holds, and what it took.
 struct BackupMade {
