@@ -187,6 +187,32 @@ constexpr std::string_view kCaptureAnswer = R"({
   "type": "object", "required": ["folder", "capturing"],
   "properties": {"folder": {"type": "string"}, "capturing": {"type": "boolean"}}})";
 
+// --- log level ---
+
+struct LogLevelBody {
+  std::string level;
+};
+std::vector<Field> fieldsOf(LogLevelBody& body) {
+  return {{"level", &body.level}};
+}
+kj::Promise<Reply> logLevel(Services& services, const LogLevelBody& body) {
+  if (!services.facts.logLevel) {
+    return wireError({ErrorCode::kRefused, "this server has no log"});
+  }
+  const auto level = services.facts.logLevel(body.level);
+  if (!level.ok()) return wireError(level.error());
+  Reply reply;
+  JsonWriter(reply.body).beginObject().text("level", level.value()).endObject();
+  return reply;
+}
+constexpr std::string_view kLogLevelBody = R"({
+  "type": "object", "additionalProperties": false,
+  "properties": {"level": {"type": "string", "enum": ["debug", "info", "warning", "error", ""],
+    "description": "left out: it stays as it is"}}})";
+constexpr std::string_view kLogLevelAnswer = R"({
+  "type": "object", "required": ["level"],
+  "properties": {"level": {"type": "string", "description": "that is in force now"}}})";
+
 // A route that reads a Body and answers with `carryOut`.
 template <typename Body>
 void addOrder(RouteTable& routes, Services& services, std::string_view path,
@@ -224,6 +250,9 @@ void addOperatorRoutes(RouteTable& routes, Services& services) {
   addOrder<CaptureBody>(routes, services, "/v1/capture",
                         "Begins or ends a log of all that comes in, for holdfast-replay",
                         kCaptureBody, kCaptureAnswer, {409}, capture);
+  addOrder<LogLevelBody>(routes, services, "/v1/log-level",
+                         "What the log tells from now on, or what it tells", kLogLevelBody,
+                         kLogLevelAnswer, {409}, logLevel);
 }
 
 }  // namespace holdfast::http
