@@ -75,6 +75,19 @@ struct Operations {
   EvictBits evicts;
 
   size_t size() const { return keys.size(); }
+  // How many are evicts.
+  size_t evicted() const {
+    if (evicts.allAdmits()) return 0;
+    size_t count = 0;
+    size_t at = evicts.offset;
+    const size_t end = at + size();
+    for (; at < end && (at & 7) != 0; ++at) count += (evicts.bits[at >> 3] >> (at & 7)) & 1;
+    for (; at + 8 <= end; at += 8) {
+      count += static_cast<size_t>(std::popcount(evicts.bits[at >> 3]));
+    }
+    for (; at < end; ++at) count += (evicts.bits[at >> 3] >> (at & 7)) & 1;
+    return count;
+  }
   // What is left after the first n operations, n <= size().
   Operations dropFirst(size_t n) const {
     return {keys.subspan(n), {evicts.bits, evicts.offset + n}};

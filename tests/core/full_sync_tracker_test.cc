@@ -62,12 +62,18 @@ TEST(FullSyncTracker, NeverMoreThanItsSlotsAndNobodyIsForgotten) {
           break;
       }
       uint32_t slots = 0;
+      std::map<Phase, uint32_t> phases;
       for (uint64_t s = 1; s <= 8; ++s) {
         const Phase phase = tracker.phase(s);
         ASSERT_EQ(phase != Phase::kNone, wanted.contains(s));
         if (phase == Phase::kAsked || phase == Phase::kRunning) ++slots;
+        if (phase != Phase::kNone) ++phases[phase];
       }
       ASSERT_EQ(tracker.slotsUsed(), slots);
+      for (size_t i = 0; i < FullSyncTracker::kPhases; ++i) {
+        const auto phase = static_cast<Phase>(i);
+        ASSERT_EQ(tracker.in(phase), phases[phase]);
+      }
       ASSERT_LE(slots, kOptions.slots);
       ASSERT_EQ(tracker.waiting(), wanted.size() - slots);
     }

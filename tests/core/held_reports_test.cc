@@ -38,6 +38,7 @@ TEST(HeldReports, GiveBackEveryOperationOnceAndInOrder) {
           if ((first + i) % 3 == 0) evicts[i / 8] |= static_cast<uint8_t>(1u << (i % 8));
         }
         ASSERT_TRUE(held.hold(first, {keys, {evicts.data(), 0}}));
+        ASSERT_EQ(budget.operations(), held.operations());
         while (chance(random, 70)) {
           const auto report = held.take(expected);
           if (!report) break;
@@ -57,6 +58,7 @@ TEST(HeldReports, GiveBackEveryOperationOnceAndInOrder) {
       held.hold(total + 5, {std::vector<ChunkHash>(3), {}});
     }
     EXPECT_EQ(budget.bytes(), 0u);
+    EXPECT_EQ(budget.operations(), 0u);
   });
 }
 

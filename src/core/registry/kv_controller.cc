@@ -115,6 +115,7 @@ Result<ReportOutcome> KvController::handleBatchedKvOperations(SessionId session,
   const ReportOutcome outcome = report.incarnation == kLegacyIncarnation
                                     ? takeLegacy(*location, report)
                                     : take(*location, report);
+  if (outcome == ReportOutcome::kApplied) ++counters.reportsApplied;
   if (outcome == ReportOutcome::kRetransmission) ++counters.reportsRetransmitted;
   if (outcome == ReportOutcome::kGap) ++counters.reportsGap;
   return outcome;
@@ -311,7 +312,7 @@ void KvController::apply(Location& location, const Operations& operations) {
   location.count += static_cast<uint64_t>(change.count);
   location.digest += change.digest;
   tree_.changeMemberships(change.count);
-  tree_.counters().operations += operations.size();
+  tree_.counters().applied(operations);
 
   const LivePart& live = location.record.live;
   const uint64_t firstSeq = location.lastSeq + 1;
@@ -353,10 +354,14 @@ Result<std::span<const PeerMatch>> KvController::batchedP2pLookup(
 }
 
 std::span<const LookupMatch> KvController::lookedUp(PromptLookup& lookup, MissReason countedAs) {
-  ++tree_.counters().lookups;
+  Counters& counters = tree_.counters();
+  ++counters.lookups;
   const auto matches = lookup.matches();
+  counters.lookupChunks += lookup.hashes().size();
+  // Best first.
+  counters.matchedChunks.record(matches.empty() ? 0 : matches.front().chunks);
   countLookup(countedAs != MissReason::kUnsaid ? countedAs : reasonOf(lookup.miss()),
-              tree_.counters());
+              counters);
   return matches;
 }
 

@@ -329,6 +329,8 @@ class RegistryTree {
   size_t waitingRetirements() const { return waitingRetirements_.size(); }
   size_t sessions() const { return sessions_.size(); }
   uint64_t heldBytes() const { return heldBudget_.bytes(); }
+  // Of reports that wait for something before them.
+  uint64_t heldOperations() const { return heldBudget_.operations(); }
 
  private:
   void discardHolder(HolderId holder);

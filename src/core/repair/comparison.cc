@@ -38,6 +38,7 @@ LocationDecision Comparison::decide(Worker& worker, const LocationStatement& sta
   if (atRegistration || decision.reason != location->reason ||
       decision.action != ResumeAction::kInSync) {
     ++tree_.counters().decisions[static_cast<size_t>(decision.reason)];
+    if (decision.reason == Reason::kContentDiffers) ++tree_.counters().digestMismatches;
   }
   const bool wasOut = location->sync.wasOut();
   carryOut(*location, statement, decision, atRegistration, batch, numbering);

@@ -281,7 +281,7 @@ bool FullSyncController::turn(Location& location) {
     const Operations operations = next->operations();
     building.apply(index_.apply(building.holder, location.worker->modelSalt, operations));
     building.appliedSeq += operations.size();
-    tree_.counters().operations += operations.size();
+    tree_.counters().applied(operations);
     done += operations.size();
   }
   const Gap& gap = building.gap;
@@ -302,6 +302,7 @@ void FullSyncController::finishIfDone(Location& location) {
       building.keysStored == part.totalKeys && building.cutCount == part.totalKeys &&
       (part.incarnation == kLegacyIncarnation || building.cutDigest == part.digest);
   if (!asStated) {
+    ++tree_.counters().digestMismatches;
     repair_.fail(location, {.cause = notice::SyncFailure::kOtherContent,
                             .keys = building.keysStored,
                             .distinct = building.cutCount,

@@ -16,12 +16,20 @@ void FullSyncTracker::want(uint64_t serial, bool atFront) {
   }
 }
 
+void FullSyncTracker::enter(Phase phase, Sync& sync) {
+  if (sync.phase != Phase::kNone) --inPhase_[static_cast<size_t>(sync.phase)];
+  if (phase != Phase::kNone) ++inPhase_[static_cast<size_t>(phase)];
+  sync.phase = phase;
+}
+
 void FullSyncTracker::queueFirst(uint64_t serial, Sync& sync) {
+  enter(Phase::kQueued, sync);
   sync.place = --firstPlace_;
   queue_.push_front({sync.place, serial});
 }
 
 void FullSyncTracker::queueLast(uint64_t serial, Sync& sync) {
+  enter(Phase::kQueued, sync);
   sync.place = nextPlace_++;
   queue_.push_back({sync.place, serial});
 }
@@ -30,10 +38,6 @@ std::deque<FullSyncTracker::Queued>::const_iterator FullSyncTracker::placeOf(
     const Sync& sync) const {
   return std::lower_bound(queue_.begin(), queue_.end(), sync.place,
                           [](const Queued& queued, int64_t place) { return queued.place < place; });
-}
-
-void FullSyncTracker::freeSlot(Sync& sync) {
-  if (hasSlot(sync)) --slotsUsed_;
 }
 
 void FullSyncTracker::unqueue(uint64_t serial, const Sync& sync) {
@@ -45,21 +49,20 @@ void FullSyncTracker::drop(uint64_t serial) {
   const auto found = syncs_.find(serial);
   if (found == syncs_.end()) return;
   if (found->second.phase == Phase::kQueued) unqueue(serial, found->second);
-  freeSlot(found->second);
+  enter(Phase::kNone, found->second);
   syncs_.erase(found);
 }
 
 bool FullSyncTracker::mayStart(uint64_t serial) const {
   const auto found = syncs_.find(serial);
-  return (found != syncs_.end() && hasSlot(found->second)) || slotsUsed_ < options_.slots;
+  return (found != syncs_.end() && hasSlot(found->second)) || slotsUsed() < options_.slots;
 }
 
 void FullSyncTracker::started(uint64_t serial, uint64_t nowMs) {
   HOLDFAST_CHECK(mayStart(serial), "a sync without a slot");
   Sync& sync = syncs_[serial];
   if (sync.phase == Phase::kQueued) unqueue(serial, sync);
-  if (!hasSlot(sync)) ++slotsUsed_;
-  sync.phase = Phase::kRunning;
+  enter(Phase::kRunning, sync);
   sync.sinceMs = nowMs;
 }
 
@@ -73,14 +76,12 @@ void FullSyncTracker::active(uint64_t serial, uint64_t nowMs) {
 uint32_t FullSyncTracker::failed(uint64_t serial, uint64_t nowMs) {
   Sync& sync = syncs_[serial];
   if (sync.phase == Phase::kQueued) unqueue(serial, sync);
-  freeSlot(sync);
   ++sync.failures;
   if (sync.failures < options_.failuresBeforeBackoff) {
-    sync.phase = Phase::kQueued;
     queueLast(serial, sync);
     return sync.failures;
   }
-  sync.phase = Phase::kBackingOff;
+  enter(Phase::kBackingOff, sync);
   sync.sinceMs = nowMs;
   const uint32_t doublings = std::min(sync.failures - options_.failuresBeforeBackoff, 20u);
   sync.waitMs = std::min(options_.backoffMs << doublings, options_.backoffMaxMs);
@@ -89,16 +90,15 @@ uint32_t FullSyncTracker::failed(uint64_t serial, uint64_t nowMs) {
 
 std::optional<uint64_t> FullSyncTracker::next(uint64_t nowMs,
                                               const std::function<bool(uint64_t)>& mayAsk) {
-  if (slotsUsed_ >= options_.slots) return std::nullopt;
+  if (slotsUsed() >= options_.slots) return std::nullopt;
   const auto at = std::find_if(queue_.begin(), queue_.end(),
                                [&](const Queued& queued) { return mayAsk(queued.serial); });
   if (at == queue_.end()) return std::nullopt;
   const uint64_t serial = at->serial;
   queue_.erase(at);
   Sync& sync = syncs_.at(serial);
-  sync.phase = Phase::kAsked;
+  enter(Phase::kAsked, sync);
   sync.sinceMs = nowMs;
-  ++slotsUsed_;
   return serial;
 }
 
@@ -118,7 +118,6 @@ std::vector<uint64_t> FullSyncTracker::expired(uint64_t nowMs) {
         break;
       case Phase::kBackingOff:
         if (silentMs < sync.waitMs) break;
-        sync.phase = Phase::kQueued;
         queueLast(serial, sync);
         break;
     }

@@ -2,6 +2,8 @@
 // that keep failing. Knows locations by their serial only and never what a sync consists of.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -23,6 +25,7 @@ class FullSyncTracker {
   };
   // As in schema/messages.capnp, same order.
   enum class Phase : uint8_t { kNone, kQueued, kAsked, kRunning, kBackingOff };
+  static constexpr size_t kPhases = 5;
 
   explicit FullSyncTracker(const Options& options) : options_(options) {}
 
@@ -47,13 +50,15 @@ class FullSyncTracker {
   uint32_t failures(uint64_t serial) const;
   // Of a queued one: how many are before it. Cheap.
   uint32_t queuePosition(uint64_t serial) const;
-  uint32_t slotsUsed() const { return slotsUsed_; }
+  // How many there are; cheap. Not of kNone.
+  uint32_t in(Phase phase) const { return inPhase_[static_cast<size_t>(phase)]; }
+  uint32_t slotsUsed() const { return in(Phase::kAsked) + in(Phase::kRunning); }
   // Queued or backing off.
-  uint32_t waiting() const { return static_cast<uint32_t>(syncs_.size()) - slotsUsed_; }
+  uint32_t waiting() const { return in(Phase::kQueued) + in(Phase::kBackingOff); }
 
  private:
   struct Sync {
-    Phase phase = Phase::kQueued;
+    Phase phase = Phase::kNone;
     uint64_t sinceMs = 0;  // asked, last activity, or when the back-off began
     uint64_t waitMs = 0;   // of the back-off
     uint32_t failures = 0;
@@ -67,7 +72,8 @@ class FullSyncTracker {
   static bool hasSlot(const Sync& sync) {
     return sync.phase == Phase::kAsked || sync.phase == Phase::kRunning;
   }
-  void freeSlot(Sync& sync);
+  // The only way to change a phase.
+  void enter(Phase phase, Sync& sync);
   void queueFirst(uint64_t serial, Sync& sync);
   void queueLast(uint64_t serial, Sync& sync);
   // Where it is in the queue.
@@ -79,7 +85,7 @@ class FullSyncTracker {
   std::deque<Queued> queue_;  // by place
   int64_t firstPlace_ = 0;    // all that were ever taken are from this one to before the next
   int64_t nextPlace_ = 0;
-  uint32_t slotsUsed_ = 0;
+  std::array<uint32_t, kPhases> inPhase_{};
 };
 
 }  // namespace holdfast

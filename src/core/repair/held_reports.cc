@@ -16,7 +16,7 @@ uint64_t HeldReports::bytesOf(size_t operations) {
 
 void HeldReports::forget(size_t operations) {
   operations_ -= operations;
-  budget_.give(bytesOf(operations));
+  budget_.give(bytesOf(operations), operations);
 }
 
 bool HeldReports::hold(uint64_t firstSeq, const Operations& operations) {
@@ -27,7 +27,8 @@ bool HeldReports::hold(uint64_t firstSeq, const Operations& operations) {
     reports_.erase(known);
   }
   const size_t count = operations.size();
-  if (operations_ + count > kHeldOperationsMax || !budget_.take(bytesOf(count))) return false;
+  if (operations_ + count > kHeldOperationsMax || !budget_.take(bytesOf(count), count))
+    return false;
   operations_ += count;
   HeldReport held;
   held.firstSeq = firstSeq;

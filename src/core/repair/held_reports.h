@@ -12,22 +12,28 @@
 
 namespace holdfast {
 
-// Bytes that all HeldReports may take together.
+// Bytes that all HeldReports may take together, and the operations that they have.
 class HeldBudget {
  public:
   explicit HeldBudget(uint64_t bytesMax = kHeldBytesMax) : bytesMax_(bytesMax) {}
 
-  bool take(uint64_t bytes) {
+  bool take(uint64_t bytes, uint64_t operations) {
     if (bytes > bytesMax_ - bytes_) return false;
     bytes_ += bytes;
+    operations_ += operations;
     return true;
   }
-  void give(uint64_t bytes) { bytes_ -= bytes; }
+  void give(uint64_t bytes, uint64_t operations) {
+    bytes_ -= bytes;
+    operations_ -= operations;
+  }
   uint64_t bytes() const { return bytes_; }
+  uint64_t operations() const { return operations_; }
 
  private:
   const uint64_t bytesMax_;
   uint64_t bytes_ = 0;
+  uint64_t operations_ = 0;
 };
 
 // A copy of a report's operations, the first `skip` of them done with.

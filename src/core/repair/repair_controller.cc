@@ -73,6 +73,7 @@ void RepairController::expectReplay(Gap& gap, uint64_t to) const {
 void RepairController::advanced(Gap& gap, uint64_t seq) {
   if (gap.replay.to == 0) return;
   if (seq >= gap.replay.to) {
+    ++tree_.counters().replaysFilled;
     gap.replay = {};
   } else {
     expectReplay(gap, gap.replay.to);
@@ -99,6 +100,7 @@ void RepairController::replayRefused(Location& location, uint64_t incarnation) {
 
 void RepairController::replayFailed(Location& location, bool ofBuilding, Reason reason) {
   ++tree_.counters().replaysFailed;
+  if (reason == Reason::kReplayTimedOut) ++tree_.counters().replaysTimedOut;
   if (!ofBuilding) return diverge(location, reason);
   fail(location,
        {.cause = reason == Reason::kReplayTimedOut ? notice::SyncFailure::kReplayTimedOut
