@@ -28,8 +28,9 @@ std::optional<Error> compare(const KeyTally& found, const KeyTally& said, const 
 
 }  // namespace
 
-FoldThread::FoldThread(const StoreOptions& options, Database& database, Writer writer)
-    : options_(options), database_(database), writer_(std::move(writer)) {}
+FoldThread::FoldThread(const StoreOptions& options, Database& database, StoreMeter& meter,
+                       Writer writer)
+    : options_(options), database_(database), meter_(meter), writer_(std::move(writer)) {}
 
 FoldThread::~FoldThread() {
   stop();
@@ -72,7 +73,9 @@ void FoldThread::run() {
       job = std::move(jobs_.front());
       jobs_.pop_front();
     }
+    const auto begin = StoreMeter::Clock::now();
     FoldWrite last = fold(job);
+    meter_.folded(begin);
     last.job = job;
     last.last = true;
     last.clear = last.clear || !last.result.ok;

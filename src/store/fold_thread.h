@@ -16,6 +16,7 @@
 #include "core/registry_store.h"
 #include "format/keys.h"
 #include "store/database.h"
+#include "store/store_meter.h"
 
 namespace holdfast {
 
@@ -50,7 +51,7 @@ class FoldThread {
   using Writer = std::function<void(FoldWrite)>;
 
   // `writer` is called on this thread and must not block; written() answers each of its calls.
-  FoldThread(const StoreOptions& options, Database& database, Writer writer);
+  FoldThread(const StoreOptions& options, Database& database, StoreMeter& meter, Writer writer);
   ~FoldThread();
 
   void start();
@@ -70,6 +71,7 @@ class FoldThread {
 
   const StoreOptions& options_;
   Database& database_;
+  StoreMeter& meter_;
   const Writer writer_;
   std::mutex mutex_;
   std::condition_variable wakened_;

@@ -15,6 +15,7 @@
 #include "store/fold_thread.h"
 #include "store/recovery.h"
 #include "store/store_clock.h"
+#include "store/store_meter.h"
 #include "store/store_thread.h"
 #include "store/unavailable.h"
 #include "store/wal_syncer.h"
@@ -28,9 +29,10 @@ struct RocksStore::Parts {
         database(options),
         queue(options.queueBytes),
         completions(options.notify),
-        folds(options, database, [this](FoldWrite write) { thread.write(std::move(write)); }),
+        folds(options, database, meter,
+              [this](FoldWrite write) { thread.write(std::move(write)); }),
         checkpoints(options, database, completions),
-        thread(options, database, queue, completions, folds, checkpoints, clock),
+        thread(options, database, queue, completions, folds, checkpoints, clock, meter),
         marker(database),
         syncer(options, database, marker,
                [this](const rocksdb::Status& status) { thread.syncFailed(status); }) {
@@ -43,6 +45,7 @@ struct RocksStore::Parts {
   WriteQueue queue;
   Completions completions;
   StoreClock clock;
+  StoreMeter meter;
   FoldThread folds;
   CheckpointThread checkpoints;
   StoreThread thread;
@@ -210,9 +213,14 @@ StoreStatistics RocksStore::statistics() const {
   statistics.queueBytes = parts_->queue.bytes();
   statistics.familiesUsed = parts_->thread.familiesUsed();
   statistics.familiesFree = parts_->thread.familiesFree();
-  statistics.bytesOnDisk = parts_->syncer.bytesOnDisk();
+  const WalSyncer::DiskUse disk = parts_->syncer.disk();
+  statistics.bytesOnDisk = disk.directory;
+  statistics.walBytes = disk.wal;
+  statistics.diskFreeBytes = disk.free;
+  statistics.diskBytes = disk.size;
   statistics.lastSyncAgeMs = parts_->syncer.lastSyncAgeMs();
   statistics.committed = parts_->completions.committed();
+  parts_->meter.read(statistics);
   return statistics;
 }
 

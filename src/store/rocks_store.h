@@ -15,6 +15,7 @@
 #include "core/limits.h"
 #include "core/registry_store.h"
 #include "core/result.h"
+#include "core/store_statistics.h"
 
 namespace rocksdb {
 class FileSystem;
@@ -114,15 +115,6 @@ struct CheckpointResult {
   std::string path;
   uint64_t bytes = 0;     // of its files, shared ones included
   uint64_t sequence = 0;  // RocksDB's number of the last write in it, as offline tools show it
-};
-
-struct StoreStatistics {
-  size_t queueBytes = 0;      // queued and not yet committed
-  uint32_t familiesUsed = 0;  // including damaged ones
-  uint32_t familiesFree = 0;
-  uint64_t bytesOnDisk = 0;    // of the directory; a few seconds old
-  uint64_t lastSyncAgeMs = 0;  // since everything committed was on stable storage
-  Ticket committed = 0;
 };
 
 class RocksStore : public RegistryStore {

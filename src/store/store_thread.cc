@@ -21,13 +21,14 @@ constexpr std::chrono::seconds kFamiliesRetry{1};
 
 StoreThread::StoreThread(const StoreOptions& options, Database& database, WriteQueue& queue,
                          Completions& completions, FoldThread& folds, CheckpointThread& checkpoints,
-                         const StoreClock& clock)
+                         const StoreClock& clock, StoreMeter& meter)
     : options_(options),
       database_(database),
       queue_(queue),
       completions_(completions),
       folds_(folds),
       checkpoints_(checkpoints),
+      meter_(meter),
       builder_(options, database, clock, [this] { return addFamilies(); }),
       healer_(options, database, completions, builder_.owners()) {}
 
@@ -128,7 +129,9 @@ bool StoreThread::commit(rocksdb::WriteBatch& batch, bool synced,
   rocksdb::WriteOptions options;
   options.sync = synced;
   for (;;) {
+    const auto begin = StoreMeter::Clock::now();
     const rocksdb::Status status = database_.db()->Write(options, &batch);
+    meter_.committed(begin, synced);
     if (status.ok()) break;
     if (!standStill(status)) return false;
   }

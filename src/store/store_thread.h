@@ -30,6 +30,7 @@
 #include "store/rocks_store.h"
 #include "store/store_clock.h"
 #include "store/store_healer.h"
+#include "store/store_meter.h"
 #include "store/write_group.h"
 #include "store/write_queue.h"
 
@@ -40,7 +41,7 @@ class StoreThread {
   // Keeps all its arguments, which must outlive it.
   StoreThread(const StoreOptions& options, Database& database, WriteQueue& queue,
               Completions& completions, FoldThread& folds, CheckpointThread& checkpoints,
-              const StoreClock& clock);
+              const StoreClock& clock, StoreMeter& meter);
   ~StoreThread();
 
   // Before start(): the owner of a family, and what must be in that.
@@ -84,6 +85,7 @@ class StoreThread {
   Completions& completions_;
   FoldThread& folds_;
   CheckpointThread& checkpoints_;
+  StoreMeter& meter_;
   std::function<void(bool)> onCommit_;
   CommitMarker* marker_ = nullptr;
 

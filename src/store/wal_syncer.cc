@@ -136,17 +136,30 @@ rocksdb::Status WalSyncer::syncLogs() {
   return newFile ? database_.syncDirectory() : rocksdb::Status::OK();
 }
 
+WalSyncer::DiskUse WalSyncer::disk() const {
+  const std::lock_guard lock(diskMutex_);
+  return disk_;
+}
+
 void WalSyncer::measure() {
   nextMeasure_ = Clock::now() + kMeasureInterval;
-  uint64_t bytes = 0;
+  DiskUse use;
   std::error_code error;
   for (std::filesystem::directory_iterator at(options_.dataDir, error), end; !error && at != end;
        at.increment(error)) {
     std::error_code gone;
     const auto size = at->file_size(gone);
-    if (!gone) bytes += size;
+    if (gone) continue;
+    use.directory += size;
+    if (at->path().extension() == ".log") use.wal += size;
   }
-  bytesOnDisk_ = bytes;
+  const std::filesystem::space_info space = std::filesystem::space(options_.dataDir, error);
+  if (!error) {
+    use.free = space.available;
+    use.size = space.capacity;
+  }
+  const std::lock_guard lock(diskMutex_);
+  disk_ = use;
 }
 
 }  // namespace holdfast

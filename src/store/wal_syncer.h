@@ -40,7 +40,14 @@ class WalSyncer {
 
   // Any thread. 0 when all that is committed is on stable storage.
   uint64_t lastSyncAgeMs() const;
-  uint64_t bytesOnDisk() const { return bytesOnDisk_; }
+  // Bytes, a few seconds old; see StoreStatistics.
+  struct DiskUse {
+    uint64_t directory = 0;
+    uint64_t wal = 0;
+    uint64_t free = 0;
+    uint64_t size = 0;
+  };
+  DiskUse disk() const;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -53,13 +60,14 @@ class WalSyncer {
   Database& database_;
   CommitMarker& marker_;
   const std::function<void(const rocksdb::Status&)> failed_;
+  mutable std::mutex diskMutex_;
+  DiskUse disk_;
   mutable std::mutex ageMutex_;
   // Since when something is committed and not synced; of what a running sync may have missed. 0:
   // there is nothing.
   int64_t unsyncedSinceMs_ = 0;
   int64_t missedSinceMs_ = 0;
   bool syncing_ = false;
-  std::atomic<uint64_t> bytesOnDisk_{0};
   Clock::time_point nextMeasure_;
   // The newest log that was synced, kept open so that no error of writing it back is missed. Before
   // that the one of the first write; 0: nothing was written yet.
