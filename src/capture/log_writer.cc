@@ -245,6 +245,7 @@ int LogWriter::writeAll(const uint8_t* data, size_t bytes) {
   }
   fileBytes_ += bytes;
   ownBytes_ += bytes;
+  written_.fetch_add(bytes, std::memory_order_relaxed);
   return 0;
 }
 

@@ -48,6 +48,8 @@ class LogWriter {
   bool append(capnp::MessageBuilder& entry);
   // Hands everything queued to the thread. Every 100 ms or so: it is what a killed process loses.
   void flush();
+  // Written so far. Any thread.
+  uint64_t bytes() const { return written_.load(std::memory_order_relaxed); }
   // Empty, or why the log goes on no more.
   std::string failure() const;
   // Writes what is queued and, where there is one, the last entry; ends the thread.
@@ -90,6 +92,7 @@ class LogWriter {
   bool closing_ = false;
   std::string failure_;
   std::atomic<bool> failed_{false};
+  std::atomic<uint64_t> written_{0};
 
   // The thread's, and close()'s when that has ended.
   int fd_ = -1;

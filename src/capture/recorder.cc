@@ -108,6 +108,7 @@ void Recorder::end(End why) {
 
 void Recorder::close(capnp::MessageBuilder& last) {
   log_->close(&last);
+  closedBytes_ += log_->bytes();
   controller_.observe(nullptr);
   log_.reset();
 }

@@ -3,6 +3,7 @@
 
 #include <capnp/message.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -33,6 +34,8 @@ class Recorder final : public InputObserver {
   void begin(std::unique_ptr<LogWriter> log, const Beginning& beginning);
   // False also where a log could not go on.
   bool recording() const { return log_ != nullptr; }
+  // Of entries, since the start, in all logs; without the checkpoints that they begin with.
+  uint64_t bytes() const { return closedBytes_ + (log_ == nullptr ? 0 : log_->bytes()); }
   // Of the log that is kept; empty: none is.
   std::string folder() const { return log_ == nullptr ? std::string() : log_->folder(); }
 
@@ -56,6 +59,7 @@ class Recorder final : public InputObserver {
   NoticeSink& notices_;
   std::unique_ptr<LogWriter> log_;
   bool redact_ = false;
+  uint64_t closedBytes_ = 0;  // of logs that have ended
   kj::Array<capnp::word> scratch_;
 };
 

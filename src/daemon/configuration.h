@@ -74,6 +74,7 @@ struct Configuration {
   uint32_t connectionsPerAddress = kConnectionsPerAddressDefault;
   uint64_t peerMemoryBytes = kHeldByPeersBytesDefault;
   std::string defaultModel = "default";
+  bool metricsOfInstances = false;
 
   LogOptions capture;  // no directory: no log
   bool captureRedact = false;

@@ -158,7 +158,8 @@ ServerOptions serverOptions(const Configuration& configuration, const ServerTls*
           .heldByAllMax = configuration.peerMemoryBytes,
           .handshakeTimeoutMs = ServerOptions().handshakeTimeoutMs,
           .tls = tls,
-          .crowdIntervalUs = ServerOptions().crowdIntervalUs};
+          .crowdIntervalUs = ServerOptions().crowdIntervalUs,
+          .metricsOfInstances = configuration.metricsOfInstances};
 }
 
 LogOptions logOptions(const Configuration& configuration) {
@@ -313,6 +314,8 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
       .residentBytes = residentBytes,
       .diskBytes = [&store]() { return store->statistics().bytesOnDisk; },
       .storeQueueBytes = [&store]() { return store->statistics().queueBytes; },
+      .store = [&store]() { return store->statistics(); },
+      .captureBytes = [&recorder]() { return recorder.bytes(); },
       .captureOn = [&capture](const std::string& directory,
                               bool redact) { return capture.on(directory, redact); },
       .captureOff = [&capture]() { return capture.off(); },

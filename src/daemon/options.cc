@@ -134,6 +134,10 @@ void addClientOptions(CLI::App& app, Configuration& c) {
       ->type_name("N")
       ->capture_default_str()
       ->group(kGroup);
+  app.add_flag("--metrics-instances", c.metricsOfInstances,
+               "Numbers of each instance in metrics: a few series for every instance that ever "
+               "registers, which a monitoring system may find many")
+      ->group(kGroup);
   app.add_option("--default-model", c.defaultModel,
                  "Model of workers and look-ups that name none; look-ups never cross models")
       ->type_name("NAME")

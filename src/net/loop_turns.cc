@@ -3,6 +3,8 @@
 #include <kj/time.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+
 namespace holdfast {
 namespace {
 
@@ -38,6 +40,8 @@ void LoopTurns::beginTurn() {
   end_ = kj::evalLast([this]() {
            sleepsAtEnd_ = sleeps();
            turnEnd_ = kj::systemPreciseMonotonicClock().now();
+           const int64_t took = (turnEnd_ - start_) / kj::NANOSECONDS;
+           durations_.record(static_cast<uint64_t>(std::max<int64_t>(0, took)));
          }).eagerlyEvaluate(nullptr);
 }
 

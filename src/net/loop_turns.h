@@ -16,6 +16,8 @@
 
 #include <cstdint>
 
+#include "core/histogram.h"
+
 namespace holdfast {
 
 // One per event loop, used on its thread.
@@ -39,6 +41,9 @@ class LoopTurns {
   bool moreToReport() const { return reports_ >= kReportedByOnePoll && fullTurns_ < kFullTurnsMax; }
   // The bound, for this turn. Requires observe() in it.
   kj::TimePoint earliestArrival() const { return earliest_; }
+  // Nanoseconds of each turn that was observed, from the end of its poll until it had nothing left
+  // to do.
+  const Histogram& durations() const { return durations_; }
 
  private:
   void beginTurn();
@@ -55,6 +60,7 @@ class LoopTurns {
   uint32_t fullTurns_ = 0;  // in a row before this one, each with that many
   kj::TimePoint turnEnd_;  // of the turn before, about when the poll that began this one was called
   int64_t sleepsAtEnd_ = 0;
+  Histogram durations_;
   kj::Promise<void> end_;
 };
 

@@ -82,8 +82,10 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Controller& con
             .tls = options.tls,
             .handshakeTimeout = options.handshakeTimeoutMs * kj::MILLISECONDS},
       tasks_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))) {
-  controller.onSettled(
-      [this](const Event& event) { services_.eventWaiters.settled(event.record); });
+  controller.onSettled([this](const Event& event) {
+    services_.measured.settled(event.record);
+    services_.eventWaiters.settled(event.record);
+  });
 }
 
 Server::~Server() {

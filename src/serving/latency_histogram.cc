@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numeric>
 
 namespace holdfast {
 
@@ -24,11 +25,18 @@ uint64_t LatencyHistogram::lastValueOf(size_t bucket) {
 void LatencyHistogram::record(uint64_t nanoseconds) {
   ++buckets_[bucketOf(nanoseconds)];
   ++count_;
+  sum_ += nanoseconds;
   max_ = std::max(max_, nanoseconds);
 }
 
 void LatencyHistogram::reset() {
   *this = LatencyHistogram();
+}
+
+uint64_t LatencyHistogram::belowPower(uint32_t exponent) const {
+  const size_t end = bucketOf(uint64_t{1} << exponent);
+  return std::accumulate(buckets_.begin(), buckets_.begin() + static_cast<ptrdiff_t>(end),
+                         uint64_t{0});
 }
 
 uint64_t LatencyHistogram::percentileNs(double share) const {

@@ -15,6 +15,10 @@ class LatencyHistogram {
 
   uint64_t count() const { return count_; }
   uint64_t maxNs() const { return max_; }
+  // Modulo 2^64.
+  uint64_t sumNs() const { return sum_; }
+  // Values below 2^exponent nanoseconds, which is exact. Exponents up to 63.
+  uint64_t belowPower(uint32_t exponent) const;
   // The smallest value that at least this share (0 to 1) of all does not exceed, rounded up to its
   // bucket's end but never above the maximum; 0 if nothing was recorded.
   uint64_t percentileNs(double share) const;
@@ -29,6 +33,7 @@ class LatencyHistogram {
   std::array<uint64_t, kBuckets> buckets_{};
   uint64_t count_ = 0;
   uint64_t max_ = 0;
+  uint64_t sum_ = 0;
 };
 
 }  // namespace holdfast

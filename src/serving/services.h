@@ -14,6 +14,7 @@
 #include "core/limits.h"
 #include "core/notice_sink.h"
 #include "core/result.h"
+#include "core/store_statistics.h"
 #include "net/address_counts.h"
 #include "net/connection_ends.h"
 #include "net/door_limits.h"
@@ -29,6 +30,7 @@
 #include "serving/event_waiters.h"
 #include "serving/hash_refusals.h"
 #include "serving/latency_histogram.h"
+#include "serving/measurements.h"
 #include "tokens/token_hasher.h"
 
 namespace holdfast {
@@ -48,6 +50,7 @@ struct ServerOptions {
   const ServerTls* tls = nullptr;  // of IP listeners; outlives the server; null: they are plain
   // Between two pieces of what comes in crowds (turn_pacer.h).
   uint32_t crowdIntervalUs = 1'000;
+  bool metricsOfInstances = false;  // scrapes show numbers of each instance
 };
 
 // What became of a backup.
@@ -69,6 +72,10 @@ struct ProcessFacts {
   std::function<uint64_t()> residentBytes;
   std::function<uint64_t()> diskBytes;
   std::function<uint64_t()> storeQueueBytes;
+  // The same for each scrape.
+  std::function<StoreStatistics()> store = {};
+  std::function<size_t()> httpConnections = {};  // open now, counted in Services::connections, too
+  std::function<uint64_t()> captureBytes = {};   // written to capture logs since the start
   // Begins or ends a log of the inputs: the folder it is in, or an exception of wireError(). May be
   // empty: there are none.
   std::function<kj::Promise<std::string>(const std::string& directory, bool redact)> captureOn;
@@ -113,6 +120,7 @@ struct Services {
   HeldBytes held;                    // by the peers of both doors
   AddressCounts addresses;           // likewise
   ConnectionEnds ends;               // likewise, since the start
+  Measurements measured = {};
 };
 
 }  // namespace holdfast

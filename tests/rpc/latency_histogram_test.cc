@@ -35,6 +35,30 @@ TEST(LatencyHistogram, IsWithinASixteenthOfTheExactPercentile) {
   EXPECT_EQ(h.percentileNs(1.0), values.back());
 }
 
+TEST(LatencyHistogram, IsExactAtPowersOfTwo) {
+  std::mt19937_64 random(11);
+  std::vector<uint64_t> values;
+  LatencyHistogram h;
+  uint64_t sum = 0;
+  const auto record = [&](uint64_t value) {
+    h.record(value);
+    values.push_back(value);
+    sum += value;
+  };
+  for (int i = 0; i < 5'000; ++i) record(random() >> (random() % 64));
+  for (uint32_t power = 0; power < 64; ++power) {
+    record(uint64_t{1} << power);
+    record((uint64_t{1} << power) - 1);
+  }
+  for (uint32_t power = 0; power < 64; ++power) {
+    const auto below = std::count_if(values.begin(), values.end(), [power](uint64_t value) {
+      return value < uint64_t{1} << power;
+    });
+    EXPECT_EQ(h.belowPower(power), static_cast<uint64_t>(below)) << power;
+  }
+  EXPECT_EQ(h.sumNs(), sum);
+}
+
 TEST(LatencyHistogram, TakesTheExtremes) {
   LatencyHistogram h;
   h.record(0);
