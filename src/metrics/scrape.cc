@@ -13,9 +13,8 @@
 namespace holdfast::metrics {
 namespace {
 
-// About 0.1 ms each.
-constexpr size_t kFilesOfPiece = 128;
-constexpr size_t kSamplesOfPiece = 64;
+// About 0.1 ms.
+constexpr size_t kSamplesOfPiece = 32;
 // What a scrape of a large fleet collects and writes, while it waits for its turn.
 constexpr size_t kScrapeBytes = 64 << 10;
 
@@ -47,7 +46,7 @@ Scrape::Scrape(const Services& services)
 
 bool Scrape::step() {
   if (countingFiles_) {
-    countingFiles_ = files_.next(kFilesOfPiece);
+    countingFiles_ = files_.next();
     return true;
   }
   if (!snapshot_) {

@@ -57,6 +57,7 @@ std::vector<Row> repairRows();
 std::vector<Row> operationRows();
 std::vector<Row> captureRows();
 std::vector<Row> statusRows();
+std::vector<Row> scrapeRows();
 
 // All rows in the order of the report.
 std::vector<Row> allRows();
