@@ -29,7 +29,6 @@ enum class Group : uint8_t {
   kDoors,
   kInstances,  // only where --metrics-instances asks for them
 };
-inline constexpr size_t kGroups = 9;
 std::string_view titleOf(Group group);  // "Look-ups"
 
 // Where a histogram has its buckets, at powers of two of its own unit, and what a unit is in that
