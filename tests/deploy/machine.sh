@@ -12,6 +12,7 @@ skip() {
   exit 77
 }
 ((EUID == 0)) || skip "it takes root to begin a machine"
+for input in "$@"; do [[ -e $input ]] || skip "there is no $input"; done
 systemd=/lib/systemd/systemd
 [[ -x $systemd ]] || skip "there is no systemd"
 groups=$(findmnt --noheadings --first-only --output TARGET --types cgroup2) || skip "there is no cgroup2"

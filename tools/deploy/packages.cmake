@@ -26,11 +26,14 @@ install(PROGRAMS ${deploy}/systemd/holdfast-backup DESTINATION /usr/lib/holdfast
         COMPONENT service EXCLUDE_FROM_ALL)
 
 # Of the commit, so that the same tree makes the same package; without git, of today.
-execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} log -1 --format=%cD
-                OUTPUT_VARIABLE HOLDFAST_PACKAGE_DATE OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-if(NOT HOLDFAST_PACKAGE_DATE)
-  string(TIMESTAMP HOLDFAST_PACKAGE_DATE "%a, %d %b %Y %H:%M:%S +0000" UTC)
+execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} log -1 "--format=%ct;%cD"
+                OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+if(NOT commit)
+  string(TIMESTAMP commit "%s;%a, %d %b %Y %H:%M:%S +0000" UTC)
 endif()
+list(GET commit 0 HOLDFAST_PACKAGE_EPOCH)
+list(GET commit 1 HOLDFAST_PACKAGE_DATE)
+
 # documentation(PACKAGE COMPONENT): what Debian wants of each package.
 function(documentation package component)
   configure_file(${deploy}/debian/changelog.in ${package}.changelog @ONLY)
@@ -45,9 +48,37 @@ function(documentation package component)
           COMPONENT ${component} EXCLUDE_FROM_ALL)
 endfunction()
 documentation(holdfast service)
+
+# manual(PROGRAM SECTION WHATIS): its page, which says what --help says. Not from programs that only
+# tests run: those of sanitizers are slow, those that count coverage would count this.
+find_program(HELP2MAN help2man)
+function(manual program section whatis)
+  if(NOT HELP2MAN OR CMAKE_CROSSCOMPILING OR CMAKE_BUILD_TYPE STREQUAL Debug)
+    return()
+  endif()
+  set(page ${CMAKE_CURRENT_BINARY_DIR}/${program}.${section})
+  add_custom_command(OUTPUT ${page}.gz
+                     COMMAND ${CMAKE_COMMAND} -E env SOURCE_DATE_EPOCH=${HOLDFAST_PACKAGE_EPOCH}
+                             ${HELP2MAN} --no-info --section ${section} --name ${whatis}
+                             --version-string ${PROJECT_VERSION} --output ${page} $<TARGET_FILE:${program}>
+                     COMMAND gzip -9nf ${page}
+                     DEPENDS ${program} VERBATIM)
+  add_custom_target(${program}_manual ALL DEPENDS ${page}.gz)
+  install(FILES ${page}.gz DESTINATION /usr/share/man/man${section} COMPONENT service EXCLUDE_FROM_ALL)
+endfunction()
+manual(holdfastd 8 "controller of a fleet of LLM KV caches")
+manual(holdfast-ctl 1 "asks a Holdfast controller what it knows, and has it operate on caches")
+manual(holdfast-inspect 1 "looks into the store of a Holdfast controller")
+manual(holdfast-replay 1 "replays what a Holdfast controller was told")
+manual(holdfast-fleet 1 "simulates a fleet of KV caches for a Holdfast controller")
+manual(holdfast-bench 1 "measures what Holdfast promises")
+
 documentation(libholdfast-client-dev client-documentation)
 set(pages ${PROJECT_SOURCE_DIR}/docs/deploy.md ${PROJECT_SOURCE_DIR}/docs/protocol.md)
 install_service("${pages}" DESTINATION /usr/share/doc/holdfast)
+if(EXISTS ${deploy}/holdfastd.toml)
+  install_service(${deploy}/holdfastd.toml DESTINATION /usr/share/doc/holdfast/examples)
+endif()
 foreach(examples kubernetes grafana prometheus)
   if(EXISTS ${deploy}/${examples})
     install(DIRECTORY ${deploy}/${examples} DESTINATION /usr/share/doc/holdfast/examples
