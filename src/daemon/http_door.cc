@@ -5,8 +5,13 @@
 #include <utility>
 
 #include "http/lookup.h"
+#include "http/metrics_route.h"
 #include "http/openapi.h"
+#include "http/operation_routes.h"
+#include "http/operator_routes.h"
 #include "http/probes.h"
+#include "http/query_routes.h"
+#include "http/watch_routes.h"
 
 namespace holdfast {
 namespace {
@@ -74,11 +79,16 @@ void HttpDoor::report(const MigrationProgress& progress) {
   probes_->report(std::move(readiness));
 }
 
-void HttpDoor::serve(Services& services, kj::UnixEventPort& port) {
+void HttpDoor::serve(Services& services, WatchLog& watch, kj::UnixEventPort& port) {
   if (probes_ == nullptr) return;
   http::addProbes(routes_, HOLDFAST_VERSION,
                   [&store = services.store]() { return readinessOf(store); });
   http::addLookups(routes_, services);
+  http::addQueryRoutes(routes_, services);
+  http::addOperationRoutes(routes_, services);
+  http::addOperatorRoutes(routes_, services);
+  http::addWatchRoutes(routes_, services, watch, port.getTimer());
+  http::addMetricsRoute(routes_, services);
   http::addOpenApi(routes_, HOLDFAST_VERSION);
   server_ = std::make_unique<http::Server>(
       routes_, http::Grounds{.sockets = {.port = port,

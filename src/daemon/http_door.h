@@ -14,7 +14,8 @@
 #include "http/route.h"
 #include "http/server.h"
 #include "net/tls.h"
-#include "rpc/server.h"
+#include "serving/services.h"
+#include "serving/watch_log.h"
 #include "store/rocks_store.h"
 
 namespace holdfast {
@@ -31,7 +32,9 @@ class HttpDoor {
   void report(const StartProgress& progress);
   void report(const MigrationProgress& progress);
   // The start is over: everything is answered, on the loop, from what RPC answers from.
-  void serve(Services& services, kj::UnixEventPort& port);
+  void serve(Services& services, WatchLog& watch, kj::UnixEventPort& port);
+  // Open now.
+  size_t connections() const { return server_ == nullptr ? 0 : server_->connections(); }
   // The process ends: nothing is answered any more.
   void stop();
 

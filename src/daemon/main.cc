@@ -244,6 +244,21 @@ Result<std::unique_ptr<ServerTls>> openTls(const Configuration& configuration) {
   return tls;
 }
 
+// What SIGHUP reads anew of who may come in. The server says itself what came of the tokens.
+void addDoors(Reload& reload, const Configuration& configuration, Server& server, ServerTls* tls) {
+  if (!configuration.tokenFile.empty()) {
+    reload.add("tokens", [&server]() { return server.reloadTokens(); });
+  }
+  if (tls == nullptr) return;
+  reload.add("TLS certificates", [tls]() -> std::optional<Error> {
+    auto wrong = tls->reload();
+    if (!wrong) {
+      for (const std::string& warning : tls->warnings()) spdlog::warn("{}", warning);
+    }
+    return wrong;
+  });
+}
+
 ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   const SteadyClock::time_point start = SteadyClock::now();
   LoggedNotices notices;
@@ -296,8 +311,10 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
 
   FaultAhead faultAhead;
   LoopClock clock([&store]() { return store->timeMs(); });
+  WatchLog watch(notices, clock, drawRandom());
   Controller controller({registryOptions(configuration, faultAhead), configuration.executor}, clock,
-                        *store, drawRandom, notices);
+                        *store, drawRandom, watch);
+  watch.begin(controller.registry().tree());
   const RecoveryReport& recovered = controller.recovered();
   Recorder recorder(controller, notices);
   CaptureSwitch capture(captureOptions, controller, recorder, *store, timer);
@@ -323,6 +340,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
           [&](const std::string& path, std::function<void(const BackupOutcome&)> done) {
             return backUp(*store, controller.registry(), notices, path, std::move(done));
           },
+      .httpConnections = [&http]() { return http.value()->connections(); },
       .logLevel = [&notices](std::string_view level) { return logLevelFor(level, notices); },
   };
   Server server(serverOptions(configuration, tls.value().get()), std::move(facts), controller, *store, notices,
@@ -339,6 +357,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
 
   Reload reload(notices);
   reload.add("configuration", [&]() { return reloadConfiguration(configuration, parse, notices); });
+  addDoors(reload, configuration, server, tls.value().get());
   auto signal = io.unixEventPort.onSignal(SIGTERM).exclusiveJoin(io.unixEventPort.onSignal(SIGINT));
   int signalNumber = 0;
   {
@@ -350,7 +369,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
     if (recovered.quarantined != 0) {
       notices.notice(notice::WorkersQuarantined{recovered.quarantined});
     }
-    http.value()->serve(server.services(), io.unixEventPort);
+    http.value()->serve(server.services(), watch, io.unixEventPort);
     const notice::Ready ready{listOf(addresses), recovered.instances, recovered.workers,
                               recovered.chunks, recoveryMs};
     const std::string status = sentenceOf(ready);

@@ -24,6 +24,14 @@ Snapshot collect(const Services& services, uint64_t openFiles) {
   if (facts.httpConnections) snapshot.httpConnections = facts.httpConnections();
   // Of both doors, less those.
   snapshot.rpcConnections = services.connections - snapshot.httpConnections;
+  for (size_t i = 0; i < kConnectionEnds; ++i) {
+    const auto end = static_cast<ConnectionEnd>(i);
+    snapshot.connectionsClosed[nameOf(end)] = services.ends.of(end);
+  }
+  for (size_t i = 0; i < kAuthFailures; ++i) {
+    const auto failure = static_cast<AuthFailure>(i);
+    snapshot.authFailures[nameOf(failure)] = services.audit.failures(failure);
+  }
   snapshot.connectionsMax = services.options.connectionsMax;
   snapshot.process = processUsage();
   snapshot.openFiles = openFiles;

@@ -235,13 +235,13 @@ void Server::endIfLate(Connection& connection) {
   connection.endSoon(ConnectionEnd::kUnauthenticated, {});
 }
 
-void Server::reloadTokens() {
+std::optional<Error> Server::reloadTokens() {
   AccessControl& access = services_.access;
-  if (const auto wrong = access.reload()) {
+  if (auto wrong = access.reload()) {
     services_.notices.notice(notice::TokensNotRead{wrong->message});
-    return;
+    return wrong;
   }
-  if (access.tokens() == 0) return;  // there is no file
+  if (access.tokens() == 0) return std::nullopt;  // there is no file
   uint64_t ended = 0;
   for (Connection& connection : connections_) {
     const auto& caller = connection.caller();
@@ -251,6 +251,7 @@ void Server::reloadTokens() {
     ++ended;
   }
   services_.notices.notice(notice::TokensRead{access.tokens(), ended});
+  return std::nullopt;
 }
 
 void Server::stop() {

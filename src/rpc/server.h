@@ -4,6 +4,7 @@
 #include <kj/async-unix.h>
 
 #include <list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,7 +46,7 @@ class Server final : private kj::TaskSet::ErrorHandler {
 
   // Reads the token file anew. Connections of tokens that are gone or changed end, and their
   // workers' sessions with them. One that cannot be read changes nothing. Says what came of it.
-  void reloadTokens();
+  std::optional<Error> reloadTokens();
 
   // The process ends: no new connections, no more messages. What the workers reported stays, and
   // they do not count as LOST: they come back to the next process on this store.
