@@ -332,6 +332,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
       .diskBytes = [&store]() { return store->statistics().bytesOnDisk; },
       .storeQueueBytes = [&store]() { return store->statistics().queueBytes; },
       .store = [&store]() { return store->statistics(); },
+      .httpConnections = [&http]() { return http.value()->connections(); },
       .captureBytes = [&recorder]() { return recorder.bytes(); },
       .captureOn = [&capture](const std::string& directory,
                               bool redact) { return capture.on(directory, redact); },
@@ -340,11 +341,10 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
           [&](const std::string& path, std::function<void(const BackupOutcome&)> done) {
             return backUp(*store, controller.registry(), notices, path, std::move(done));
           },
-      .httpConnections = [&http]() { return http.value()->connections(); },
       .logLevel = [&notices](std::string_view level) { return logLevelFor(level, notices); },
   };
-  Server server(serverOptions(configuration, tls.value().get()), std::move(facts), controller, *store, notices,
-                access.value(), turns, io.unixEventPort);
+  Server server(serverOptions(configuration, tls.value().get()), std::move(facts), controller,
+                *store, notices, access.value(), turns, io.unixEventPort);
   std::vector<std::string> addresses;
   for (const std::string& address : configuration.listen) {
     auto names = server.listen(address, configuration.unixSockets);

@@ -27,8 +27,8 @@ class FamilyPool {
  public:
   FamilyPool();
 
-  rocksdb::ColumnFamilyHandle* handle(FamilyIndex family) const { return families_[family].handle; }
-  const std::string& name(FamilyIndex family) const { return families_[family].name; }
+  rocksdb::ColumnFamilyHandle* handle(FamilyIndex family) const { return at(family).handle; }
+  const std::string& name(FamilyIndex family) const { return at(family).name; }
   std::optional<FamilyIndex> find(const std::string& name) const;
   size_t size() const { return families_.size(); }
   size_t free() const { return free_.size(); }
@@ -69,6 +69,8 @@ class FamilyPool {
     rocksdb::ColumnFamilyHandle* handle = nullptr;
     bool quarantined = false;
   };
+  // Of threads with a lease, too: reads no size, which changes while families are added.
+  const Family& at(FamilyIndex family) const { return families_.data()[family]; }
   FamilyIndex append(const std::string& name, rocksdb::ColumnFamilyHandle* handle);
 
   std::vector<Family> families_;

@@ -164,9 +164,10 @@ void StoreThread::finish(WriteGroup& group) {
 }
 
 bool StoreThread::addFamilies() {
-  const size_t count = std::clamp<size_t>(database_.familiesUsed() + database_.familiesFree(),
-                                          options_.familiesFree, kFamiliesGroupMax);
-  const rocksdb::Status status = database_.addFamilies(std::max<size_t>(count, 1));
+  const size_t all = database_.familiesUsed() + database_.familiesFree();
+  const size_t count =
+      std::min<size_t>(std::max<size_t>({all, options_.familiesFree, 1}), kFamiliesGroupMax);
+  const rocksdb::Status status = database_.addFamilies(count);
   familiesFree_ = static_cast<uint32_t>(database_.familiesFree());
   return status.ok() || heal(status);
 }

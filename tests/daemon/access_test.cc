@@ -24,7 +24,7 @@ constexpr int kNotListening = 4;
 
 // Options of a client of either kind.
 void show(const std::string& token, auto& options) {
-  options.token = token;
+  options.security.token = token;
 }
 
 class DaemonAccessTest : public DaemonTest {

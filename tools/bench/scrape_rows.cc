@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "access/access_control.h"
 #include "bench/bench.h"
 #include "capture/replay_store.h"
 #include "core/controller.h"
@@ -87,7 +88,7 @@ class ScrapedFleet {
             optionsFor(workers), clock_, store_, [this]() { return ++drawn_; }, notices_),
         turns_(io_.lowLevelProvider->getTimer()),
         server_(ServerOptions{.hashing = {}, .metricsOfInstances = true}, ProcessFacts(),
-                controller_, store_, notices_, turns_, io_.unixEventPort),
+                controller_, store_, notices_, access_, turns_, io_.unixEventPort),
         files_(workers) {
     for (uint32_t i = 0; i < workers; ++i) add(i);
   }
@@ -137,6 +138,7 @@ class ScrapedFleet {
   ReplayStore store_;
   uint64_t drawn_ = 0;
   Controller controller_;
+  AccessControl access_ = AccessControl::open({}).value();
   LoopTurns turns_;
   Server server_;
   OpenFiles files_;
