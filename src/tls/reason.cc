@@ -63,6 +63,12 @@ std::string tlsReason(const kj::Exception& exception) {
   if (text.find("provided no certificate") != std::string_view::npos) {
     return "it has no certificate";
   }
+  // With TLS 1.3 a server looks at the client's certificate when the client takes the handshake for
+  // done; what it says of it may come too late to be read.
+  if (text.find("ended during write") != std::string_view::npos) {
+    return "it ended the connection right after the handshake: it does not accept the certificate "
+           "that was sent, or wants one";
+  }
   if (text.find("OpenSSL error") == std::string_view::npos) return {};
   for (const Meaning& one : kErrors) {
     if (text.find(one.sign) != std::string_view::npos) return std::string(one.means);

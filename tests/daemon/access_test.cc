@@ -119,7 +119,9 @@ TEST_F(DaemonAccessTest, ClientsAreToldWhyTheyAreNotLetIn) {
     options.instance = "llama-0";
     options.locations = {{.name = "gpu"}};
     Client client(thread, options);
-    EXPECT_TRUE(eventually([&]() { return client.state() == ClientState::kRefused; })) << token;
+    EXPECT_TRUE(eventually([&]() { return !client.lastError().empty(); })) << token;
+    // A token may be let in at any time: the client tries again.
+    EXPECT_EQ(client.state() == ClientState::kRefused, token != "wrong") << token;
     return client.lastError();
   };
   EXPECT_THAT(whyRefused("wrong"), HasSubstr("is not in this controller's token file"));
@@ -146,7 +148,7 @@ TEST_F(DaemonAccessTest, TokensAreWrittenNowhere) {
     EXPECT_TRUE(client.flush(60'000)) << client.lastError();
     show("wrong-secret", options);
     Client wrong(thread, options);
-    EXPECT_TRUE(eventually([&]() { return wrong.state() == ClientState::kRefused; }));
+    EXPECT_TRUE(eventually([&]() { return !wrong.lastError().empty(); }));
   }
   daemon->signal(SIGTERM);
   EXPECT_EQ(daemon->wait(), 0);

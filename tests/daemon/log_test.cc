@@ -56,7 +56,7 @@ TEST_F(LogTest, BeginsWithWhatItIsAndHowItIsConfigured) {
                                    "[0-9.]+ starts, pid " +
                                    std::to_string(daemon->pid()) + ": "));
   EXPECT_THAT(first, HasSubstr("data directory " + dataDir() + ", format "));
-  EXPECT_THAT(first, HasSubstr("listening on 127.0.0.1:0, authentication off"));
+  EXPECT_THAT(first, HasSubstr("listening on 127.0.0.1:0, authentication local"));
   EXPECT_THAT(first, HasSubstr("--workers-max=77"));
 }
 

@@ -14,6 +14,7 @@ namespace holdfast::test {
 namespace {
 
 using testing::AllOf;
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -130,7 +131,10 @@ TEST_F(NetworkTest, AsksClientsForACertificate) {
   const auto daemon = start(onDataDir(tlsArguments({"--tls-client-ca", authority.file()})));
   const auto without = status(*daemon, trusting(authority));
   EXPECT_EQ(without.exitCode, 3);
-  EXPECT_THAT(without.output, HasSubstr("it wants a certificate of its clients"));
+  // It may be cut off before it has read why.
+  const std::string cutOff = "it does not accept the certificate that was sent, or wants one";
+  EXPECT_THAT(without.output,
+              AnyOf(HasSubstr("it wants a certificate of its clients"), HasSubstr(cutOff)));
   const auto with = [&](const CertificateFiles& files) {
     return status(*daemon, trusting(authority) + "--tls-cert " + files.certificate + " --tls-key " +
                                files.key + " ");
@@ -138,7 +142,7 @@ TEST_F(NetworkTest, AsksClientsForACertificate) {
   EXPECT_EQ(with(authority.issue("operator")).exitCode, 0);
   const auto expired = with(authority.issue("late", -60));
   EXPECT_EQ(expired.exitCode, 3);
-  EXPECT_THAT(expired.output, HasSubstr("has expired"));
+  EXPECT_THAT(expired.output, AnyOf(HasSubstr("has expired"), HasSubstr(cutOff)));
   EXPECT_EQ(with(stranger.issue("nobody")).exitCode, 3);
 }
 
