@@ -28,7 +28,6 @@ constexpr Status kStatuses[] = {
     {413, "Payload Too Large", "too_large"},
     {431, "Request Header Fields Too Large", "too_large"},
     {500, "Internal Server Error", "internal"},
-    {501, "Not Implemented", "not_implemented"},
     {503, "Service Unavailable", "unavailable"},
 };
 

@@ -13,7 +13,7 @@ namespace holdfast::http {
 
 // The codes are those of the RPC door, "invalid", "refused", "superseded", "unavailable",
 // "unknown", "unauthenticated" and "denied", and "method_not_allowed", "too_large",
-// "not_implemented" and "internal" for what only this door knows.
+// and "internal" for what only this door knows.
 Reply errorReply(uint32_t status, std::string_view code, std::string_view message);
 Reply errorReply(const Error& error);
 // Of what a handler failed with. What wireError() did not make is a fault of the program: 500.

@@ -219,18 +219,22 @@ void addOrder(RouteTable& routes, Services& services, std::string_view path,
               std::string_view summary, std::string_view body, std::string_view answer,
               std::vector<uint32_t> errors,
               kj::Promise<Reply> (*carryOut)(Services&, const Body&)) {
-  routes.add({.method = kj::HttpMethod::POST,
-              .path = path,
-              .permission = Permission::kManage,
-              .summary = summary,
-              .body = body,
-              .answer = answer,
-              .errors = std::move(errors),
-              .handle = [&services, carryOut](std::shared_ptr<Request> request) {
-                return readBody<Body>(request).then([&services, carryOut](kj::Own<Body>&& read) {
-                  return carryOut(services, *read);
-                });
-              }});
+  routes.add(
+      {.method = kj::HttpMethod::POST,
+       .path = path,
+       .permission = Permission::kManage,
+       .summary = summary,
+       .body = body,
+       .answer = answer,
+       .errors = std::move(errors),
+       .handle = [&services, carryOut](std::shared_ptr<Request> request) -> kj::Promise<Reply> {
+         // Nothing that changes something goes by an oversight.
+         if (request->bodyBytes == 0) {
+           return wireError({ErrorCode::kInvalid, "a body is needed, {} at least"});
+         }
+         return readBody<Body>(request).then(
+             [&services, carryOut](kj::Own<Body>&& read) { return carryOut(services, *read); });
+       }});
 }
 
 }  // namespace

@@ -181,6 +181,7 @@ void Server::taskFailed(kj::Exception&& exception) {
 kj::Promise<void> Server::sendError(kj::HttpService::Response& response, const Reply& reply) {
   kj::HttpHeaders headers(*headers_.table);
   headers.set(kj::HttpHeaderId::CONTENT_TYPE, "application/json");
+  if (reply.status == 405) headers.set(headers_.allow, "GET, HEAD, OPTIONS, POST");
   const std::string_view reason = reasonOf(reply.status);
   auto stream =
       response.send(reply.status, {reason.data(), reason.size()}, headers, reply.body.size());
@@ -191,8 +192,9 @@ kj::Promise<void> Server::sendError(kj::HttpService::Response& response, const R
 
 kj::Promise<void> Server::handleClientProtocolError(kj::HttpHeaders::ProtocolError error,
                                                     kj::HttpService::Response& response) {
-  return sendError(
-      response, errorReply(error.statusCode, codeOf(error.statusCode), error.description.cStr()));
+  // KJ calls methods that it does not know "not implemented".
+  const uint32_t status = error.statusCode == 501 ? 405 : error.statusCode;
+  return sendError(response, errorReply(status, codeOf(status), error.description.cStr()));
 }
 
 kj::Promise<void> Server::handleApplicationError(kj::Exception exception,
@@ -200,7 +202,7 @@ kj::Promise<void> Server::handleApplicationError(kj::Exception exception,
   if (exception.getType() == kj::Exception::Type::DISCONNECTED) return kj::READY_NOW;
   KJ_IF_MAYBE (to, response) {
     const bool unknown = exception.getType() == kj::Exception::Type::UNIMPLEMENTED;
-    return sendError(*to, unknown ? errorReply(501, codeOf(501), "this method is not known")
+    return sendError(*to, unknown ? errorReply(405, codeOf(405), "this method is not known")
                                   : errorReply(exception));
   }
   return kj::READY_NOW;

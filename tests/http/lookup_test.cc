@@ -131,12 +131,13 @@ TEST_F(HttpLookupTest, AnswersALongPromptAsRpcDoes) {
   std::vector<uint32_t> tokens(200'000);
   for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<uint32_t>(i * 7);
   held({tokens.begin(), tokens.begin() + 150'000});
+  const size_t heldBefore = server->services().held.total();  // by the peers over RPC
   const auto answer = ask(R"({"tokens": )" + listOf(tokens) + "}");
   EXPECT_EQ(answer["layoutInfo"].at(0)["matchedEnd"].get_uint64().value(), 150'000u);
   EXPECT_EQ(lookupTokens(tokens).getAnswer().getLayoutInfo()[0].getMatchedEnd(), 150'000u);
   // What it took is free again.
   EXPECT_EQ(server->services().longCallBytes, 0u);
-  EXPECT_EQ(server->services().held.total(), 0u);
+  EXPECT_EQ(server->services().held.total(), heldBefore);
 }
 
 TEST_F(HttpLookupTest, IsMeasuredWithThoseOfRpc) {

@@ -50,6 +50,8 @@ const std::map<std::string, Roles> kMayCall = {
     {"Orchestrator.checkFinish", kForAskers},
     {"Orchestrator.events", kForAskers},
     {"Orchestrator.pins", kForAskers},
+    {"Orchestrator.lookups", kForRouters},
+    {"Orchestrator.instances", kForAskers},
     {"Operator.status", kForAskers},
     {"Operator.diverged", kForAskers},
     {"Operator.forceSync", kForOperators},
@@ -57,6 +59,7 @@ const std::map<std::string, Roles> kMayCall = {
     {"Operator.drain", kForOperators},
     {"Operator.capture", kForOperators},
     {"Operator.backup", kForOperators},
+    {"Operator.logLevel", kForOperators},
 };
 
 // The interfaces that calls can lead to, beginning with what a connection has.
