@@ -16,6 +16,7 @@ struct FilePlace {
   uint32_t line = 0;
   uint32_t column = 0;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy takes its own comparison with 0 for one.
   friend auto operator<=>(const FilePlace&, const FilePlace&) = default;
 };
 // "FILE:3:12"

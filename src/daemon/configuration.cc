@@ -162,8 +162,10 @@ ParsedConfiguration parseAll(CLI::App& app, const std::vector<std::string>& comm
   const bool sample =
       std::find(arguments.begin(), arguments.end(), "--sample-config") != arguments.end();
   if (sample) app.get_option("--data-dir")->required(false);
+  // Before parsing: defaults are those of the program, whatever the environment sets.
+  const std::string text = sample ? sampleConfig(app) : std::string();
   app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-  if (sample) return {.configuration = std::nullopt, .output = sampleConfig(app), .error = {}};
+  if (sample) return {.configuration = std::nullopt, .output = text, .error = {}};
   checkTogether(configuration, texts, settings.value());
   configuration.options = effectiveOptions(app, settings.value());
   configuration.warnings = settings.value().warnings;

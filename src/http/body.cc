@@ -160,9 +160,7 @@ class ValueReader {
         return wrong(place_, "has more than " + std::to_string(max) + " entries");
       }
       od::value entry;
-      if (std::move(next).get(entry) != simdjson::SUCCESS) {
-        return wrong(at, "is malformed JSON");
-      };
+      if (next.get(entry) != simdjson::SUCCESS) return wrong(at, "is malformed JSON");
       if (auto error = read(entry, at)) return error;
       ++at.index;
     }
@@ -207,8 +205,6 @@ std::optional<Error> readFields(od::object object, const Place& place, std::vect
     if (seen[number]) return wrong(at, "is there twice");
     seen[number] = true;
     od::value value = entry.value();
-    bool isNull = false;
-    if (value.is_null().get(isNull) == simdjson::SUCCESS && isNull) continue;
     if (auto error = std::visit(ValueReader(value, at), field->to)) return error;
     if (field->given != nullptr) *field->given = true;
     field->presence = Presence::kOptional;

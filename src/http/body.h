@@ -73,7 +73,7 @@ enum class Presence : uint8_t { kOptional, kRequired };
 inline constexpr Presence kRequired = Presence::kRequired;
 
 // Where a field goes. What its value points to outlives the reading, and stays as it is where the
-// field is left out or null.
+// field is left out.
 struct Field {
   std::string_view name;
   std::variant<bool*, std::string*, double*, Number, Hash, Hashes, Numbers, Texts, Objects, Object>

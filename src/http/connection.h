@@ -85,7 +85,7 @@ class Connection final : public kj::HttpService {
   Result<Principal> authenticate(std::string_view token);
   Error refuse(AuthFailure failure, const Caller& caller, const Error& why);
   // Operators' calls are told.
-  kj::Promise<Reply> audited(const Route& route, std::shared_ptr<Request> request,
+  kj::Promise<Reply> audited(const Route& route, const std::shared_ptr<Request>& request,
                              kj::Promise<Reply> reply);
 
   kj::Promise<Received> receive(kj::AsyncInputStream& body, Request& request);

@@ -208,7 +208,7 @@ kj::Promise<Reply> Connection::handle(const Route& route, std::shared_ptr<Reques
 }
 
 // Told once, also where the peer leaves before there is an answer.
-kj::Promise<Reply> Connection::audited(const Route& route, std::shared_ptr<Request> request,
+kj::Promise<Reply> Connection::audited(const Route& route, const std::shared_ptr<Request>& request,
                                        kj::Promise<Reply> reply) {
   const auto tell = [&audit = server_.grounds().audit, &route, request](std::string_view error) {
     audit.operated(request->caller, callOf(route), request->about, error);

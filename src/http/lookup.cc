@@ -234,7 +234,7 @@ void addLookups(RouteTable& routes, Services& services) {
   one.body = R"({"$ref":"#/components/schemas/Lookup"})";
   one.answer = R"({"$ref":"#/components/schemas/LookupAnswer"})";
   one.handle = [&services, hashes = std::make_shared<std::vector<uint64_t>>()](
-                   std::shared_ptr<Request> request) {
+                   const std::shared_ptr<Request>& request) {
     return readBody<LookupBody>(request).then(
         [&services, hashes, request](kj::Own<LookupBody>&& body) {
           measure(services, *request);
@@ -250,7 +250,7 @@ void addLookups(RouteTable& routes, Services& services) {
   many.summary = "Many look-ups in a call";
   many.body = kLookupsBodySchema;
   many.answer = kLookupsAnswerSchema;
-  many.handle = [&services](std::shared_ptr<Request> request) {
+  many.handle = [&services](const std::shared_ptr<Request>& request) {
     return readBody<LookupsBody>(request).then(
         [&services](kj::Own<LookupsBody>&& body) { return lookUpAll(services, kj::mv(body)); });
   };

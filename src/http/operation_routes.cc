@@ -80,10 +80,10 @@ struct Starts {
     if (auto error = tooManyHashes(services.hasher.chunkCount(tokens.size()))) {
       return wireError(*error);
     }
-    return hashing.enter(tokens.size() * sizeof(uint32_t))
-        .then([this, noWait,
-               state = kj::heap<Hashing>(Hashing{std::move(request), std::move(tokens)})](
-                  kj::Own<CallQueue::Turn>&& turn) mutable {
+    const size_t bytes = tokens.size() * sizeof(uint32_t);
+    return hashing.enter(bytes).then(
+        [this, noWait, state = kj::heap<Hashing>(Hashing{std::move(request), std::move(tokens)})](
+            kj::Own<CallQueue::Turn>&& turn) mutable {
           Hashing& one = *state;
           // The next one's turn comes when this one has begun, not when it has ended.
           return hashInPieces(services, one.tokens, one.request.chunks)
@@ -205,7 +205,7 @@ void addOperationRoutes(RouteTable& routes, Services& services) {
   "properties": {"eventId": {"type": "string", "minLength": 1, "maxLength": 256}}})",
               .answer = kOperationSchema,
               .errors = {404},
-              .handle = [&services](std::shared_ptr<Request> request) {
+              .handle = [&services](const std::shared_ptr<Request>& request) {
                 return readBody<CheckFinishBody>(request).then(
                     [&services](kj::Own<CheckFinishBody>&& body) {
                       return answerEvent(services, operationNamed(services, body->eventId));
@@ -219,7 +219,7 @@ void addOperationRoutes(RouteTable& routes, Services& services) {
        .answer = kOperationSchema,
        .errors = {404},
        .parameters = {{"id", "the event id", R"({"type":"string","minLength":1,"maxLength":256})"}},
-       .handle = [&services](std::shared_ptr<Request> request) {
+       .handle = [&services](const std::shared_ptr<Request>& request) {
          return answerEvent(services, operationNamed(services, request->path[0]));
        }});
   routes.add(
@@ -238,7 +238,7 @@ void addOperationRoutes(RouteTable& routes, Services& services) {
             {"unfinishedOnly", "only those that are under way", R"({"type":"boolean"})"},
             kMaxParameter,
             kPageParameter},
-       .handle = [&services](std::shared_ptr<Request> request) {
+       .handle = [&services](const std::shared_ptr<Request>& request) {
          return listOperations(services, *request);
        }});
 }

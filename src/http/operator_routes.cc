@@ -217,7 +217,7 @@ constexpr std::string_view kLogLevelAnswer = R"({
 template <typename Body>
 void addOrder(RouteTable& routes, Services& services, std::string_view path,
               std::string_view summary, std::string_view body, std::string_view answer,
-              std::vector<uint32_t> errors,
+              const std::vector<uint32_t>& errors,
               kj::Promise<Reply> (*carryOut)(Services&, const Body&)) {
   routes.add(
       {.method = kj::HttpMethod::POST,
@@ -226,7 +226,7 @@ void addOrder(RouteTable& routes, Services& services, std::string_view path,
        .summary = summary,
        .body = body,
        .answer = answer,
-       .errors = std::move(errors),
+       .errors = errors,
        .handle = [&services, carryOut](std::shared_ptr<Request> request) -> kj::Promise<Reply> {
          // Nothing that changes something goes by an oversight.
          if (request->bodyBytes == 0) {

@@ -53,7 +53,8 @@ std::string_view nameOf(Readiness::State state) {
   return kStateNames[static_cast<size_t>(state)];
 }
 
-void addProbes(RouteTable& routes, std::string_view version, std::function<Readiness()> readiness) {
+void addProbes(RouteTable& routes, std::string_view version,
+               const std::function<Readiness()>& readiness) {
   routes.addSchema("Readiness", kReadinessSchema);
   Route live =
       openRoute("/livez", "Whether the process answers",

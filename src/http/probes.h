@@ -30,7 +30,8 @@ std::string_view nameOf(Readiness::State state);  // "read-only"
 
 // GET /livez, /readyz, /healthz and /version: open to everybody. `readiness` is asked for each, on
 // the thread of the server.
-void addProbes(RouteTable& routes, std::string_view version, std::function<Readiness()> readiness);
+void addProbes(RouteTable& routes, std::string_view version,
+               const std::function<Readiness()>& readiness);
 
 // For whatever else is asked meanwhile: a 503 that says the state.
 Reply notReady(const Readiness& readiness);

@@ -122,7 +122,7 @@ Route queryRoute(std::string_view path, Permission permission, std::string_view 
           .body = {},
           .answer = answer,
           .parameters = std::move(parameters),
-          .handle = [&services, answers](std::shared_ptr<Request> request) {
+          .handle = [&services, answers](const std::shared_ptr<Request>& request) {
             return answers(services, *request);
           }};
 }

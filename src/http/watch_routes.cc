@@ -104,7 +104,7 @@ void addWatchRoutes(RouteTable& routes, Services& services, WatchLog& log, kj::T
        .body = {},
        .answer = kWatchAnswer,
        .answerType = "text/event-stream",
-       .stream = [&services, &log, &timer](std::shared_ptr<Request> request,
+       .stream = [&services, &log, &timer](const std::shared_ptr<Request>& request,
                                            EventStream& out) -> kj::Promise<void> {
          auto watcher = log.watch(request->lastEventId);
          if (!watcher.ok()) return wireError(watcher.error());

@@ -104,11 +104,15 @@ TEST(Body, TakesHashesInEveryFormThatClientsHave) {
   }
 }
 
-TEST(Body, LeavesWhatIsNotThereOrNull) {
-  EXPECT_EQ(read("").error, "");
-  const Read got = read(R"({"text": null, "hashes": null})");
+TEST(Body, LeavesWhatIsNotThere) {
+  const Read got = read("");
   EXPECT_EQ(got.error, "");
   EXPECT_FALSE(got.all.textGiven);
+}
+
+TEST(Body, TakesNullForNoValue) {
+  EXPECT_THAT(read(R"({"text": null})").error, HasSubstr("field \"text\""));
+  EXPECT_THAT(read(R"({"hashes": null})").error, HasSubstr("field \"hashes\""));
 }
 
 TEST(Body, NamesTheFieldThatIsWrong) {

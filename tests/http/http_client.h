@@ -91,7 +91,7 @@ class HttpClient {
     read_.append(buffer, had);
     return had != 0;
   }
-  static void parseHead(std::string head, HttpAnswer& answer) {
+  static void parseHead(const std::string& head, HttpAnswer& answer) {
     answer.status = std::stoi(head.substr(head.find(' ') + 1));
     size_t at = head.find("\r\n") + 2;
     while (at < head.size()) {

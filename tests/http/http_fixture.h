@@ -68,7 +68,7 @@ class HttpServerTest : public testing::Test {
     return made;
   }
   // GET with an answer that is always the same.
-  void addFixed(std::string_view path, std::string body,
+  void addFixed(std::string_view path, const std::string& body,
                 Permission permission = Permission::kOpen) {
     http::Route fixed = route(kj::HttpMethod::GET, path, permission);
     fixed.handle = [body](const auto&) -> kj::Promise<http::Reply> {

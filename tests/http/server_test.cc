@@ -243,7 +243,7 @@ TEST_F(HttpServerTest, EndsAStreamWhenItsClientLeaves) {
   watch.answerType = "text/event-stream";
   watch.stream = [&](const auto&, http::EventStream& events) {
     return events.send("up", "", "x")
-        .then([&events]() -> kj::Promise<void> { return kj::NEVER_DONE; })
+        .then([]() -> kj::Promise<void> { return kj::NEVER_DONE; })
         .attach(kj::defer([&ended]() { ended = true; }));
   };
   routes.add(std::move(watch));

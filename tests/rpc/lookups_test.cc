@@ -110,7 +110,7 @@ TEST_F(LookupsTest, EndWithTheirConnection) {
     setHashes(small.initMessage(), {1});
     await(small.send().then([&](auto&&) {
       if (server->services().longCallBytes == 0) return;
-      EXPECT_GE(server->services().longCallBytes, 1'000u * 64 * sizeof(uint64_t));
+      EXPECT_GE(server->services().longCallBytes, size_t{1'000} * 64 * sizeof(uint64_t));
       asking.reset();
     }));
   }

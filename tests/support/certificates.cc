@@ -65,7 +65,7 @@ constexpr long kDay = 86'400;
 Authority::Authority(std::filesystem::path directory, const std::string& name)
     : directory_(std::move(directory)), own_(filesOf(directory_, name)) {
   const Key key(EVP_EC_gen("P-256"), &EVP_PKEY_free);
-  const Certificate certificate = newCertificate(name, key.get(), -kDay, 10 * 365 * kDay);
+  const Certificate certificate = newCertificate(name, key.get(), -kDay, 10L * 365 * kDay);
   X509_set_issuer_name(certificate.get(), X509_get_subject_name(certificate.get()));
   addExtension(certificate.get(), NID_basic_constraints, "critical,CA:TRUE");
   X509_sign(certificate.get(), key.get(), EVP_sha256());

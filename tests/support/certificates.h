@@ -20,7 +20,7 @@ class Authority {
   const std::string& file() const { return own_.certificate; }
   // For a server or a client called `name`, which is also its host name: DIRECTORY/NAME.pem and
   // .key. Valid for so many seconds from now on; below 0: it has expired.
-  CertificateFiles issue(const std::string& name, long seconds = 86'400 * 365) const;
+  CertificateFiles issue(const std::string& name, long seconds = 86'400L * 365) const;
 
  private:
   const std::filesystem::path directory_;
