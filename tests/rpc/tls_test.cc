@@ -36,7 +36,7 @@ struct TlsOfTest {
 class TlsServerTest : private TlsOfTest, public ServerTest {
  protected:
   explicit TlsServerTest(bool asksClients = false, ServerOptions options = {})
-      : TlsOfTest(asksClients), ServerTest(withTls(std::move(options), *tls)) {
+      : TlsOfTest(asksClients), ServerTest(withTls(options, *tls)) {
     const auto names = server->listen("127.0.0.1:0");
     EXPECT_TRUE(names.ok());
     port = names.value().front();
