@@ -71,9 +71,9 @@ class LookupClient {
   // thread. A callback is called once, on the client's thread, and must not block. After fork() the
   // child's copy is dead: every call ends at once with an error, on the caller's thread.
   //
-  // Errors: kInvalid and kRefused as the controller says; kUnauthenticated where the token is missing
-  // or not known, which may change; kDenied where its role does not include the call; kUnavailable
-  // where there was no answer in time or too many calls are under way.
+  // Errors: kInvalid and kRefused as the controller says; kUnauthenticated where the token is
+  // missing or not known, which may change; kDenied where its role does not include the call;
+  // kUnavailable where there was no answer in time or too many calls are under way.
 
   // Consecutive chunks of a prompt from the first, at most 65,536.
   Result<LookupAnswer> lookup(std::vector<ChunkHash> hashes, LookupOptions options = {});
