@@ -43,7 +43,7 @@ std::string DaemonProcess::log() const {
 
 std::string DaemonProcess::tcpAddress() const {
   const std::string text = log();
-  const size_t begin = text.find("127.0.0.1:");
+  const size_t begin = text.find("127.0.0.1:", text.find("ready on "));
   return text.substr(begin, text.find_first_of(",: ", begin + 10) - begin);
 }
 
