@@ -38,6 +38,9 @@ Server::Server(const RouteTable& routes, Grounds grounds, Bounds bounds)
             return kj::Own<kj::HttpService>(&serviceOf(wire), kj::NullDisposer::instance);
           },
           settingsOf(bounds_, *this)),
+      accepts_(grounds_.sockets.port.getTimer(), grounds_.warnings, grounds_.connections,
+               {.accepted = [this](AcceptedSocket socket) { accepted(kj::mv(socket)); },
+                .makeRoom = [this]() { return makeRoom(); }}),
       tasks_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))),
       accepting_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))) {
   tasks_->add(checkOn());
@@ -52,7 +55,7 @@ Server::~Server() {
 
 void Server::listen(ListeningSocket socket) {
   listeners_.emplace_back(grounds_.sockets.port, grounds_.sockets.turns, kj::mv(socket));
-  accepting_->add(acceptFrom(listeners_.back()));
+  accepting_->add(accepts_.from(listeners_.back()));
 }
 
 void Server::stop() {
@@ -71,35 +74,6 @@ kj::Promise<void> Server::drain() {
     emptied_ = kj::mv(paf.fulfiller);
     return kj::mv(paf.promise);
   });
-}
-
-kj::Promise<void> Server::acceptFrom(Acceptor& listener) {
-  return listener.accept().then(
-      [this, &listener](AcceptedSocket&& socket) {
-        accepted(kj::mv(socket));
-        return acceptNext(listener);
-      },
-      [this, &listener](kj::Exception&& e) { return cannotAccept(listener, e); });
-}
-
-kj::Promise<void> Server::acceptNext(Acceptor& listener) {
-  kj::Timer& timer = grounds_.sockets.port.getTimer();
-  if (acceptTurn_ != timer.now()) {
-    acceptTurn_ = timer.now();
-    accepts_ = 0;
-  }
-  if (++accepts_ < kAcceptsPerTurn) return acceptFrom(listener);
-  return timer.afterDelay(1 * kj::NANOSECONDS).then([this, &listener]() {
-    return acceptFrom(listener);
-  });
-}
-
-kj::Promise<void> Server::cannotAccept(Acceptor& listener, const kj::Exception& e) {
-  grounds_.warnings.say(notice::AcceptFailed{listener.listening().name, e.getDescription().cStr(),
-                                             grounds_.connections});
-  const kj::Duration pause = makeRoom() ? 1 * kj::MILLISECONDS : 100 * kj::MILLISECONDS;
-  return grounds_.sockets.port.getTimer().afterDelay(pause).then(
-      [this, &listener]() { return acceptFrom(listener); });
 }
 
 bool Server::makeRoom() {

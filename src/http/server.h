@@ -12,6 +12,7 @@
 #include "http/bounds.h"
 #include "http/connection.h"
 #include "http/route.h"
+#include "net/accept_loop.h"
 #include "net/acceptor.h"
 #include "net/limited_warnings.h"
 #include "net/listen_address.h"
@@ -79,12 +80,7 @@ class Server final : private kj::TaskSet::ErrorHandler, private kj::HttpServerEr
 
  private:
   using Connections = std::list<Connection>;
-  // As in rpc/server.h.
-  static constexpr uint32_t kAcceptsPerTurn = 16;
 
-  kj::Promise<void> acceptFrom(Acceptor& listener);
-  kj::Promise<void> acceptNext(Acceptor& listener);
-  kj::Promise<void> cannotAccept(Acceptor& listener, const kj::Exception& e);
   void accepted(AcceptedSocket socket);
   // Ends the connection that has been idle for longest. False if none is.
   bool makeRoom();
@@ -106,8 +102,7 @@ class Server final : private kj::TaskSet::ErrorHandler, private kj::HttpServerEr
   const HeaderNames headers_;
   kj::HttpServer http_;
   std::list<Acceptor> listeners_;
-  kj::TimePoint acceptTurn_ = kj::origin<kj::TimePoint>();  // in which accepts_ were made
-  uint32_t accepts_ = 0;
+  AcceptLoop accepts_;
   Connections idle_;  // without a request; who has been so for longest is first
   Connections busy_;
   bool keepsFiles_ = false;

@@ -81,6 +81,9 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Controller& con
             .held = services_.held,
             .tls = options.tls,
             .handshakeTimeout = options.handshakeTimeoutMs * kj::MILLISECONDS},
+      accepts_(port.getTimer(), services_.warnings, services_.connections,
+               {.accepted = [this](AcceptedSocket socket) { accepted(kj::mv(socket)); },
+                .makeRoom = [this]() { return makeRoom(); }}),
       tasks_(kj::heap<kj::TaskSet>(static_cast<kj::TaskSet::ErrorHandler&>(*this))) {
   controller.onSettled([this](const Event& event) {
     services_.measured.settled(event.record);
@@ -103,39 +106,9 @@ Result<std::vector<std::string>> Server::listen(std::string_view address,
   for (ListeningSocket& socket : sockets.value()) {
     names.push_back(socket.name);
     listeners_.emplace_back(port_, services_.turns, kj::mv(socket));
-    tasks_->add(acceptFrom(listeners_.back()));
+    tasks_->add(accepts_.from(listeners_.back()));
   }
   return names;
-}
-
-kj::Promise<void> Server::acceptFrom(Acceptor& listener) {
-  return listener.accept().then(
-      [this, &listener](AcceptedSocket&& socket) {
-        accepted(kj::mv(socket));
-        return acceptNext(listener);
-      },
-      [this, &listener](kj::Exception&& e) { return cannotAccept(listener, e); });
-}
-
-kj::Promise<void> Server::acceptNext(Acceptor& listener) {
-  kj::Timer& timer = port_.getTimer();
-  if (acceptTurn_ != timer.now()) {
-    acceptTurn_ = timer.now();
-    accepts_ = 0;
-  }
-  if (++accepts_ < kAcceptsPerTurn) return acceptFrom(listener);
-  return timer.afterDelay(1 * kj::NANOSECONDS).then([this, &listener]() {
-    return acceptFrom(listener);
-  });
-}
-
-kj::Promise<void> Server::cannotAccept(Acceptor& listener, const kj::Exception& e) {
-  // Out of file descriptors, most likely: that passes.
-  services_.warnings.say(notice::AcceptFailed{listener.listening().name, e.getDescription().cStr(),
-                                              services_.connections});
-  const kj::Duration pause = makeRoom() ? 1 * kj::MILLISECONDS : 100 * kj::MILLISECONDS;
-  return port_.getTimer().afterDelay(pause).then(
-      [this, &listener]() { return acceptFrom(listener); });
 }
 
 bool Server::makeRoom() {
@@ -246,8 +219,9 @@ std::optional<Error> Server::reloadTokens() {
   for (Connection& connection : connections_) {
     const auto& caller = connection.caller();
     if (!caller || connection.endsSoon() || access.isValid(caller->principal)) continue;
-    connection.endSoon(ConnectionEnd::kTokenGone, "its token '" + caller->principal.name +
-                       "' is not in the token file any more, or its line has changed");
+    connection.endSoon(ConnectionEnd::kTokenGone,
+                       "its token '" + caller->principal.name +
+                           "' is not in the token file any more, or its line has changed");
     ++ended;
   }
   services_.notices.notice(notice::TokensRead{access.tokens(), ended});

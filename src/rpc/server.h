@@ -13,6 +13,7 @@
 #include "core/controller.h"
 #include "core/notice_sink.h"
 #include "core/result.h"
+#include "net/accept_loop.h"
 #include "net/acceptor.h"
 #include "net/listen_address.h"
 #include "net/ready_stream.h"
@@ -57,13 +58,6 @@ class Server final : private kj::TaskSet::ErrorHandler {
  private:
   using Connections = std::list<Connection>;
 
-  // As many a turn of the loop as one poll of the sockets reports: who connects without saying
-  // anything costs little, and does not stand in the way of those who do.
-  static constexpr uint32_t kAcceptsPerTurn = 16;
-
-  kj::Promise<void> acceptFrom(Acceptor& listener);
-  kj::Promise<void> acceptNext(Acceptor& listener);
-  kj::Promise<void> cannotAccept(Acceptor& listener, const kj::Exception& e);
   void accepted(AcceptedSocket socket);
   void endIfLate(Connection& connection);
   // Ends the connection that has been silent for longest. False if none is.
@@ -82,8 +76,7 @@ class Server final : private kj::TaskSet::ErrorHandler {
   Connections silent_;       // that have not said anything, oldest first
   Connections connections_;  // the others
   std::list<Acceptor> listeners_;
-  kj::TimePoint acceptTurn_ = kj::origin<kj::TimePoint>();  // in which accepts_ were made
-  uint32_t accepts_ = 0;
+  AcceptLoop accepts_;
   // Accepting, and waiting for the end of each connection; null when stopped; destroyed first.
   kj::Own<kj::TaskSet> tasks_;
 };
