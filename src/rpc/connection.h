@@ -118,7 +118,7 @@ class Connection {
   const DoorSockets& door_;
   const std::shared_ptr<ConnectionHandle> handle_;
   const SessionId newestSessionAtOpening_;
-  const int socket_;  // the stream's
+  const int socket_;            // the stream's
   const kj::TimePoint opened_;  // of the loop's timer
   uint64_t heardMs_;            // steady clock; of the last check before which something came
   std::string peer_;
