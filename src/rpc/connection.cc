@@ -231,7 +231,6 @@ kj::Promise<void> Connection::begin(ReadyStream ready, std::string peer) {
 }
 
 void Connection::check() {
-  const uint64_t now = services_.registry.nowMs();
   if (!isSilent()) {
     const size_t unread = protocol_->network.getCurrentQueueSize() + stream_.unsent();
     share_->setAnswers(unread);
@@ -239,9 +238,9 @@ void Connection::check() {
       return endSoon(ConnectionEnd::kUnread,
                      "it does not read its answers, " + std::to_string(unread) + " bytes wait");
     }
-    if (protocol_->messages.takeHeard()) heardMs_ = now;
+    if (protocol_->messages.takeHeard()) heardMs_ = services_.registry.nowMs();
   }
-  checkSilence(now - heardMs_);
+  checkSilence(silentMs());
 }
 
 void Connection::checkSilence(uint64_t silentMs) {
