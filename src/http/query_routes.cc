@@ -163,7 +163,9 @@ void addQueryRoutes(RouteTable& routes, Services& services) {
   routes.add(queryRoute("/v1/status", Permission::kStatus, "The state of the controller in numbers",
                         kStatusSchema, {}, services,
                         [](Services& all, const Request&) -> kj::Promise<Reply> {
-                          return Reply{.body = statusText(all)};
+                          return all.budget.ready(ReadBudget::kBytesPerTurn).then([&all]() {
+                            return Reply{.body = statusText(all)};
+                          });
                         }));
 }
 

@@ -117,9 +117,9 @@ struct Services {
   Audit audit;                       // also counts who was refused
   HashRefusals hashRefusals = {};
   uint64_t lookupsAsked = 0;  // without an event id
-  HeldBytes held;                    // by the peers of both doors
-  AddressCounts addresses;           // likewise
-  ConnectionEnds ends;               // likewise, since the start
+  HeldBytes held;             // by the peers of both doors
+  AddressCounts addresses;    // likewise
+  ConnectionEnds ends;        // likewise, since the start
   Measurements measured = {};
 };
 

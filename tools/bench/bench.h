@@ -58,6 +58,8 @@ std::vector<Row> operationRows();
 std::vector<Row> captureRows();
 std::vector<Row> statusRows();
 std::vector<Row> scrapeRows();
+std::vector<Row> doorRows();
+std::vector<Row> httpRows();
 
 // All rows in the order of the report.
 std::vector<Row> allRows();

@@ -6,10 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -42,17 +44,40 @@ std::string DaemonProcess::log() const {
 }
 
 std::string DaemonProcess::tcpAddress() const {
+  return addressBehind("ready on ");
+}
+
+std::string DaemonProcess::httpAddress() const {
+  return addressBehind("HTTP on ");
+}
+
+std::string DaemonProcess::addressBehind(const std::string& words) const {
   const std::string text = log();
-  const size_t begin = text.find("127.0.0.1:", text.find("ready on "));
-  return text.substr(begin, text.find_first_of(",: ", begin + 10) - begin);
+  const size_t begin = text.find("127.0.0.1:", text.find(words));
+  return text.substr(begin, text.find_first_of(",: \n", begin + 10) - begin);
+}
+
+double DaemonProcess::processorSeconds() const {
+  std::ifstream in("/proc/" + std::to_string(pid_) + "/stat");
+  const std::string text(std::istreambuf_iterator<char>(in), {});
+  // Behind the name in brackets: the state, ten numbers, and what user and system have taken.
+  std::istringstream fields(text.substr(text.rfind(')') + 1));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  uint64_t user = 0;
+  uint64_t system = 0;
+  fields >> user >> system;
+  return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 std::string DaemonProcess::start() {
   const std::filesystem::path binary =
       std::filesystem::read_symlink("/proc/self/exe").parent_path() / "holdfastd";
   std::vector<std::string> arguments = {binary,     "--data-dir",  directory_ / "data", "--create",
-                                        "--listen", "127.0.0.1:0", "--listen",          address(),
-                                        "--http",   "off"};
+                                        "--listen", "127.0.0.1:0", "--listen",          address()};
+  if (std::find(more_.begin(), more_.end(), "--http") == more_.end()) {
+    arguments.insert(arguments.end(), {"--http", "off"});
+  }
   arguments.insert(arguments.end(), more_.begin(), more_.end());
   std::vector<char*> pointers;
   pointers.reserve(arguments.size() + 1);
