@@ -20,7 +20,7 @@ namespace holdfast::bench {
 class BareTable {
  public:
   // For so many keys, none of them 0, that are spread evenly over all 64 bits.
-  explicit BareTable(uint64_t keysMax) : slots_(keysMax * 4 / 3 + 64) {
+  explicit BareTable(uint64_t keysMax) : slots_(keysMax * 2 + 64) {
     constexpr size_t kHugePage = size_t{2} << 20;
     const size_t bytes = (slots_ * sizeof(Slot) + kHugePage - 1) / kHugePage * kHugePage;
     memory_.reset(static_cast<Slot*>(std::aligned_alloc(kHugePage, bytes)));
