@@ -147,11 +147,11 @@ std::vector<Row> indexRows() {
   const std::string bareInsert = "inserts into a bare table of full size";
   return {
       {"index_insert", "insert, growing from empty to 50 M distinct chunks", "M/s", 10, 20,
-       Better::kHigher, runInsert, bareInsert},
+       Better::kHigher, runInsert, bareInsert, 0.3},
       {"index_insert_ranks", "the same 10 M chunks from 8 holders", "M/s", 15, 30, Better::kHigher,
-       runInsertRanks, bareInsert},
+       runInsertRanks, bareInsert, 0.5},
       {"index_insert_models", "the same 1 M hashes from 50 holders of a model each", "M/s", 10, 20,
-       Better::kHigher, runInsertModels, bareInsert},
+       Better::kHigher, runInsertModels, bareInsert, 0.3},
       {"index_pause", "p99.99 of the insert calls of 256, growth included", "ms", 0.5, 0.2,
        Better::kLower, runPause},
       {"memory_distinct", "100 workers x 1 M chunks, all distinct", "B", 22, 18, Better::kLower,
