@@ -13,10 +13,10 @@ namespace holdfast::bench {
 namespace {
 
 constexpr uint64_t kPromptMillion = 1000000;
-constexpr uint32_t kInstances = 32;
-constexpr uint32_t kRanks = 8;
+constexpr uint32_t kPromptInstances = 32;
+constexpr uint32_t kRanksOfInstance = 8;
 // Look-ups between two readings of the clock.
-constexpr uint64_t kGroup = 64;
+constexpr uint64_t kPromptGroup = 64;
 
 // Chunks of a prompt, and how many of its first every rank of the fleet holds.
 struct PromptShape {
@@ -34,13 +34,13 @@ class PromptFleet {
       : shape_(shape),
         own_(shape.length - shape.shared),
         systems_(shape.shared == 0 ? 0 : std::min(options.size(shape.systems), shape.systems)),
-        prompts_(std::max<uint64_t>(options.size(shape.chunks) / own_, kInstances)) {
+        prompts_(std::max<uint64_t>(options.size(shape.chunks) / own_, kPromptInstances)) {
     progress("building an index of " + std::to_string(prompts_) + " prompts of " +
              std::to_string(shape.length) + " chunks");
-    for (uint32_t instance = 0; instance < kInstances; ++instance) {
-      directory.setWorldSize(instance, kRanks);
+    for (uint32_t instance = 0; instance < kPromptInstances; ++instance) {
+      directory.setWorldSize(instance, kRanksOfInstance);
       directory.setNameHash(instance, splitmix64Finalise(instance));
-      for (uint32_t rank = 0; rank < kRanks; ++rank) {
+      for (uint32_t rank = 0; rank < kRanksOfInstance; ++rank) {
         holders_.push_back(index.addHolder());
         directory.set(holders_.back(), {instance, rank, 0, true, false});
       }
@@ -64,9 +64,9 @@ class PromptFleet {
   // As a store gives them back: what a rank holds comes sorted.
   void admitSorted() {
     std::vector<ChunkHash> keys;
-    for (uint32_t instance = 0; instance < kInstances; ++instance) {
+    for (uint32_t instance = 0; instance < kPromptInstances; ++instance) {
       keys.clear();
-      for (uint64_t prompt = instance; prompt < prompts_; prompt += kInstances) {
+      for (uint64_t prompt = instance; prompt < prompts_; prompt += kPromptInstances) {
         keys.resize(keys.size() + own_);
         fillKeys(prompt * own_, std::span(keys).last(own_));
       }
@@ -119,7 +119,8 @@ class PromptFleet {
   size_t own() const { return own_; }
   const PromptShape& shape() const { return shape_; }
   std::span<const HolderId> ranksOf(uint64_t prompt) const {
-    return std::span(holders_).subspan(prompt % kInstances * kRanks, kRanks);
+    return std::span(holders_).subspan(prompt % kPromptInstances * kRanksOfInstance,
+                                       kRanksOfInstance);
   }
   void apply(HolderId holder, std::span<const ChunkHash> keys, bool evict) {
     static const std::vector<uint8_t> all(kIndexCall / 8, 0xFF);
@@ -148,17 +149,17 @@ class PromptFleet {
 template <typename Take>
 double secondsOf(const PromptFleet& fleet, uint64_t lookups, const Take& take) {
   const size_t length = fleet.shape().length;
-  std::vector<ChunkHash> group(kGroup * length);
+  std::vector<ChunkHash> group(kPromptGroup * length);
   uint64_t random = 1;
   double total = 0;
-  for (uint64_t done = 0; done < lookups; done += kGroup) {
-    for (uint64_t i = 0; i < kGroup; ++i) {
+  for (uint64_t done = 0; done < lookups; done += kPromptGroup) {
+    for (uint64_t i = 0; i < kPromptGroup; ++i) {
       random = random * 6364136223846793005u + 1442695040888963407u;
       fleet.fillPrompt((random >> 32) % fleet.prompts(),
                        std::span(group).subspan(i * length, length));
     }
     const Stopwatch watch;
-    for (uint64_t i = 0; i < kGroup; ++i)
+    for (uint64_t i = 0; i < kPromptGroup; ++i)
       take(std::span(group).subspan(i * length, length), done + i);
     total += watch.seconds();
   }
@@ -185,9 +186,9 @@ RunResult lookUp(const RunOptions& options, PromptFleet& fleet, bool whole) {
   PrefixMatcher matcher(fleet.index, fleet.directory);
   std::vector<InstanceMatch> matches;
   const size_t length = fleet.shape().length;
-  const uint64_t lookups =
-      (options.size(64 * kPromptMillion / length, 1000) + kGroup - 1) / kGroup * kGroup;
-  const size_t instances = fleet.shape().shared == 0 ? 1 : kInstances;
+  const uint64_t lookups = (options.size(64 * kPromptMillion / length, 1000) + kPromptGroup - 1) /
+                           kPromptGroup * kPromptGroup;
+  const size_t instances = fleet.shape().shared == 0 ? 1 : kPromptInstances;
   bool wrong = false;
   const double seconds = secondsOf(fleet, lookups, [&](auto prompt, uint64_t number) {
     matcher.match(0, prompt, matches, number);
@@ -227,11 +228,11 @@ RunResult evictAll(const RunOptions& options, EvictOrder order) {
     if (order == EvictOrder::kForwards) return prompt * fleet.own() + i;
     if (order == EvictOrder::kBackwards) return prompt * fleet.own() + (fleet.own() - 1 - i);
     // Another prompt of the same instance for each chunk.
-    const uint64_t ofInstance = fleet.prompts() / kInstances;
-    const uint64_t other = (prompt / kInstances + fmix64(i)) % ofInstance;
-    return (other * kInstances + prompt % kInstances) * fleet.own() + i;
+    const uint64_t ofInstance = fleet.prompts() / kPromptInstances;
+    const uint64_t other = (prompt / kPromptInstances + fmix64(i)) % ofInstance;
+    return (other * kPromptInstances + prompt % kPromptInstances) * fleet.own() + i;
   };
-  const uint64_t prompts = fleet.prompts() / kInstances * kInstances;
+  const uint64_t prompts = fleet.prompts() / kPromptInstances * kPromptInstances;
   BareTable bare(fleet.prompts() * fleet.own());
   std::vector<ChunkHash> keys(fleet.own());
   for (uint64_t prompt = 0; prompt < fleet.prompts(); ++prompt) {
@@ -240,7 +241,7 @@ RunResult evictAll(const RunOptions& options, EvictOrder order) {
   }
   double seconds = 0;
   double bareSeconds = 0;
-  for (uint32_t rank = 0; rank < kRanks; ++rank) {
+  for (uint32_t rank = 0; rank < kRanksOfInstance; ++rank) {
     for (uint64_t prompt = 0; prompt < prompts; ++prompt) {
       for (size_t i = 0; i < keys.size(); ++i) keys[i] = indexKey(numberOf(prompt, i));
       const Stopwatch watch;
@@ -252,7 +253,7 @@ RunResult evictAll(const RunOptions& options, EvictOrder order) {
     }
   }
   if (prompts == fleet.prompts() && fleet.index.chunks() != 0) return failed("not all was evicted");
-  const auto evicts = static_cast<double>(kRanks * prompts * fleet.own());
+  const auto evicts = static_cast<double>(kRanksOfInstance * prompts * fleet.own());
   return {.value = evicts / seconds / 1e6,
           .note = {},
           .error = {},
