@@ -46,6 +46,7 @@ struct Configuration {
   bool create = false;
   std::vector<std::string> listen = {"127.0.0.1:7440"};
   std::vector<std::string> http = {"127.0.0.1:7441"};  // none: HTTP is off
+  std::vector<std::string> lmcacheHttp;                // of LMCache's routes alone; none: nowhere
   SocketAccess unixSockets;
   TlsFiles tls;  // no certificate: IP listeners are plain
 

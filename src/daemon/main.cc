@@ -183,7 +183,8 @@ std::optional<Error> openToEverybody(const Configuration& configuration,
 
 // What is sure to fail later, before the store is created, migrated or recovered for nothing.
 std::optional<ExitCode> cannotServe(const Configuration& configuration) {
-  for (const auto* addresses : {&configuration.listen, &configuration.http}) {
+  for (const auto* addresses :
+       {&configuration.listen, &configuration.http, &configuration.lmcacheHttp}) {
     for (const std::string& address : *addresses) {
       auto why = cannotListenOn(address, configuration.unixSockets);
       if (!why) why = openToEverybody(configuration, address);

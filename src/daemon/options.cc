@@ -103,9 +103,10 @@ void addClientOptions(CLI::App& app, Configuration& c) {
       ->take_all()
       ->capture_default_str()
       ->group(kGroup);
-  app.add_option("--http", c.http,
-                 "Address of the HTTP interface: probes, look-ups, metrics and what operators need; "
-                 "like --listen, or 'off'. It answers from before the store is recovered")
+  app.add_option(
+         "--http", c.http,
+         "Address of the HTTP interface: probes, look-ups, metrics and what operators need; "
+         "like --listen, or 'off'. It answers from before the store is recovered")
       ->check(CLI::Validator(addressErrorOrOff, "", "address"))
       ->type_name("ADDR")
       ->delimiter(',')
@@ -142,6 +143,19 @@ void addClientOptions(CLI::App& app, Configuration& c) {
                  "Model of workers and look-ups that name none; look-ups never cross models")
       ->type_name("NAME")
       ->capture_default_str()
+      ->group(kGroup);
+}
+
+void addLmcacheOptions(CLI::App& app, Configuration& c) {
+  constexpr const char* kGroup = "LMCache (docs/lmcache.md)";
+  app.add_option("--lmcache-http", c.lmcacheHttp,
+                 "Address of the HTTP interface of LMCache's controller, for scripts and routers "
+                 "that ask it: like --listen, 9000 is its port. --http has the same routes beside "
+                 "its own; here there is nothing else but probes and metrics")
+      ->check(CLI::Validator(addressError, "", "address"))
+      ->type_name("ADDR")
+      ->delimiter(',')
+      ->take_all()
       ->group(kGroup);
 }
 
@@ -194,9 +208,9 @@ void addNetworkOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
       ->capture_default_str()
       ->group(kGroup);
   addSize(app, "--peer-memory", c.peerMemoryBytes, uint64_t{64} << 20, uint64_t{1} << 40,
-                 "What all clients together may make the controller keep of messages that came in "
-                 "part, calls without an answer and answers that nobody reads; over it, the "
-                 "connection that holds most is closed")
+          "What all clients together may make the controller keep of messages that came in "
+          "part, calls without an answer and answers that nobody reads; over it, the "
+          "connection that holds most is closed")
       ->capture_default_str()
       ->group(kGroup);
 }
@@ -326,6 +340,7 @@ void addOptions(CLI::App& app, Configuration& configuration, OptionTexts& texts,
   addClientOptions(app, configuration);
   addNetworkOptions(app, configuration, texts);
   addAccessOptions(app, configuration, texts);
+  addLmcacheOptions(app, configuration);
   addOperationOptions(app, configuration);
   addRepairOptions(app, configuration);
   addHashingOptions(app, configuration, texts);
