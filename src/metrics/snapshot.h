@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -44,6 +45,9 @@ struct Snapshot {
   size_t connectionsMax = 0;
   CountsByName connectionsClosed;  // by why: "silent", "unread_answers"
   CountsByName authFailures;       // by why: "unknown_token"
+
+  std::optional<LmcacheTraffic> lmcache;  // nothing: there is no such gateway
+  uint64_t missingBatches = 0;            // of running full syncs; with that gateway alone
 
   ProcessUsage process;
   uint64_t openFiles = 0;

@@ -61,6 +61,17 @@ struct BackupOutcome {
   uint64_t sequence = 0;
 };
 
+// What LMCache's gateway does, in the terms of that system's own metrics.
+struct LmcacheTraffic {
+  uint64_t pullMessages = 0;   // that came since the start
+  uint64_t replyMessages = 0;  // of those that are answered
+  uint64_t pullActive = 0;     // taken from the socket, and not yet by the controller
+  uint64_t replyActive = 0;    // not answered yet
+  bool pullPending = false;    // the socket has more
+  bool replyPending = false;
+  uint64_t gaps = 0;  // numbers of operations that did not follow on those before
+};
+
 // What is beyond the registry; filled by whoever runs the server.
 struct ProcessFacts {
   std::string version;
@@ -76,6 +87,8 @@ struct ProcessFacts {
   std::function<StoreStatistics()> store = {};
   std::function<size_t()> httpConnections = {};  // open now, counted in Services::connections, too
   std::function<uint64_t()> captureBytes = {};   // written to capture logs since the start
+  // Asked for each scrape. Empty: there is no gateway, and its metrics are not shown.
+  std::function<LmcacheTraffic()> lmcache = {};
   // Begins or ends a log of the inputs: the folder it is in, or an exception of wireError(). May be
   // empty: there are none.
   std::function<kj::Promise<std::string>(const std::string& directory, bool redact)> captureOn;
@@ -117,9 +130,9 @@ struct Services {
   Audit audit;                       // also counts who was refused
   HashRefusals hashRefusals = {};
   uint64_t lookupsAsked = 0;  // without an event id
-  HeldBytes held;                    // by the peers of both doors
-  AddressCounts addresses;           // likewise
-  ConnectionEnds ends;               // likewise, since the start
+  HeldBytes held;             // by the peers of both doors
+  AddressCounts addresses;    // likewise
+  ConnectionEnds ends;        // likewise, since the start
   Measurements measured = {};
 };
 
