@@ -88,6 +88,10 @@ struct Starts {
           // The next one's turn comes when this one has begun, not when it has ended.
           return hashInPieces(services, one.tokens, one.request.chunks)
               .then([this, noWait, state = kj::mv(state), turn = kj::mv(turn)]() mutable {
+                if (services.executor.takesTokens(state->request.instance)) {
+                  state->request.tokens =
+                      std::make_shared<const std::vector<uint32_t>>(std::move(state->tokens));
+                }
                 return start(std::move(state->request), noWait);
               });
         });

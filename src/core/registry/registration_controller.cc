@@ -202,6 +202,8 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
   record.labels = registration.labels;
   record.run = registration.run;
   record.attempt = registration.attempt;
+  worker.takesTokens = registration.takesTokens;
+  worker.pinSecondsMax = registration.pinSecondsMax;
   tree_.setState(worker, WorkerState::kActive);
   worker.heard(clock_);
   record.registeredWallMs = record.lastSeenWallMs = worker.lastSeenWallMs;

@@ -23,6 +23,8 @@ Registration Fleet::registrationOf(const Inbound& message) const {
   registration.ip = message.ip;
   registration.port = message.port;
   registration.peerUrl = message.peerUrl;
+  registration.takesTokens = true;
+  registration.pinSecondsMax = kPinSeconds;
   if (const auto* settings = settingsOf(message.instance, true)) {
     registration.model = settings->model;
   }
@@ -44,6 +46,8 @@ Registration Fleet::registrationOf(const WorkerRecord& record) {
   registration.run = record.run;
   registration.attempt = record.attempt + 1;
   registration.labels = record.labels;
+  registration.takesTokens = true;
+  registration.pinSecondsMax = kPinSeconds;
   return registration;
 }
 

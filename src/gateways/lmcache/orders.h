@@ -1,6 +1,6 @@
 // Orders to LMCache's workers, which each listen on a REP socket: one at a time for a worker, each
-// over a connection of its own. A socket whose answer did not come is of no use any more, and one
-// that a worker's end left half open would be found out only by the next order.
+// over a connection of its own. A socket whose answer did not come is of no use any more, and of
+// one that is kept nobody knows whether the worker still reads it.
 #pragma once
 
 #include <kj/async.h>
@@ -31,7 +31,8 @@ struct OrderAnswer {
   Type type = Type::kError;  // of kAnswered, as are the next two
   uint64_t tokens = 0;
   int64_t errorCode = 0;
-  // kAnswered: the worker's own words, of kFinished and kError. Else why, for people.
+  // kAnswered: the worker's own words, of kFinished and kError. Else why, for people. Cut at
+  // Orders::kTextBytesMax.
   std::string text;
 };
 
@@ -47,22 +48,23 @@ class Orders {
   // Under way at a time, of all workers: what is beyond waits, within its time.
   static constexpr size_t kUnderWayMax = 512;
   static constexpr size_t kBytesUnderWayMax = size_t{128} << 20;
-  // How long an order waits for somebody to listen: a worker opens its socket only when its
-  // registration has been answered.
+  static constexpr size_t kTextBytesMax = 4096;
+  // How long an order waits for somebody to listen: a worker answers on its socket only when it has
+  // registered.
   static constexpr kj::Duration kReachedWithin = 3 * kj::SECONDS;
 
   // The thread outlives this.
   explicit Orders(gateways::SocketThread& thread);
-  // No promise resolves after this.
+  // Whatever send() returned is gone by then.
   ~Orders();
   Orders(const Orders&) = delete;
   Orders& operator=(const Orders&) = delete;
 
   // Makes the payload, when it is the order's turn; on the socket thread.
   using Encode = std::function<std::string()>;
-  // `timeout` from now, waiting included. Never fails, and resolves in a later turn; dropped, the
-  // order is not sent any more, or its answer ignored.
-  kj::Promise<OrderAnswer> send(std::string endpoint, Encode encode, kj::Duration timeout);
+  // `timeout` from now, waiting included. Never fails, and resolves in a later turn of the loop.
+  // Dropped, the order is not sent any more, or its answer ignored.
+  kj::Promise<kj::Own<OrderAnswer>> send(std::string endpoint, Encode encode, kj::Duration timeout);
 
  private:
   class Sender;  // on the socket thread
