@@ -46,7 +46,6 @@ struct Configuration {
   bool create = false;
   std::vector<std::string> listen = {"127.0.0.1:7440"};
   std::vector<std::string> http = {"127.0.0.1:7441"};  // none: HTTP is off
-  std::vector<std::string> lmcacheHttp;                // of LMCache's routes alone; none: nowhere
   SocketAccess unixSockets;
   TlsFiles tls;  // no certificate: IP listeners are plain
 
@@ -76,6 +75,23 @@ struct Configuration {
   uint64_t peerMemoryBytes = kHeldByPeersBytesDefault;
   std::string defaultModel = "default";
   bool metricsOfInstances = false;
+
+  // The gateway for LMCache's workers; addresses as --listen has them. Empty: it is off.
+  struct Lmcache {
+    std::string pull;
+    std::string reply;
+    std::string heartbeat;          // empty: workers are told to send none
+    std::string heartbeatUrl;       // "HOST:PORT" that they are told; empty: that address
+    std::vector<std::string> http;  // of LMCache's HTTP routes; with or without the others
+    bool insecure = false;          // other machines may reach these addresses
+    std::vector<std::string> allow;
+    std::string gap = "keep";
+    std::vector<std::string> models;      // "PATTERN=MODEL"
+    std::vector<std::string> worldSizes;  // "PATTERN=N"
+
+    bool on() const { return !pull.empty(); }
+  };
+  Lmcache lmcache;
 
   LogOptions capture;  // no directory: no log
   bool captureRedact = false;

@@ -68,10 +68,13 @@ Result<std::unique_ptr<HttpDoor>> HttpDoor::open(const Configuration& configurat
   if (auto wrong = listenOnAll(configuration.http, configuration, "HTTP", sockets)) return *wrong;
   const size_t own = sockets.size();
   if (auto wrong =
-          listenOnAll(configuration.lmcacheHttp, configuration, "LMCache's HTTP", sockets)) {
+          listenOnAll(configuration.lmcache.http, configuration, "LMCache's HTTP", sockets)) {
     return *wrong;
   }
   door->lmcacheSockets_ = sockets.size() - own;
+  // LMCache's scripts have no token: where nobody has one, they need none.
+  const bool open = configuration.lmcache.insecure && configuration.tokenFile.empty();
+  for (size_t i = own; open && i < sockets.size(); ++i) sockets[i].trust = Trust::kLocal;
   if (sockets.empty()) return door;
   door->probes_ = std::make_unique<http::ProbeServer>(std::move(sockets), HOLDFAST_VERSION, tls,
                                                       access, door->startNotices_);

@@ -39,6 +39,10 @@ kj::Promise<std::shared_ptr<const EventRecord>> OperationStarts::begin(Operation
         // The next one's turn comes when this one has begun, not when it has ended.
         return hashInPieces(services_, one.tokens, one.request.chunks)
             .then([this, noWait, state = kj::mv(state), turn = kj::mv(turn)]() mutable {
+              if (services_.executor.takesTokens(state->request.instance)) {
+                state->request.tokens =
+                    std::make_shared<const std::vector<uint32_t>>(std::move(state->tokens));
+              }
               return begin(std::move(state->request), noWait);
             });
       });

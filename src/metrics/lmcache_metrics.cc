@@ -1,5 +1,6 @@
 // LMCache's controller's own metrics, for dashboards and alerts that know their names.
 #include <array>
+#include <cstdint>
 #include <string_view>
 
 #include "metrics/table.h"
@@ -8,21 +9,17 @@ namespace holdfast::metrics {
 namespace {
 
 constexpr auto kThere = prometheus::MetricType::Gauge;
-
-uint64_t syncsIn(const Snapshot& from, FullSyncTracker::Phase phase) {
-  return from.fullSyncs[static_cast<size_t>(phase)];
-}
-
-// It is asked for only where there is a gateway, but for documentation.
-LmcacheTraffic trafficOf(const Snapshot& from) {
-  return from.lmcache.value_or(LmcacheTraffic());
-}
-
 constexpr std::array<std::string_view, 2> kRole = {"role"};
 
 template <typename Number>
 void addOne(Samples& to, Number value) {
   to.add(static_cast<double>(value), {"controller"});
+}
+
+// What is not read yet waits in ZeroMQ's queues, which nobody counts; what is read is taken at
+// once.
+void addNothing(const Snapshot&, Samples& to) {
+  addOne(to, 0);
 }
 
 constexpr Metric kLmcacheMetrics[] = {
@@ -35,30 +32,32 @@ constexpr Metric kLmcacheMetrics[] = {
        addOne(to, from.status.workersActive + from.status.workersRecovered);
      }},
     {"lmcache:cache_controller_pull_socket_message_count", kThere, Group::kLmcache,
-     "Messages that came to the PULL socket", kRole,
-     [](const Snapshot& from, Samples& to) { addOne(to, trafficOf(from).pullMessages); }},
+     "Reports in pieces, deregistrations, messages of full syncs", kRole,
+     [](const Snapshot& from, Samples& to) {
+       const Measurements::Lmcache& counts = from.measured.lmcache;
+       addOne(to, counts.reports + counts.deregistrations + counts.syncMessages);
+     }},
     {"lmcache:cache_controller_reply_socket_message_count", kThere, Group::kLmcache,
-     "Messages that came to the socket of requests", kRole,
-     [](const Snapshot& from, Samples& to) { addOne(to, trafficOf(from).replyMessages); }},
+     "Registrations and P2P look-ups", kRole,
+     [](const Snapshot& from, Samples& to) {
+       const Measurements::Lmcache& counts = from.measured.lmcache;
+       addOne(to, counts.registrations + counts.peerLookups);
+     }},
     {"lmcache:cache_controller_pull_socket_has_pending", kThere, Group::kLmcache,
-     "1 while the PULL socket has messages that were not taken from it", kRole,
-     [](const Snapshot& from, Samples& to) { addOne(to, trafficOf(from).pullPending ? 1 : 0); }},
+     "Always 0: nobody counts what waits in the PULL socket", kRole, addNothing},
     {"lmcache:cache_controller_reply_socket_has_pending", kThere, Group::kLmcache,
-     "1 while the socket of requests has messages that were not taken from it", kRole,
-     [](const Snapshot& from, Samples& to) { addOne(to, trafficOf(from).replyPending ? 1 : 0); }},
+     "Always 0: nobody counts what waits in the socket of requests", kRole, addNothing},
     {"lmcache:cache_controller_pull_socket_active_requests", kThere, Group::kLmcache,
-     "Messages of the PULL socket that wait for the controller", kRole,
-     [](const Snapshot& from, Samples& to) { addOne(to, trafficOf(from).pullActive); }},
+     "Always 0: what is read of the PULL socket is taken at once", kRole, addNothing},
     {"lmcache:cache_controller_reply_socket_active_requests", kThere, Group::kLmcache,
-     "Requests that are not answered yet", kRole,
-     [](const Snapshot& from, Samples& to) { addOne(to, trafficOf(from).replyActive); }},
+     "Always 0: what is read of the socket of requests is taken at once", kRole, addNothing},
     {"lmcache:cache_controller_kv_op_seq_discontinuity_count", kThere, Group::kLmcache,
-     "Times that the number of an operation was not the one after the last", kRole,
-     [](const Snapshot& from, Samples& to) { addOne(to, trafficOf(from).gaps); }},
+     "As holdfast_lmcache_gaps_total", kRole,
+     [](const Snapshot& from, Samples& to) { addOne(to, from.measured.lmcache.gaps); }},
     {"lmcache:cache_controller_full_sync_workers_syncing", kThere, Group::kLmcache,
      "Full syncs under way", kRole,
      [](const Snapshot& from, Samples& to) {
-       addOne(to, syncsIn(from, FullSyncTracker::Phase::kRunning));
+       addOne(to, from.fullSyncs[static_cast<size_t>(FullSyncTracker::Phase::kRunning)]);
      }},
     {"lmcache:cache_controller_full_sync_workers_completed", kThere, Group::kLmcache,
      "Full syncs that were completed since the start", kRole,

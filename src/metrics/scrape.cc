@@ -53,7 +53,7 @@ bool Scrape::step() {
   if (!snapshot_) {
     snapshot_ = collect(services_, files_.count());
     constexpr auto kRunning = static_cast<size_t>(FullSyncTracker::Phase::kRunning);
-    countingBatches_ = snapshot_->lmcache && snapshot_->fullSyncs[kRunning] != 0;
+    countingBatches_ = services_.options.metricsOfLmcache && snapshot_->fullSyncs[kRunning] != 0;
     return true;
   }
   if (countingBatches_) {
@@ -73,7 +73,7 @@ bool Scrape::step() {
 }
 
 size_t Scrape::writeSome(const Metric& metric) {
-  if (metric.group == Group::kLmcache && !snapshot_->lmcache) {
+  if (metric.group == Group::kLmcache && !services_.options.metricsOfLmcache) {
     ++metric_;
     return 0;
   }

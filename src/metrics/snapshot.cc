@@ -33,7 +33,6 @@ Snapshot collect(const Services& services, uint64_t openFiles) {
     snapshot.authFailures[nameOf(failure)] = services.audit.failures(failure);
   }
   snapshot.connectionsMax = services.options.connectionsMax;
-  if (facts.lmcache) snapshot.lmcache = facts.lmcache();
   snapshot.process = processUsage();
   snapshot.openFiles = openFiles;
   return snapshot;

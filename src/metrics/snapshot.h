@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -46,8 +45,7 @@ struct Snapshot {
   CountsByName connectionsClosed;  // by why: "silent", "unread_answers"
   CountsByName authFailures;       // by why: "unknown_token"
 
-  std::optional<LmcacheTraffic> lmcache;  // nothing: there is no such gateway
-  uint64_t missingBatches = 0;            // of running full syncs; with that gateway alone
+  uint64_t missingBatches = 0;  // of running full syncs; where LMCache's metrics are shown
 
   ProcessUsage process;
   uint64_t openFiles = 0;

@@ -51,6 +51,7 @@ struct ServerOptions {
   // Between two pieces of what comes in crowds (turn_pacer.h).
   uint32_t crowdIntervalUs = 1'000;
   bool metricsOfInstances = false;  // scrapes show numbers of each instance
+  bool metricsOfLmcache = false;    // and LMCache's own metrics
 };
 
 // What became of a backup.
@@ -59,17 +60,6 @@ struct BackupOutcome {
   std::string path;
   uint64_t bytes = 0;
   uint64_t sequence = 0;
-};
-
-// What LMCache's gateway does, in the terms of that system's own metrics.
-struct LmcacheTraffic {
-  uint64_t pullMessages = 0;   // that came since the start
-  uint64_t replyMessages = 0;  // of those that are answered
-  uint64_t pullActive = 0;     // taken from the socket, and not yet by the controller
-  uint64_t replyActive = 0;    // not answered yet
-  bool pullPending = false;    // the socket has more
-  bool replyPending = false;
-  uint64_t gaps = 0;  // numbers of operations that did not follow on those before
 };
 
 // What is beyond the registry; filled by whoever runs the server.
@@ -87,8 +77,6 @@ struct ProcessFacts {
   std::function<StoreStatistics()> store = {};
   std::function<size_t()> httpConnections = {};  // open now, counted in Services::connections, too
   std::function<uint64_t()> captureBytes = {};   // written to capture logs since the start
-  // Asked for each scrape. Empty: there is no gateway, and its metrics are not shown.
-  std::function<LmcacheTraffic()> lmcache = {};
   // Begins or ends a log of the inputs: the folder it is in, or an exception of wireError(). May be
   // empty: there are none.
   std::function<kj::Promise<std::string>(const std::string& directory, bool redact)> captureOn;

@@ -34,6 +34,11 @@ class InstancesTest : public ScrapeTest {
   InstancesTest() : ScrapeTest({.hashing = {}, .metricsOfInstances = true}) {}
 };
 
+class LmcacheMetricsTest : public ScrapeTest {
+ protected:
+  LmcacheMetricsTest() : ScrapeTest({.hashing = {}, .metricsOfLmcache = true}) {}
+};
+
 TEST_F(ScrapeTest, HasEveryMetricOfTheTableWithItsTypeAndHelp) {
   const Scraped scraped = scrape();
   size_t expected = 0;
@@ -49,24 +54,24 @@ TEST_F(ScrapeTest, HasEveryMetricOfTheTableWithItsTypeAndHelp) {
   EXPECT_EQ(scraped.types.at("holdfast_lookup_duration_seconds"), "histogram");
 }
 
-TEST_F(ScrapeTest, HasLmcachesMetricsWhereItsGatewayIs) {
+TEST_F(ScrapeTest, HasNoMetricOfLmcachesWithoutItsGateway) {
   EXPECT_THAT(text(), testing::Not(testing::HasSubstr("lmcache:")));
+}
+
+TEST_F(LmcacheMetricsTest, AreThereUnderTheNamesOfItsController) {
   const auto peer = connect();
   auto session = registerWorker(*peer, registration());
   await(report(session, "gpu", kIncarnation, 1, {1, 2, 3}));
   settle();
-  auto& facts = const_cast<ProcessFacts&>(server->services().facts);
-  facts.lmcache = []() {
-    return LmcacheTraffic{.pullMessages = 7, .replyMessages = 5, .pullActive = 2, .gaps = 1};
-  };
+  server->services().measured.lmcache = {
+      .registrations = 2, .deregistrations = 1, .reports = 5, .peerLookups = 3, .gaps = 1};
   const Scraped scraped = scrape();
   const std::string of = "lmcache:cache_controller_";
   const std::string role = "{role=\"controller\"}";
   EXPECT_EQ(scraped[of + "kv_pool_keys_count" + role], 3);
   EXPECT_EQ(scraped[of + "registered_workers_count" + role], 1);
-  EXPECT_EQ(scraped[of + "pull_socket_message_count" + role], 7);
+  EXPECT_EQ(scraped[of + "pull_socket_message_count" + role], 6);
   EXPECT_EQ(scraped[of + "reply_socket_message_count" + role], 5);
-  EXPECT_EQ(scraped[of + "pull_socket_active_requests" + role], 2);
   EXPECT_EQ(scraped[of + "kv_op_seq_discontinuity_count" + role], 1);
   EXPECT_EQ(scraped[of + "full_sync_global_progress" + role], 1);
   EXPECT_EQ(std::count_if(scraped.types.begin(), scraped.types.end(),

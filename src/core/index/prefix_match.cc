@@ -85,8 +85,9 @@ void PrefixMatcher::match(uint64_t salt, std::span<const ChunkHash> keys,
 }
 
 void PrefixMatcher::matchPeers(uint64_t salt, std::span<const ChunkHash> keys, uint32_t asker,
-                               uint32_t rank, std::vector<InstanceMatch>& out) {
-  beginPeers(salt, keys, asker, rank);
+                               uint32_t rank, std::vector<InstanceMatch>& out,
+                               std::optional<uint16_t> location) {
+  beginPeers(salt, keys, asker, rank, location);
   advance(std::numeric_limits<size_t>::max());
   finish(out);
 }
@@ -96,8 +97,9 @@ void PrefixMatcher::begin(uint64_t salt, std::span<const ChunkHash> keys, uint64
 }
 
 void PrefixMatcher::beginPeers(uint64_t salt, std::span<const ChunkHash> keys, uint32_t asker,
-                               uint32_t rank) {
-  begin(salt, keys, Filter{true, asker, rank}, fmix64(directory_.nameHash(asker) + rank));
+                               uint32_t rank, std::optional<uint16_t> location) {
+  begin(salt, keys, Filter{true, asker, rank, location.has_value(), location.value_or(0)},
+        fmix64(directory_.nameHash(asker) + rank));
 }
 
 void PrefixMatcher::nextStamp() {
@@ -168,6 +170,7 @@ size_t PrefixMatcher::extend(SetId set, uint32_t begin, uint32_t end, size_t& wo
     const uint32_t rankSlot = directory_.rankSlot(holder);
     if (rankSlot == HolderDirectory::kInvisible || index_.sets().isRetired(holder)) continue;
     const HolderInfo& info = directory_.get(holder);
+    if (filter_.oneLocation && info.location != filter_.location) continue;
     Stamped& known = candidateOf_[rankSlot];
     if (known.stamp != stamp_) {
       if (begin != 0) continue;
