@@ -450,9 +450,7 @@ void RegistrationController::restart(const std::string& why) {
         location->legacySeq = 0;
         if (!worker->quarantined.empty()) continue;
         location->sync.forgetWasOut();
-        const bool hidden = location->record.live.hidden;
-        location->sync = hidden ? SyncState::kDiverged : SyncState::kCaughtUp;
-        location->reason = hidden ? Reason::kRestarted : Reason::kNone;
+        awaitRegistration(*location);
       }
       tree_.refreshVisibility(*worker);
     }
