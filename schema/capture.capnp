@@ -20,6 +20,9 @@ struct CaptureEntry {
   onLaterConnection @40 :Bool;     # of `register`: over a connection that was opened after the
                                    # worker's newest registration was taken
 
+  takesTokens @49 :Bool;           # of `register`: orders to the worker name chunks by tokens
+  pinSecondsMax @50 :UInt32;       # of `register`: how long its pins last at most; 0: as asked for
+
   union {
     file @6 :CaptureFile;          # the first entry of each file, and only there
     start @7 :CaptureStart;        # the first one behind it in the first file
@@ -149,6 +152,8 @@ struct CaptureOperation {
   copy @9 :Bool;
   ttlSeconds @10 :UInt64;          # of a pin
   model @11 :Text;                 # that the chunks are of; empty: the ranks'
+  tokens @12 :UInt32;              # of the prompt that the chunks were hashed of, which is left out;
+                                   # 0: they were given as hashes
 }
 
 struct CaptureFold {

@@ -207,6 +207,7 @@ struct WorkerOutcomeMsg {
     running @1;
     done @2;
     failed @3;
+    forgotten @4;                # it was asked, and does not know what became of it
   }
 }
 

@@ -65,6 +65,7 @@ struct LivePart {
   baseCount @5 :UInt64;
   baseDigest @6 :Types.KeyDigest;
   hidden @7 :Bool;
+  incomplete @8 :Bool;        # reports are lost for good: diverged until a full sync
 }
 
 struct LocationRecord {

@@ -34,10 +34,14 @@ struct EntryOf<input::Register> {
   static void write(const input::Register& from, EntryBuilder to) {
     holdfast::write(from.message, to.initRegister());
     to.setOnLaterConnection(from.message.onLaterConnection);
+    to.setTakesTokens(from.message.takesTokens);
+    to.setPinSecondsMax(from.message.pinSecondsMax);
   }
   static Result<AnyInput> read(EntryReader from, EntryReading& with) {
     Registration& message = with.keep(holdfast::read(from.getRegister()));
     message.onLaterConnection = from.getOnLaterConnection();
+    message.takesTokens = from.getTakesTokens();
+    message.pinSecondsMax = from.getPinSecondsMax();
     return AnyInput(input::Register{message, with.link_});
   }
 };
@@ -279,6 +283,9 @@ struct EntryOf<input::Operation> {
     OperationRequest& request = with.keep(holdfast::read(from.getOperation()));
     if (static_cast<size_t>(request.kind) >= kOperationKinds) {
       return notAnInput("an unknown operation");
+    }
+    if (from.getOperation().getTokens() > kTokensPerLookupMax) {
+      return notAnInput("an operation on more tokens than there may be");
     }
     return AnyInput(input::Operation{request});
   }

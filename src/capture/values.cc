@@ -16,6 +16,10 @@ OperationRequest read(schema::CaptureOperation::Reader from) {
   request.copy = from.getCopy();
   request.ttlSeconds = from.getTtlSeconds();
   request.model = stringOf(from.getModel());
+  // Nobody is told them, but whether there were some decides whether the operation can be.
+  if (from.getTokens() != 0) {
+    request.tokens = std::make_shared<const std::vector<uint32_t>>(from.getTokens());
+  }
   return request;
 }
 
@@ -32,6 +36,7 @@ void write(const OperationRequest& request, schema::CaptureOperation::Builder to
   to.setCopy(request.copy);
   to.setTtlSeconds(request.ttlSeconds);
   to.setModel(textOf(request.model));
+  if (request.tokens != nullptr) to.setTokens(static_cast<uint32_t>(request.tokens->size()));
 }
 
 FoldResult read(schema::CaptureFold::Reader from) {

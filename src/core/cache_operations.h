@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/types.h"
 
@@ -23,6 +25,10 @@ inline constexpr int32_t kHealthUnexpected = -1002;  // it does not know the cal
 inline constexpr int32_t kHealthUnreadable = -1003;  // its answer cannot be read
 inline constexpr int32_t kHealthNoAnswer = -1004;    // not in time
 inline constexpr int32_t kHealthLost = -1005;        // nobody to ask
+
+// The prompt whose chunks an operation is about, shared by all who still need it: it may have
+// millions of tokens. Null: it is not known, or nobody needs it.
+using PromptTokens = std::shared_ptr<const std::vector<uint32_t>>;
 
 // What one rank is asked, over its own connection. Does not own what it names.
 struct WorkerOperation {
@@ -46,6 +52,7 @@ struct WorkerOperation {
   std::string_view location;
   bool allChunks = true;  // else `chunks`
   std::span<const ChunkHash> chunks;
+  PromptTokens tokens = {};  // that they are of, for a worker that takes tokens
   std::string_view method;
   Destination destination;  // of a move
   bool copy = false;
@@ -54,7 +61,13 @@ struct WorkerOperation {
 
 // What it answers.
 struct OperationOutcome {
-  enum class Status : uint8_t { kNeverRun, kRunning, kDone, kFailed };  // as in the schema
+  enum class Status : uint8_t {  // as in the schema
+    kNeverRun,
+    kRunning,
+    kDone,
+    kFailed,
+    kForgotten,  // it was asked, and does not know what became of it
+  };
   Status status = Status::kFailed;
   uint64_t numTokens = 0;
   int32_t errorCode = 0;

@@ -23,7 +23,8 @@ inline constexpr size_t kMethodBytesMax = 128;
 // Cache operations: that are under way at a time; finished ones that are remembered; of the reason
 // that a worker gives.
 inline constexpr size_t kEventsRunningMax = 4096;
-inline constexpr size_t kOperationKeysWaitingMax = size_t{1} << 24;  // not sent to all ranks yet
+inline constexpr size_t kOperationKeysWaitingMax = size_t{1} << 24;    // not sent to all ranks yet
+inline constexpr size_t kOperationTokensWaitingMax = size_t{1} << 26;  // the same, of prompts
 inline constexpr size_t kEventsKeptMax = 100'000;
 inline constexpr size_t kEventsPerQueryMax = 10'000;
 inline constexpr size_t kOutcomeErrorBytesMax = 1024;

@@ -47,6 +47,11 @@ struct Registration {
   uint64_t attempt = 0;
   std::vector<LocationStatement> locations;
   Labels labels = {};
+  // What gateways say of workers on other wires, whose orders know less than ours: they name chunks
+  // by the tokens of the prompt; and the worker ends each pin so long after it was made, whatever
+  // it was asked (0: it does not).
+  bool takesTokens = false;
+  uint32_t pinSecondsMax = 0;
   // It came over a connection that was opened after this worker's newest registration was taken, so
   // it is newer than that one. The transport says so, not the worker.
   bool onLaterConnection = false;

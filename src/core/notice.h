@@ -37,8 +37,8 @@ using Notice = std::variant<
     // repairs.h
     notice::ReplayExpected, notice::FullSyncKept, notice::LocationInSync, notice::LocationForgotten,
     notice::ReportsDropped, notice::LocationNotStated, notice::IncarnationNotStated,
-    notice::GapFound, notice::GapNotFilled, notice::LocationDiverged, notice::FullSyncBegun,
-    notice::FullSyncDone, notice::FullSyncFailed,
+    notice::ReportsLost, notice::GapFound, notice::GapNotFilled, notice::LocationDiverged,
+    notice::FullSyncBegun, notice::FullSyncDone, notice::FullSyncFailed,
     // operations.h
     notice::OperationBegun, notice::OperationDone, notice::OperationFailed,
     // store.h
@@ -52,7 +52,7 @@ using Notice = std::variant<
     notice::OperatorCall, notice::TokensRead, notice::TokensNotRead,
     // connections.h
     notice::AccessRefused, notice::AcceptFailed, notice::ConnectionsFull, notice::ConnectionClosed,
-    notice::ConnectionNoticesLeftOut>;
+    notice::GatewayRefused, notice::ConnectionNoticesLeftOut>;
 // A kind is a place in this list: Notice::index().
 inline constexpr size_t kNoticeKinds = std::variant_size_v<Notice>;
 template <typename Kind>

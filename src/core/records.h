@@ -54,6 +54,8 @@ struct LivePart {
   uint64_t baseCount = 0;
   KeyDigest baseDigest;
   bool hidden = false;  // content of an incarnation that is gone: kept for digests, not looked up
+  // Reports that led here are lost for good (OperationsLost): DIVERGED until a full sync.
+  bool incomplete = false;
 
   friend bool operator==(const LivePart&, const LivePart&) = default;
 };

@@ -10,6 +10,7 @@
 
 #include "command_line/duration.h"
 #include "command_line/usage.h"
+#include "core/address.h"
 #include "core/ids.h"
 #include "daemon/config_text.h"
 #include "daemon/option_values.h"
@@ -36,6 +37,9 @@ constexpr const char* kFooter = R"(Examples:
       a Unix socket and IPv6 loopback instead
   holdfastd --data-dir /var/lib/holdfast --listen 0.0.0.0:7440 --tls-cert FILE --tls-key FILE
       on the network, by TLS
+  holdfastd --data-dir /var/lib/holdfast --lmcache-pull 127.0.0.1:8300 \
+            --lmcache-reply 127.0.0.1:8400 --lmcache-heartbeat 127.0.0.1:8082
+      for LMCache's workers as well, as they are
   holdfastd --config /etc/holdfast.toml
       every option by its long name, in TOML; tables are as in holdfastd --sample-config, or left
       out:                            [store]
@@ -83,7 +87,7 @@ template <typename Fail>
 void checkNetwork(Configuration& c, const OptionTexts& t, const Fail& fail) {
   if (c.tls.certificate.empty() != c.tls.key.empty()) {
     fail("--tls-cert and --tls-key go together: " +
-         std::string(c.tls.key.empty() ? "the key" : "the certificate") + " is missing",
+             std::string(c.tls.key.empty() ? "the key" : "the certificate") + " is missing",
          {"tls-cert", "tls-key"});
   }
   if (!c.tls.clientCa.empty() && c.tls.certificate.empty()) {
@@ -94,10 +98,36 @@ void checkNetwork(Configuration& c, const OptionTexts& t, const Fail& fail) {
   const unsigned long mode = std::strtoul(t.socketMode.c_str(), &end, 8);
   if (*end != '\0' || mode > 0777 || t.socketMode.front() == '-') {
     fail("--socket-mode: " + quotedForPeople(t.socketMode) +
-         " is no mode: use three octal digits, such as 660",
+             " is no mode: use three octal digits, such as 660",
          {"socket-mode"});
   }
   c.unixSockets.mode = static_cast<mode_t>(mode);
+}
+
+template <typename Fail>
+void checkLmcache(const Configuration::Lmcache& c, const Fail& fail) {
+  if (c.pull.empty() != c.reply.empty()) {
+    fail(
+        "--lmcache-pull and --lmcache-reply go together: workers report to the one and register "
+        "at the other",
+        {"lmcache-pull", "lmcache-reply"});
+  }
+  if (!c.heartbeat.empty() && !c.on()) {
+    fail("--lmcache-heartbeat needs --lmcache-pull and --lmcache-reply", {"lmcache-heartbeat"});
+  }
+  if (!c.heartbeatUrl.empty() && c.heartbeat.empty()) {
+    fail("--lmcache-heartbeat-url is what workers are told of --lmcache-heartbeat: give that, too",
+         {"lmcache-heartbeat-url"});
+  }
+  const auto heartbeat = parseAddress(c.heartbeat);
+  const bool all =
+      heartbeat.ok() && (heartbeat.value().host == "0.0.0.0" || heartbeat.value().host == "::");
+  if (all && c.heartbeatUrl.empty()) {
+    fail("--lmcache-heartbeat " + c.heartbeat +
+             " is no address that workers could be told: say which one with "
+             "--lmcache-heartbeat-url",
+         {"lmcache-heartbeat"});
+  }
 }
 
 // What options mean together, of which each is right by itself. Throws CLI::ValidationError.
@@ -114,6 +144,7 @@ void checkTogether(Configuration& c, const OptionTexts& t, const Settings& setti
   };
   c.authOff = t.auth == "off";
   checkNetwork(c, t, fail);
+  checkLmcache(c.lmcache, fail);
   if (c.http == std::vector<std::string>{"off"}) c.http.clear();
   c.hashing.algorithm = *parseHashAlgorithm(t.algorithm);
   const auto noneHash = parseNoneHash(t.noneHash, c.hashing.algorithm);

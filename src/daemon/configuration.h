@@ -76,6 +76,23 @@ struct Configuration {
   std::string defaultModel = "default";
   bool metricsOfInstances = false;
 
+  // The gateway for LMCache's workers; addresses as --listen has them. Empty: it is off.
+  struct Lmcache {
+    std::string pull;
+    std::string reply;
+    std::string heartbeat;          // empty: workers are told to send none
+    std::string heartbeatUrl;       // "HOST:PORT" that they are told; empty: that address
+    std::vector<std::string> http;  // of LMCache's HTTP routes; with or without the others
+    bool insecure = false;          // other machines may reach these addresses
+    std::vector<std::string> allow;
+    std::string gap = "keep";
+    std::vector<std::string> models;      // "PATTERN=MODEL"
+    std::vector<std::string> worldSizes;  // "PATTERN=N"
+
+    bool on() const { return !pull.empty(); }
+  };
+  Lmcache lmcache;
+
   LogOptions capture;  // no directory: no log
   bool captureRedact = false;
 

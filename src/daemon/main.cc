@@ -31,11 +31,13 @@
 #include "daemon/configuration.h"
 #include "daemon/daemon.h"
 #include "daemon/http_door.h"
+#include "daemon/lmcache_door.h"
 #include "daemon/logging.h"
 #include "daemon/loop_clock.h"
 #include "daemon/reload.h"
 #include "daemon/start_reports.h"
 #include "daemon/wakeup.h"
+#include "gateways/zmq/socket_thread.h"
 #include "migrations/migrations.h"
 #include "net/listen_address.h"
 #include "net/tls.h"
@@ -125,6 +127,11 @@ RegistryOptions registryOptions(const Configuration& configuration, FaultAhead& 
   options.repair.completionThreshold = configuration.fullSyncThreshold;
   options.repair.fullSync.slots = configuration.fullSyncs;
   options.repair.fullSync.startTimeoutMs = configuration.fullSyncStartTimeoutMs;
+  if (!configuration.lmcache.heartbeat.empty()) {
+    // One of LMCache's hears of it with its next heartbeat, and begins up to 5 s later.
+    options.repair.fullSync.startTimeoutMs = std::max<uint64_t>(
+        configuration.fullSyncStartTimeoutMs, uint64_t{2} * configuration.heartbeatTimeoutMs);
+  }
   options.repair.fullSync.inactivityMs = configuration.fullSyncTimeoutMs;
   options.foldFloorOperations = configuration.foldFloor;
   return options;
@@ -159,7 +166,8 @@ ServerOptions serverOptions(const Configuration& configuration, const ServerTls*
           .handshakeTimeoutMs = ServerOptions().handshakeTimeoutMs,
           .tls = tls,
           .crowdIntervalUs = ServerOptions().crowdIntervalUs,
-          .metricsOfInstances = configuration.metricsOfInstances};
+          .metricsOfInstances = configuration.metricsOfInstances,
+          .metricsOfLmcache = configuration.lmcache.on()};
 }
 
 LogOptions logOptions(const Configuration& configuration) {
@@ -181,17 +189,37 @@ std::optional<Error> openToEverybody(const Configuration& configuration,
                    "say --auth off where nobody else reaches that network"};
 }
 
+// The wire of LMCache's workers knows neither tokens nor TLS.
+std::optional<Error> openWithoutTokens(const Configuration::Lmcache& options) {
+  for (const std::string& address : {options.pull, options.reply, options.heartbeat}) {
+    if (address.empty() || options.insecure || isLocal(address)) continue;
+    return Error{ErrorCode::kRefused,
+                 "refusing to listen on " + address +
+                     " for LMCache's workers: it can be reached from other machines, and their "
+                     "wire knows neither tokens nor TLS; say --lmcache-insecure where nobody else "
+                     "reaches that network, with --lmcache-allow for the addresses of the workers"};
+  }
+  return std::nullopt;
+}
+
 // What is sure to fail later, before the store is created, migrated or recovered for nothing.
 std::optional<ExitCode> cannotServe(const Configuration& configuration) {
-  for (const auto* addresses : {&configuration.listen, &configuration.http}) {
+  for (const auto* addresses :
+       {&configuration.listen, &configuration.http, &configuration.lmcache.http}) {
+    const bool insecure =
+        addresses == &configuration.lmcache.http && configuration.lmcache.insecure;
     for (const std::string& address : *addresses) {
       auto why = cannotListenOn(address, configuration.unixSockets);
-      if (!why) why = openToEverybody(configuration, address);
+      if (!why && !insecure) why = openToEverybody(configuration, address);
       if (why) {
         spdlog::error("{}", why->message);
         return ExitCode::kListen;
       }
     }
+  }
+  if (const auto why = openWithoutTokens(configuration.lmcache)) {
+    spdlog::error("{}", why->message);
+    return ExitCode::kListen;
   }
   if (const auto why = CaptureSwitch::cannotBegin(configuration.capture)) {
     spdlog::error("{}", why->message);
@@ -290,6 +318,18 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
     spdlog::error("{}", http.error().message);
     return ExitCode::kListen;
   }
+  std::unique_ptr<gateways::SocketThread> sockets;
+  std::unique_ptr<LmcacheDoor> lmcache;
+  if (configuration.lmcache.on()) {
+    sockets = std::make_unique<gateways::SocketThread>();
+    auto door = LmcacheDoor::open(configuration, *sockets);
+    if (!door.ok()) {
+      spdlog::error("{}", door.error().message);
+      return ExitCode::kListen;
+    }
+    lmcache = std::move(door.value());
+    spdlog::info("LMCache's workers: {}", lmcache->addresses());
+  }
   auto opened = RocksStore::open(storeOptions(configuration, storeWakeup, reports, *http.value()));
   if (!opened.ok()) {
     spdlog::error("{}", opened.error().message);
@@ -364,12 +404,14 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
     Daemon daemon(controller, *store, server, clock, turns, storeWakeup, timer, [&]() {
       notices.tick();
       manager.alive();
+      if (lmcache != nullptr) lmcache->tick();
     });
     if (recovered.behind != 0) notices.notice(notice::WorkersBehind{recovered.behind});
     if (recovered.quarantined != 0) {
       notices.notice(notice::WorkersQuarantined{recovered.quarantined});
     }
     http.value()->serve(server.services(), watch, io.unixEventPort);
+    if (lmcache != nullptr) lmcache->serve(server.services(), drawRandom);
     const notice::Ready ready{listOf(addresses), recovered.instances, recovered.workers,
                               recovered.chunks, recoveryMs};
     const std::string status = sentenceOf(ready);
@@ -382,6 +424,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   spdlog::info("{}: writing what is queued", strsignal(signalNumber));
   manager.stopping("writing what is queued");
   http.value()->stop();
+  if (lmcache != nullptr) lmcache->stop().wait(io.waitScope);
   server.stop();
   recorder.end(Recorder::End::kProcessEnded);
   if (const auto lost = store->close()) {

@@ -125,6 +125,7 @@ std::string encodeRecord(const LocationRecord& record) {
     live.setBaseCount(record.live.baseCount);
     setDigest(live.initBaseDigest(), record.live.baseDigest);
     live.setHidden(record.live.hidden);
+    live.setIncomplete(record.live.incomplete);
     if (!record.building) return;
     auto building = to.initBuilding();
     building.setGeneration(record.building->generation);
@@ -240,6 +241,7 @@ std::optional<LocationRecord> decodeLocation(std::string_view value) {
     to.live.baseCount = live.getBaseCount();
     to.live.baseDigest = getDigest(live.getBaseDigest());
     to.live.hidden = live.getHidden();
+    to.live.incomplete = live.getIncomplete();
     if (from.hasBuilding()) {
       const auto building = from.getBuilding();
       to.building.emplace();

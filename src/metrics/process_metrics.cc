@@ -191,6 +191,60 @@ constexpr Metric kProcessMetrics[] = {
      "Connections that have ended, by why",
      {"reason"},
      [](const Snapshot& from, Samples& to) { writeByName(from.connectionsClosed, to); }},
+    {"holdfast_lmcache_messages_total",
+     MetricType::Counter,
+     Group::kDoors,
+     "Messages of LMCache's workers that were read, by what they are; refused: none of the wire, "
+     "or "
+     "not in place there",
+     {"type"},
+     [](const Snapshot& from, Samples& to) {
+       const Measurements::Lmcache& counts = from.measured.lmcache;
+       to.add(counts.registrations, {"register"});
+       to.add(counts.deregistrations, {"deregister"});
+       to.add(counts.heartbeats, {"heartbeat"});
+       to.add(counts.reports, {"report"});
+       to.add(counts.peerLookups, {"p2p_lookup"});
+       to.add(counts.syncMessages, {"full_sync"});
+       to.add(counts.malformed, {"refused"});
+     }},
+    {"holdfast_lmcache_operations_total",
+     MetricType::Counter,
+     Group::kDoors,
+     "Admits and evicts that LMCache's workers reported",
+     {},
+     [](const Snapshot& from, Samples& to) { to.add(from.measured.lmcache.operations); }},
+    {"holdfast_lmcache_gaps_total",
+     MetricType::Counter,
+     Group::kDoors,
+     "Gaps in the numbers of their reports: what was lost on the way",
+     {},
+     [](const Snapshot& from, Samples& to) { to.add(from.measured.lmcache.gaps); }},
+    {"holdfast_lmcache_ignored_total",
+     MetricType::Counter,
+     Group::kDoors,
+     "Of LMCache's workers, what changed nothing or was not let in, by why: nobody, of a worker "
+     "that is not registered; other_process, of another one than the one that is; late, given up "
+     "for lost before; address, connections that --lmcache-allow does not include",
+     {"reason"},
+     [](const Snapshot& from, Samples& to) {
+       const Measurements::Lmcache& counts = from.measured.lmcache;
+       to.add(counts.fromNobody, {"nobody"});
+       to.add(counts.fromOthers, {"other_process"});
+       to.add(counts.late, {"late"});
+       to.add(counts.addressesRefused, {"address"});
+     }},
+    {"holdfast_lmcache_full_syncs_total",
+     MetricType::Counter,
+     Group::kDoors,
+     "Full syncs of LMCache's workers: asked for, taken into the registry, given up on the way",
+     {"outcome"},
+     [](const Snapshot& from, Samples& to) {
+       const Measurements::Lmcache& counts = from.measured.lmcache;
+       to.add(counts.syncsAsked, {"asked"});
+       to.add(counts.syncsTaken, {"taken"});
+       to.add(counts.syncsDropped, {"dropped"});
+     }},
     {"holdfast_auth_failures_total",
      MetricType::Counter,
      Group::kDoors,

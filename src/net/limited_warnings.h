@@ -35,10 +35,11 @@ class LimitedWarnings {
 
   NoticeSink& notices_;
   const kj::Timer& timer_;
-  std::array<Lines, 4> lines_{{{kNoticeKind<notice::AcceptFailed>, 1},
+  std::array<Lines, 5> lines_{{{kNoticeKind<notice::AcceptFailed>, 1},
                                {kNoticeKind<notice::ConnectionsFull>, 1},
                                {kNoticeKind<notice::ConnectionClosed>, 10},
-                               {kNoticeKind<notice::AccessRefused>, 10}}};
+                               {kNoticeKind<notice::AccessRefused>, 10},
+                               {kNoticeKind<notice::GatewayRefused>, 10}}};
 };
 
 }  // namespace holdfast

@@ -183,6 +183,16 @@ std::string sentence(const notice::IncarnationNotStated& n) {
          std::to_string(n.stated) + ": these reports are dropped";
 }
 
+std::string sentence(const notice::ReportsLost& n) {
+  const std::string lost = n.fromSeq == n.nextSeq
+                               ? "what it holds is not known"
+                               : "the reports of seqs " + std::to_string(n.fromSeq) + " to " +
+                                     std::to_string(n.nextSeq - 1) + " are lost";
+  return name(n.location) + ": " + lost + "; " +
+         (n.hidden ? "out of look-ups" : "it stays in look-ups") + ", DIVERGED until " +
+         (n.fullSync ? "a full sync, which it is asked for" : "it registers again");
+}
+
 std::string sentence(const notice::GapFound& n) {
   return name(n.location) + ": expected seq " + std::to_string(n.expectedSeq) + ", got " +
          std::to_string(n.seq) + "; asked for what is missing";
@@ -443,12 +453,17 @@ std::string sentence(const notice::ConnectionClosed& n) {
   return "closing the connection of " + n.peer + ": " + n.reason;
 }
 
+std::string sentence(const notice::GatewayRefused& n) {
+  return "the " + n.gateway + " gateway refuses what came: " + n.reason;
+}
+
 std::string leftOut(size_t kind) {
   if (kind == kNoticeKind<notice::AcceptFailed>) return "connections could not be accepted";
   if (kind == kNoticeKind<notice::ConnectionsFull>) {
     return "connections were refused or closed to make room";
   }
   if (kind == kNoticeKind<notice::AccessRefused>) return "requests for access were refused";
+  if (kind == kNoticeKind<notice::GatewayRefused>) return "things were refused by gateways";
   return "connections were closed for what they sent";
 }
 

@@ -51,6 +51,7 @@ struct ServerOptions {
   // Between two pieces of what comes in crowds (turn_pacer.h).
   uint32_t crowdIntervalUs = 1'000;
   bool metricsOfInstances = false;  // scrapes show numbers of each instance
+  bool metricsOfLmcache = false;    // and LMCache's own metrics
 };
 
 // What became of a backup.

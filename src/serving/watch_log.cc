@@ -79,6 +79,9 @@ struct WatchLog::Translation {
     log.add({.kind = WatchKind::kInstanceUndrained, .instance = one.instance});
   }
   void operator()(const notice::LocationDiverged& one) const { diverged(one.location, one.reason); }
+  void operator()(const notice::ReportsLost& one) const {
+    diverged(one.location, Reason::kReportsLost);
+  }
   void operator()(const notice::GapNotFilled& one) const { diverged(one.location, one.reason); }
   void operator()(const notice::LocationInSync& one) const {
     log.add({.kind = WatchKind::kLocationInSync,

@@ -10,8 +10,8 @@ namespace {
 static_assert(sameNumber(schema::OperationKind::MOVE, OperationKind::kMove));
 static_assert(sameNumber(schema::OperationKind::HEALTH, OperationKind::kHealth));
 static_assert(static_cast<size_t>(schema::OperationKind::HEALTH) + 1 == kOperationKinds);
-static_assert(sameNumber(schema::WorkerOutcomeMsg::Status::FAILED,
-                         OperationOutcome::Status::kFailed));
+static_assert(sameNumber(schema::WorkerOutcomeMsg::Status::FORGOTTEN,
+                         OperationOutcome::Status::kForgotten));
 
 }  // namespace
 
@@ -52,7 +52,7 @@ void write(const WorkerOperation& operation, schema::WorkerOperationMsg::Builder
 }
 
 OperationOutcome read(schema::WorkerOutcomeMsg::Reader from) {
-  if (from.getStatus() > schema::WorkerOutcomeMsg::Status::FAILED) {
+  if (from.getStatus() > schema::WorkerOutcomeMsg::Status::FORGOTTEN) {
     return {.errorCode = kHealthUnexpected, .error = "the worker's answer has an unknown status"};
   }
   return {.status = plainOf<OperationOutcome::Status>(from.getStatus()),

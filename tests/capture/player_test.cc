@@ -225,7 +225,9 @@ class World {
                                     .run = worker.run,
                                     .attempt = ++worker.attempt,
                                     .locations = statements(worker),
-                                    .labels = {{"attempt", std::to_string(worker.attempt)}}};
+                                    .labels = {{"attempt", std::to_string(worker.attempt)}},
+                                    .takesTokens = chance(random_, 20),
+                                    .pinSecondsMax = chance(random_, 50) ? 30u : 0u};
     const auto outcome = controller_->take(input::Register{registration, worker});
     if (!outcome.ok()) return;
     worker.session = outcome.value().session;
@@ -304,6 +306,9 @@ class World {
     if (chance(random_, 50)) {
       request.allChunks = false;
       request.chunks = keys(3);
+      if (chance(random_, 80)) {
+        request.tokens = std::make_shared<const std::vector<uint32_t>>(1 + below(random_, 600));
+      }
     }
     (void)controller_->take(input::Operation{request});
   }
@@ -320,7 +325,7 @@ class World {
 
 class PlayerTest : public LogTest {};
 
-// What digests do not cover: what workers say of themselves.
+// What digests do not cover: what workers say of themselves, and what is pinned until when.
 std::vector<std::string> saidBy(const Registry& registry) {
   std::vector<std::string> said;
   for (const auto& [name, instance] : registry.tree().instances()) {
@@ -328,6 +333,17 @@ std::vector<std::string> saidBy(const Registry& registry) {
       said.push_back(std::to_string(id) + ": " + std::to_string(worker->load));
       for (const Label& label : worker->record.labels) {
         said.back() += " " + label.key + "=" + label.value;
+      }
+      for (const auto& location : worker->locations) {
+        if (location->pins == nullptr) continue;
+        std::map<ChunkHash, uint64_t> ends;
+        location->pins->forPlaces(0, location->pins->places(),
+                                  [&](ChunkHash chunk, uint32_t group) {
+                                    ends[chunk] = location->pins->group(group).record.endMs();
+                                  });
+        for (const auto& [chunk, end] : ends) {
+          said.push_back(std::to_string(chunk) + " until " + std::to_string(end));
+        }
       }
     }
   }

@@ -56,6 +56,34 @@ TEST_F(OperationsLostTest, ARestartReadsEverythingBackAndStillKnows) {
   EXPECT_EQ(location().record.live.incarnation, kAfterwards);
 }
 
+TEST_F(OperationsLostTest, WhatIsNotWholeIsNeverCalledInSyncWhoeverRegistersHowever) {
+  const SessionId session = lost(false, false);
+  send(session, 10, {3}, kAfterwards);
+  settle();
+  restart();
+  EXPECT_EQ(location().sync, SyncState::kDiverged);
+  EXPECT_EQ(location().reason, Reason::kReportsLost);
+  registering(stating(10, {1, 2, 3}, kAfterwards));
+  EXPECT_EQ(decision_.kind, DecisionKind::kDiverged);
+  EXPECT_EQ(location().sync, SyncState::kDiverged);
+  EXPECT_EQ(location().reason, Reason::kReportsLost);
+  EXPECT_TRUE(link_.syncs.empty()) << "nobody has said that it can make one";
+}
+
+TEST_F(OperationsLostTest, SaidAgainWithNothingMoreMissingItOnlyAsksForTheFullSync) {
+  const SessionId session = lost(false, false);
+  const uint32_t stream = location().record.live.stream;
+  const OperationsLost again{"cpu", kAfterwards, 10, kAfterwards + 1, false, true};
+  registry_->kv().operationsLost(session, again);
+  registry_->kv().operationsLost(session, again);
+  settle();
+  registry_->tick();
+  EXPECT_EQ(link_.syncs.size(), 1u);
+  EXPECT_EQ(location().record.live.stream, stream);
+  EXPECT_EQ(location().record.live.incarnation, kAfterwards);
+  EXPECT_EQ(registry_->counters().reportsGap, 1u);
+}
+
 TEST_F(OperationsLostTest, AFullSyncMendsIt) {
   const SessionId session = lost(true, true);
   settle();
@@ -71,6 +99,8 @@ TEST_F(OperationsLostTest, AFullSyncMendsIt) {
   EXPECT_TRUE(status(session, 7, kAfterwards).complete);
   EXPECT_FALSE(found(1));
   EXPECT_TRUE(found(4));
+  EXPECT_EQ(location().sync, SyncState::kCaughtUp);
+  restart();
   EXPECT_EQ(location().sync, SyncState::kCaughtUp);
 }
 

@@ -24,10 +24,10 @@ class PrefixMatch : public testing::Test {
     matcher_.match(0, keys, out);
     return out;
   }
-  std::vector<InstanceMatch> matchPeers(std::vector<ChunkHash> keys, uint32_t asker,
-                                        uint32_t rank) {
+  std::vector<InstanceMatch> matchPeers(std::vector<ChunkHash> keys, uint32_t asker, uint32_t rank,
+                                        std::optional<uint16_t> location = {}) {
     std::vector<InstanceMatch> out;
-    matcher_.matchPeers(0, keys, asker, rank, out);
+    matcher_.matchPeers(0, keys, asker, rank, out, location);
     return out;
   }
 
@@ -187,6 +187,17 @@ TEST_F(PrefixMatch, PeersAreOtherInstancesAndTheSameRank) {
   EXPECT_THAT(matchPeers({1, 2, 3}, 0, 1),
               testing::ElementsAre(InstanceMatch{1, 1, 2, 0, 1, false, {{1, 2}}}));
   EXPECT_TRUE(matchPeers({1, 2, 3}, 1, 0).empty());
+}
+
+TEST_F(PrefixMatch, PeersMayBeAskedForWhatTheyHoldInOneLocation) {
+  admit(holder(1, 0, 1), {1, 2, 5});
+  admit(holder(1, 0, 2), {1, 2, 3, 4, 5});
+  admit(holder(2, 0, 2), {1, 2, 3});
+  EXPECT_THAT(matchPeers({1, 2, 3, 4, 5}, 0, 0, 1),
+              testing::ElementsAre(InstanceMatch{1, 0, 2, 0, 1, false, {{1, 2}}}))
+      << "5 lies behind what is missing there";
+  EXPECT_EQ(matchPeers({1, 2, 3}, 0, 0, 2).size(), 2u);
+  EXPECT_TRUE(matchPeers({1, 2, 3}, 0, 0, 3).empty());
 }
 
 TEST_F(PrefixMatch, LongPrefixesAreFollowedToTheirEnd) {

@@ -28,6 +28,8 @@ TEST(ResumePolicy, FollowsItsTable) {
   const Row rows[] = {
       {"all four equal", kHeld, stating(7, 100, 10, kSome, 101), ResumeAction::kInSync,
        Reason::kEqual},
+      {"all four equal, and incomplete", HeldState{7, 100, 10, kSome, true},
+       stating(7, 100, 10, kSome, 101), ResumeAction::kStayDiverged, Reason::kReportsLost},
       {"same seq, other count", kHeld, stating(7, 100, 11, kSome, 1), ResumeAction::kFullSync,
        Reason::kContentDiffers},
       {"same seq, other digest", kHeld, stating(7, 100, 10, kOther, 1), ResumeAction::kFullSync,

@@ -124,6 +124,12 @@ void addRepairs(Samples& to) {
   add(to, IncarnationNotStated{kGpu, 78, 77},
       "instance 'llama' worker 3 reports for location \"gpu\" in incarnation 78, but it stated 77: "
       "these reports are dropped");
+  add(to, ReportsLost{kGpu, 5, 9, false, true},
+      "instance 'llama' worker 3 location 'gpu': the reports of seqs 5 to 8 are lost; it stays in "
+      "look-ups, DIVERGED until a full sync, which it is asked for");
+  add(to, ReportsLost{kGpu, 5, 5, true, false},
+      "instance 'llama' worker 3 location 'gpu': what it holds is not known; out of look-ups, "
+      "DIVERGED until it registers again");
   add(to, GapFound{kGpu, 5, 9},
       "instance 'llama' worker 3 location 'gpu': expected seq 5, got 9; asked for what is missing");
   add(to, GapNotFilled{kGpu, Reason::kGapTooOld, 10'000},
@@ -223,6 +229,10 @@ void addOthers(Samples& to) {
       "(--connections-max)");
   add(to, ConnectionClosed{"127.0.0.1:555", "malformed message"},
       "closing the connection of 127.0.0.1:555: malformed message");
+  add(to, GatewayRefused{"LMCache", "a message without a type"},
+      "the LMCache gateway refuses what came: a message without a type");
+  add(to, ConnectionNoticesLeftOut{kNoticeKind<GatewayRefused>, 4},
+      "4 more things were refused by gateways in the last minute");
   add(to, ConnectionNoticesLeftOut{kNoticeKind<AcceptFailed>, 4},
       "4 more connections could not be accepted in the last minute");
   add(to, ConnectionNoticesLeftOut{kNoticeKind<ConnectionsFull>, 4},

@@ -37,6 +37,7 @@ struct Asked {
   std::string location;
   bool allChunks;
   std::vector<ChunkHash> chunks;
+  PromptTokens tokens;
   std::string method;
   WorkerOperation::Destination destination;
   bool copy;
@@ -53,6 +54,7 @@ class AskedLink final : public IgnoredLink {
                      std::string(o.location),
                      o.allChunks,
                      {o.chunks.begin(), o.chunks.end()},
+                     o.tokens,
                      std::string(o.method),
                      o.destination,
                      o.copy,
@@ -124,6 +126,8 @@ class ExecutorTest : public testing::Test {
     uint64_t run = 1;
     uint64_t attempt = 0;
     std::string model = {};
+    bool takesTokens = false;
+    uint32_t pinSecondsMax = 0;
   };
 
   ExecutorTest() { open({}); }
@@ -146,6 +150,8 @@ class ExecutorTest : public testing::Test {
     registration.worldSize = worldSize;
     registration.model = one.model;
     registration.run = one.run;
+    registration.takesTokens = one.takesTokens;
+    registration.pinSecondsMax = one.pinSecondsMax;
     registration.attempt = ++one.attempt;
     for (const char* name : {"gpu", "cpu"}) {
       LocationStatement statement;

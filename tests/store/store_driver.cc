@@ -171,6 +171,7 @@ void StoreDriver::adopt() {
   live.baseCount = location->keys.size();
   live.baseDigest = digestOf(location->keys);
   live.hidden = chance(10);
+  live.incomplete = chance(10);
   location->lastSeq = live.baseSeq;
   StoreBatch batch;
   batch.steps.emplace_back(PutLocation{worker->owner, location->record});

@@ -240,7 +240,7 @@ TEST(RoundTripTest, Operations) {
     EXPECT_EQ(got.copy, operation.copy);
     EXPECT_EQ(got.ttlSeconds, operation.ttlSeconds);
 
-    const OperationOutcome outcome{.status = values.of<OperationOutcome::Status>(4),
+    const OperationOutcome outcome{.status = values.of<OperationOutcome::Status>(5),
                                    .numTokens = values.number(),
                                    .errorCode = static_cast<int32_t>(values.number32()),
                                    .error = values.text()};

@@ -68,6 +68,7 @@ std::vector<Row> statusRows();
 std::vector<Row> scrapeRows();
 std::vector<Row> doorRows();
 std::vector<Row> httpRows();
+std::vector<Row> lmcacheRows();
 
 // All rows in the order of the report.
 std::vector<Row> allRows();

@@ -43,6 +43,19 @@ std::string DaemonProcess::log() const {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+double DaemonProcess::processorSeconds() const {
+  std::ifstream in("/proc/" + std::to_string(pid_) + "/stat");
+  const std::string stat{std::istreambuf_iterator<char>(in), {}};
+  // Behind the name, which may have spaces: 11 fields, then ticks in user mode and in the kernel.
+  std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  double user = 0;
+  double kernel = 0;
+  fields >> user >> kernel;
+  return (user + kernel) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
 std::string DaemonProcess::tcpAddress() const {
   return addressBehind("ready on ");
 }
@@ -55,19 +68,6 @@ std::string DaemonProcess::addressBehind(const std::string& words) const {
   const std::string text = log();
   const size_t begin = text.find("127.0.0.1:", text.find(words));
   return text.substr(begin, text.find_first_of(",: \n", begin + 10) - begin);
-}
-
-double DaemonProcess::processorSeconds() const {
-  std::ifstream in("/proc/" + std::to_string(pid_) + "/stat");
-  const std::string text(std::istreambuf_iterator<char>(in), {});
-  // Behind the name in brackets: the state, ten numbers, and what user and system have taken.
-  std::istringstream fields(text.substr(text.rfind(')') + 1));
-  std::string skipped;
-  for (int i = 0; i < 11; ++i) fields >> skipped;
-  uint64_t user = 0;
-  uint64_t system = 0;
-  fields >> user >> system;
-  return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 std::string DaemonProcess::start() {

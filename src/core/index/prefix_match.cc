@@ -26,8 +26,9 @@ void PrefixMatcher::match(uint64_t salt, std::span<const ChunkHash> keys,
 }
 
 void PrefixMatcher::matchPeers(uint64_t salt, std::span<const ChunkHash> keys, uint32_t asker,
-                               uint32_t rank, std::vector<InstanceMatch>& out) {
-  beginPeers(salt, keys, asker, rank);
+                               uint32_t rank, std::vector<InstanceMatch>& out,
+                               std::optional<uint16_t> location) {
+  beginPeers(salt, keys, asker, rank, location);
   advance(std::numeric_limits<size_t>::max());
   finish(out);
 }
@@ -37,8 +38,9 @@ void PrefixMatcher::begin(uint64_t salt, std::span<const ChunkHash> keys, uint64
 }
 
 void PrefixMatcher::beginPeers(uint64_t salt, std::span<const ChunkHash> keys, uint32_t asker,
-                               uint32_t rank) {
-  begin(salt, keys, Filter{true, asker, rank}, fmix64(directory_.nameHash(asker) + rank));
+                               uint32_t rank, std::optional<uint16_t> location) {
+  begin(salt, keys, Filter{true, asker, rank, location.has_value(), location.value_or(0)},
+        fmix64(directory_.nameHash(asker) + rank));
 }
 
 void PrefixMatcher::nextStamp() {
@@ -119,8 +121,8 @@ size_t PrefixMatcher::start(SetId set, uint32_t end, size_t& work) {
   allFollowed_ = false;
   const GroupedSet& all = first();
   work += all.members.size();
-  if (!filter_.peersOnly) return all.ranks.size();
-  // At most one rank of each instance.
+  if (!filter_.peersOnly && !filter_.oneLocation) return all.ranks.size();
+  // Few of them: at most one rank of each instance, or those with the location.
   followAll();
   return candidates_.size();
 }
@@ -138,14 +140,16 @@ void PrefixMatcher::follow(const GroupedSet& first, const GroupedSet::Instance& 
   for (const GroupedSet::Rank& rank : first.ranksOf(instance)) {
     if (filter_.peersOnly && rank.rank != filter_.rank) continue;
     const auto number = static_cast<uint32_t>(candidates_.size());
-    candidateOf_[rank.slot] = {stamp_, number};
     uint32_t last = 0;
     for (const GroupedSet::Member& member : first.membersOf(rank)) {
+      if (filter_.oneLocation && member.location != filter_.location) continue;
       if (member.holder >= touchedOf_.size()) touchedOf_.resize(member.holder + 1);
       touchedOf_[member.holder] = {stamp_, static_cast<uint32_t>(touched_.size())};
       touched_.push_back({number, firstEnd_, member.location, member.holder, last});
       last = static_cast<uint32_t>(touched_.size());
     }
+    if (last == 0) continue;
+    candidateOf_[rank.slot] = {stamp_, number};
     candidates_.push_back({instance.instance, rank.rank, firstEnd_, last, use, rank.unconfirmed});
   }
   followed_.push_back({begin, static_cast<uint32_t>(candidates_.size())});
@@ -172,6 +176,7 @@ size_t PrefixMatcher::extend(SetId set, uint32_t begin, uint32_t end, size_t& wo
     const uint32_t rankSlot = directory_.rankSlot(holder);
     if (rankSlot == HolderDirectory::kInvisible || index_.sets().isRetired(holder)) continue;
     const HolderInfo& info = directory_.get(holder);
+    if (filter_.oneLocation && info.location != filter_.location) continue;
     if (notFollowed != nullptr) follow(*notFollowed, info.instance);
     const Stamped known = candidateOf_[rankSlot];
     if (known.stamp != stamp_) continue;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -44,15 +45,17 @@ class PrefixMatcher {
              uint64_t spread = 0);
 
   // For a peer-to-peer transfer: instances other than `asker`, the rank equal to `rank` only
-  // (another rank's shard is of no use). Same order, spread by who asks; allRanks is 0.
+  // (another rank's shard is of no use), and what it holds in `location` only, where one is given.
+  // Same order, spread by who asks; allRanks is 0.
   void matchPeers(uint64_t salt, std::span<const ChunkHash> keys, uint32_t asker, uint32_t rank,
-                  std::vector<InstanceMatch>& out);
+                  std::vector<InstanceMatch>& out, std::optional<uint16_t> location = {});
 
   // Both in pieces, so that other things are done between them. `keys` stay valid until finish().
   // Index and directory may change between the pieces: who holds a key is as of its piece, and a
   // rank that is gone at the end is not in the answer.
   void begin(uint64_t salt, std::span<const ChunkHash> keys, uint64_t spread = 0);
-  void beginPeers(uint64_t salt, std::span<const ChunkHash> keys, uint32_t asker, uint32_t rank);
+  void beginPeers(uint64_t salt, std::span<const ChunkHash> keys, uint32_t asker, uint32_t rank,
+                  std::optional<uint16_t> location = {});
   // A piece of about this much work: a holder that is looked at is 1, about 10 ns; a key is
   // kWorkOfKey. True when nothing is left to do.
   bool advance(size_t workMax);
@@ -83,11 +86,13 @@ class PrefixMatcher {
     HolderId holder;
     uint32_t next;  // index + 1
   };
-  // Which ranks may be candidates.
+  // Which ranks may be candidates, and which of their holders count.
   struct Filter {
     bool peersOnly = false;
     uint32_t asker = 0;
     uint32_t rank = 0;
+    bool oneLocation = false;
+    uint16_t location = 0;
   };
   // A number that is valid for one look-up only: no clearing between look-ups.
   struct Stamped {

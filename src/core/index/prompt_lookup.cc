@@ -42,8 +42,8 @@ std::optional<Error> PromptLookup::begin(std::string_view model, std::span<const
   return std::nullopt;
 }
 
-std::optional<Error> PromptLookup::beginPeers(SessionId session,
-                                              std::span<const ChunkHash> hashes) {
+std::optional<Error> PromptLookup::beginPeers(SessionId session, std::span<const ChunkHash> hashes,
+                                              std::string_view location) {
   if (auto error = tooMany(hashes)) return error;
   const Worker* worker = tree_.bySession(session);
   if (worker == nullptr) return tree_.sessionNotInForce(session);
@@ -52,7 +52,10 @@ std::optional<Error> PromptLookup::beginPeers(SessionId session,
   wishes_ = {};
   matched_ = false;
   worldSize_ = worker->record.worldSize;
-  matcher_.beginPeers(worker->modelSalt, hashes, worker->instance->slot, worker->record.worker);
+  const auto only = tree_.locationNames().find(location);
+  const bool nowhere = !location.empty() && !only;
+  matcher_.beginPeers(worker->modelSalt, nowhere ? std::span<const ChunkHash>() : hashes,
+                      worker->instance->slot, worker->record.worker, only);
   return std::nullopt;
 }
 

@@ -35,7 +35,9 @@ class PromptLookup {
   std::optional<Error> begin(std::string_view model, std::span<const ChunkHash> hashes,
                              const Wishes& wishes);
   // The same for the worker of a session: other instances, its own worker id, with a peer URL.
-  std::optional<Error> beginPeers(SessionId session, std::span<const ChunkHash> hashes);
+  // What they hold in `location`; empty: in any mixture of theirs.
+  std::optional<Error> beginPeers(SessionId session, std::span<const ChunkHash> hashes,
+                                  std::string_view location = {});
 
   // A piece of about so much work (PrefixMatcher::advance). True when nothing is left to do. The
   // registry may change between pieces: the holders of a chunk are as of its piece, and who is gone

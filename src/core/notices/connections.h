@@ -68,11 +68,24 @@ struct AccessRefused {
   }
 };
 
+// What came in by a gateway and cannot be used: a message, or a whole connection.
+struct GatewayRefused {
+  static constexpr std::string_view kName = "gateway_refused";
+  static constexpr NoticeLevel kLevel = kWarning;
+  std::string gateway;  // "LMCache"
+  std::string reason;
+
+  void fields(auto& visit) const {
+    visit("gateway", std::string_view(gateway));
+    visit("reason", std::string_view(reason));
+  }
+};
+
 // More of one kind of these than the log takes in a minute.
 struct ConnectionNoticesLeftOut {
   static constexpr std::string_view kName = "connection_notices_left_out";
   static constexpr NoticeLevel kLevel = kWarning;
-  size_t kind = 0;  // of those four: kNoticeKind
+  size_t kind = 0;  // of those five: kNoticeKind
   uint64_t count = 0;
 
   void fields(auto& visit) const {

@@ -119,6 +119,25 @@ struct IncarnationNotStated {
   }
 };
 
+// Operations are missing for good: the worker keeps nothing to send again.
+struct ReportsLost {
+  static constexpr std::string_view kName = "reports_lost";
+  static constexpr NoticeLevel kLevel = kWarning;
+  LocationName location;
+  uint64_t fromSeq = 0;
+  uint64_t nextSeq = 0;   // that it goes on from
+  bool hidden = false;    // what it holds is out of look-ups
+  bool fullSync = false;  // the worker can be asked for one
+
+  void fields(auto& visit) const {
+    location.fields(visit);
+    visit("from_seq", fromSeq);
+    visit("next_seq", nextSeq);
+    visit("hidden", hidden);
+    visit("full_sync", fullSync);
+  }
+};
+
 // Operations are missing; the worker is asked for them.
 struct GapFound {
   static constexpr std::string_view kName = "gap_found";

@@ -19,6 +19,7 @@ struct Event {
   uint64_t serial = 0;            // in the order they came; never reused
   uint64_t modelSalt = 0;         // of the model that its chunks are of, see RegistryTree::salt
   std::vector<ChunkHash> chunks;  // until they are sent; of a pin record.toPin has them
+  PromptTokens tokens;            // until they are sent; null where no rank takes them
   uint64_t deadlineMs = 0;        // steady clock
   size_t openRanks = 0;           // not final
   Ticket ticket = 0;              // of the newest write

@@ -97,6 +97,7 @@ void Executor::restart() {
     // Those of a pin are in its record.
     keysWaiting_ -= event->chunks.size();
     event->chunks = {};
+    dropTokens(*event);
     event->deadlineMs = deadlineOf(event->record);
     for (RankRecord& rank : event->record.ranks) {
       if (!rank.final()) rank.status = RankStatus::kUnknown;
@@ -150,6 +151,13 @@ void Executor::dropChunks(Event& event) {
   keysWaiting_ -= event.chunks.size() + event.record.toPin.size();
   event.chunks = {};
   event.record.toPin = {};
+  dropTokens(event);
+}
+
+void Executor::dropTokens(Event& event) {
+  if (event.tokens == nullptr) return;
+  tokensWaiting_ -= event.tokens->size();
+  event.tokens = nullptr;
 }
 
 void Executor::settle(Event& event) {
@@ -273,8 +281,8 @@ bool Executor::advance() {
       RankOf& next = sending_.front();
       Event* event = log_.bySerial(next.serial);
       if (event == nullptr || event->finished || next.rank == event->record.ranks.size()) {
-        // A pin's are wanted when its ranks answer.
-        if (event != nullptr && event->record.toPin.empty()) dropChunks(*event);
+        // A pin's chunks are wanted when its ranks answer.
+        if (event != nullptr) event->record.toPin.empty() ? dropChunks(*event) : dropTokens(*event);
         sending_.pop_front();
         continue;
       }

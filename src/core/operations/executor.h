@@ -62,6 +62,8 @@ class Executor final : public SessionObserver {
   // nullptr if there is none (any more).
   const Event* find(std::string_view id) const { return log_.byId(id); }
   const EventLog& log() const { return log_; }
+  // Whether some rank of the instance takes tokens, so that a request should have them.
+  bool takesTokens(std::string_view instance) const;
   // Called once with each event that has settled; must not call back.
   void onSettled(std::function<void(const Event&)> callback) { onSettled_ = std::move(callback); }
 
@@ -111,6 +113,8 @@ class Executor final : public SessionObserver {
                                   const std::string& model) const;
   // The model (RegistryTree::salt) that the event's chunks are of; 0: its workers are gone.
   uint64_t modelOf(const EventRecord& event) const;
+  std::optional<Error> withoutTokens(const OperationRequest& request) const;
+  std::optional<Error> tooMuchWaits(const OperationRequest& request) const;
   std::optional<Error> tooManyPins(const OperationRequest& request) const;
   Event& add(const OperationRequest& request);
   // Health changes nothing and must work while the store cannot write: it is not recorded.
@@ -128,6 +132,7 @@ class Executor final : public SessionObserver {
   void expire(Event& event);
   void finish(Event& event);
   void dropChunks(Event& event);
+  void dropTokens(Event& event);
   void settle(Event& event);
   void noticeEnd(const EventRecord& event);
   void write(Event& event, bool synced);
@@ -151,6 +156,7 @@ class Executor final : public SessionObserver {
   EventLog log_;
   std::map<WorkerKey, std::set<uint64_t>> openByWorker_;  // serials of events
   size_t keysWaiting_ = 0;                                // in `chunks` and `toPin` of all events
+  size_t tokensWaiting_ = 0;                              // in `tokens` of all events
   std::deque<std::pair<Ticket, uint64_t>> writes_;        // not committed: ticket, serial
   std::deque<RankOf> sending_;                            // the event's ranks from this one on
   std::deque<RankOf> checks_;                             // to be asked what became of it

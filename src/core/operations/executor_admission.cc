@@ -45,12 +45,8 @@ Result<const Event*> Executor::start(OperationRequest request) {
                                               " operations are under way, which is the limit; "
                                               "try again when some have ended"};
   }
-  if (keysWaiting_ + request.chunks.size() > kOperationKeysWaitingMax) {
-    return Error{ErrorCode::kUnavailable, "operations on " + std::to_string(keysWaiting_) +
-                                              " chunks are under way, at most " +
-                                              std::to_string(kOperationKeysWaitingMax) +
-                                              " may; try again soon"};
-  }
+  if (!takesTokens(request.instance)) request.tokens = nullptr;
+  if (auto error = tooMuchWaits(request)) return *error;
   if (request.kind == OperationKind::kPin) {
     if (auto error = tooManyPins(request)) return *error;
   }
@@ -58,6 +54,8 @@ Result<const Event*> Executor::start(OperationRequest request) {
   notices_.notice(notice::OperationBegun{event.record.id, event.record.kind, event.record.instance,
                                          event.record.ranks.size()});
   keysWaiting_ += request.chunks.size();
+  if (request.tokens != nullptr) tokensWaiting_ += request.tokens->size();
+  event.tokens = std::move(request.tokens);
   const bool pins = request.kind == OperationKind::kPin;
   (pins ? event.record.toPin : event.chunks) = std::move(request.chunks);
   if (leavesEvent(event.record.kind)) {
@@ -68,6 +66,39 @@ Result<const Event*> Executor::start(OperationRequest request) {
     advance();
   }
   return &event;
+}
+
+bool Executor::takesTokens(std::string_view name) const {
+  const Instance* instance = tree_.findInstance(name);
+  if (instance == nullptr) return false;
+  const auto& workers = instance->workers;
+  return std::any_of(workers.begin(), workers.end(),
+                     [](const auto& one) { return one.second->takesTokens; });
+}
+
+std::optional<Error> Executor::withoutTokens(const OperationRequest& request) const {
+  if (request.allChunks || request.tokens != nullptr || !takesTokens(request.instance)) {
+    return std::nullopt;
+  }
+  return Error{ErrorCode::kInvalid,
+               "workers of " + describeInstance(request.instance) +
+                   " are told tokens, not hashes: name the chunks by the tokens of the prompt"};
+}
+
+std::optional<Error> Executor::tooMuchWaits(const OperationRequest& request) const {
+  const auto error = [](size_t waiting, const char* what, size_t max) {
+    return Error{ErrorCode::kUnavailable, "operations on " + std::to_string(waiting) + " " + what +
+                                              " are under way, at most " + std::to_string(max) +
+                                              " may; try again soon"};
+  };
+  if (keysWaiting_ + request.chunks.size() > kOperationKeysWaitingMax) {
+    return error(keysWaiting_, "chunks", kOperationKeysWaitingMax);
+  }
+  if (request.tokens != nullptr &&
+      tokensWaiting_ + request.tokens->size() > kOperationTokensWaitingMax) {
+    return error(tokensWaiting_, "tokens", kOperationTokensWaitingMax);
+  }
+  return std::nullopt;
 }
 
 Event& Executor::add(const OperationRequest& request) {
@@ -160,6 +191,7 @@ std::optional<Error> Executor::notReady(const OperationRequest& request) const {
   if (!request.allChunks || !request.model.empty() || request.kind == OperationKind::kMove) {
     if (auto error = otherModel(sources, request.model)) return error;
   }
+  if (auto error = withoutTokens(request)) return error;
   if (request.kind != OperationKind::kMove) return std::nullopt;
   if (auto error = notReady(request.toInstance, request.toLocation)) return error;
   const Instance* to = tree_.findInstance(request.toInstance);

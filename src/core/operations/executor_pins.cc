@@ -41,8 +41,12 @@ bool Executor::recordPins() {
   Location* const location = worker.find(record.location);
   // Of another model the same hashes are other chunks.
   if (location != nullptr && worker.modelSalt == event->modelSalt) {
-    // The same for all ranks, and however often one is asked.
-    const uint64_t ttlMs = record.ttlSeconds * 1000;
+    // The same for all ranks, and however often one is asked; but not longer than the worker pins.
+    uint64_t ttlSeconds = record.ttlSeconds;
+    if (worker.pinSecondsMax != 0 && (ttlSeconds == 0 || ttlSeconds > worker.pinSecondsMax)) {
+      ttlSeconds = worker.pinSecondsMax;
+    }
+    const uint64_t ttlMs = ttlSeconds * 1000;
     PinRecord pin{record.id, record.createdWallMs, 0, 0};
     if (ttlMs != 0) {
       pin.expiresWallMs = record.createdWallMs + ttlMs;

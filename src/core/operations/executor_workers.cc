@@ -46,6 +46,7 @@ void Executor::send(Event& event, size_t index) {
   operation.location = record.location;
   operation.allChunks = record.chunks == 0;
   operation.chunks = record.kind == OperationKind::kPin ? record.toPin : event.chunks;
+  operation.tokens = event.tokens;
   operation.ttlSeconds = record.ttlSeconds;
   operation.method = record.method;
   operation.copy = record.copy;
@@ -97,6 +98,9 @@ void Executor::answered(SessionId session, uint64_t number, const OperationOutco
     }
     case OperationOutcome::Status::kNeverRun:
       return finishRank(*event, *rank, RankStatus::kNeverRun,
+                        oneLineForPeople(outcome.error, kOutcomeErrorBytesMax));
+    case OperationOutcome::Status::kForgotten:
+      return finishRank(*event, *rank, RankStatus::kLost,
                         oneLineForPeople(outcome.error, kOutcomeErrorBytesMax));
     case OperationOutcome::Status::kDone:
       if (event->record.kind == OperationKind::kPin && outcome.numTokens != 0) {

@@ -16,6 +16,7 @@ struct OperationRequest {
   std::string location;           // empty for health
   bool allChunks = true;          // else `chunks`, 1 to 65,536
   std::vector<ChunkHash> chunks;  // consecutive or not
+  PromptTokens tokens = {};       // that they were hashed of; null: they were given as hashes
   std::string model;              // that the chunks are of, at most 256 bytes; empty: the ranks'
   std::string method;             // of compress and decompress: 1 to 128 bytes
   std::string toInstance;         // of a move

@@ -279,29 +279,38 @@ void KvController::operationsLost(SessionId session, const OperationsLost& lost)
   Worker* worker = heard(session);
   Location* location = worker == nullptr ? nullptr : worker->find(lost.location);
   if (location == nullptr) return;
-  LocationRecord& record = location->record;
-  LivePart& live = record.live;
+  const LivePart& live = location->record.live;
   if (live.incarnation != lost.incarnation || lost.nextSeq <= location->lastSeq) return;
+  // Said again of nothing more that is missing: the worker can make a full sync now.
+  if (!live.incomplete || lost.nextSeq != location->lastSeq + 1) lose(*location, lost);
+  if (lost.fullSync && !repair_.wanted(*location)) repair_.want(*location, Reason::kReportsLost);
+}
+
+void KvController::lose(Location& location, const OperationsLost& lost) {
+  LocationRecord& record = location.record;
+  LivePart& live = record.live;
   StoreBatch batch;
-  repair_.settle(*location);
-  location->gap.clear();
-  abandonBuilding(tree_, *location, batch);
-  if (lost.hide) dropPins(*location, batch);
+  repair_.settle(location);
+  location.gap.clear();
+  abandonBuilding(tree_, location, batch);
+  if (lost.hide) dropPins(location, batch);
+  notices_.notice(notice::ReportsLost{nameOf(location), location.lastSeq + 1, lost.nextSeq,
+                                      live.hidden || lost.hide, lost.fullSync});
   ++live.stream;
   live.incarnation = lost.newIncarnation;
   live.baseSeq = lost.nextSeq - 1;
-  live.baseCount = location->count;
-  live.baseDigest = location->digest;
+  live.baseCount = location.count;
+  live.baseDigest = location.digest;
   live.hidden |= lost.hide;
-  batch.steps.emplace_back(PutLocation{worker->owner, record});
+  live.incomplete = true;
+  batch.steps.emplace_back(PutLocation{location.worker->owner, record});
   const Ticket ticket = store_.write(std::move(batch));
-  tree_.restartNumbering(*location, live.baseSeq, ticket);
-  tree_.refreshVisibility(*worker);
+  tree_.restartNumbering(location, live.baseSeq, ticket);
+  tree_.refreshVisibility(*location.worker);
   ++tree_.counters().reportsGap;
   ++tree_.counters().decisions[static_cast<size_t>(Reason::kReportsLost)];
-  location->sync = SyncState::kDiverged;
-  location->reason = Reason::kReportsLost;
-  if (lost.fullSync) repair_.want(*location, Reason::kReportsLost);
+  location.sync = SyncState::kDiverged;
+  location.reason = Reason::kReportsLost;
 }
 
 void KvController::apply(Location& location, const Operations& operations) {
@@ -360,8 +369,7 @@ std::span<const LookupMatch> KvController::lookedUp(PromptLookup& lookup, MissRe
   counters.lookupChunks += lookup.hashes().size();
   // Best first.
   counters.matchedChunks.record(matches.empty() ? 0 : matches.front().chunks);
-  countLookup(countedAs != MissReason::kUnsaid ? countedAs : reasonOf(lookup.miss()),
-              counters);
+  countLookup(countedAs != MissReason::kUnsaid ? countedAs : reasonOf(lookup.miss()), counters);
   return matches;
 }
 

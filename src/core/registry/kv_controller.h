@@ -44,7 +44,8 @@ class KvController {
   void replayRefused(SessionId session, std::string_view location, uint64_t incarnation);
 
   // What a worker has missed to say and cannot say any more. It goes on from `nextSeq`, and what is
-  // held is DIVERGED until a full sync; ignored for another incarnation, or for the past.
+  // held is DIVERGED until a full sync; ignored for another incarnation, or for the past. Said
+  // again with the very next seq it only asks for the full sync, where one can be made by now.
   void operationsLost(SessionId session, const OperationsLost& lost);
 
   // lookup: every instance of which some rank holds the first chunk, best first. The answer is
@@ -79,6 +80,7 @@ class KvController {
   // Reports that the state does not allow: counted, and said once a session and location.
   void drop(Worker& worker, std::string_view location, uint64_t incarnation);
   void refuse(Worker& worker);
+  void lose(Location& location, const OperationsLost& lost);
   ReportOutcome take(Location& location, const Report& report);
   ReportOutcome takeLegacy(Location& location, const Report& report);
   ReportOutcome beyondGap(Location& location, const Report& report);

@@ -20,6 +20,11 @@ class LocationNames {
   void drop(uint16_t id);
 
   bool knows(std::string_view name) const { return ids_.contains(name); }
+  // Nothing: no location has that name.
+  std::optional<uint16_t> find(std::string_view name) const {
+    const auto found = ids_.find(name);
+    return found == ids_.end() ? std::nullopt : std::optional(found->second);
+  }
   // Distinct names in use.
   size_t size() const { return ids_.size(); }
   // Of a number in use; valid for as long as it is.

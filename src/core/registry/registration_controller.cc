@@ -202,6 +202,8 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
   record.labels = registration.labels;
   record.run = registration.run;
   record.attempt = registration.attempt;
+  worker.takesTokens = registration.takesTokens;
+  worker.pinSecondsMax = registration.pinSecondsMax;
   tree_.setState(worker, WorkerState::kActive);
   worker.heard(clock_);
   record.registeredWallMs = record.lastSeenWallMs = worker.lastSeenWallMs;
@@ -466,9 +468,7 @@ void RegistrationController::restart(const std::string& why) {
         location->legacySeq = 0;
         if (!worker->quarantined.empty()) continue;
         location->sync.forgetWasOut();
-        const bool hidden = location->record.live.hidden;
-        location->sync = hidden ? SyncState::kDiverged : SyncState::kCaughtUp;
-        location->reason = hidden ? Reason::kRestarted : Reason::kNone;
+        awaitRegistration(*location);
       }
       tree_.refreshVisibility(*worker);
     }

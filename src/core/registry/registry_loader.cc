@@ -188,8 +188,7 @@ void RegistryLoader::finish(OwnerId owner) {
     for (Loading& loading : family.locations) {
       Location& location = *loading.location;
       location.committedSeq = location.lastSeq;
-      location.sync = location.record.live.hidden ? SyncState::kDiverged : SyncState::kCaughtUp;
-      location.reason = location.record.live.hidden ? Reason::kRestarted : Reason::kNone;
+      awaitRegistration(location);
       if (loading.behind) {
         // What is missing shows when the worker registers.
         location.sync = SyncState::kDiverged;

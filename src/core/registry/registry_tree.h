@@ -163,6 +163,8 @@ struct Worker {
   SessionId session = kNoSession;
   SessionId newestSession = kNoSession;  // in force or over; kNoSession: none since the start
   WorkerLink* link = nullptr;            // with session
+  bool takesTokens = false;              // as it registered, see Registration; so is the next
+  uint32_t pinSecondsMax = 0;
   Flow flow = Flow::kOpen;
   std::vector<std::string> droppedNoticed;  // locations of this session, see kDroppedNoticesMax
   // Steady clock: last message; of a LOST one when it was lost; of a recovered one the start.

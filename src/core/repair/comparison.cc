@@ -18,7 +18,7 @@ LocationDecision Comparison::decide(Worker& worker, const LocationStatement& sta
   std::optional<HeldState> held;
   if (location != nullptr) {
     held = HeldState{location->record.live.incarnation, location->lastSeq, location->count,
-                     location->digest};
+                     location->digest, location->record.live.incomplete};
   }
   // What is hidden is of a process before that.
   const bool sameProcess =
@@ -158,7 +158,7 @@ void Comparison::carryOut(Location& location, const LocationStatement& statement
       live.baseSeq = statement.lastSeq;
       live.baseCount = location.count;
       live.baseDigest = location.digest;
-      live.hidden = false;
+      live.hidden = live.incomplete = false;
       tree_.changed(location);
       numbering.emplace_back(&location, statement.lastSeq);
       batch.steps.emplace_back(PutLocation{owner, record});
@@ -189,6 +189,9 @@ void Comparison::carryOut(Location& location, const LocationStatement& statement
     case ResumeAction::kOutdated:
     case ResumeAction::kFullSync:
       diverged();
+      break;
+    case ResumeAction::kStayDiverged:
+      location.sync = SyncState::kDiverged;
       break;
     case ResumeAction::kIgnore:
       HOLDFAST_CHECK(false, "nothing to carry out");

@@ -41,6 +41,14 @@ void beginGeneration(RegistryTree& tree, Location& location, uint64_t incarnatio
   batch.steps.emplace_back(PutLocation{owner, record});
 }
 
+void awaitRegistration(Location& location) {
+  const LivePart& live = location.record.live;
+  const bool whole = !live.hidden && !live.incomplete;
+  location.sync = whole ? SyncState::kCaughtUp : SyncState::kDiverged;
+  location.reason =
+      live.incomplete ? Reason::kReportsLost : (live.hidden ? Reason::kRestarted : Reason::kNone);
+}
+
 void forgetLegacy(RegistryTree& tree, Location& location, StoreBatch& batch) {
   beginGeneration(tree, location, kLegacyIncarnation, 0, batch);
   location.sync = SyncState::kDiverged;

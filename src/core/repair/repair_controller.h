@@ -98,7 +98,10 @@ void abandonBuilding(RegistryTree& tree, Location& location, StoreBatch& batch);
 // queued.
 void beginGeneration(RegistryTree& tree, Location& location, uint64_t incarnation, uint64_t seq,
                      StoreBatch& batch);
-// The same for a client without incarnations: our own numbering begins, at seq 0.
+// How the location is until its worker registers again, after a start or Registry::restart.
+void awaitRegistration(Location& location);
+// The same as beginGeneration for a client without incarnations: our own numbering begins, at seq
+// 0.
 void forgetLegacy(RegistryTree& tree, Location& location, StoreBatch& batch);
 
 }  // namespace holdfast

@@ -45,6 +45,7 @@ ResumeDecision decideResume(const std::optional<HeldState>& held,
     return {ResumeAction::kIgnore, Reason::kNone};
   }
   if (held->count == statement.count && held->digest == statement.digest) {
+    if (held->incomplete) return {ResumeAction::kStayDiverged, Reason::kReportsLost};
     return {ResumeAction::kInSync, Reason::kEqual};
   }
   return {ResumeAction::kFullSync, Reason::kContentDiffers};

@@ -16,6 +16,7 @@ struct HeldState {
   uint64_t seq = 0;
   uint64_t count = 0;
   KeyDigest digest;
+  bool incomplete = false;  // see LivePart
 };
 
 // What a full sync has brought so far beside it.
@@ -38,6 +39,7 @@ enum class ResumeAction : uint8_t {
                    // it held before and stays in look-ups; needs a full sync
   kFullSync,       // same incarnation, not to be mended by a replay: needs a full sync
   kForgetLegacy,   // a client without incarnations: begin anew, needs a full sync
+  kStayDiverged,   // equal to what is incomplete here: its gateway says when a full sync can be
   kIgnore,         // nothing to decide now (ours is ahead of a heartbeat's statement)
 };
 

@@ -1,0 +1,113 @@
+#include "daemon/lmcache_door.h"
+
+#include <charconv>
+#include <utility>
+#include <vector>
+
+namespace holdfast {
+namespace {
+
+using lmcache::Channel;
+
+constexpr std::string_view kScheme = "tcp://";
+
+std::string endpointOf(const std::string& address) {
+  return address.empty() ? std::string() : std::string(kScheme) + address;
+}
+
+std::vector<gateways::AddressRange> rangesOf(const std::vector<std::string>& texts) {
+  std::vector<gateways::AddressRange> ranges;
+  for (const std::string& text : texts) ranges.push_back(*gateways::parseAddressRange(text));
+  return ranges;
+}
+
+lmcache::Fleet::Options fleetOptions(const Configuration::Lmcache& options) {
+  lmcache::Fleet::Options fleet;
+  fleet.hideGaps = options.gap == "hide";
+  const auto setting = [&](const std::string& text) -> std::pair<std::string, std::string> {
+    const size_t at = text.rfind('=');
+    return {text.substr(0, at), text.substr(at + 1)};
+  };
+  for (const std::string& text : options.models) {
+    const auto [pattern, model] = setting(text);
+    fleet.instances.push_back({.pattern = pattern, .model = model, .worldSize = 0});
+  }
+  for (const std::string& text : options.worldSizes) {
+    const auto [pattern, size] = setting(text);
+    uint32_t ranks = 0;
+    std::from_chars(size.data(), size.data() + size.size(), ranks);
+    fleet.instances.push_back({.pattern = pattern, .model = {}, .worldSize = ranks});
+  }
+  return fleet;
+}
+
+}  // namespace
+
+LmcacheDoor::LmcacheDoor(const Configuration& configuration, gateways::SocketThread& thread)
+    : options_(configuration.lmcache),
+      fullSyncTimeoutMs_(configuration.fullSyncTimeoutMs),
+      thread_(thread),
+      heartbeatUrl_(configuration.lmcache.heartbeatUrl) {
+  const lmcache::Sockets::Options sockets{
+      .endpoints = {endpointOf(options_.pull), endpointOf(options_.reply),
+                    endpointOf(options_.heartbeat)},
+      .allowed = rangesOf(options_.allow)};
+  sockets_ = thread.make<lmcache::Sockets>(sockets);
+}
+
+LmcacheDoor::~LmcacheDoor() {
+  if (sockets_ != nullptr) thread_.destroy(sockets_);
+}
+
+Result<std::unique_ptr<LmcacheDoor>> LmcacheDoor::open(const Configuration& configuration,
+                                                       gateways::SocketThread& thread) {
+  std::unique_ptr<LmcacheDoor> door(new LmcacheDoor(configuration, thread));
+  if (auto error = door->bind()) return *error;
+  return door;
+}
+
+std::optional<Error> LmcacheDoor::bind() {
+  return thread_.executor().executeSync([this]() -> std::optional<Error> {
+    if (auto error = sockets_->bind()) return error;
+    addresses_ = "reports " + sockets_->boundTo(Channel::kPush) + ", requests " +
+                 sockets_->boundTo(Channel::kRequest);
+    const std::string heartbeat = sockets_->boundTo(Channel::kHeartbeat);
+    if (heartbeat.empty()) return std::nullopt;
+    addresses_ += ", heartbeats " + heartbeat;
+    if (heartbeatUrl_.empty()) heartbeatUrl_ = heartbeat.substr(kScheme.size());
+    return std::nullopt;
+  });
+}
+
+kj::Promise<void> LmcacheDoor::send(std::vector<lmcache::Answer> answers) {
+  return thread_.executor().executeAsync(
+      [this, answers = std::move(answers)]() { sockets_->send(answers); });
+}
+
+void LmcacheDoor::serve(Services& services, std::function<uint64_t()> random) {
+  orders_ = std::make_unique<lmcache::Orders>(thread_);
+  const lmcache::Gateway::Options gateway{.fleet = fleetOptions(options_),
+                                          .heartbeatUrl = heartbeatUrl_,
+                                          .fullSyncTimeoutMs = fullSyncTimeoutMs_};
+  gateway_ = std::make_unique<lmcache::Gateway>(
+      services, gateway, std::move(random), orders_.get(),
+      [this](std::vector<lmcache::Answer> answers) { return send(std::move(answers)); });
+  const kj::Executor& loop = kj::getCurrentThreadExecutor();
+  thread_.executor().executeSync([&]() {
+    sockets_->begin(
+        loop, [this](const std::vector<lmcache::Inbound>& batch) { return gateway_->take(batch); },
+        [this](uint64_t connections, const std::string& address) {
+          gateway_->refused(connections, address);
+        });
+  });
+}
+
+kj::Promise<void> LmcacheDoor::stop() {
+  // Not executeSync: what the sockets wait for on this loop is cancelled here.
+  return thread_.executor().executeAsync([this]() { sockets_.reset(); }).then([this]() {
+    if (gateway_ != nullptr) gateway_->stop();
+    orders_.reset();
+  });
+}
+
+}  // namespace holdfast

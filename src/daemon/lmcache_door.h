@@ -1,0 +1,57 @@
+// The gateway for LMCache's workers, from before the store is opened until the end.
+#pragma once
+
+#include <kj/async.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/result.h"
+#include "daemon/configuration.h"
+#include "gateways/lmcache/gateway.h"
+#include "gateways/lmcache/sockets.h"
+#include "gateways/zmq/socket_thread.h"
+#include "serving/services.h"
+
+namespace holdfast {
+
+// On the loop's thread; references outlive it, and it outlives the controller, which keeps its
+// links.
+class LmcacheDoor {
+ public:
+  // Binds its addresses. Who connects waits until serve(): a worker gives up on its registration
+  // after 30 s, for good.
+  static Result<std::unique_ptr<LmcacheDoor>> open(const Configuration& configuration,
+                                                   gateways::SocketThread& thread);
+  // Either serve() was never called, or stop() has resolved.
+  ~LmcacheDoor();
+
+  // The start is over: everything is read, and answered.
+  void serve(Services& services, std::function<uint64_t()> random);
+  // Every 100 ms, from serve() on.
+  void tick() {
+    if (gateway_ != nullptr) gateway_->tick();
+  }
+  // As bound, for the log.
+  const std::string& addresses() const { return addresses_; }
+  // The process ends: nothing is read any more.
+  kj::Promise<void> stop();
+
+ private:
+  LmcacheDoor(const Configuration& configuration, gateways::SocketThread& thread);
+  std::optional<Error> bind();
+  kj::Promise<void> send(std::vector<lmcache::Answer> answers);
+
+  const Configuration::Lmcache options_;
+  const uint64_t fullSyncTimeoutMs_;
+  gateways::SocketThread& thread_;
+  std::string addresses_;
+  std::string heartbeatUrl_;
+  std::unique_ptr<lmcache::Sockets> sockets_;  // the thread's
+  std::unique_ptr<lmcache::Orders> orders_;
+  std::unique_ptr<lmcache::Gateway> gateway_;  // null before serve()
+};
+
+}  // namespace holdfast
