@@ -40,11 +40,18 @@ class Controller:
     def __enter__(self):
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+        try:
+            self.wait()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def wait(self):
         end = time.monotonic() + 120
         while True:
             try:
-                self.keys()
-                return self
+                return self.keys()
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > end:
                     with open(self.log, encoding="utf-8", errors="replace") as log:
