@@ -76,7 +76,7 @@ std::optional<Error> Replica::apply(const ReportRecord& report) {
   return std::nullopt;
 }
 
-Replica::Step Replica::applyToBuilding(Location& location, const ReportRecord& report) {
+Replica::Misfit Replica::applyToBuilding(Location& location, const ReportRecord& report) {
   Building& building = *location.building;
   if (report.firstSeq != building.lastSeq + 1) {
     return misfit(named(location) + ": the journal of its full sync does not go on at seq " +
@@ -149,7 +149,7 @@ Instance& Replica::instance(const std::string& name) {
   return again;
 }
 
-Replica::Step Replica::step(const PutInstance& step) {
+Replica::Misfit Replica::step(const PutInstance& step) {
   Instance& to = instance(step.record.instance);
   const bool drained = to.record.drained;
   to.record = step.record;
@@ -160,7 +160,7 @@ Replica::Step Replica::step(const PutInstance& step) {
   return std::nullopt;
 }
 
-Replica::Step Replica::step(const PutWorker& step) {
+Replica::Misfit Replica::step(const PutWorker& step) {
   const WorkerRecord& record = step.record;
   const WorkerState state =
       record.state == WorkerState::kLost ? WorkerState::kLost : WorkerState::kRecovered;
@@ -189,11 +189,11 @@ void Replica::refreshState(Location& location) {
   location.reason = Reason::kSyncContinues;
 }
 
-Replica::Step Replica::step(const PutLocation& step) {
+Replica::Misfit Replica::step(const PutLocation& step) {
   Worker* const of = worker(step.owner);
   if (of == nullptr) return misfit("a location of a worker that is not known");
   Location* at = location(step.owner, step.record.id);
-  Step error = at == nullptr ? addLocation(*of, step.record) : changeLive(*at, step.record);
+  Misfit error = at == nullptr ? addLocation(*of, step.record) : changeLive(*at, step.record);
   if (error) return error;
   at = location(step.owner, step.record.id);
   changeBuilding(*at, step.record.building);
@@ -206,7 +206,7 @@ Replica::Step Replica::step(const PutLocation& step) {
   return std::nullopt;
 }
 
-Replica::Step Replica::addLocation(Worker& worker, const LocationRecord& record) {
+Replica::Misfit Replica::addLocation(Worker& worker, const LocationRecord& record) {
   if (worker.find(record.name) != nullptr || record.live.baseCount != 0) {
     return misfit(describe(worker) + ": location '" + record.name + "' is new and is not");
   }
@@ -218,7 +218,7 @@ Replica::Step Replica::addLocation(Worker& worker, const LocationRecord& record)
   return std::nullopt;
 }
 
-Replica::Step Replica::changeLive(Location& location, const LocationRecord& record) {
+Replica::Misfit Replica::changeLive(Location& location, const LocationRecord& record) {
   if (record.name != location.record.name) {
     return misfit(named(location) + " cannot become '" + record.name + "'");
   }
@@ -248,7 +248,7 @@ Replica::Step Replica::changeLive(Location& location, const LocationRecord& reco
   return std::nullopt;
 }
 
-Replica::Step Replica::switchOver(Location& location, const LivePart& live) {
+Replica::Misfit Replica::switchOver(Location& location, const LivePart& live) {
   applyPending(location, std::numeric_limits<size_t>::max());
   const Building& building = *location.building;
   if (!building.whole() || !building.pending.empty() || building.cutCount != live.baseCount ||
@@ -272,14 +272,14 @@ void Replica::changeBuilding(Location& location, const std::optional<BuildingPar
   if (part) tree_.addBuilding(location, *part);
 }
 
-Replica::Step Replica::step(const DropGeneration& step) {
+Replica::Misfit Replica::step(const DropGeneration& step) {
   Location* const at = location(step.owner, step.location);
   if (at == nullptr) return misfit("a generation of a location that is not known");
   own_.steps.emplace_back(DropGeneration{at->worker->owner, step.location, step.generation});
   return std::nullopt;
 }
 
-Replica::Step Replica::step(const DropLocation& step) {
+Replica::Misfit Replica::step(const DropLocation& step) {
   Location* const at = location(step.owner, step.location);
   if (at == nullptr) return misfit("a location is dropped that is not known");
   own_.steps.emplace_back(DropLocation{at->worker->owner, step.location});
@@ -287,15 +287,15 @@ Replica::Step Replica::step(const DropLocation& step) {
   return std::nullopt;
 }
 
-Replica::Step Replica::step(const DropFold&) {
+Replica::Misfit Replica::step(const DropFold&) {
   return misfit("a fold of another store");
 }
 
-Replica::Step Replica::step(const DropJournal&) {
+Replica::Misfit Replica::step(const DropJournal&) {
   return misfit("a fold of another store");
 }
 
-Replica::Step Replica::step(const PutPins& step) {
+Replica::Misfit Replica::step(const PutPins& step) {
   Location* const at = location(step.owner, step.location);
   if (at == nullptr) return misfit("pins of a location that is not known");
   LocationPins& pins = tree_.pinsOf(*at);
@@ -305,7 +305,7 @@ Replica::Step Replica::step(const PutPins& step) {
   return std::nullopt;
 }
 
-Replica::Step Replica::step(const DropPins& step) {
+Replica::Misfit Replica::step(const DropPins& step) {
   Location* const at = location(step.owner, step.location);
   if (at == nullptr) return misfit("pins of a location that is not known");
   if (at->pins != nullptr) {
@@ -316,7 +316,7 @@ Replica::Step Replica::step(const DropPins& step) {
   return std::nullopt;
 }
 
-Replica::Step Replica::step(const DropAllPins& step) {
+Replica::Misfit Replica::step(const DropAllPins& step) {
   Location* const at = location(step.owner, step.location);
   if (at == nullptr) return misfit("pins of a location that is not known");
   own_.steps.emplace_back(DropAllPins{at->worker->owner, step.location});
@@ -324,7 +324,7 @@ Replica::Step Replica::step(const DropAllPins& step) {
   return std::nullopt;
 }
 
-Replica::Step Replica::step(const Release& step) {
+Replica::Misfit Replica::step(const Release& step) {
   const OwnerName* const name = nameOf(step.owner);
   if (name == nullptr) return misfit("an owner is released that is not known");
   if (!name->worker) {
@@ -346,13 +346,13 @@ Replica::Step Replica::step(const Release& step) {
   return std::nullopt;
 }
 
-Replica::Step Replica::step(const PutEvent& step) {
+Replica::Misfit Replica::step(const PutEvent& step) {
   events_[step.record.id] = step.record;
   own_.steps.emplace_back(step);
   return std::nullopt;
 }
 
-Replica::Step Replica::step(const DropEvent& step) {
+Replica::Misfit Replica::step(const DropEvent& step) {
   events_.erase(step.id);
   own_.steps.emplace_back(step);
   return std::nullopt;

@@ -15,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/index/chunk_index.h"
@@ -54,33 +55,33 @@ class Replica {
     OwnerId owner = kNoOwner;
     InstanceRecord record;
   };
-  using Step = std::optional<Error>;
+  using Misfit = std::optional<Error>;  // none: the write fits
 
   const OwnerName* nameOf(OwnerId owner) const;
   Worker* worker(OwnerId owner) const;
   Location* location(OwnerId owner, uint16_t id) const;
   Instance& instance(const std::string& name);
-  // Adds the step for the own store; the error says what does not fit.
-  Step step(const PutInstance& step);
-  Step step(const PutWorker& step);
-  Step step(const PutLocation& step);
-  Step step(const DropGeneration& step);
-  Step step(const DropLocation& step);
-  Step step(const DropFold& step);
-  Step step(const DropJournal& step);
-  Step step(const PutPins& step);
-  Step step(const DropPins& step);
-  Step step(const DropAllPins& step);
-  Step step(const Release& step);
-  Step step(const PutEvent& step);
-  Step step(const DropEvent& step);
+  // Carries it out in the tree, and adds what the own store is to do.
+  Misfit step(const PutInstance& step);
+  Misfit step(const PutWorker& step);
+  Misfit step(const PutLocation& step);
+  Misfit step(const DropGeneration& step);
+  Misfit step(const DropLocation& step);
+  Misfit step(const DropFold& step);
+  Misfit step(const DropJournal& step);
+  Misfit step(const PutPins& step);
+  Misfit step(const DropPins& step);
+  Misfit step(const DropAllPins& step);
+  Misfit step(const Release& step);
+  Misfit step(const PutEvent& step);
+  Misfit step(const DropEvent& step);
 
-  Step addLocation(Worker& worker, const LocationRecord& record);
-  Step changeLive(Location& location, const LocationRecord& record);
-  Step switchOver(Location& location, const LivePart& live);
+  Misfit addLocation(Worker& worker, const LocationRecord& record);
+  Misfit changeLive(Location& location, const LocationRecord& record);
+  Misfit switchOver(Location& location, const LivePart& live);
   void changeBuilding(Location& location, const std::optional<BuildingPart>& part);
   void applyPending(Location& location, size_t operationsMax);
-  Step applyToBuilding(Location& location, const ReportRecord& report);
+  Misfit applyToBuilding(Location& location, const ReportRecord& report);
   static void refreshState(Location& location);
 
   RegistryTree& tree_;
@@ -94,8 +95,8 @@ class Replica {
   // Of the batch under way.
   StoreBatch own_;
   std::map<std::string, Released> released_;
-  std::vector<std::pair<uint64_t, uint64_t>>
-      numbering_;  // location's serial -> its seq from now on
+  // A location's serial -> its last seq from this batch on.
+  std::vector<std::pair<uint64_t, uint64_t>> numbering_;
 };
 
 }  // namespace holdfast
