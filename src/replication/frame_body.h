@@ -11,16 +11,9 @@
 #include <vector>
 
 #include "core/registry_store.h"
+#include "core/replica/owner_name.h"
 
 namespace holdfast::replication {
-
-// An owner of a store's family under a name that all stores share.
-struct OwnerName {
-  std::string instance;            // 1 to kInstanceIdBytesMax bytes
-  std::optional<uint32_t> worker;  // none: the instance itself
-
-  friend bool operator==(const OwnerName&, const OwnerName&) = default;
-};
 
 // In what follows an OwnerId is a place in FrameBody::owners.
 struct LoggedReport {

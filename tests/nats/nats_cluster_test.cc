@@ -54,7 +54,6 @@ class Node final : public LogListener {
     published_[publisher_->next().index] = text;
     publisher_->publish(encodeFrames(body, publisher_->next(), 0), nowMs());
   }
-  void beat() { publisher_->announce(encodeRecord(Beat{publisher_->next().epoch, 0})); }
   const Publisher& publisher() const { return *publisher_; }
   LogPoint at() const { return rule_.at(); }
 
@@ -169,6 +168,20 @@ TEST_F(NatsClusterTest, NothingConfirmedIsLostWhenTheStreamsLeaderIsKilled) {
   ASSERT_TRUE(settle(*leading));
   EXPECT_FALSE(leading->publisher().failure());
   EXPECT_EQ(leading->lost, "");
+  EXPECT_EQ(readAgain(leading->publisher().read().at), leading->confirmed);
+}
+
+TEST_F(NatsClusterTest, AServerThatStandsStillAndComesBackChangesNothing) {
+  const auto leading = node("a");
+  ASSERT_TRUE(leading && makeLeader(*leading));
+  ASSERT_TRUE(publishUntil(*leading, 100));
+  const size_t stopped = leader();
+  servers_.stop(stopped);
+  ASSERT_TRUE(publishUntil(*leading, 100));
+  servers_.resume(stopped);
+  ASSERT_TRUE(publishUntil(*leading, 100));
+  ASSERT_TRUE(settle(*leading));
+  EXPECT_FALSE(leading->publisher().failure());
   EXPECT_EQ(readAgain(leading->publisher().read().at), leading->confirmed);
 }
 

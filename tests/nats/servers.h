@@ -22,7 +22,6 @@ class NatsServers {
   NatsServers(const NatsServers&) = delete;
   NatsServers& operator=(const NatsServers&) = delete;
 
-  size_t count() const { return servers_.size(); }
   void start(size_t server);
   void kill(size_t server);    // -9
   void stop(size_t server);    // SIGSTOP
@@ -31,7 +30,6 @@ class NatsServers {
   size_t named(const std::string& name) const { return std::stoul(name.substr(1)); }
   // How they are reached, with short times; as many replicas as servers.
   replication::NatsOptions options() const;
-  const std::string directory() const { return scratch_.path(); }
 
  private:
   struct Server {

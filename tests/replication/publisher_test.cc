@@ -70,6 +70,7 @@ TEST_F(PublisherTest, ReadsWhatIsAcknowledgedInARowWithoutFetching) {
   EXPECT_EQ(publisher_.read(), (LogPosition{{4, 13}, 103}));
   EXPECT_EQ(publisher_.underWay(), 0u);
   EXPECT_EQ(publisher_.repeated(), 0u);
+  EXPECT_EQ(publisher_.acknowledgedMs(), now_);
 }
 
 TEST_F(PublisherTest, ATakeOverInAHoleDeposesAndNothingBehindItIsConfirmed) {

@@ -25,7 +25,7 @@ using namespace nats;
 namespace {
 
 constexpr std::chrono::seconds kLookInterval{1};
-// A log of the engine's: no message has this sequence.
+// What JetStream answers where no message has the sequence.
 constexpr int kNoMessageFound = JSNoMessageFoundErr;
 
 std::string drawInbox() {
