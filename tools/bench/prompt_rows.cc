@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint64_t kPromptMillion = 1000000;
 constexpr uint32_t kPromptInstances = 32;
-constexpr uint32_t kRanksOfInstance = 8;
+constexpr uint32_t kPromptRanks = 8;
 // Look-ups between two readings of the clock.
 constexpr uint64_t kPromptGroup = 64;
 
@@ -40,9 +40,9 @@ class PromptFleet {
     progress("building an index of " + std::to_string(prompts_) + " prompts of " +
              std::to_string(shape.length) + " chunks");
     for (uint32_t instance = 0; instance < kPromptInstances; ++instance) {
-      directory.setWorldSize(instance, kRanksOfInstance);
+      directory.setWorldSize(instance, kPromptRanks);
       directory.setNameHash(instance, splitmix64Finalise(instance));
-      for (uint32_t rank = 0; rank < kRanksOfInstance; ++rank) {
+      for (uint32_t rank = 0; rank < kPromptRanks; ++rank) {
         holders_.push_back(index.addHolder());
         directory.set(holders_.back(), {instance, rank, 0, true, false});
       }
@@ -126,8 +126,7 @@ class PromptFleet {
   size_t own() const { return own_; }
   const PromptShape& shape() const { return shape_; }
   std::span<const HolderId> ranksOf(uint64_t prompt) const {
-    return std::span(holders_).subspan(prompt % kPromptInstances * kRanksOfInstance,
-                                       kRanksOfInstance);
+    return std::span(holders_).subspan(prompt % kPromptInstances * kPromptRanks, kPromptRanks);
   }
   void apply(HolderId holder, std::span<const ChunkHash> keys, bool evict) {
     static const std::vector<uint8_t> all(kIndexCall / 8, 0xFF);
@@ -248,7 +247,7 @@ RunResult evictAll(const RunOptions& options, EvictOrder order) {
   }
   double seconds = 0;
   double bareSeconds = 0;
-  for (uint32_t rank = 0; rank < kRanksOfInstance; ++rank) {
+  for (uint32_t rank = 0; rank < kPromptRanks; ++rank) {
     for (uint64_t prompt = 0; prompt < prompts; ++prompt) {
       for (size_t i = 0; i < keys.size(); ++i) keys[i] = indexKey(numberOf(prompt, i));
       const Stopwatch watch;
@@ -260,7 +259,7 @@ RunResult evictAll(const RunOptions& options, EvictOrder order) {
     }
   }
   if (prompts == fleet.prompts() && fleet.index.chunks() != 0) return failed("not all was evicted");
-  const auto evicts = static_cast<double>(kRanksOfInstance * prompts * fleet.own());
+  const auto evicts = static_cast<double>(kPromptRanks * prompts * fleet.own());
   return {.value = evicts / seconds / 1e6,
           .note = {},
           .error = {},
