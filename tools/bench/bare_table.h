@@ -19,7 +19,7 @@ namespace holdfast::bench {
 
 class BareTable {
  public:
-  // For so many keys, none of them 0, that are spread evenly over all 64 bits.
+  // For so many keys, below 2^31, none of them 0, that are spread evenly over all 64 bits.
   explicit BareTable(uint64_t keysMax) : slots_(keysMax * 2 + 64) {
     constexpr size_t kHugePage = size_t{2} << 20;
     const size_t bytes = (slots_ * sizeof(Slot) + kHugePage - 1) / kHugePage * kHugePage;
@@ -51,10 +51,7 @@ class BareTable {
   };
   static constexpr size_t kAhead = 32;
 
-  Slot* home(uint64_t key) const {
-    return memory_.get() +
-           static_cast<uint64_t>((static_cast<unsigned __int128>(key) * slots_) >> 64);
-  }
+  Slot* home(uint64_t key) const { return memory_.get() + (((key >> 32) * slots_) >> 32); }
   template <typename Visit>
   void forEach(std::span<const uint64_t> keys, const Visit& visit) {
     for (size_t i = 0; i < std::min(kAhead, keys.size()); ++i) prefetchLine(home(keys[i]));
