@@ -63,6 +63,21 @@ TEST_F(HttpDoorTest, AnswersWhereTheLogSays) {
   EXPECT_EQ(get(address, "/livez"), "");
 }
 
+TEST_F(HttpDoorTest, LmcachesRoutesAreEverywhereAndMayHaveAnAddressForThemAlone) {
+  const auto daemon = start(onDataDir({"--http", "127.0.0.1:0", "--lmcache-http", "127.0.0.1:0"}));
+  const std::string log = daemon->log();
+  const std::string all = httpAddressIn(log);
+  const std::string alone = httpAddressIn(log.substr(log.find("LMCache's HTTP on ")));
+  ASSERT_THAT(alone, StartsWith("127.0.0.1:"));
+  for (const std::string& address : {all, alone}) {
+    for (const char* path : {"/controller/key-stats", "/metrics", "/readyz", "/openapi.json"}) {
+      EXPECT_THAT(get(address, path), HasSubstr("200 OK")) << address << path;
+    }
+  }
+  EXPECT_THAT(get(all, "/v1/status"), HasSubstr("200 OK"));
+  EXPECT_THAT(get(alone, "/v1/status"), HasSubstr("404 Not Found"));
+}
+
 TEST_F(HttpDoorTest, IsOffWhereThatIsSaid) {
   const auto daemon = start(onDataDir({"--http", "off"}));
   EXPECT_THAT(daemon->log(), Not(HasSubstr("HTTP on")));

@@ -16,7 +16,7 @@ uint64_t RunOptions::size(uint64_t full, uint64_t least) const {
 std::vector<Row> allRows() {
   std::vector<Row> rows;
   for (auto group : {indexRows, storeRows, inspectRows, rpcRows, clientRows, crowdRows, heavyRows,
-                     repairRows, operationRows, captureRows, statusRows, scrapeRows}) {
+                     repairRows, operationRows, captureRows, statusRows, scrapeRows, lmcacheRows}) {
     for (Row& row : group()) rows.push_back(std::move(row));
   }
   return rows;

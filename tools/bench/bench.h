@@ -58,6 +58,7 @@ std::vector<Row> operationRows();
 std::vector<Row> captureRows();
 std::vector<Row> statusRows();
 std::vector<Row> scrapeRows();
+std::vector<Row> lmcacheRows();
 
 // All rows in the order of the report.
 std::vector<Row> allRows();

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -39,6 +40,19 @@ DaemonProcess::~DaemonProcess() {
 std::string DaemonProcess::log() const {
   std::ifstream in(directory_ / "log");
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+double DaemonProcess::processorSeconds() const {
+  std::ifstream in("/proc/" + std::to_string(pid_) + "/stat");
+  const std::string stat{std::istreambuf_iterator<char>(in), {}};
+  // Behind the name, which may have spaces: 11 fields, then ticks in user mode and in the kernel.
+  std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  double user = 0;
+  double kernel = 0;
+  fields >> user >> kernel;
+  return (user + kernel) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 std::string DaemonProcess::tcpAddress() const {

@@ -26,6 +26,8 @@ class DaemonProcess {
   std::string dataDir() const { return directory_ / "data"; }
   // SIGTERM, and waits for the end; whether that was clean.
   bool stop();
+  // That all its threads have spent on a processor since the last start.
+  double processorSeconds() const;
   // "unix:PATH", the same after a restart.
   std::string address() const { return "unix:" + (directory_ / "socket").string(); }
   // "127.0.0.1:PORT" of the last start.
