@@ -18,15 +18,15 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr const char* kWorker = R"("instance_id":"i","worker_id":0)";
+constexpr const char* kWho = R"("instance_id":"i","worker_id":0)";
 constexpr const char* kAddress = R"("ip":"127.0.0.1","port":1,"peer_init_url":null)";
 
 std::string message(const std::string& type, const std::string& rest) {
-  return R"({"type":")" + type + R"(",)" + kWorker + (rest.empty() ? "" : "," + rest) + "}";
+  return R"({"type":")" + type + R"(",)" + kWho + (rest.empty() ? "" : "," + rest) + "}";
 }
 
-std::string report(uint64_t seq, const std::vector<uint64_t>& keys,
-                   const std::string& location = "LocalCPUBackend") {
+std::string reportOf(uint64_t seq, const std::vector<uint64_t>& keys,
+                     const std::string& location = "LocalCPUBackend") {
   std::string list;
   for (const uint64_t key : keys) {
     list += std::string(list.empty() ? "" : ",") + R"({"op_type":"admit","key":)" +
@@ -141,7 +141,7 @@ class GatewayTest : public test::ServerTest {
 TEST_F(GatewayTest, AWorkerRegistersReportsAndBeats) {
   EXPECT_THAT(asked(message("RegisterMsg", kAddress)),
               testing::AllOf(HasSubstr("heartbeat_url"), HasSubstr("h:1")));
-  pushes({report(0, {1, 2}), report(2, {3})});
+  pushes({reportOf(0, {1, 2}), reportOf(2, {3})});
   EXPECT_TRUE(holds(3));
   EXPECT_THAT(beats(), testing::AllOf(HasSubstr("HeartbeatRetMsg"), Not(HasSubstr("full_sync"))));
   EXPECT_EQ(counts().reports, 2u);
@@ -152,7 +152,7 @@ TEST_F(GatewayTest, AWorkerRegistersReportsAndBeats) {
 
 TEST_F(GatewayTest, TheFirstVersionsRegisterAndBeatWithoutAnAnswer) {
   pushes({message("RegisterMsg", kAddress)});
-  pushes({report(0, {1}), message("HeartbeatMsg", kAddress)});
+  pushes({reportOf(0, {1}), message("HeartbeatMsg", kAddress)});
   EXPECT_TRUE(until([&]() { return counts().heartbeats == 1; }));
   EXPECT_EQ(held(), 1u);
 }
@@ -170,7 +170,7 @@ TEST_F(GatewayTest, AnswersComeInTheOrderOfTheQuestionsAlsoWhereTheFirstWaitsFor
 
 TEST_F(GatewayTest, HostileFramesAreCountedAndAnsweredAndTheStreamGoesOn) {
   registers();
-  const std::string whole = report(0, {1, 2, 3});
+  const std::string whole = reportOf(0, {1, 2, 3});
   std::vector<std::string> cuts;
   for (size_t i = 0; i < whole.size(); ++i) cuts.push_back(whole.substr(0, i));
   cuts.emplace_back(std::string(1 << 20, '\x91'));  // deep
@@ -184,7 +184,7 @@ TEST_F(GatewayTest, HostileFramesAreCountedAndAnsweredAndTheStreamGoesOn) {
   for (const char* bad : {"\xc1", "{}", "[1]", "{\"type\":7}"}) {
     EXPECT_THAT(asked(bad), HasSubstr("ErrorMsg"));
   }
-  EXPECT_THAT(asked(report(3, {4})), HasSubstr("ErrorMsg")) << "not there";
+  EXPECT_THAT(asked(reportOf(3, {4})), HasSubstr("ErrorMsg")) << "not there";
   // A request that is an envelope and nothing in it.
   ask->send(zmq::message_t());
   EXPECT_THAT(answer(*ask), HasSubstr("ErrorMsg"));
@@ -200,7 +200,7 @@ TEST_F(GatewayTest, ARegistrationThatCoreRefusesIsAnError) {
 TEST_F(GatewayTest, AGapIsMendedByAFullSyncThatBeginsWithAHeartbeat) {
   registers();
   beats();
-  pushes({report(0, {1, 2}), report(9, {3})});
+  pushes({reportOf(0, {1, 2}), reportOf(9, {3})});
   EXPECT_TRUE(holds(3));
   std::string told;
   EXPECT_TRUE(until([&]() {
@@ -215,7 +215,7 @@ TEST_F(GatewayTest, AGapIsMendedByAFullSyncThatBeginsWithAHeartbeat) {
               Not(HasSubstr("no such")));
   pushes({message("FullSyncBatchMsg", sync + R"(,"batch_id":1,"keys":[7,8])")});
   pushes({message("FullSyncEndMsg", sync + R"(,"actual_total_keys":4)")});
-  pushes({report(10, {9})});
+  pushes({reportOf(10, {9})});
   EXPECT_TRUE(holds(4)) << "the live part goes on meanwhile";
   pushes({message("FullSyncBatchMsg", sync + R"(,"batch_id":0,"keys":[3,6])")});
   EXPECT_TRUE(until([&]() { return counts().syncsTaken == 1; }));
@@ -236,7 +236,7 @@ TEST_F(GatewayTest, AWorkerThatCrashesInItsFullSyncBlocksNothing) {
   const std::string sync = R"("location":"LocalCPUBackend","sync_id":"s")";
   asked(message("FullSyncStartMsg", sync + R"(,"total_keys":4,"batch_count":2)"));
   registers();
-  pushes({report(0, {1})});
+  pushes({reportOf(0, {1})});
   EXPECT_TRUE(holds(1));
   EXPECT_THAT(asked(message("FullSyncStatusMsg", R"("sync_id":"s")")),
               HasSubstr(std::string("can_exit_freeze\xc3", 16)));
@@ -248,11 +248,11 @@ TEST_F(GatewayTest, AWorkerThatCrashesInItsFullSyncBlocksNothing) {
 
 TEST_F(GatewayTest, NothingMoreIsReadWhileTheStoreCannotWriteAndNothingIsLost) {
   registers();
-  pushes({report(0, {1})});
+  pushes({reportOf(0, {1})});
   EXPECT_TRUE(holds(1));
   store.setHealth({false, "no space"});
   commit();
-  for (uint64_t i = 1; i <= 1'000; ++i) pushes({report(i, {i + 1})});
+  for (uint64_t i = 1; i <= 1'000; ++i) pushes({reportOf(i, {i + 1})});
   for (int i = 0; i < 20; ++i) {
     settle();
     gateway->tick();

@@ -33,10 +33,17 @@ from lmcache.v1.config import LMCacheEngineConfig
 from lmcache.v1.storage_backend.batched_message_sender import BatchedMessageSender
 from lmcache.v1.token_database import ChunkedTokenDatabase
 
+SHAPE = (1, 2, 256, 8, 128)
 try:
     from lmcache.v1.metadata import LMCacheMetadata
+
+    def metadata_of(rank, ranks):
+        return LMCacheMetadata("model", ranks, ranks, rank, rank, torch.bfloat16, SHAPE)
 except ImportError:  # up to 0.3.x
-    from lmcache.config import LMCacheEngineMetadata as LMCacheMetadata
+    from lmcache.config import LMCacheEngineMetadata
+
+    def metadata_of(rank, ranks):
+        return LMCacheEngineMetadata("model", ranks, rank, "vllm", torch.bfloat16, SHAPE)
 
 PATIENCE = 60  # seconds; nothing here takes that long
 CHUNK = 256
@@ -266,8 +273,7 @@ class Worker:
                         "p2p_init_ports": [peer_port] * ranks,
                         "p2p_lookup_ports": [lookup_port] * ranks, "transfer_channel": "nixl"}
         config = LMCacheEngineConfig.from_defaults(**options)
-        metadata = LMCacheMetadata("model", ranks, ranks, rank, rank, torch.bfloat16,
-                                   (1, 2, CHUNK, 8, 128))
+        metadata = metadata_of(rank, ranks)
         self.database = ChunkedTokenDatabase(config, metadata)
         self.cpu, self.disk = Tier(CPU), Tier(DISK)
         self.engine = Engine(self)

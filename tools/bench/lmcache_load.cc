@@ -23,7 +23,7 @@ class Text {
   std::string text_;
 };
 
-void pack(msgpack::packer<Text>& to, std::string_view text) {
+void packText(msgpack::packer<Text>& to, std::string_view text) {
   to.pack_str(static_cast<uint32_t>(text.size()));
   to.pack_str_body(text.data(), static_cast<uint32_t>(text.size()));
 }
@@ -36,17 +36,17 @@ std::string registrationOf(uint32_t worker, uint16_t port) {
   Text text;
   msgpack::packer<Text> to(text);
   to.pack_map(6);
-  pack(to, "type");
-  pack(to, "RegisterMsg");
-  pack(to, "instance_id");
-  pack(to, instanceOf(worker));
-  pack(to, "worker_id");
+  packText(to, "type");
+  packText(to, "RegisterMsg");
+  packText(to, "instance_id");
+  packText(to, instanceOf(worker));
+  packText(to, "worker_id");
   to.pack(0u);
-  pack(to, "ip");
-  pack(to, "127.0.0.1");
-  pack(to, "port");
+  packText(to, "ip");
+  packText(to, "127.0.0.1");
+  packText(to, "port");
   to.pack(port);
-  pack(to, "peer_init_url");
+  packText(to, "peer_init_url");
   to.pack_nil();
   return text.take();
 }
@@ -55,23 +55,23 @@ std::string reportOf(uint32_t worker, uint64_t first, uint64_t count) {
   Text text;
   msgpack::packer<Text> to(text);
   to.pack_map(5);
-  pack(to, "type");
-  pack(to, "BatchedKVOperationMsg");
-  pack(to, "instance_id");
-  pack(to, instanceOf(worker));
-  pack(to, "worker_id");
+  packText(to, "type");
+  packText(to, "BatchedKVOperationMsg");
+  packText(to, "instance_id");
+  packText(to, instanceOf(worker));
+  packText(to, "worker_id");
   to.pack(0u);
-  pack(to, "location");
-  pack(to, kLocation);
-  pack(to, "operations");
+  packText(to, "location");
+  packText(to, kLocation);
+  packText(to, "operations");
   to.pack_array(static_cast<uint32_t>(count));
   for (uint64_t seq = first; seq < first + count; ++seq) {
     to.pack_map(3);
-    pack(to, "op_type");
-    pack(to, "admit");
-    pack(to, "key");
+    packText(to, "op_type");
+    packText(to, "admit");
+    packText(to, "key");
     to.pack(LmcacheLoad::keyOf(worker, seq));
-    pack(to, "seq_num");
+    packText(to, "seq_num");
     to.pack(seq);
   }
   return text.take();
@@ -81,9 +81,9 @@ std::string healthy() {
   Text text;
   msgpack::packer<Text> to(text);
   to.pack_map(2);
-  pack(to, "type");
-  pack(to, "HealthWorkerRetMsg");
-  pack(to, "error_code");
+  packText(to, "type");
+  packText(to, "HealthWorkerRetMsg");
+  packText(to, "error_code");
   to.pack(0);
   return text.take();
 }

@@ -4,7 +4,6 @@
 
 #include "core/check.h"
 #include "gateways/lmcache/encoder.h"
-#include "wire/errors.h"
 
 namespace holdfast::lmcache {
 namespace {
@@ -202,7 +201,7 @@ std::unique_ptr<WorkerOrders> Gateway::ordersTo(const Fleet::Key& key, const Wor
 
 void Gateway::probe(const Fleet::Key& key, WorkerOrders& orders) {
   const auto& times = services_.controller.options().registry.lifeCycle;
-  tasks_->add(orders.answers(times.heartbeatTimeoutMs / 6 * kj::MILLISECONDS)
+  tasks_->add(orders.answers(static_cast<int64_t>(times.heartbeatTimeoutMs / 6) * kj::MILLISECONDS)
                   .then([this, key](bool answered) { fleet_.probed(key, answered); },
                         [this, key](kj::Exception&&) { fleet_.probed(key, false); }));
 }

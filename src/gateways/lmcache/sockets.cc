@@ -106,10 +106,9 @@ void Sockets::turnedAway(std::string_view address) {
 
 void Sockets::tellRefused() {
   telling_ = true;
-  const auto tell = [this, count = std::exchange(refusedCount_, 0), last = refusedLast_]() {
-    refused_(count, last);
-  };
-  told_ = controller_->executeAsync(tell)
+  told_ = controller_
+              ->executeAsync([this, count = std::exchange(refusedCount_, 0),
+                              last = refusedLast_]() { refused_(count, last); })
               .then([this]() { telling_ = false; })  // more are told with the next one
               .eagerlyEvaluate(nullptr);
 }

@@ -156,7 +156,7 @@ void addLookup(RouteTable& routes, Services& services) {
     "layout_info": {"type": "object",
       "description": "instance: [location, tokens of the prefix]",
       "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2,
-        "prefixItems": [{"type": "string"}, {"type": "integer"}]}}}})",
+        "items": {"type": ["string", "integer"]}}}}})",
               .otherAnswers = questionFailures(),
               .handle =
                   [&services, lookups = std::make_shared<Lookups>(services)](

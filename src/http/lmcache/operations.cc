@@ -239,9 +239,7 @@ void addOperations(RouteTable& routes, Services& services) {
   "items": {"type": "integer", "minimum": 0, "maximum": 4294967295}})");
   routes.addSchema("LmcachePosition", R"({
   "type": "array", "minItems": 2, "maxItems": 2, "description": "[instance, location]",
-  "prefixItems": [{"$ref": "#/components/schemas/InstanceId"},
-    {"$ref": "#/components/schemas/LocationName"}],
-  "items": {"type": "string"}})");
+  "items": {"$ref": "#/components/schemas/InstanceId"}})");
   // The same as those of /v1, where that is served, too.
   routes.addSchema("InstanceId", R"({"type": "string", "minLength": 1, "maxLength": 256})");
   routes.addSchema("LocationName", R"({"type": "string", "minLength": 1, "maxLength": 128})");

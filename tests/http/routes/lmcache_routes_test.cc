@@ -257,31 +257,32 @@ TEST_F(LmcacheRoutesTest, WhatAWorkerSaysOfItsFailureReachesWhoAsked) {
   const Reply reply = await(begun.then([](Reply&& done) { return done; },
                                        [&route](kj::Exception&& e) { return route.failed(e); }));
   EXPECT_EQ(reply.status, 500u);
-  EXPECT_THAT(reply.body, StartsWith(R"({"detail":"not every rank did it: rank 0: failed (no such)"
-                                     R"( tier)","error":{"code":"internal","message":)"));
+  EXPECT_THAT(reply.body,
+              StartsWith(R"*({"detail":"not every rank did it: rank 0: failed (no such tier)",)*"
+                         R"*("error":{"code":"internal","message":)*"));
   const Reply nobody = posted("/clear", R"({"instance_id":"nobody","location":"gpu"})");
-    EXPECT_EQ(nobody.status, 500u) << "as there";
-    EXPECT_THAT(nobody.body, HasSubstr(R"("detail":")"));
+  EXPECT_EQ(nobody.status, 500u) << "as there";
+  EXPECT_THAT(nobody.body, HasSubstr(R"("detail":")"));
 }
 
 TEST_F(LmcacheRoutesTest, WhatCannotBeReadIsSaidAsFastApiSaysIt) {
-    const Reply reply = posted("/lookup", R"({"token":[]})");
-    EXPECT_EQ(reply.status, 422u);
-    EXPECT_EQ(reply.body, R"({"detail":[{"loc":["request"],"msg":"field \"tokens\" is missing",)"
-                          R"("type":"value_error"}],"error":{"code":"invalid",)"
-                          R"("message":"field \"tokens\" is missing"}})");
-    EXPECT_EQ(posted("/lookup", R"({"tokens":[-1]})").status, 422u);
-    EXPECT_EQ(posted("/query_instance", R"({"event_id":"x"})").status, 422u);
-    EXPECT_EQ(posted("/clear", R"({"instance_id":"llama"})").status, 422u);
-    EXPECT_EQ(got("/controller/workers", {{"worker_id", "x"}}).status, 422u);
+  const Reply reply = posted("/lookup", R"({"token":[]})");
+  EXPECT_EQ(reply.status, 422u);
+  EXPECT_EQ(reply.body, R"({"detail":[{"loc":["request"],"msg":"field \"tokens\" is missing",)"
+                        R"("type":"value_error"}],"error":{"code":"invalid",)"
+                        R"("message":"field \"tokens\" is missing"}})");
+  EXPECT_EQ(posted("/lookup", R"({"tokens":[-1]})").status, 422u);
+  EXPECT_EQ(posted("/query_instance", R"({"event_id":"x"})").status, 422u);
+  EXPECT_EQ(posted("/clear", R"({"instance_id":"llama"})").status, 422u);
+  EXPECT_EQ(got("/controller/workers", {{"worker_id", "x"}}).status, 422u);
 }
 
 TEST_F(LmcacheRoutesTest, WhatIsNotKnownInABodyIsSkipped) {
-    EXPECT_EQ(posted("/lookup", R"({"tokens":[1],"more":{"a":[1,{}]},"model":null})").status, 200u);
+  EXPECT_EQ(posted("/lookup", R"({"tokens":[1],"more":{"a":[1,{}]},"model":null})").status, 200u);
 }
 
 TEST_F(LmcacheRoutesTest, ThereIsAPageForPeople) {
-    EXPECT_THAT(get("/"), HasSubstr("<html"));
+  EXPECT_THAT(get("/"), HasSubstr("<html"));
 }
 
 }  // namespace

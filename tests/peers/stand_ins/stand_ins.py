@@ -9,16 +9,28 @@ import sys
 PACKAGES = ("torch", "transformers")
 
 
-class Anything:
-    """A class, an object or a function: with any attribute, called with anything."""
+class Kind(type):
+    """A class with any attribute, each a class of its own: they can be told apart."""
+
+    def __getattr__(cls, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        made = Kind(name, (Anything,), {})
+        setattr(cls, name, made)
+        return made
+
+
+class Anything(metaclass=Kind):
+    """A class, an object or a function; called with anything, and false: no device is available."""
 
     def __init__(self, *_, **__):
         pass
 
+    def __bool__(self):
+        return False
+
     def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Anything
+        return getattr(type(self), name)
 
     def __call__(self, *arguments, **__):
         # As a decorator it changes nothing.
@@ -43,8 +55,7 @@ class StandIn(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         def attribute(name):
             if name.startswith("__"):
                 raise AttributeError(name)
-            # A class of its own each, so that dictionaries and isinstance() tell them apart.
-            made = type(name, (Anything,), {})
+            made = Kind(name, (Anything,), {})
             setattr(module, name, made)
             return made
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+os.environ.update(LMCACHE_TRACK_USAGE="false", LMCACHE_LOG_LEVEL="CRITICAL")
 import msgspec
 import zmq
 from lmcache.v1.cache_controller import message
@@ -37,9 +38,8 @@ class Controller:
         self.command = command(self)
 
     def __enter__(self):
-        environment = dict(os.environ, LMCACHE_TRACK_USAGE="false", LMCACHE_LOG_LEVEL="WARNING")
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment)
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
         end = time.monotonic() + 120
         while True:
             try:
@@ -59,7 +59,10 @@ class Controller:
         connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=60)
         try:
             connection.request("GET", "/controller/key-stats")
-            return json.loads(connection.getresponse().read())["total_key_count"]
+            answer = connection.getresponse()
+            if answer.status != 200:
+                raise OSError(f"it answers {answer.status}")
+            return json.loads(answer.read())["total_key_count"]
         finally:
             connection.close()
 
