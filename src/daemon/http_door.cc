@@ -66,15 +66,15 @@ Result<std::unique_ptr<HttpDoor>> HttpDoor::open(const Configuration& configurat
   std::unique_ptr<HttpDoor> door(new HttpDoor(tls, access));
   std::vector<ListeningSocket> sockets;
   if (auto wrong = listenOnAll(configuration.http, configuration, "HTTP", sockets)) return *wrong;
-  const size_t own = sockets.size();
+  auto& lmcache = door->lmcacheSockets_;
   if (auto wrong =
-          listenOnAll(configuration.lmcache.http, configuration, "LMCache's HTTP", sockets)) {
+          listenOnAll(configuration.lmcache.http, configuration, "LMCache's HTTP", lmcache)) {
     return *wrong;
   }
-  door->lmcacheSockets_ = sockets.size() - own;
   // LMCache's scripts have no token: where nobody has one, they need none.
   const bool open = configuration.lmcache.insecure && configuration.tokenFile.empty();
-  for (size_t i = own; open && i < sockets.size(); ++i) sockets[i].trust = Trust::kLocal;
+  for (size_t i = 0; open && i < lmcache.size(); ++i) lmcache[i].trust = Trust::kLocal;
+  door->isOn_ = !sockets.empty() || !lmcache.empty();
   if (sockets.empty()) return door;
   door->probes_ = std::make_unique<http::ProbeServer>(std::move(sockets), HOLDFAST_VERSION, tls,
                                                       access, door->startNotices_);
@@ -100,7 +100,7 @@ void HttpDoor::report(const MigrationProgress& progress) {
 }
 
 void HttpDoor::serve(Services& services, WatchLog& watch, kj::UnixEventPort& port) {
-  if (probes_ == nullptr) return;
+  if (!isOn_) return;
   http::addLookups(routes_, services);
   http::addQueryRoutes(routes_, services);
   http::addOperationRoutes(routes_, services);
@@ -127,14 +127,11 @@ void HttpDoor::serve(Services& services, WatchLog& watch, kj::UnixEventPort& por
                              .connections = services.connections,
                              .connectionsMax = services.options.connectionsMax,
                              .bodies = bodies_});
-  auto sockets = probes_->take();
-  const size_t own = sockets.size() - lmcacheSockets_;
-  for (size_t i = 0; i < sockets.size(); ++i) {
-    if (i < own) {
-      server_->listen(std::move(sockets[i]));
-    } else {
-      server_->listen(std::move(sockets[i]), lmcacheRoutes_);
-    }
+  if (probes_ != nullptr) {
+    for (ListeningSocket& socket : probes_->take()) server_->listen(std::move(socket));
+  }
+  for (ListeningSocket& socket : std::exchange(lmcacheSockets_, {})) {
+    server_->listen(std::move(socket), lmcacheRoutes_);
   }
   probes_ = nullptr;
 }

@@ -23,7 +23,7 @@ namespace holdfast {
 // On the loop's thread; references outlive it.
 class HttpDoor {
  public:
-  // Binds every address of the configuration and answers probes there from now on.
+  // Binds every address of the configuration and answers probes from now on, at those of --http.
   static Result<std::unique_ptr<HttpDoor>> open(const Configuration& configuration,
                                                 const ServerTls* tls, const AccessControl& access);
   ~HttpDoor();
@@ -45,10 +45,13 @@ class HttpDoor {
   const AccessControl& access_;
   LoggedNotices startNotices_;                 // of the probes' thread
   std::unique_ptr<http::ProbeServer> probes_;  // null: there is no address, or the start is over
+  // Of --lmcache-http. Not answered while the start lasts: its scripts take no answer for "not
+  // yet", but "recovering" for a failure. Who connects waits.
+  std::vector<ListeningSocket> lmcacheSockets_;
   http::BodyThread bodies_;
   http::RouteTable routes_;
   http::RouteTable lmcacheRoutes_;  // of --lmcache-http
-  size_t lmcacheSockets_ = 0;       // of those that probes_ has: the last ones
+  bool isOn_ = false;               // there is an address
   std::unique_ptr<http::Server> server_;
 };
 

@@ -1,18 +1,25 @@
 #include "daemon/lmcache_door.h"
 
+#include <spdlog/spdlog.h>
+
 #include <charconv>
 #include <utility>
 #include <vector>
+
+#include "net/listen_address.h"
 
 namespace holdfast {
 namespace {
 
 using lmcache::Channel;
 
-constexpr std::string_view kScheme = "tcp://";
+// The address that was asked for, with the port that was bound: ZeroMQ writes IPv4 ones as IPv6.
+std::string boundAddress(const std::string& asked, const std::string& endpoint) {
+  return asked.substr(0, asked.rfind(':')) + endpoint.substr(endpoint.rfind(':'));
+}
 
 std::string endpointOf(const std::string& address) {
-  return address.empty() ? std::string() : std::string(kScheme) + address;
+  return address.empty() ? std::string() : "tcp://" + address;
 }
 
 std::vector<gateways::AddressRange> rangesOf(const std::vector<std::string>& texts) {
@@ -59,6 +66,18 @@ LmcacheDoor::~LmcacheDoor() {
   if (sockets_ != nullptr) thread_.destroy(sockets_);
 }
 
+std::optional<Error> LmcacheDoor::refused(const Configuration::Lmcache& options) {
+  for (const std::string& address : {options.pull, options.reply, options.heartbeat}) {
+    if (address.empty() || options.insecure || isLocal(address)) continue;
+    return Error{ErrorCode::kRefused,
+                 "refusing to listen on " + address +
+                     " for LMCache's workers: it can be reached from other machines, and their "
+                     "wire knows neither tokens nor TLS; say --lmcache-insecure where nobody else "
+                     "reaches that network, with --lmcache-allow for the addresses of the workers"};
+  }
+  return std::nullopt;
+}
+
 Result<std::unique_ptr<LmcacheDoor>> LmcacheDoor::open(const Configuration& configuration,
                                                        gateways::SocketThread& thread) {
   std::unique_ptr<LmcacheDoor> door(new LmcacheDoor(configuration, thread));
@@ -69,12 +88,15 @@ Result<std::unique_ptr<LmcacheDoor>> LmcacheDoor::open(const Configuration& conf
 std::optional<Error> LmcacheDoor::bind() {
   return thread_.executor().executeSync([this]() -> std::optional<Error> {
     if (auto error = sockets_->bind()) return error;
-    addresses_ = "reports " + sockets_->boundTo(Channel::kPush) + ", requests " +
-                 sockets_->boundTo(Channel::kRequest);
-    const std::string heartbeat = sockets_->boundTo(Channel::kHeartbeat);
-    if (heartbeat.empty()) return std::nullopt;
-    addresses_ += ", heartbeats " + heartbeat;
-    if (heartbeatUrl_.empty()) heartbeatUrl_ = heartbeat.substr(kScheme.size());
+    const auto bound = [this](const std::string& asked, Channel channel) {
+      return boundAddress(asked, sockets_->boundTo(channel));
+    };
+    std::string heartbeat;
+    if (!options_.heartbeat.empty()) heartbeat = bound(options_.heartbeat, Channel::kHeartbeat);
+    spdlog::info("taking LMCache's workers: reports to {}, requests to {}{}",
+                 bound(options_.pull, Channel::kPush), bound(options_.reply, Channel::kRequest),
+                 heartbeat.empty() ? "" : ", heartbeats to " + heartbeat);
+    if (heartbeatUrl_.empty()) heartbeatUrl_ = heartbeat;
     return std::nullopt;
   });
 }

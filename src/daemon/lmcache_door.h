@@ -21,8 +21,10 @@ namespace holdfast {
 // links.
 class LmcacheDoor {
  public:
-  // Binds its addresses. Who connects waits until serve(): a worker gives up on its registration
-  // after 30 s, for good.
+  // Why it may not listen there; to be asked before the store is opened.
+  static std::optional<Error> refused(const Configuration::Lmcache& options);
+  // Binds its addresses, and logs them. Who connects waits until serve(): a worker gives up on its
+  // registration after 30 s, for good.
   static Result<std::unique_ptr<LmcacheDoor>> open(const Configuration& configuration,
                                                    gateways::SocketThread& thread);
   // Either serve() was never called, or stop() has resolved.
@@ -34,8 +36,6 @@ class LmcacheDoor {
   void tick() {
     if (gateway_ != nullptr) gateway_->tick();
   }
-  // As bound, for the log.
-  const std::string& addresses() const { return addresses_; }
   // The process ends: nothing is read any more.
   kj::Promise<void> stop();
 
@@ -47,7 +47,6 @@ class LmcacheDoor {
   const Configuration::Lmcache options_;
   const uint64_t fullSyncTimeoutMs_;
   gateways::SocketThread& thread_;
-  std::string addresses_;
   std::string heartbeatUrl_;
   std::unique_ptr<lmcache::Sockets> sockets_;  // the thread's
   std::unique_ptr<lmcache::Orders> orders_;

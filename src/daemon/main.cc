@@ -189,19 +189,6 @@ std::optional<Error> openToEverybody(const Configuration& configuration,
                    "say --auth off where nobody else reaches that network"};
 }
 
-// The wire of LMCache's workers knows neither tokens nor TLS.
-std::optional<Error> openWithoutTokens(const Configuration::Lmcache& options) {
-  for (const std::string& address : {options.pull, options.reply, options.heartbeat}) {
-    if (address.empty() || options.insecure || isLocal(address)) continue;
-    return Error{ErrorCode::kRefused,
-                 "refusing to listen on " + address +
-                     " for LMCache's workers: it can be reached from other machines, and their "
-                     "wire knows neither tokens nor TLS; say --lmcache-insecure where nobody else "
-                     "reaches that network, with --lmcache-allow for the addresses of the workers"};
-  }
-  return std::nullopt;
-}
-
 // What is sure to fail later, before the store is created, migrated or recovered for nothing.
 std::optional<ExitCode> cannotServe(const Configuration& configuration) {
   for (const auto* addresses :
@@ -217,7 +204,7 @@ std::optional<ExitCode> cannotServe(const Configuration& configuration) {
       }
     }
   }
-  if (const auto why = openWithoutTokens(configuration.lmcache)) {
+  if (const auto why = LmcacheDoor::refused(configuration.lmcache)) {
     spdlog::error("{}", why->message);
     return ExitCode::kListen;
   }
@@ -328,7 +315,6 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
       return ExitCode::kListen;
     }
     lmcache = std::move(door.value());
-    spdlog::info("LMCache's workers: {}", lmcache->addresses());
   }
   auto opened = RocksStore::open(storeOptions(configuration, storeWakeup, reports, *http.value()));
   if (!opened.ok()) {

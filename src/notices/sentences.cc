@@ -184,10 +184,11 @@ std::string sentence(const notice::IncarnationNotStated& n) {
 }
 
 std::string sentence(const notice::ReportsLost& n) {
+  const std::string next = std::to_string(n.nextSeq);
   const std::string lost = n.fromSeq == n.nextSeq
-                               ? "what it holds is not known"
-                               : "the reports of seqs " + std::to_string(n.fromSeq) + " to " +
-                                     std::to_string(n.nextSeq - 1) + " are lost";
+                               ? "it goes on with seq " + next + ", and what it holds is not known"
+                               : "the reports from seq " + std::to_string(n.fromSeq) +
+                                     " on are lost, it goes on with " + next;
   return name(n.location) + ": " + lost + "; " +
          (n.hidden ? "out of look-ups" : "it stays in look-ups") + ", DIVERGED until " +
          (n.fullSync ? "a full sync, which it is asked for" : "it registers again");

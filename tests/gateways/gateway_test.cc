@@ -186,7 +186,7 @@ TEST_F(GatewayTest, HostileFramesAreCountedAndAnsweredAndTheStreamGoesOn) {
   }
   EXPECT_THAT(asked(reportOf(3, {4})), HasSubstr("ErrorMsg")) << "not there";
   // A request that is an envelope and nothing in it.
-  ask->send(zmq::message_t());
+  ask->send(zmq::message_t(), zmq::send_flags::none);
   EXPECT_THAT(answer(*ask), HasSubstr("ErrorMsg"));
   EXPECT_THAT(asked(message("FullSyncStatusMsg", R"("sync_id":"s")")), HasSubstr("RetMsg"));
 }

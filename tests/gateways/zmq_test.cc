@@ -111,6 +111,21 @@ TEST(SocketThread, AddressesThatCannotBeHadAreNamed) {
   thread.destroy(lonely);
 }
 
+TEST(Socket, SaysItsAddressAsOthersWriteIt) {
+  SocketThread thread;
+  const auto boundTo = [&](const std::string& endpoint) {
+    auto lonely = thread.make<Lonely>();
+    const std::string text = thread.executor().executeSync([&]() {
+      EXPECT_FALSE(lonely->socket.bind(endpoint));
+      return lonely->socket.boundTo();
+    });
+    thread.destroy(lonely);
+    return text.substr(0, text.rfind(':'));
+  };
+  EXPECT_EQ(boundTo("tcp://127.0.0.1:*"), "tcp://127.0.0.1");
+  EXPECT_EQ(boundTo("tcp://[::1]:*"), "tcp://[::1]");
+}
+
 TEST(Socket, WhatIsSentToAPeerThatLeftIsDropped) {
   SocketThread thread;
   auto lonely = thread.make<Lonely>();

@@ -125,11 +125,13 @@ void addRepairs(Samples& to) {
       "instance 'llama' worker 3 reports for location \"gpu\" in incarnation 78, but it stated 77: "
       "these reports are dropped");
   add(to, ReportsLost{kGpu, 5, 9, false, true},
-      "instance 'llama' worker 3 location 'gpu': the reports of seqs 5 to 8 are lost; it stays in "
-      "look-ups, DIVERGED until a full sync, which it is asked for");
+      "instance 'llama' worker 3 location 'gpu': the reports from seq 5 on are lost, it goes on "
+      "with 9; "
+      "it stays in look-ups, DIVERGED until a full sync, which it is asked for");
   add(to, ReportsLost{kGpu, 5, 5, true, false},
-      "instance 'llama' worker 3 location 'gpu': what it holds is not known; out of look-ups, "
-      "DIVERGED until it registers again");
+      "instance 'llama' worker 3 location 'gpu': it goes on with seq 5, and what it holds is not "
+      "known; "
+      "out of look-ups, DIVERGED until it registers again");
   add(to, GapFound{kGpu, 5, 9},
       "instance 'llama' worker 3 location 'gpu': expected seq 5, got 9; asked for what is missing");
   add(to, GapNotFilled{kGpu, Reason::kGapTooOld, 10'000},
@@ -282,9 +284,9 @@ Samples samples() {
 
 // What a sentence puts in words of its own: which of several it is, and what explains it.
 const std::set<std::string> kInWords = {
-    "cause",     "detail",    "reason",   "limit", "of",       "goes_on", "refused",
-    "backs_off", "silent_ms", "failures", "keys",  "distinct", "stated",  "replay_timeout_ms",
-    "location",  "known"};
+    "cause",     "detail",    "reason",   "limit",    "of",       "goes_on", "refused",
+    "backs_off", "silent_ms", "failures", "keys",     "distinct", "stated",  "replay_timeout_ms",
+    "location",  "known",     "hidden",   "full_sync"};
 
 TEST(SentencesTest, EachKindHasOne) {
   std::set<size_t> kinds;

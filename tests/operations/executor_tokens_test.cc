@@ -115,6 +115,34 @@ TEST_F(ExecutorTokens, ARestartForgetsThemAndAWorkerThatForgotSaysSo) {
   EXPECT_THAT(summarise(event()).error, HasSubstr("lost (no idea)"));
 }
 
+TEST_F(ExecutorTokens, AMoveToAnInstanceOfMoreRanksIsTheirsToKnowWhereTheyCannotSayHowMany) {
+  registerTakers(1);
+  for (uint32_t i = 0; i < 2; ++i) {
+    rank("b", i).takesTokens = true;
+    registerRank("b", i);
+  }
+  controller->commit();
+  const auto moveOf = [](const std::string& from, const std::string& to, const std::string& id) {
+    OperationRequest one = request(OperationKind::kMove, id);
+    one.instance = from;
+    one.toInstance = to;
+    one.toLocation = "cpu";
+    return one;
+  };
+  // The others have stated how many they are.
+  EXPECT_THAT(errorOf(moveOf("a", "b", "e1")), HasSubstr("between equal ranks only"));
+  ++rank("a", 0).run;
+  rank("a", 0).attempt = 0;
+  registerRank("a", 0);
+  controller->commit();
+  start(moveOf("a", "b", "e2"));
+  controller->commit();
+  ASSERT_EQ(asked(0).size(), 1u);
+  EXPECT_EQ(asked(0)[0].destination.peerUrl, "peer://b/0");
+  EXPECT_THAT(errorOf(moveOf("b", "a", "e3")), HasSubstr("between equal ranks only"))
+      << "one of them would have nowhere to go";
+}
+
 TEST_F(ExecutorTokens, PinsCountForAsLongAsTheWorkerKeepsThem) {
   rank("a", 0).pinSecondsMax = 300;
   registerTakers(1);

@@ -45,9 +45,9 @@ StoredContent StoreDriver::expected() const {
     to.labels = worker.record.labels;
     for (const auto& [id, location] : worker.locations) {
       const LivePart& live = location.record.live;
-      to.locations[id] = {location.record.name, live.generation,   live.stream,
-                          live.incarnation,     live.hidden,       location.lastSeq,
-                          location.keys,        location.building, location.pins};
+      to.locations[id] = {location.record.name, live.generation, live.stream,      live.incarnation,
+                          live.hidden,          live.incomplete, location.lastSeq, location.keys,
+                          location.building,    location.pins};
     }
   }
   return all;

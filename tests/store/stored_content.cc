@@ -85,6 +85,7 @@ void ContentSink::worker(OwnerId owner, const WorkerRecord& record,
     content.stream = location.live.stream;
     content.incarnation = location.live.incarnation;
     content.hidden = location.live.hidden;
+    content.incomplete = location.live.incomplete;
     content.lastSeq = location.live.baseSeq;
     if (location.building) content.building.emplace().part = *location.building;
   }

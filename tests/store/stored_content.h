@@ -31,6 +31,7 @@ struct StoredLocation {
   uint32_t stream = 0;
   uint64_t incarnation = 0;
   bool hidden = false;
+  bool incomplete = false;
   uint64_t lastSeq = 0;
   std::set<ChunkHash> keys;
   std::optional<StoredBuilding> building;

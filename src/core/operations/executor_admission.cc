@@ -24,6 +24,24 @@ std::string drawnId(uint64_t random) {
   return id;
 }
 
+// Whether each source has the target of the same rank, and there are no others. Workers of a wire
+// that cannot say how many ranks there are may have others: theirs is to know what moves where.
+bool areAlike(const std::vector<const Worker*>& sources,
+              const std::vector<const Worker*>& targets) {
+  const auto before = [](const Worker* a, const Worker* b) {
+    return a->record.worker < b->record.worker;
+  };
+  if (!std::includes(targets.begin(), targets.end(), sources.begin(), sources.end(), before)) {
+    return false;
+  }
+  const auto cannotSay = [](const Worker* worker) {
+    return worker->takesTokens && worker->record.worldSize == 0;
+  };
+  return sources.size() == targets.size() ||
+         (std::all_of(sources.begin(), sources.end(), cannotSay) &&
+          std::all_of(targets.begin(), targets.end(), cannotSay));
+}
+
 }  // namespace
 
 Result<const Event*> Executor::start(OperationRequest request) {
@@ -196,10 +214,7 @@ std::optional<Error> Executor::notReady(const OperationRequest& request) const {
   if (auto error = notReady(request.toInstance, request.toLocation)) return error;
   const Instance* to = tree_.findInstance(request.toInstance);
   const std::vector<const Worker*> targets = ranksOf(*to);
-  const bool samePlaces = std::equal(
-      sources.begin(), sources.end(), targets.begin(), targets.end(),
-      [](const Worker* a, const Worker* b) { return a->record.worker == b->record.worker; });
-  if (!samePlaces) {
+  if (!areAlike(sources, targets)) {
     return Error{ErrorCode::kInvalid, describeInstance(request.instance) + " has " +
                                           std::to_string(sources.size()) + " ranks and " +
                                           describeInstance(request.toInstance) + " has " +

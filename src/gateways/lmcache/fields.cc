@@ -164,11 +164,19 @@ bool FieldReader::close() {
 
 bool FieldReader::key(std::string_view name) {
   if (place() == Place::kSkipped) return true;
-  field_ = fieldNamed(name);
   // A key, its number and what is done with it stand in an operation; the first two also in a
   // message that is one operation.
-  if (place() == Place::kOperation && field_ < Field::kKey) field_ = Field::kUnknown;
-  if (place() == Place::kMessage && field_ == Field::kOpType) field_ = Field::kUnknown;
+  if (place() == Place::kOperation) {
+    auto field = static_cast<uint8_t>(Field::kKey);
+    while (field < static_cast<uint8_t>(Field::kUnknown) &&
+           nameOf(static_cast<Field>(field)) != name) {
+      ++field;
+    }
+    field_ = static_cast<Field>(field);
+    return true;
+  }
+  field_ = fieldNamed(name);
+  if (field_ == Field::kOpType) field_ = Field::kUnknown;
   return true;
 }
 

@@ -47,7 +47,13 @@ std::optional<Error> Socket::connect(const std::string& endpoint) {
 }
 
 std::string Socket::boundTo() const {
-  return socket_.get(zmq::sockopt::last_endpoint);
+  std::string endpoint = socket_.get(zmq::sockopt::last_endpoint);
+  // A socket that could be one of IPv6 names addresses of IPv4 in its own way, which others who
+  // are told them need not understand.
+  constexpr std::string_view kMapped = "tcp://[::ffff:";
+  if (!endpoint.starts_with(kMapped) || endpoint.find('.') == std::string::npos) return endpoint;
+  endpoint.erase(endpoint.find(']'), 1);
+  return "tcp://" + endpoint.substr(kMapped.size());
 }
 
 bool Socket::receive(std::vector<zmq::message_t>& parts) {
