@@ -223,9 +223,8 @@ constexpr Metric kProcessMetrics[] = {
     {"holdfast_lmcache_ignored_total",
      MetricType::Counter,
      Group::kDoors,
-     "Of LMCache's workers, what changed nothing or was not let in, by why: nobody, of a worker "
-     "that is not registered; other_process, of another one than the one that is; late, given up "
-     "for lost before; address, connections that --lmcache-allow does not include",
+     "What LMCache's workers sent in vain, by why: not registered, not the process that is, given "
+     "up for lost before, an address that may not connect",
      {"reason"},
      [](const Snapshot& from, Samples& to) {
        const Measurements::Lmcache& counts = from.measured.lmcache;
