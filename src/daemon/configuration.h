@@ -80,9 +80,10 @@ struct Configuration {
   struct Lmcache {
     std::string pull;
     std::string reply;
-    std::string heartbeat;     // empty: workers are told to send none
-    std::string heartbeatUrl;  // "HOST:PORT" that they are told; empty: that address
-    bool insecure = false;     // other machines may reach these addresses
+    std::string heartbeat;          // empty: workers are told to send none
+    std::string heartbeatUrl;       // "HOST:PORT" that they are told; empty: that address
+    std::vector<std::string> http;  // of LMCache's HTTP routes; with or without the others
+    bool insecure = false;          // other machines may reach these addresses
     std::vector<std::string> allow;
     std::string gap = "keep";
     std::vector<std::string> models;      // "PATTERN=MODEL"

@@ -8,7 +8,6 @@ namespace holdfast {
 namespace {
 
 constexpr kj::Duration kTick = 100 * kj::MILLISECONDS;
-constexpr uint64_t kTicksPerConnectionCheck = 10;
 
 }  // namespace
 
@@ -46,7 +45,7 @@ kj::Promise<void> Daemon::tick() {
     return kj::evalLast([this]() {
              clock_.tick();
              controller_.take(input::Tick{});
-             if (++ticks_ % kTicksPerConnectionCheck == 0) server_.checkConnections();
+             server_.checkConnections();
              eachTick_();
              startWork();
            })

@@ -35,7 +35,6 @@ class Daemon final : private kj::TaskSet::ErrorHandler {
   Wakeup& storeWakeup_;
   kj::Timer& timer_;
   const std::function<void()> eachTick_;
-  uint64_t ticks_ = 0;
   bool working_ = false;
   kj::TaskSet tasks_;
 };

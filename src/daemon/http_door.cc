@@ -2,8 +2,11 @@
 
 #include <spdlog/spdlog.h>
 
+#include <optional>
+#include <string_view>
 #include <utility>
 
+#include "http/lmcache/routes.h"
 #include "http/lookup.h"
 #include "http/metrics_route.h"
 #include "http/openapi.h"
@@ -38,15 +41,12 @@ Readiness starting(Readiness::State state, uint64_t done, uint64_t total, double
   return readiness;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<HttpDoor>> HttpDoor::open(const Configuration& configuration,
-                                                 const ServerTls* tls,
-                                                 const AccessControl& access) {
-  std::unique_ptr<HttpDoor> door(new HttpDoor(tls, access));
-  std::vector<ListeningSocket> sockets;
+// Adds the sockets of the addresses, and says where they are.
+std::optional<Error> listenOnAll(const std::vector<std::string>& addresses,
+                                 const Configuration& configuration, std::string_view what,
+                                 std::vector<ListeningSocket>& sockets) {
   std::string names;
-  for (const std::string& address : configuration.http) {
+  for (const std::string& address : addresses) {
     auto bound = listenOn(address, configuration.unixSockets);
     if (!bound.ok()) return bound.error();
     for (ListeningSocket& socket : bound.value()) {
@@ -54,8 +54,28 @@ Result<std::unique_ptr<HttpDoor>> HttpDoor::open(const Configuration& configurat
       sockets.push_back(std::move(socket));
     }
   }
+  if (!names.empty()) spdlog::info("{} on {}", what, names);
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HttpDoor>> HttpDoor::open(const Configuration& configuration,
+                                                 const ServerTls* tls,
+                                                 const AccessControl& access) {
+  std::unique_ptr<HttpDoor> door(new HttpDoor(tls, access));
+  std::vector<ListeningSocket> sockets;
+  if (auto wrong = listenOnAll(configuration.http, configuration, "HTTP", sockets)) return *wrong;
+  const size_t own = sockets.size();
+  if (auto wrong =
+          listenOnAll(configuration.lmcache.http, configuration, "LMCache's HTTP", sockets)) {
+    return *wrong;
+  }
+  door->lmcacheSockets_ = sockets.size() - own;
+  // LMCache's scripts have no token: where nobody has one, they need none.
+  const bool open = configuration.lmcache.insecure && configuration.tokenFile.empty();
+  for (size_t i = own; open && i < sockets.size(); ++i) sockets[i].trust = Trust::kLocal;
   if (sockets.empty()) return door;
-  spdlog::info("HTTP on {}", names);
   door->probes_ = std::make_unique<http::ProbeServer>(std::move(sockets), HOLDFAST_VERSION, tls,
                                                       access, door->startNotices_);
   return door;
@@ -81,15 +101,18 @@ void HttpDoor::report(const MigrationProgress& progress) {
 
 void HttpDoor::serve(Services& services, WatchLog& watch, kj::UnixEventPort& port) {
   if (probes_ == nullptr) return;
-  http::addProbes(routes_, HOLDFAST_VERSION,
-                  [&store = services.store]() { return readinessOf(store); });
   http::addLookups(routes_, services);
   http::addQueryRoutes(routes_, services);
   http::addOperationRoutes(routes_, services);
   http::addOperatorRoutes(routes_, services);
   http::addWatchRoutes(routes_, services, watch, port.getTimer());
-  http::addMetricsRoute(routes_, services);
-  http::addOpenApi(routes_, HOLDFAST_VERSION);
+  for (http::RouteTable* table : {&routes_, &lmcacheRoutes_}) {
+    http::addProbes(*table, HOLDFAST_VERSION,
+                    [&store = services.store]() { return readinessOf(store); });
+    http::lmcache::addRoutes(*table, services);
+    http::addMetricsRoute(*table, services);
+    http::addOpenApi(*table, HOLDFAST_VERSION);
+  }
   server_ = std::make_unique<http::Server>(
       routes_, http::Grounds{.sockets = {.port = port,
                                          .turns = services.turns,
@@ -104,7 +127,15 @@ void HttpDoor::serve(Services& services, WatchLog& watch, kj::UnixEventPort& por
                              .connections = services.connections,
                              .connectionsMax = services.options.connectionsMax,
                              .bodies = bodies_});
-  for (ListeningSocket& socket : probes_->take()) server_->listen(std::move(socket));
+  auto sockets = probes_->take();
+  const size_t own = sockets.size() - lmcacheSockets_;
+  for (size_t i = 0; i < sockets.size(); ++i) {
+    if (i < own) {
+      server_->listen(std::move(sockets[i]));
+    } else {
+      server_->listen(std::move(sockets[i]), lmcacheRoutes_);
+    }
+  }
   probes_ = nullptr;
 }
 

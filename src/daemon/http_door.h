@@ -47,6 +47,8 @@ class HttpDoor {
   std::unique_ptr<http::ProbeServer> probes_;  // null: there is no address, or the start is over
   http::BodyThread bodies_;
   http::RouteTable routes_;
+  http::RouteTable lmcacheRoutes_;  // of --lmcache-http
+  size_t lmcacheSockets_ = 0;       // of those that probes_ has: the last ones
   std::unique_ptr<http::Server> server_;
 };
 

@@ -166,7 +166,8 @@ ServerOptions serverOptions(const Configuration& configuration, const ServerTls*
           .handshakeTimeoutMs = ServerOptions().handshakeTimeoutMs,
           .tls = tls,
           .crowdIntervalUs = ServerOptions().crowdIntervalUs,
-          .metricsOfInstances = configuration.metricsOfInstances};
+          .metricsOfInstances = configuration.metricsOfInstances,
+          .metricsOfLmcache = configuration.lmcache.on()};
 }
 
 LogOptions logOptions(const Configuration& configuration) {
@@ -190,10 +191,13 @@ std::optional<Error> openToEverybody(const Configuration& configuration,
 
 // What is sure to fail later, before the store is created, migrated or recovered for nothing.
 std::optional<ExitCode> cannotServe(const Configuration& configuration) {
-  for (const auto* addresses : {&configuration.listen, &configuration.http}) {
+  for (const auto* addresses :
+       {&configuration.listen, &configuration.http, &configuration.lmcache.http}) {
+    const bool insecure =
+        addresses == &configuration.lmcache.http && configuration.lmcache.insecure;
     for (const std::string& address : *addresses) {
       auto why = cannotListenOn(address, configuration.unixSockets);
-      if (!why) why = openToEverybody(configuration, address);
+      if (!why && !insecure) why = openToEverybody(configuration, address);
       if (why) {
         spdlog::error("{}", why->message);
         return ExitCode::kListen;

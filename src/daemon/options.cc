@@ -330,9 +330,19 @@ void addLmcacheOptions(CLI::App& app, Configuration& c) {
       ->check(CLI::Validator(addressError, "", "address"))
       ->type_name("ADDR")
       ->group(kGroup);
+  app.add_option("--lmcache-http", c.lmcache.http,
+                 "Address of the HTTP interface of LMCache's controller, for scripts and routers "
+                 "that ask it: like --listen; its own port is 9000. --http has the same routes "
+                 "beside its own, here there is nothing else but probes and metrics")
+      ->check(CLI::Validator(addressError, "", "address"))
+      ->type_name("ADDR")
+      ->delimiter(',')
+      ->take_all()
+      ->group(kGroup);
   app.add_flag("--lmcache-insecure", c.lmcache.insecure,
                "Take addresses that other machines reach. This wire knows no tokens and no TLS: "
-               "whoever reaches them can say what any worker holds")
+               "whoever reaches them can say what any worker holds. --lmcache-http asks for "
+               "tokens where there are some (--tokens), else for none")
       ->group(kGroup);
   app.add_option("--lmcache-allow", c.lmcache.allow,
                  "Addresses that may connect: 10.0.0.0/8, fd00::/8, 10.0.0.7; may be repeated. "

@@ -11,11 +11,10 @@
 #include "core/queries/events.h"
 #include "http/list_page.h"
 #include "http/operation_body.h"
+#include "http/operation_starts.h"
 #include "http/parameters.h"
 #include "http/write_views.h"
 #include "serving/cache_operations.h"
-#include "serving/call_queue.h"
-#include "serving/long_lookup.h"
 #include "wire/errors.h"
 
 namespace holdfast::http {
@@ -59,60 +58,19 @@ kj::Promise<Reply> answerEvent(Services& services,
   });
 }
 
-// Operations on token lists that take long to hash: one at a time.
-struct Starts {
-  explicit Starts(Services& all) : services(all), hashing(all.longCallBytes) {}
-
-  kj::Promise<std::shared_ptr<const EventRecord>> start(OperationRequest request, bool noWait) {
-    return services.budget.ready(kStartCostBytes)
-        .then([this, noWait, request = std::move(request)]() mutable {
-          return operate(services, std::move(request), noWait);
-        });
-  }
-
-  struct Hashing {
-    OperationRequest request;
-    std::vector<uint32_t> tokens;
-  };
-  kj::Promise<std::shared_ptr<const EventRecord>> hashAndStart(OperationRequest request,
-                                                               std::vector<uint32_t> tokens,
-                                                               bool noWait) {
-    if (auto error = tooManyHashes(services.hasher.chunkCount(tokens.size()))) {
-      return wireError(*error);
-    }
-    const size_t bytes = tokens.size() * sizeof(uint32_t);
-    return hashing.enter(bytes).then(
-        [this, noWait, state = kj::heap<Hashing>(Hashing{std::move(request), std::move(tokens)})](
-            kj::Own<CallQueue::Turn>&& turn) mutable {
-          Hashing& one = *state;
-          // The next one's turn comes when this one has begun, not when it has ended.
-          return hashInPieces(services, one.tokens, one.request.chunks)
-              .then([this, noWait, state = kj::mv(state), turn = kj::mv(turn)]() mutable {
-                if (services.executor.takesTokens(state->request.instance)) {
-                  state->request.tokens =
-                      std::make_shared<const std::vector<uint32_t>>(std::move(state->tokens));
-                }
-                return start(std::move(state->request), noWait);
-              });
-        });
-  }
-
-  Services& services;
-  CallQueue hashing;
-};
-
-kj::Promise<Reply> beginOperation(Starts& starts, OperationKind kind, OperationBody& body) {
+kj::Promise<Reply> beginOperation(OperationStarts& starts, OperationKind kind,
+                                  OperationBody& body) {
   auto request = requestOf(kind, body);
   if (!request.ok()) return wireError(request.error());
-  auto event = body.hasTokens ? starts.hashAndStart(std::move(request.value()),
-                                                    std::move(body.tokens), body.noWait)
-                              : starts.start(std::move(request.value()), body.noWait);
-  return answerEvent(starts.services, kj::mv(event));
+  auto event = body.hasTokens
+                   ? starts.begin(std::move(request.value()), std::move(body.tokens), body.noWait)
+                   : starts.begin(std::move(request.value()), body.noWait);
+  return answerEvent(starts.services(), kj::mv(event));
 }
 
 template <OperationKind kKind>
-void addStart(RouteTable& routes, const std::shared_ptr<Starts>& starts, std::string_view path,
-              std::string_view summary) {
+void addStart(RouteTable& routes, const std::shared_ptr<OperationStarts>& starts,
+              std::string_view path, std::string_view summary) {
   routes.add({.method = kj::HttpMethod::POST,
               .path = path,
               .permission = Permission::kOperate,
@@ -180,7 +138,7 @@ kj::Promise<Reply> listOperations(Services& services, const Request& request) {
 }
 
 void addStarts(RouteTable& routes, Services& services) {
-  const auto starts = std::make_shared<Starts>(services);
+  const auto starts = std::make_shared<OperationStarts>(services);
   addStart<OperationKind::kClear>(routes, starts, "/v1/operations/clear",
                                   "Has all ranks of an instance clear a location");
   addStart<OperationKind::kPin>(routes, starts, "/v1/operations/pin",

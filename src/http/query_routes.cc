@@ -8,7 +8,6 @@
 
 #include "core/ids.h"
 #include "core/limits.h"
-#include "http/instance_page.h"
 #include "http/list_page.h"
 #include "http/parameters.h"
 #include "http/query_schemas.h"
@@ -56,10 +55,16 @@ queries::WorkerFilter workerFilter(const Request& request) {
 }
 
 kj::Promise<Reply> instances(Services& services, const Request& request) {
-  return answerInPieces(
-      services, std::make_shared<InstancePage>(services.registry, instanceFilter(request),
-                                               textParameter(request, "page", kPageTextBytesMax),
-                                               pageEntries(request)));
+  return answerPage(
+      services,
+      queries::InstanceCursor(services.registry, instanceFilter(request),
+                              textParameter(request, "page", kPageTextBytesMax)),
+      pageEntries(request), "instances", HashStyle::kNumber,
+      [](JsonWriter& json, const queries::InstanceView& instance) { write(json, instance); },
+      [](const auto&, size_t, const queries::InstanceView* last) -> std::optional<std::string> {
+        if (last == nullptr) return std::nullopt;
+        return last->instance;
+      });
 }
 
 kj::Promise<Reply> workers(Services& services, const Request& request) {
@@ -158,7 +163,9 @@ void addQueryRoutes(RouteTable& routes, Services& services) {
   routes.add(queryRoute("/v1/status", Permission::kStatus, "The state of the controller in numbers",
                         kStatusSchema, {}, services,
                         [](Services& all, const Request&) -> kj::Promise<Reply> {
-                          return Reply{.body = statusText(all)};
+                          return all.budget.ready(ReadBudget::kBytesPerTurn).then([&all]() {
+                            return Reply{.body = statusText(all)};
+                          });
                         }));
 }
 

@@ -9,29 +9,52 @@ constexpr std::string_view kNext = R"({
 
 constexpr std::string_view kInstance = R"({
   "type": "object",
-  "required": ["instanceId", "model", "drained", "contradiction", "ranks", "workers",
-    "workersActive", "locations", "locationsInSync", "memberships"],
+  "required": ["instanceId", "model", "drained", "hidden", "endpoint", "createdMs", "worldSize",
+    "contradiction", "missingRanks", "ranks", "workers", "workersActive", "locations",
+    "locationsInSync", "memberships"],
   "properties": {
     "instanceId": {"type": "string"},
     "model": {"type": "string"},
-    "drained": {"type": "boolean", "description": "look-ups do not name it, by an operator's wish"},
+    "drained": {"type": "boolean", "description": "by an operator's wish"},
+    "hidden": {"type": "string", "enum": ["no", "drained", "lost", "diverged"],
+      "description": "why look-ups do not name it; no: they do"},
+    "endpoint": {"$ref": "#/components/schemas/Endpoint"},
+    "load": {"$ref": "#/components/schemas/Load"},
+    "createdMs": {"type": "integer",
+      "description": "when its first worker registered, in ms since 1970-01-01 UTC"},
+    "worldSize": {"type": "integer",
+      "description": "that its ranks state; 0: none does, or they contradict each other"},
     "contradiction": {"type": "string",
       "description": "which ranks state which world size; empty: they agree"},
+    "missingRanks": {"type": "string",
+      "description": "of its world size that never registered: 1, 3 to 5"},
     "ranks": {"type": "array", "items": {
       "type": "object",
-      "required": ["workerId", "state", "ip", "port", "peerInitUrl", "worldSize"],
+      "required": ["workerId", "state", "quarantined", "locations", "locationsInSync",
+        "locationsHidden", "memberships"],
       "properties": {
         "workerId": {"type": "integer"},
         "state": {"$ref": "#/components/schemas/WorkerState"},
-        "ip": {"type": "string"},
-        "port": {"type": "integer"},
-        "peerInitUrl": {"type": "string"},
-        "worldSize": {"type": "integer", "description": "as the rank states it; 0: unknown"}}}},
+        "quarantined": {"type": "boolean",
+          "description": "its stored records could not be read"},
+        "locations": {"type": "integer"},
+        "locationsInSync": {"type": "integer"},
+        "locationsHidden": {"type": "integer", "description": "kept, and not looked up"},
+        "memberships": {"type": "integer"},
+        "load": {"$ref": "#/components/schemas/Load"}}}},
     "workers": {"type": "integer"},
     "workersActive": {"type": "integer"},
     "locations": {"type": "integer"},
     "locationsInSync": {"type": "integer"},
     "memberships": {"type": "integer", "description": "chunks, summed over the locations"}}})";
+
+constexpr std::string_view kLoad = R"({
+  "type": "integer",
+  "description": "in thousandths: 0 idle, 1000 saturated; left out: none is stated"})";
+
+constexpr std::string_view kLabels = R"({
+  "type": "object", "additionalProperties": {"type": "string"},
+  "description": "what the worker says of itself"})";
 
 constexpr std::string_view kWorkerState = R"({
   "type": "string", "enum": ["ACTIVE", "LOST", "RECOVERED"]})";
@@ -40,7 +63,7 @@ constexpr std::string_view kWorker = R"({
   "type": "object",
   "required": ["instanceId", "workerId", "ip", "port", "peerInitUrl", "model", "state",
     "registrationTimeMs", "lastHeartbeatTimeMs", "run", "attempt", "quarantined", "drained",
-    "worldSize", "contradiction", "locations"],
+    "worldSize", "contradiction", "labels", "locations"],
   "properties": {
     "instanceId": {"type": "string"},
     "workerId": {"type": "integer"},
@@ -59,6 +82,8 @@ constexpr std::string_view kWorker = R"({
     "worldSize": {"type": "integer", "description": "as it states it; 0: unknown"},
     "contradiction": {"type": "string",
       "description": "which ranks of its instance state which world size; empty: they agree"},
+    "labels": {"$ref": "#/components/schemas/Labels"},
+    "load": {"$ref": "#/components/schemas/Load"},
     "locations": {"type": "array", "items": {"$ref": "#/components/schemas/Location"}}}})";
 
 constexpr std::string_view kLocation = R"({
@@ -122,6 +147,8 @@ constexpr std::string_view kLatency = R"({
 void addQuerySchemas(RouteTable& routes) {
   routes.addSchema("Next", kNext);
   routes.addSchema("Instance", kInstance);
+  routes.addSchema("Load", kLoad);
+  routes.addSchema("Labels", kLabels);
   routes.addSchema("WorkerState", kWorkerState);
   routes.addSchema("Worker", kWorker);
   routes.addSchema("Location", kLocation);

@@ -53,6 +53,16 @@ void writeLocation(JsonWriter& json, const queries::LocationView& location) {
   writeFullSync(json, location.fullSync);
 }
 
+void writeLabels(JsonWriter& json, const Labels& labels) {
+  json.key("labels").beginObject();
+  for (const Label& label : labels) json.freeKey(label.key).text(label.value);
+  json.endObject();
+}
+
+void writeLoad(JsonWriter& json, Load load) {
+  if (load != kLoadUnknown) json.number("load", load);
+}
+
 }  // namespace
 
 std::string hexText(uint64_t value) {
@@ -60,6 +70,55 @@ std::string hexText(uint64_t value) {
   std::string text(16, '0');
   for (size_t i = text.size(); i-- > 0; value >>= 4) text[i] = kDigits[value & 15];
   return text;
+}
+
+void write(JsonWriter& json, const queries::InstanceView& instance) {
+  json.beginObject()
+      .text("instanceId", instance.instance)
+      .text("model", instance.model)
+      .boolean("drained", instance.drained)
+      .text("hidden", instanceHiddenName(instance.hidden))
+      .key("endpoint")
+      .beginObject()
+      .text("ip", instance.ip)
+      .number("port", instance.port)
+      .text("peerInitUrl", instance.peerUrl);
+  writeLabels(json, instance.labels);
+  json.endObject();
+  writeLoad(json, instance.load);
+  json.number("createdMs", instance.createdWallMs)
+      .number("worldSize", instance.worldSize)
+      .text("contradiction", instance.contradiction)
+      .text("missingRanks", instance.missingRanks)
+      .key("ranks")
+      .beginList();
+  uint64_t active = 0;
+  uint64_t locations = 0;
+  uint64_t inSync = 0;
+  uint64_t memberships = 0;
+  for (const queries::RankView& rank : instance.ranks) {
+    if (rank.state == WorkerState::kActive) ++active;
+    locations += rank.locations;
+    inSync += rank.locationsInSync;
+    memberships += rank.memberships;
+    json.beginObject()
+        .number("workerId", rank.worker)
+        .text("state", workerStateName(rank.state))
+        .boolean("quarantined", rank.quarantined)
+        .number("locations", rank.locations)
+        .number("locationsInSync", rank.locationsInSync)
+        .number("locationsHidden", rank.locationsHidden)
+        .number("memberships", rank.memberships);
+    writeLoad(json, rank.load);
+    json.endObject();
+  }
+  json.endList()
+      .number("workers", instance.ranks.size())
+      .number("workersActive", active)
+      .number("locations", locations)
+      .number("locationsInSync", inSync)
+      .number("memberships", memberships)
+      .endObject();
 }
 
 void write(JsonWriter& json, const queries::WorkerView& worker) {
@@ -78,9 +137,10 @@ void write(JsonWriter& json, const queries::WorkerView& worker) {
       .text("quarantined", worker.quarantined)
       .boolean("drained", worker.drained)
       .number("worldSize", worker.worldSize)
-      .text("contradiction", worker.contradiction)
-      .key("locations")
-      .beginList();
+      .text("contradiction", worker.contradiction);
+  writeLabels(json, worker.labels);
+  writeLoad(json, worker.load);
+  json.key("locations").beginList();
   for (const queries::LocationView& location : worker.locations) {
     json.beginObject();
     writeLocation(json, location);

@@ -7,6 +7,7 @@
 #include "core/event_record.h"
 #include "core/operations/event_summary.h"
 #include "core/queries/diverged.h"
+#include "core/queries/instances.h"
 #include "core/queries/pins.h"
 #include "core/queries/workers.h"
 #include "http/json.h"
@@ -17,6 +18,7 @@ namespace holdfast::http {
 std::string hexText(uint64_t value);
 
 // Each writes one object.
+void write(JsonWriter& json, const queries::InstanceView& instance);
 void write(JsonWriter& json, const queries::WorkerView& worker);
 void write(JsonWriter& json, const queries::DivergedView& diverged);
 void write(JsonWriter& json, const queries::PinView& pin, bool withChunks);

@@ -39,6 +39,8 @@ std::string_view titleOf(Group group) {
       return "Doors";
     case Group::kInstances:
       return "Instances";
+    case Group::kLmcache:
+      return "LMCache's own";
   }
   return "?";
 }

@@ -28,6 +28,7 @@ enum class Group : uint8_t {
   kProcess,
   kDoors,
   kInstances,  // only where --metrics-instances asks for them
+  kLmcache,    // only where its gateway is on
 };
 std::string_view titleOf(Group group);  // "Look-ups"
 

@@ -41,6 +41,7 @@ kj::Promise<void> piecesOf(Services& services, Scrape& scrape) {
 
 Scrape::Scrape(const Services& services)
     : services_(services),
+      batches_(services.registry.tree()),
       cursor_(services.registry.tree()),
       walking_(services.options.metricsOfInstances) {}
 
@@ -51,6 +52,13 @@ bool Scrape::step() {
   }
   if (!snapshot_) {
     snapshot_ = collect(services_, files_.count());
+    constexpr auto kRunning = static_cast<size_t>(FullSyncTracker::Phase::kRunning);
+    countingBatches_ = services_.options.metricsOfLmcache && snapshot_->fullSyncs[kRunning] != 0;
+    return true;
+  }
+  if (countingBatches_) {
+    countingBatches_ = batches_.next();
+    snapshot_->missingBatches = batches_.count();
     return true;
   }
   if (walking_) {
@@ -65,6 +73,10 @@ bool Scrape::step() {
 }
 
 size_t Scrape::writeSome(const Metric& metric) {
+  if (metric.group == Group::kLmcache && !services_.options.metricsOfLmcache) {
+    ++metric_;
+    return 0;
+  }
   prometheus::MetricFamily family;
   family.name = metric.name;
   family.help = metric.help;

@@ -11,6 +11,7 @@
 
 #include "core/queries/instance_counts.h"
 #include "metrics/metric.h"
+#include "metrics/missing_batches.h"
 #include "metrics/snapshot.h"
 #include "os/process_usage.h"
 #include "serving/services.h"
@@ -41,6 +42,8 @@ class Scrape {
   OpenFileCount files_;
   bool countingFiles_ = true;
   std::optional<Snapshot> snapshot_;
+  MissingBatches batches_;
+  bool countingBatches_ = false;
   queries::InstanceCountsCursor cursor_;
   bool walking_;  // instances are wanted, and not all of them were seen
   queries::InstanceCountsCursor::Found instances_;

@@ -45,6 +45,8 @@ struct Snapshot {
   CountsByName connectionsClosed;  // by why: "silent", "unread_answers"
   CountsByName authFailures;       // by why: "unknown_token"
 
+  uint64_t missingBatches = 0;  // of running full syncs; where LMCache's metrics are shown
+
   ProcessUsage process;
   uint64_t openFiles = 0;
 };

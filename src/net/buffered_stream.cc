@@ -59,9 +59,12 @@ kj::Promise<size_t> BufferedStream::tryRead(void* buffer, size_t minBytes, size_
 }
 
 kj::Promise<size_t> BufferedStream::readOn(Wanted wanted, bool myTurn) {
+  const size_t before = wanted.had;
   while (wanted.had < wanted.minBytes && !ended_) {
-    const size_t before = wanted.had;
-    if (!receive(wanted)) return readWhenReported(wanted);
+    if (!receive(wanted)) {
+      if (isLarge(wanted)) budget_.spent(wanted.had - before);
+      return readWhenReported(wanted);
+    }
     if (wanted.had - before < kDirectBytesMax || wanted.had >= wanted.minBytes) continue;
     budget_.spent(wanted.had - before);
     return budget_.ready().then([this, wanted]() { return readOn(wanted, true); });
@@ -85,14 +88,15 @@ kj::Promise<size_t> BufferedStream::readWhenReported(Wanted wanted) {
   return observer_.whenBecomesReadable().then([this, wanted]() -> kj::Promise<size_t> {
     turns_.observeReport();
     arrivals_.found(received_, turns_.earliestArrival());
-    if (!budgeted_) return readOn(wanted, false);
+    // A piece of a large message takes longer than a whole small one, and whoever sends a few bytes
+    // at a time has no look-up that waits.
+    if (!budgeted_ && !crawls_ && !isLarge(wanted)) return readOn(wanted, false);
     return budget_.ready().then([this, wanted]() { return readOn(wanted, true); });
   });
 }
 
 bool BufferedStream::receive(Wanted& wanted) {
-  // A large piece is worth its own call, without the detour.
-  const bool direct = wanted.minBytes - wanted.had >= kReadBytes / 2;
+  const bool direct = isLarge(wanted);
   if (!direct && in_.size() == 0) in_ = kj::heapArray<kj::byte>(kReadBytes);
   kj::byte* to = direct ? wanted.to + wanted.had : in_.begin();
   const size_t room = direct ? std::min(wanted.maxBytes - wanted.had, kDirectBytesMax) : in_.size();
@@ -107,6 +111,7 @@ bool BufferedStream::receive(Wanted& wanted) {
     return false;
   }
   ended_ = got == 0;
+  crawls_ = static_cast<size_t>(got) < kLeastMessageBytes;
   received_ += static_cast<size_t>(got);
   if (share_ != nullptr) share_->received(static_cast<size_t>(got));
   lookForMore(now());

@@ -75,6 +75,8 @@ class BufferedStream final : public kj::AsyncIoStream {
   static constexpr size_t kWaitingBytesMax = 1 << 20;
   // Read at once of a large message; the rest takes turns with others, whoever sends it.
   static constexpr size_t kDirectBytesMax = 256 << 10;
+  // No message of RPC, request of HTTP or record of TLS is shorter.
+  static constexpr size_t kLeastMessageBytes = 16;
   // Charged to the budget for each read, besides its bytes.
   static constexpr size_t kPriceOfRead = 512;
   // How often to look for more while what was read is being worked on.
@@ -87,6 +89,11 @@ class BufferedStream final : public kj::AsyncIoStream {
     size_t maxBytes;
     size_t had = 0;
   };
+
+  // Worth its own call, without the detour by the buffer.
+  static bool isLarge(const Wanted& wanted) {
+    return wanted.minBytes - wanted.had >= kReadBytes / 2;
+  }
 
   // `myTurn`: the budget has said so.
   kj::Promise<size_t> readOn(Wanted wanted, bool myTurn);
@@ -114,6 +121,7 @@ class BufferedStream final : public kj::AsyncIoStream {
   bool budgeted_ = false;
   bool secured_ = false;
   bool ended_ = false;      // nothing more will come
+  bool crawls_ = false;     // the last read brought less than any message has
   uint64_t readBegin_ = 0;  // position of the last read
   size_t sinceTurn_ = 0;    // bytes that TLS read since it last left the turn to others
   kj::Array<kj::byte> in_;  // made when something comes

@@ -26,6 +26,8 @@ capnp::ReaderOptions readerOptions() {
 
 // What an answer to an operation costs in terms of ReadBudget: more than its few bytes.
 constexpr size_t kAnswerCostBytes = 1 << 10;
+// Of a message of somebody who has not authenticated: a token and little more.
+constexpr size_t kStrangersMessageBytesMax = 64 << 10;
 // A peer that asks without reading the answers is cut off above this.
 constexpr size_t kUnreadAnswersBytesMax = kMessageBytesMax;
 
@@ -47,34 +49,27 @@ class Connection::Messages final : public capnp::MessageStream {
  public:
   // `stream` reads from `socket`, or is it itself.
   Messages(kj::AsyncIoStream& stream, BufferedStream& socket, LookupTimer& timer,
-           std::shared_ptr<HeldBytes::Share> share)
-      : socket_(socket), timer_(timer), share_(share), open_(std::move(share)), inner_(stream) {}
+           std::shared_ptr<HeldBytes::Share> share, std::shared_ptr<ConnectionHandle> handle)
+      : socket_(socket),
+        timer_(timer),
+        share_(share),
+        handle_(std::move(handle)),
+        open_(std::move(share)),
+        inner_(stream) {}
   // Answers wait there.
   void setNetwork(capnp::TwoPartyVatNetwork& network) { network_ = &network; }
 
   kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>> tryReadMessage(
       kj::ArrayPtr<kj::AutoCloseFd> fds, capnp::ReaderOptions options,
       kj::ArrayPtr<capnp::word> scratch) override {
-    return inner_.tryReadMessage(fds, options, scratch)
-        .then(
-            [this](kj::Maybe<capnp::MessageReaderAndFds>&& message) {
-              KJ_IF_MAYBE (came, message) {
-                heard_ = true;
-                cameIn(*came);
-              } else {
-                peerLeft_ = true;
-              }
-              return kj::mv(message);
-            },
-            [this](kj::Exception&& e) -> kj::Maybe<capnp::MessageReaderAndFds> {
-              // A connection cut in the middle of a message is the network's doing, not the peer's.
-              if (e.getType() == kj::Exception::Type::DISCONNECTED) {
-                peerLeft_ = true;
-              } else {
-                error_ = std::string("malformed message: ") + e.getDescription().cStr();
-              }
-              kj::throwFatalException(kj::mv(e));
-            });
+    if (handle_->caller) return readMessage(fds, options, scratch);
+    // What it said last may be its authentication: the next message may be large then.
+    return allAnswered().then([this, fds, options, scratch]() mutable {
+      if (!handle_->caller) {
+        options.traversalLimitInWords = kStrangersMessageBytesMax / sizeof(capnp::word);
+      }
+      return readMessage(fds, options, scratch);
+    });
   }
   kj::Promise<void> writeMessage(
       kj::ArrayPtr<const int> fds,
@@ -113,6 +108,40 @@ class Connection::Messages final : public capnp::MessageStream {
     const size_t bytes;
   };
 
+  kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>> readMessage(
+      kj::ArrayPtr<kj::AutoCloseFd> fds, capnp::ReaderOptions options,
+      kj::ArrayPtr<capnp::word> scratch) {
+    return inner_.tryReadMessage(fds, options, scratch)
+        .then(
+            [this](kj::Maybe<capnp::MessageReaderAndFds>&& message) {
+              KJ_IF_MAYBE (came, message) {
+                heard_ = true;
+                cameIn(*came);
+              } else {
+                peerLeft_ = true;
+              }
+              return kj::mv(message);
+            },
+            [this](kj::Exception&& e) -> kj::Maybe<capnp::MessageReaderAndFds> {
+              // A connection cut in the middle of a message is the network's doing, not the peer's.
+              if (e.getType() == kj::Exception::Type::DISCONNECTED) {
+                peerLeft_ = true;
+              } else {
+                error_ = std::string("malformed message: ") + e.getDescription().cStr();
+                if (!handle_->caller && error_.find("too large") != std::string::npos) {
+                  error_ = "it sent a message of more than 64 KiB before it authenticated";
+                }
+              }
+              kj::throwFatalException(kj::mv(e));
+            });
+  }
+  kj::Promise<void> allAnswered() {
+    if (!open_.hasUnanswered()) return kj::READY_NOW;
+    auto paf = kj::newPromiseAndFulfiller<void>();
+    lastAnswer_ = kj::mv(paf.fulfiller);
+    return kj::mv(paf.promise);
+  }
+
   void cameIn(capnp::MessageReaderAndFds& came) {
     const size_t bytes = share_->completed(socket_.buffered().size());
     const bool large = bytes >= kLargeMessageBytes;
@@ -139,6 +168,7 @@ class Connection::Messages final : public capnp::MessageStream {
     for (const auto& segment : segments) words += segment.size();
     open_.answered(message.getReturn().getAnswerId(), words * sizeof(capnp::word));
     timer_.writing(message.getReturn());
+    if (lastAnswer_.get() != nullptr && !open_.hasUnanswered()) lastAnswer_->fulfill();
   }
 
   // A library's client says that it is about to leave with a message of the same kind as one that
@@ -159,8 +189,10 @@ class Connection::Messages final : public capnp::MessageStream {
   BufferedStream& socket_;
   LookupTimer& timer_;
   const std::shared_ptr<HeldBytes::Share> share_;
+  const std::shared_ptr<ConnectionHandle> handle_;
   capnp::TwoPartyVatNetwork* network_ = nullptr;
   OpenCalls open_;
+  kj::Own<kj::PromiseFulfiller<void>> lastAnswer_;  // null: nobody waits for it
   capnp::AsyncIoMessageStream inner_;
   bool peerLeft_ = false;
   bool heard_ = false;
@@ -171,7 +203,7 @@ struct Connection::Protocol {
   Protocol(kj::AsyncIoStream& stream, BufferedStream& socket, Services& services,
            std::shared_ptr<HeldBytes::Share> share, std::shared_ptr<ConnectionHandle> handle)
       : lookupTimer(services.lookups, services.lookupWindow),
-        messages(stream, socket, lookupTimer, std::move(share)),
+        messages(stream, socket, lookupTimer, std::move(share), handle),
         network(messages, capnp::rpc::twoparty::Side::SERVER, readerOptions()),
         rpc(capnp::makeRpcServer(network, newBootstrap(services, std::move(handle)))) {
     messages.setNetwork(network);
@@ -231,7 +263,6 @@ kj::Promise<void> Connection::begin(ReadyStream ready, std::string peer) {
 }
 
 void Connection::check() {
-  const uint64_t now = services_.registry.nowMs();
   if (!isSilent()) {
     const size_t unread = protocol_->network.getCurrentQueueSize() + stream_.unsent();
     share_->setAnswers(unread);
@@ -239,9 +270,9 @@ void Connection::check() {
       return endSoon(ConnectionEnd::kUnread,
                      "it does not read its answers, " + std::to_string(unread) + " bytes wait");
     }
-    if (protocol_->messages.takeHeard()) heardMs_ = now;
+    if (protocol_->messages.takeHeard()) heardMs_ = services_.registry.nowMs();
   }
-  checkSilence(now - heardMs_);
+  checkSilence(silentMs());
 }
 
 void Connection::checkSilence(uint64_t silentMs) {

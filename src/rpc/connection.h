@@ -82,6 +82,8 @@ class Connection {
   // it may not have any more end.
   void grant(Caller caller);
   const std::optional<Caller>& caller() const { return handle_->caller; }
+  // Since it was opened, or was last checked and had said something.
+  uint64_t silentMs() const { return services_.registry.nowMs() - heardMs_; }
   // Whether it comes from the network and has been open for so long without a caller.
   bool isLate(kj::TimePoint now, kj::Duration limit) const {
     return trust_ == Trust::kNetwork && !handle_->caller && now - opened_ >= limit;

@@ -33,6 +33,12 @@ void write(const LatencyHistogram& latencies, schema::Latency::Builder to) {
 }  // namespace
 
 kj::Promise<void> OperatorService::status(StatusContext context) {
+  return services_.budget.ready(ReadBudget::kBytesPerTurn).then([this, context]() mutable {
+    return answerStatus(context);
+  });
+}
+
+kj::Promise<void> OperatorService::answerStatus(StatusContext context) {
   const bool reset = context.getParams().getMessage().getResetLookupWindow();
   if (reset) {
     const Caller& caller = *handle_->caller;

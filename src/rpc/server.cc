@@ -186,13 +186,20 @@ void Server::storePolled() {
 
 void Server::checkConnections() {
   services_.warnings.tick();
+  const auto check = [this](Connection& connection) {
+    if (connection.endsSoon()) return;
+    endIfLate(connection);
+    connection.check();
+  };
   for (Connection& connection : silent_) {
-    endIfLate(connection);
-    connection.check();
+    if (connection.silentMs() < services_.options.authenticationMs) break;  // so is who follows
+    check(connection);
   }
-  for (Connection& connection : connections_) {
-    endIfLate(connection);
-    connection.check();
+  constexpr size_t kFew = 64;
+  const size_t share = std::max(kFew, connections_.size() / 10);
+  for (size_t left = std::min(share, connections_.size()); left != 0; --left) {
+    check(connections_.front());
+    connections_.splice(connections_.end(), connections_, connections_.begin());
   }
 }
 

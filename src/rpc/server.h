@@ -41,8 +41,8 @@ class Server final : private kj::TaskSet::ErrorHandler {
   // waited for it.
   void storePolled();
 
-  // About once a second: ends connections that do not take their answers, are dead, or have not
-  // authenticated in time.
+  // Ten times a second; looks at a tenth of them, or at a few: ends connections that do not take
+  // their answers, are dead, or have not authenticated in time.
   void checkConnections();
 
   // Reads the token file anew. Connections of tokens that are gone or changed end, and their
@@ -74,7 +74,7 @@ class Server final : private kj::TaskSet::ErrorHandler {
   Services services_;
   const DoorSockets door_;
   Connections silent_;       // that have not said anything, oldest first
-  Connections connections_;  // the others
+  Connections connections_;  // the others, by when they were last checked
   std::list<Acceptor> listeners_;
   AcceptLoop accepts_;
   // Accepting, and waiting for the end of each connection; null when stopped; destroyed first.

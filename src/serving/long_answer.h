@@ -1,8 +1,10 @@
-// Answers that may take more than a turn of the loop: lists of thousands of entries. What is small
-// is answered at once; the rest goes on piece by piece (about 0.1 ms), one such answer of all
-// connections at a time, so that the memory for what they collect is bounded.
+// Answers that may take more than a turn of the loop: lists of thousands of entries. What fits a
+// piece (about 0.1 ms) is answered in the next turn that is free; the rest goes on piece by piece,
+// one such answer of all connections at a time, so that the memory for what they collect is
+// bounded.
 #pragma once
 
+#include <capnp/capability.h>
 #include <kj/async.h>
 
 #include <cstddef>
@@ -28,31 +30,37 @@ kj::Promise<void> restInPieces(Services& services, Step& step) {
       });
 }
 
-// What is left of an answer after its first piece. Ends with its promise.
-template <typename Step>
-kj::Promise<void> restInTurn(Services& services, Step step) {
-  return services.queries.enter(kLongAnswerBytes)
-      .then([&services,
-             step = kj::heap<Step>(kj::mv(step))](kj::Own<CallQueue::Turn>&& turn) mutable {
-        Step& all = *step;
-        return restInPieces(services, all).attach(kj::mv(step), kj::mv(turn));
-      });
+// Calls `step()` until it returns false, each time in a turn of its own; `afterFirst()` once, when
+// there is more to do. Ends with its promise.
+template <typename Step, typename AfterFirst>
+kj::Promise<void> runInPieces(Services& services, Step step, AfterFirst afterFirst) {
+  auto own = kj::heap<Step>(kj::mv(step));
+  Step& all = *own;
+  return services.budget.ready(ReadBudget::kBytesPerTurn)
+      .then([&services, &all, afterFirst]() mutable -> kj::Promise<void> {
+        if (!all()) return kj::READY_NOW;
+        afterFirst();
+        return services.queries.enter(kLongAnswerBytes)
+            .then([&services, &all](kj::Own<CallQueue::Turn>&& turn) {
+              return restInPieces(services, all).attach(kj::mv(turn));
+            });
+      })
+      .attach(kj::mv(own));
 }
 
-// Calls `step()` until it returns false; at once for the first time.
 template <typename Step>
 kj::Promise<void> inPieces(Services& services, Step step) {
-  if (!step()) return kj::READY_NOW;
-  return restInTurn(services, kj::mv(step));
+  return runInPieces(services, kj::mv(step), []() {});
 }
 
-// The same for a call of RPC, which ends with its connection.
-template <typename Context, typename Step>
-kj::Promise<void> inPieces(Services& services, Context context, Step step) {
-  if (!step()) return kj::READY_NOW;
-  context.releaseParams();
-  context.allowCancellation();
-  return restInTurn(services, kj::mv(step));
+// The same for a call of RPC: what does not fit a turn ends with its connection.
+template <typename Params, typename Results, typename Step>
+kj::Promise<void> inPieces(Services& services, capnp::CallContext<Params, Results> context,
+                           Step step) {
+  return runInPieces(services, kj::mv(step), [context]() mutable {
+    context.releaseParams();
+    context.allowCancellation();
+  });
 }
 
 // A step for inPieces(): collects what a cursor of core/queries finds, then writes it into a list.

@@ -51,6 +51,7 @@ struct ServerOptions {
   // Between two pieces of what comes in crowds (turn_pacer.h).
   uint32_t crowdIntervalUs = 1'000;
   bool metricsOfInstances = false;  // scrapes show numbers of each instance
+  bool metricsOfLmcache = false;    // and LMCache's own metrics
 };
 
 // What became of a backup.
@@ -117,9 +118,9 @@ struct Services {
   Audit audit;                       // also counts who was refused
   HashRefusals hashRefusals = {};
   uint64_t lookupsAsked = 0;  // without an event id
-  HeldBytes held;                    // by the peers of both doors
-  AddressCounts addresses;           // likewise
-  ConnectionEnds ends;               // likewise, since the start
+  HeldBytes held;             // by the peers of both doors
+  AddressCounts addresses;    // likewise
+  ConnectionEnds ends;        // likewise, since the start
   Measurements measured = {};
 };
 

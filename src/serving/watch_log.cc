@@ -39,13 +39,6 @@ std::optional<EventId> readEventId(std::string_view text) {
 
 }  // namespace
 
-std::string_view nameOf(WatchKind kind) {
-  static constexpr std::array<std::string_view, 9> kNames = {
-      "instanceUp", "instanceDown",     "instanceDrained", "instanceUndrained", "workerUp",
-      "workerDown", "locationDiverged", "locationInSync",  "operationEnded"};
-  return kNames[static_cast<size_t>(kind)];
-}
-
 std::string_view nameOf(WatchReset reset) {
   static constexpr std::array<std::string_view, 4> kNames = {"begin", "restarted", "tooOld",
                                                              "unknown"};
@@ -154,11 +147,10 @@ void WatchLog::down(const WorkerName& worker, std::string_view cause, bool forgo
   add({.kind = WatchKind::kInstanceDown, .instance = worker.instance});
 }
 
-void WatchLog::add(WatchEvent event) {
+void WatchLog::add(const WatchEvent& event) {
   if (events_.size() == eventsKept_) events_.pop_front();
-  event.number = ++newest_;
-  event.atMs = clock_.wallMs();
-  events_.push_back(std::move(event));
+  ++newest_;
+  events_.emplace_back(event, clock_.wallMs());
   for (Watcher* const watcher : watchers_) {
     if (watcher->waiting_.get() == nullptr) continue;
     watcher->waiting_->fulfill();
@@ -211,7 +203,8 @@ bool WatchLog::Watcher::fellBehind() const {
 const WatchEvent* WatchLog::Watcher::next() {
   if (number_ == log_.newest_ || fellBehind()) return nullptr;
   ++number_;
-  return &log_.events_[number_ - log_.oldest()];
+  given_ = log_.events_[number_ - log_.oldest()].unpacked(number_);
+  return &given_;
 }
 
 kj::Promise<void> WatchLog::Watcher::arrival() {

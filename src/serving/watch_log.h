@@ -15,42 +15,13 @@
 #include <string>
 #include <string_view>
 
-#include "core/cache_operations.h"
 #include "core/clock.h"
 #include "core/notice.h"
 #include "core/registry/registry_tree.h"
 #include "core/result.h"
+#include "serving/watch_event.h"
 
 namespace holdfast {
-
-enum class WatchKind : uint8_t {
-  kInstanceUp,    // the first of its workers is
-  kInstanceDown,  // none of its workers is up
-  kInstanceDrained,
-  kInstanceUndrained,
-  kWorkerUp,    // it has registered, perhaps once more: with another address, say
-  kWorkerDown,  // LOST, or (`forgotten`) not known any more; one may follow the other
-  kLocationDiverged,
-  kLocationInSync,  // what was repaired has been compared, and is equal
-  kOperationEnded,
-};
-std::string_view nameOf(WatchKind kind);  // "workerUp": for programs
-
-struct WatchEvent {
-  WatchKind kind = WatchKind::kWorkerUp;
-  uint64_t number = 0;  // 1, 2, 3, ... since the start of the controller
-  uint64_t atMs = 0;    // wall clock
-  std::string instance = {};
-  uint32_t worker = 0;           // of workers and locations
-  std::string location = {};     // of locations
-  std::string address = {};      // of a worker that is up, as it states it
-  std::string model = {};        // the same
-  std::string cause = {};        // of a worker that is down; why a location diverged
-  bool forgotten = false;        // of a worker that is down
-  std::string operationId = {};  // of an operation: its event id
-  OperationKind operation = OperationKind::kClear;
-  bool failed = false;
-};
 
 // Why a watcher begins anew: between the last event that it knows and the next one there is a hole.
 enum class WatchReset : uint8_t {
@@ -64,8 +35,8 @@ std::string_view nameOf(WatchReset reset);  // "restarted"
 // On the loop's thread.
 class WatchLog final : public NoticeSink {
  public:
-  // Events that are kept: some 300 bytes each, at most about 2 KiB.
-  static constexpr size_t kEventsKept = 32'768;
+  // Events that are kept: some 130 bytes each, at most about 2 KiB.
+  static constexpr size_t kEventsKept = 16'384;
   static constexpr size_t kWatchersMax = 1'024;
 
   // Hands each notice on to `next`. `epoch`: random, of this process. Both references outlive it.
@@ -86,8 +57,7 @@ class WatchLog final : public NoticeSink {
     std::optional<WatchReset> reset() const { return reset_; }
     // Of the last event that it was given, or behind which it begins: what watch() understands.
     std::string id() const;
-    // The next event, valid until the next notice; null if there is none yet, or if it
-    // fellBehind().
+    // The next event, valid until the next call; null if there is none yet, or if it fellBehind().
     const WatchEvent* next();
     // What would be next is not kept any more.
     bool fellBehind() const;
@@ -100,6 +70,7 @@ class WatchLog final : public NoticeSink {
 
     WatchLog& log_;
     uint64_t number_;  // of the last event that it was given
+    WatchEvent given_;
     const std::optional<WatchReset> reset_;
     kj::Own<kj::PromiseFulfiller<void>> waiting_;
     std::list<Watcher*>::iterator place_;
@@ -112,7 +83,7 @@ class WatchLog final : public NoticeSink {
 
  private:
   struct Translation;
-  void add(WatchEvent event);
+  void add(const WatchEvent& event);
   void up(const WorkerName& worker, const std::string& address, const std::string& model);
   void down(const WorkerName& worker, std::string_view cause, bool forgotten);
   uint64_t oldest() const { return newest_ + 1 - events_.size(); }
@@ -122,7 +93,7 @@ class WatchLog final : public NoticeSink {
   const Clock& clock_;
   const uint64_t epoch_;
   const size_t eventsKept_;
-  std::deque<WatchEvent> events_;
+  std::deque<PackedWatchEvent> events_;
   uint64_t newest_ = 0;                           // number of the last one
   std::map<std::string, std::set<uint32_t>> up_;  // ranks that are up, of instances that are
   std::list<Watcher*> watchers_;

@@ -23,6 +23,31 @@ TEST_F(RegistryTest, ASilentWorkerLeavesLookupsAndComesBackWithItsState) {
   EXPECT_EQ(registry_->kv().lookup("", {&key, 1}).value().size(), 1u);
 }
 
+TEST_F(RegistryTest, ManySilentWorkersAreLostAndForgottenAFewAtEachTick) {
+  constexpr size_t kEach = RegistrationController::kWorkersPerTick;
+  const size_t workers = 2 * kEach + 100;
+  options_.lifeCycle.workersMax = workers;
+  open({});
+  for (uint32_t i = 0; i < workers; ++i) {
+    registered(registration("instance-" + std::to_string(i / 7), i % 7, i + 1));
+  }
+  settle();
+  clock_.nowMs += 30'000;
+  for (size_t lost : {kEach, 2 * kEach, workers}) {
+    registry_->tick();
+    EXPECT_EQ(registry_->tree().workersLost(), lost);
+  }
+  clock_.nowMs += 3'600'000;
+  for (int ticks = 0; registry_->tree().workers() != 0; ++ticks) {
+    ASSERT_LT(ticks, 10);
+    const size_t before = registry_->tree().workers();
+    registry_->tick();
+    EXPECT_LE(before - registry_->tree().workers(), kEach);
+    EXPECT_LT(registry_->tree().workers(), before);
+  }
+  EXPECT_TRUE(registry_->tree().instances().empty());
+}
+
 TEST_F(RegistryTest, ALostWorkerExpires) {
   const SessionId session = registered(registration("a", 0));
   ASSERT_TRUE(report(session, 1, {1}).ok());

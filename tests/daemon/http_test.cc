@@ -6,8 +6,12 @@
 
 #include <array>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <string>
+#include <vector>
 
+#include "access/token_file.h"
 #include "daemon_process.h"
 
 namespace holdfast::test {
@@ -61,6 +65,39 @@ TEST_F(HttpDoorTest, AnswersWhereTheLogSays) {
   daemon->signal(SIGTERM);
   EXPECT_EQ(daemon->wait(), 0);
   EXPECT_EQ(get(address, "/livez"), "");
+}
+
+TEST_F(HttpDoorTest, LmcachesRoutesAreEverywhereAndMayHaveAnAddressForThemAlone) {
+  const auto daemon = start(onDataDir({"--http", "127.0.0.1:0", "--lmcache-http", "127.0.0.1:0"}));
+  const std::string log = daemon->log();
+  const std::string all = httpAddressIn(log);
+  const std::string alone = httpAddressIn(log.substr(log.find("LMCache's HTTP on ")));
+  ASSERT_THAT(alone, StartsWith("127.0.0.1:"));
+  for (const std::string& address : {all, alone}) {
+    for (const char* path : {"/controller/key-stats", "/metrics", "/readyz", "/openapi.json"}) {
+      EXPECT_THAT(get(address, path), HasSubstr("200 OK")) << address << path;
+    }
+  }
+  EXPECT_THAT(get(all, "/v1/status"), HasSubstr("200 OK"));
+  EXPECT_THAT(get(alone, "/v1/status"), HasSubstr("404 Not Found"));
+}
+
+// Its scripts have no token.
+TEST_F(HttpDoorTest, LmcachesRoutesAreOpenToANetworkOnlyWhereThatIsSaid) {
+  const std::vector<std::string> onNetwork = {"--http", "off", "--lmcache-http", "0.0.0.0:0"};
+  EXPECT_EQ(exitCodeOf(onDataDir(onNetwork)), 4);
+  EXPECT_THAT(lastLog(), HasSubstr("refusing to listen on 0.0.0.0:0"));
+  std::vector<std::string> insecure = onNetwork;
+  insecure.emplace_back("--lmcache-insecure");
+  {
+    const auto daemon = start(onDataDir(insecure));
+    EXPECT_THAT(get(httpAddressIn(daemon->log()), "/controller/key-stats"), HasSubstr("200 OK"));
+  }
+  const std::string tokens = (directory / "tokens").string();
+  std::ofstream(tokens) << lineOf({Role::kViewer, "v", hashOfToken("v"), {}}) << "\n";
+  insecure.insert(insecure.end(), {"--tokens", tokens});
+  const auto daemon = start(onDataDir(insecure));
+  EXPECT_THAT(get(httpAddressIn(daemon->log()), "/controller/key-stats"), HasSubstr("401 "));
 }
 
 TEST_F(HttpDoorTest, IsOffWhereThatIsSaid) {

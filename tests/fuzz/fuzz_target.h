@@ -26,6 +26,7 @@ void copyManifest(std::string_view input);
 void duration(std::string_view input);
 void httpBody(std::string_view input);
 void httpTarget(std::string_view input);
+void replicationRecords(std::string_view input);
 void storeRecords(std::string_view input);
 void lmcache(std::string_view input);
 void tokenFile(std::string_view input);

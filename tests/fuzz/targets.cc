@@ -14,6 +14,7 @@ constexpr Target kTargets[] = {
     {"http_body", httpBody},
     {"http_target", httpTarget},
     {"lmcache", lmcache},
+    {"replication_records", replicationRecords},
     {"store_records", storeRecords},
     {"token_file", tokenFile},
     {"tokens", tokens},

@@ -73,6 +73,10 @@ std::string generated() {
       group = metric.group;
       text += "\n### " + std::string(titleOf(group)) + "\n\n";
       if (group == Group::kInstances) text += "Only with `--metrics-instances`.\n\n";
+      if (group == Group::kLmcache) {
+        text +=
+            "Only with its gateway ([lmcache.md](lmcache.md)), for dashboards that know them.\n\n";
+      }
       text += "| metric | type | what | labels |\n| --- | --- | --- | --- |\n";
     }
     text += "| `" + std::string(metric.name) + "` | " + typeOf(metric.type) + " | " +

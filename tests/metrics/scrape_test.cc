@@ -1,6 +1,7 @@
 // A server that things happen to, and what a scrape says of it.
 #include "metrics/scrape.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -33,11 +34,16 @@ class InstancesTest : public ScrapeTest {
   InstancesTest() : ScrapeTest({.hashing = {}, .metricsOfInstances = true}) {}
 };
 
+class LmcacheMetricsTest : public ScrapeTest {
+ protected:
+  LmcacheMetricsTest() : ScrapeTest({.hashing = {}, .metricsOfLmcache = true}) {}
+};
+
 TEST_F(ScrapeTest, HasEveryMetricOfTheTableWithItsTypeAndHelp) {
   const Scraped scraped = scrape();
   size_t expected = 0;
   for (const metrics::Metric& metric : metrics::table()) {
-    if (metric.group == metrics::Group::kInstances) continue;
+    if (metric.group >= metrics::Group::kInstances) continue;  // only where they are asked for
     ++expected;
     ASSERT_TRUE(scraped.help.contains(std::string(metric.name))) << metric.name;
     EXPECT_EQ(scraped.help.at(std::string(metric.name)), metric.help);
@@ -46,6 +52,31 @@ TEST_F(ScrapeTest, HasEveryMetricOfTheTableWithItsTypeAndHelp) {
   EXPECT_EQ(scraped.types.at("holdfast_reports_total"), "counter");
   EXPECT_EQ(scraped.types.at("holdfast_workers"), "gauge");
   EXPECT_EQ(scraped.types.at("holdfast_lookup_duration_seconds"), "histogram");
+}
+
+TEST_F(ScrapeTest, HasNoMetricOfLmcachesWithoutItsGateway) {
+  EXPECT_THAT(text(), testing::Not(testing::HasSubstr("lmcache:")));
+}
+
+TEST_F(LmcacheMetricsTest, AreThereUnderTheNamesOfItsController) {
+  const auto peer = connect();
+  auto session = registerWorker(*peer, registration());
+  await(report(session, "gpu", kIncarnation, 1, {1, 2, 3}));
+  settle();
+  server->services().measured.lmcache = {
+      .registrations = 2, .deregistrations = 1, .reports = 5, .peerLookups = 3, .gaps = 1};
+  const Scraped scraped = scrape();
+  const std::string of = "lmcache:cache_controller_";
+  const std::string role = "{role=\"controller\"}";
+  EXPECT_EQ(scraped[of + "kv_pool_keys_count" + role], 3);
+  EXPECT_EQ(scraped[of + "registered_workers_count" + role], 1);
+  EXPECT_EQ(scraped[of + "pull_socket_message_count" + role], 6);
+  EXPECT_EQ(scraped[of + "reply_socket_message_count" + role], 5);
+  EXPECT_EQ(scraped[of + "kv_op_seq_discontinuity_count" + role], 1);
+  EXPECT_EQ(scraped[of + "full_sync_global_progress" + role], 1);
+  EXPECT_EQ(std::count_if(scraped.types.begin(), scraped.types.end(),
+                          [&](const auto& one) { return one.first.starts_with(of); }),
+            13);
 }
 
 TEST_F(ScrapeTest, PleasesPromtool) {

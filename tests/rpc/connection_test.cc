@@ -16,31 +16,6 @@ using testing::HasSubstr;
 using testing::Pair;
 using testing::StartsWith;
 
-using Bytes = std::vector<uint8_t>;
-
-void append(Bytes& to, capnp::MallocMessageBuilder& message) {
-  const auto words = capnp::messageToFlatArray(message);
-  const auto bytes = words.asBytes();
-  to.insert(to.end(), bytes.begin(), bytes.end());
-}
-
-// Questions 0 and 1 of a connection: bootstrap and authenticate.
-Bytes greeting() {
-  Bytes bytes;
-  capnp::MallocMessageBuilder bootstrap;
-  bootstrap.initRoot<capnp::rpc::Message>().initBootstrap().setQuestionId(0);
-  append(bytes, bootstrap);
-  capnp::MallocMessageBuilder authenticate;
-  auto call = authenticate.initRoot<capnp::rpc::Message>().initCall();
-  call.setQuestionId(1);
-  call.initTarget().initPromisedAnswer().setQuestionId(0);
-  call.setInterfaceId(capnp::typeId<schema::Bootstrap>());
-  call.setMethodId(0);
-  call.initParams().getContent().initAs<schema::Bootstrap::AuthenticateParams>();
-  append(bytes, authenticate);
-  return bytes;
-}
-
 // A call to the orchestrator that question 1 answers with.
 capnp::rpc::Call::Builder callToOrchestrator(capnp::MallocMessageBuilder& message,
                                              uint32_t question, uint16_t method) {

@@ -31,6 +31,17 @@ class HostilePeersTest : public ServerTest {
   uint64_t ended(ConnectionEnd end) const { return server->services().ends.of(end); }
   size_t held() const { return server->services().held.total(); }
 
+  // Of a peer that has authenticated.
+  kj::Own<kj::AsyncIoStream> connectKnown() {
+    auto stream = connectRaw();
+    const Bytes hello = greeting();
+    stream->write(hello.data(), hello.size()).wait(io.waitScope);
+    settle();
+    kj::byte answers[4'096];
+    EXPECT_NE(await(stream->tryRead(answers, 1, sizeof answers)), 0u);
+    return stream;
+  }
+
   // The begin of a message of 63 MiB, and so many bytes of it.
   void sendPart(kj::AsyncIoStream& stream, size_t bytes) {
     const uint32_t header[2] = {0, 63 * kMiB / 8};
@@ -52,8 +63,30 @@ class HostilePeersTest : public ServerTest {
   }
 };
 
-TEST_F(HostilePeersTest, APartOfAMessageIsHeldUntilTheEndOfTheConnection) {
+TEST_F(HostilePeersTest, AStrangerMaySayLittle) {
+  const auto good = connect();
   auto stream = connectRaw();
+  sendPart(*stream, kMiB);
+  EXPECT_THAT(whyClosed(), HasSubstr("more than 64 KiB before it authenticated"));
+  EXPECT_EQ(held(), 0u);
+  EXPECT_EQ(lookup(*good, {1}).size(), 0u);
+}
+
+// All in one write: what is large follows upon its authentication.
+TEST_F(HostilePeersTest, WhoAuthenticatesMayGoOnWithALargeMessageAtOnce) {
+  auto stream = connectRaw();
+  Bytes all = greeting();
+  const uint32_t header[2] = {0, 2 * kMiB / 8};
+  const auto* const bytes = reinterpret_cast<const uint8_t*>(header);
+  all.insert(all.end(), bytes, bytes + sizeof header);
+  stream->write(all.data(), all.size()).wait(io.waitScope);
+  sendMore(*stream, kMiB);
+  EXPECT_GE(held(), kMiB);
+  EXPECT_TRUE(notices.all.empty()) << testing::PrintToString(fieldsOf(notices.all));
+}
+
+TEST_F(HostilePeersTest, APartOfAMessageIsHeldUntilTheEndOfTheConnection) {
+  auto stream = connectKnown();
   sendPart(*stream, kMiB);
   EXPECT_GE(held(), kMiB);
   EXPECT_LE(held(), kMiB + (64 << 10));
@@ -64,7 +97,7 @@ TEST_F(HostilePeersTest, APartOfAMessageIsHeldUntilTheEndOfTheConnection) {
 
 TEST_F(HostilePeersTest, WhoHoldsTooMuchIsCut) {
   const auto good = connect();
-  auto stream = connectRaw();
+  auto stream = connectKnown();
   sendPart(*stream, 5 * kMiB);
   EXPECT_THAT(whyClosed(), HasSubstr("it holds too much"));
   EXPECT_EQ(ended(ConnectionEnd::kHeldTooMuch), 1u);
@@ -74,9 +107,9 @@ TEST_F(HostilePeersTest, WhoHoldsTooMuchIsCut) {
 
 TEST_F(HostilePeersTest, WhereAllHoldTooMuchTheOneThatHoldsMostIsCut) {
   const auto good = connect();
-  auto modest = connectRaw();
-  auto greedy = connectRaw();
-  auto last = connectRaw();
+  auto modest = connectKnown();
+  auto greedy = connectKnown();
+  auto last = connectKnown();
   sendPart(*modest, kMiB);
   sendPart(*greedy, 3 * kMiB);
   sendPart(*last, 2 * kMiB + kMiB / 2);

@@ -73,6 +73,13 @@ class Peer {
   std::unique_ptr<Grants> granted_;
 };
 
+// --- Messages by hand ---
+
+using Bytes = std::vector<uint8_t>;
+void append(Bytes& to, capnp::MallocMessageBuilder& message);
+// Questions 0 and 1 of a connection: bootstrap and authenticate.
+Bytes greeting();
+
 class ServerTest : public testing::Test {
  protected:
   explicit ServerTest(const ServerOptions& options = {}, const ControllerOptions& core = {},

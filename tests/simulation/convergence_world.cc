@@ -120,9 +120,11 @@ class ConvergenceWorld::Link : public WorkerLink {
   SessionId session_ = kNoSession;
 };
 
-ConvergenceWorld::ConvergenceWorld(Random& random)
-    : random_(random), lossPercent_(static_cast<uint32_t>(below(random, 12))) {
-  store_ = std::make_unique<MemoryStore>();
+ConvergenceWorld::ConvergenceWorld(Random& random, MakeStore makeStore)
+    : random_(random),
+      lossPercent_(static_cast<uint32_t>(below(random, 12))),
+      makeStore_(std::move(makeStore)) {
+  store_ = makeStore_ ? makeStore_({}) : std::make_unique<MemoryStore>();
   // Files take longer than all the rest.
   if (chance(random, 2)) captures_.emplace();
   startController();
@@ -471,10 +473,11 @@ void ConvergenceWorld::crashController() {
   }
   Ticket survived = 0;
   MemoryStore::Disk disk = store_->afterCrash();
-  if (chance(random_, 40)) {
+  if (!makeStore_ && chance(random_, 40)) {
     disk = store_->afterPowerLoss(below(random_, store_->unsynced() + 1), survived);
   }
-  store_ = std::make_unique<MemoryStore>(std::move(disk));
+  store_ =
+      makeStore_ ? makeStore_(std::move(disk)) : std::make_unique<MemoryStore>(std::move(disk));
   upAtMs_ = clock_.nowMs + below(random_, 1'500);
 }
 

@@ -32,7 +32,10 @@ namespace holdfast::test {
 
 class ConvergenceWorld {
  public:
-  explicit ConvergenceWorld(Random& random);
+  // `makeStore`: another store in memory than a plain one, on what is on the disk; no power is lost
+  // then, since that store has told of what was committed.
+  using MakeStore = std::function<std::unique_ptr<MemoryStore>(MemoryStore::Disk)>;
+  explicit ConvergenceWorld(Random& random, MakeStore makeStore = {});
   // Faults for a while, then none until all is in sync.
   void run();
 
@@ -165,6 +168,7 @@ class ConvergenceWorld {
   std::map<std::pair<const Worker*, size_t>, Promise> promises_;
   std::map<std::pair<const Worker*, size_t>, Whole> whole_;
 
+  const MakeStore makeStore_;
   std::unique_ptr<MemoryStore> store_;
   std::unique_ptr<Controller> controller_;  // null while it is down
   std::vector<Answer> answers_;

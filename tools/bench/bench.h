@@ -22,6 +22,9 @@ struct RunResult {
   double value = 0;
   std::string note;   // for people, beside the value; may be empty
   std::string error;  // why there is no value, empty if there is one
+  // What this machine could do at best in this run, in the row's unit: Row::limit says what that
+  // is. 0: the row is held against nothing.
+  double limit = 0;
 };
 
 // A run that came to nothing.
@@ -39,6 +42,10 @@ struct Row {
   double aim = 0;
   Better better = Better::kHigher;
   std::function<RunResult(const RunOptions&)> run;
+  // What the value is held against, in a few words; empty: nothing. Machines of one kind differ by
+  // several times from day to day; a ratio to what was measured in the same run does not.
+  std::string limit = {};
+  double floorOfLimit = 0;  // of value over limit: where there is one it decides, not `floor`
 
   bool meets(double value, double bound) const {
     return better == Better::kHigher ? value >= bound : value <= bound;
@@ -47,6 +54,7 @@ struct Row {
 
 // The tables, one for each file of rows.
 std::vector<Row> indexRows();
+std::vector<Row> promptRows();
 std::vector<Row> storeRows();
 std::vector<Row> inspectRows();
 std::vector<Row> rpcRows();
@@ -58,6 +66,9 @@ std::vector<Row> operationRows();
 std::vector<Row> captureRows();
 std::vector<Row> statusRows();
 std::vector<Row> scrapeRows();
+std::vector<Row> doorRows();
+std::vector<Row> httpRows();
+std::vector<Row> lmcacheRows();
 
 // All rows in the order of the report.
 std::vector<Row> allRows();

@@ -6,10 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -41,18 +43,41 @@ std::string DaemonProcess::log() const {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+double DaemonProcess::processorSeconds() const {
+  std::ifstream in("/proc/" + std::to_string(pid_) + "/stat");
+  const std::string stat{std::istreambuf_iterator<char>(in), {}};
+  // Behind the name, which may have spaces: 11 fields, then ticks in user mode and in the kernel.
+  std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  double user = 0;
+  double kernel = 0;
+  fields >> user >> kernel;
+  return (user + kernel) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
 std::string DaemonProcess::tcpAddress() const {
+  return addressBehind("ready on ");
+}
+
+std::string DaemonProcess::httpAddress() const {
+  return addressBehind("HTTP on ");
+}
+
+std::string DaemonProcess::addressBehind(const std::string& words) const {
   const std::string text = log();
-  const size_t begin = text.find("127.0.0.1:", text.find("ready on "));
-  return text.substr(begin, text.find_first_of(",: ", begin + 10) - begin);
+  const size_t begin = text.find("127.0.0.1:", text.find(words));
+  return text.substr(begin, text.find_first_of(",: \n", begin + 10) - begin);
 }
 
 std::string DaemonProcess::start() {
   const std::filesystem::path binary =
       std::filesystem::read_symlink("/proc/self/exe").parent_path() / "holdfastd";
   std::vector<std::string> arguments = {binary,     "--data-dir",  directory_ / "data", "--create",
-                                        "--listen", "127.0.0.1:0", "--listen",          address(),
-                                        "--http",   "off"};
+                                        "--listen", "127.0.0.1:0", "--listen",          address()};
+  if (std::find(more_.begin(), more_.end(), "--http") == more_.end()) {
+    arguments.insert(arguments.end(), {"--http", "off"});
+  }
   arguments.insert(arguments.end(), more_.begin(), more_.end());
   std::vector<char*> pointers;
   pointers.reserve(arguments.size() + 1);

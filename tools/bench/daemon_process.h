@@ -11,7 +11,7 @@ namespace holdfast::bench {
 
 class DaemonProcess {
  public:
-  // The binary beside this one. `more` are further arguments.
+  // The binary beside this one. `more` are further arguments; without --http it has none.
   explicit DaemonProcess(std::vector<std::string> more = {});
   // Kills it and removes the directory.
   ~DaemonProcess();
@@ -26,12 +26,18 @@ class DaemonProcess {
   std::string dataDir() const { return directory_ / "data"; }
   // SIGTERM, and waits for the end; whether that was clean.
   bool stop();
+  // That all its threads have spent on a processor since the last start.
+  double processorSeconds() const;
   // "unix:PATH", the same after a restart.
   std::string address() const { return "unix:" + (directory_ / "socket").string(); }
   // "127.0.0.1:PORT" of the last start.
   std::string tcpAddress() const;
+  // The same of HTTP, for one with "--http 127.0.0.1:0" among its arguments.
+  std::string httpAddress() const;
 
  private:
+  std::string addressBehind(const std::string& words) const;
+
   std::filesystem::path directory_;
   std::vector<std::string> more_;
   pid_t pid_ = -1;

@@ -10,6 +10,7 @@ namespace holdfast::bench {
 
 struct FilledStore {
   std::string dataDir;
+  size_t workers = 0;
   uint64_t memberships = 0;
   std::string error;  // why there is none; empty: there is one
 };

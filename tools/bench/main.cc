@@ -18,7 +18,8 @@ constexpr int kRunsMax = 100;
 
 struct Measured {
   Row row;
-  double value = 0;  // median of runs
+  double value = 0;    // median of runs
+  double ofLimit = 0;  // median of value over limit; 0: there is no limit
   std::vector<double> runs;
   std::string note;
   std::string error;
@@ -59,6 +60,7 @@ std::string quoted(const std::string& text) {
 Measured measure(const Row& row, double scale, int runs) {
   Measured measured;
   measured.row = row;
+  std::vector<double> ratios;
   for (int i = 0; i < runs; ++i) {
     const Stopwatch watch;
     const RunResult result = row.run({scale, i + 1 == runs});
@@ -69,12 +71,15 @@ Measured measure(const Row& row, double scale, int runs) {
     }
     measured.runs.push_back(result.value);
     measured.note = result.note;
+    if (result.limit > 0) ratios.push_back(result.value / result.limit);
     progress(row.name + " run " + std::to_string(i + 1) + "/" + std::to_string(runs) + ": " +
              number(result.value) + " " + row.unit +
+             (result.limit > 0 ? ", " + number(ratios.back()) + " x the limit" : "") +
              (result.note.empty() ? "" : " (" + result.note + ")") + ", took " +
              number(watch.seconds()) + " s");
   }
   if (!measured.runs.empty()) measured.value = median(measured.runs);
+  if (!ratios.empty()) measured.ofLimit = median(ratios);
   return measured;
 }
 
@@ -86,7 +91,8 @@ void printJson(const std::vector<Measured>& all) {
     if (m.runs.empty()) continue;
     out << separator << "{\"name\": " << quoted(m.row.name) << ", \"value\": " << number(m.value)
         << ", \"unit\": " << quoted(m.row.unit) << ", \"floor\": " << number(m.row.floor)
-        << ", \"aim\": " << number(m.row.aim)
+        << ", \"aim\": " << number(m.row.aim) << ", \"of_limit\": " << number(m.ofLimit)
+        << ", \"floor_of_limit\": " << number(m.row.floorOfLimit)
         << ", \"better\": " << (m.row.better == Better::kHigher ? "\"higher\"" : "\"lower\"")
         << ", \"runs\": [";
     for (size_t i = 0; i < m.runs.size(); ++i) out << (i > 0 ? ", " : "") << number(m.runs[i]);
@@ -100,22 +106,29 @@ void printJson(const std::vector<Measured>& all) {
 void printTable(const std::vector<Measured>& all, double scale) {
   std::printf("%s%s\n\n", machine().c_str(),
               scale == 1 ? "" : ("; sizes scaled by " + number(scale)).c_str());
-  std::printf("%-20s %10s %-12s %8s %8s  %-12s %s\n", "row", "value", "unit", "floor", "aim",
-              "verdict", "what");
+  std::printf("%-20s %10s %-12s %8s %8s %8s %8s  %-12s %s\n", "row", "value", "unit", "floor",
+              "aim", "x limit", "floor", "verdict", "what");
   for (const Measured& m : all) {
     if (m.runs.empty()) {
-      std::printf("%-20s %10s %-12s %8s %8s  %-12s %s\n", m.row.name.c_str(), "-",
-                  m.row.unit.c_str(), number(m.row.floor).c_str(), number(m.row.aim).c_str(),
-                  "FAILED", m.error.c_str());
+      std::printf("%-20s %10s %-12s %8s %8s %8s %8s  %-12s %s\n", m.row.name.c_str(), "-",
+                  m.row.unit.c_str(), number(m.row.floor).c_str(), number(m.row.aim).c_str(), "-",
+                  "-", "FAILED", m.error.c_str());
       continue;
     }
-    const char* const verdict = m.row.meets(m.value, m.row.aim)     ? "meets aim"
-                                : m.row.meets(m.value, m.row.floor) ? "meets floor"
-                                                                    : "BELOW FLOOR";
-    std::printf("%-20s %10s %-12s %8s %8s  %-12s %s%s\n", m.row.name.c_str(),
+    const bool meetsFloor = m.row.floorOfLimit > 0 && m.ofLimit > 0
+                                ? m.row.meets(m.ofLimit, m.row.floorOfLimit)
+                                : m.row.meets(m.value, m.row.floor);
+    const char* const verdict = !meetsFloor                       ? "BELOW FLOOR"
+                                : m.row.meets(m.value, m.row.aim) ? "meets aim"
+                                                                  : "meets floor";
+    std::string what = m.row.what;
+    if (m.ofLimit > 0) what += "; limit: " + m.row.limit;
+    if (!m.note.empty()) what += " [" + m.note + "]";
+    std::printf("%-20s %10s %-12s %8s %8s %8s %8s  %-12s %s\n", m.row.name.c_str(),
                 number(m.value).c_str(), m.row.unit.c_str(), number(m.row.floor).c_str(),
-                number(m.row.aim).c_str(), verdict, m.row.what.c_str(),
-                m.note.empty() ? "" : (" [" + m.note + "]").c_str());
+                number(m.row.aim).c_str(), m.ofLimit > 0 ? number(m.ofLimit).c_str() : "",
+                m.row.floorOfLimit > 0 ? number(m.row.floorOfLimit).c_str() : "", verdict,
+                what.c_str());
   }
 }
 
@@ -141,7 +154,7 @@ int run(int argc, char** argv) {
       "The value of a row is the median of its runs. Progress goes to stderr.\n\n"
       "  holdfast-bench all                   every row, as a table\n"
       "  holdfast-bench all --json            the same as one JSON object\n"
-      "  holdfast-bench index_lookup --runs 5 one row, five runs\n"
+      "  holdfast-bench lookup_32 --runs 5    one row, five runs\n"
       "  holdfast-bench all --scale 0.01      a quick look; floors hold for full sizes only"};
   app.name("holdfast-bench");
   app.footer("Rows:\n" + known +

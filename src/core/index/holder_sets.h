@@ -50,6 +50,12 @@ class HolderSets {
   bool isLive(HolderId holder) const {
     return holder < states_.size() && states_[holder] == State::kLive;
   }
+  // A set's members are the same as long as its id and this are; which of them are retired, as long
+  // as epoch() is.
+  uint32_t generation(SetId set) const {
+    return isInterned(set) ? sets_[indexOf(set)].generation : 0;
+  }
+  uint32_t epoch() const { return epoch_; }
   // Interned sets, among them at most about kIdleSetsMax that nothing refers to.
   size_t internedSets() const { return sets_.size() - freeSets_; }
   uint64_t memoryBytes() const;
@@ -124,9 +130,6 @@ class HolderSets {
 
   static bool isInterned(SetId set) { return (set & kInternedSet) != 0; }
   static uint32_t indexOf(SetId set) { return set & ~kInternedSet; }
-  uint32_t generation(SetId set) const {
-    return isInterned(set) ? sets_[indexOf(set)].generation : 0;
-  }
   Transition& memo(SetId set, uint32_t operation);
   bool knows(const Transition& t, SetId set, uint32_t operation) const;
   SetId remember(Transition& t, SetId from, uint32_t operation, SetId to);

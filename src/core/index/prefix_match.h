@@ -5,87 +5,14 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "core/index/chunk_index.h"
+#include "core/index/holder_directory.h"
 #include "core/load.h"
 #include "core/types.h"
 
 namespace holdfast {
-
-// What a look-up needs to know of a holder. Kept by the registry, dense by HolderId.
-struct HolderInfo {
-  uint32_t instance = 0;     // dense slot of the instance
-  uint32_t rank = 0;         // worker id inside the instance
-  uint16_t location = 0;     // interned location name
-  bool visible = false;      // false: hidden (building, diverged incarnation, worker LOST)
-  bool unconfirmed = false;  // worker RECOVERED and not yet registered again
-};
-
-class HolderDirectory {
- public:
-  // Grows as needed. A holder never set is not visible. Before a holder's id is used for another
-  // one it must be set anew (to HolderInfo{} when it is retired, to drop what it occupies here).
-  void set(HolderId holder, const HolderInfo& info);
-  const HolderInfo& get(HolderId holder) const {
-    return holder < infos_.size() ? infos_[holder] : kNobody;
-  }
-  // Ranks that make the instance whole, by instance slot; 0: it is not known, nothing is held by
-  // all.
-  void setWorldSize(uint32_t instance, uint32_t worldSize);
-  uint32_t worldSize(uint32_t instance) const {
-    return instance < worldSizes_.size() ? worldSizes_[instance] : 0;
-  }
-
-  // How busy the instance says it is, by slot.
-  void setLoad(uint32_t instance, Load load);
-  Load load(uint32_t instance) const {
-    return instance < loads_.size() ? loads_[instance] : kLoadUnknown;
-  }
-  // A hash of the instance's name, by slot: what orders instances that match equally must not
-  // depend on slots, which are others after a restart.
-  void setNameHash(uint32_t instance, uint64_t hash);
-  uint64_t nameHash(uint32_t instance) const {
-    return instance < nameHashes_.size() ? nameHashes_[instance] : 0;
-  }
-
-  // The instance is gone; its slot may be given to another one.
-  void retireInstance(uint32_t instance);
-  // Counts the instances that had this slot before.
-  uint32_t instanceUse(uint32_t instance) const {
-    return instance < instanceUses_.size() ? instanceUses_[instance] : 0;
-  }
-
-  // Whether the rank has a visible holder.
-  bool isVisible(uint32_t instance, uint32_t rank) const {
-    return slotOfRank_.contains(rankKey(instance, rank));
-  }
-  // Dense number of a (instance, rank) that has a visible holder; kInvisible for other holders.
-  static constexpr uint32_t kInvisible = ~0u;
-  uint32_t rankSlot(HolderId holder) const {
-    return holder < rankSlots_.size() ? rankSlots_[holder] : kInvisible;
-  }
-  size_t rankSlots() const { return holdersOfRank_.size(); }
-
- private:
-  static uint64_t rankKey(uint32_t instance, uint32_t rank) {
-    return uint64_t{instance} << 32 | rank;
-  }
-  uint32_t takeRankSlot(const HolderInfo& info);
-  void dropRankSlot(uint32_t slot, const HolderInfo& info);
-
-  static const HolderInfo kNobody;
-  std::vector<HolderInfo> infos_;
-  std::vector<uint32_t> worldSizes_;     // by instance slot
-  std::vector<uint32_t> instanceUses_;   // by instance slot
-  std::vector<Load> loads_;              // by instance slot
-  std::vector<uint64_t> nameHashes_;     // by instance slot
-  std::vector<uint32_t> rankSlots_;      // by holder
-  std::vector<uint32_t> holdersOfRank_;  // by rank slot: its visible holders
-  std::vector<uint32_t> freeRankSlots_;
-  std::unordered_map<uint64_t, uint32_t> slotOfRank_;  // by rankKey()
-};
 
 struct LocationHits {
   uint16_t location = 0;  // interned location name
@@ -139,7 +66,11 @@ class PrefixMatcher {
   void finish(std::vector<InstanceMatch>& out);
 
  private:
-  // One rank with the first chunk, and how far it goes.
+  // Who holds the first chunks is one set, and the answer of most instances follows of it: it is
+  // taken as grouped and remembered by the directory. Followed are the instances that hold more, or
+  // all, where something may change before the end: rank by rank.
+
+  // One rank of a followed instance, and how far it goes.
   struct Candidate {
     uint32_t instance;
     uint32_t rank;
@@ -168,12 +99,47 @@ class PrefixMatcher {
     uint32_t stamp = 0;
     uint32_t value = 0;
   };
+  // The ranks of one instance: [first, end) of candidates_, by rank.
+  struct Followed {
+    uint32_t first;
+    uint32_t end;
+  };
+  // An instance of the answer, in the order of the answer.
+  struct Found {
+    uint64_t lengths;  // complements of chunks and allRanks
+    uint64_t state;    // unconfirmed and load step
+    uint64_t order;
+    uint32_t instance;
+    uint32_t source;  // its best rank in candidates_, or kOfFirst and its place in the first set
+
+    bool operator<(const Found& other) const {
+      if (lengths != other.lengths) return lengths < other.lengths;
+      if (state != other.state) return state < other.state;
+      return order != other.order ? order < other.order : instance < other.instance;
+    }
+  };
+  static constexpr uint32_t kOfFirst = 0x80000000u;
 
   void begin(uint64_t salt, std::span<const ChunkHash> keys, const Filter& filter, uint64_t spread);
+  // The chunks [0, end) have this set. How many ranks go on to `end`.
+  size_t start(SetId set, uint32_t end, size_t& work);
   // The chunks [begin, end) all have this set. How many candidates go on to `end`.
   size_t extend(SetId set, uint32_t begin, uint32_t end, size_t& work);
+  const GroupedSet& first() const { return directory_.grouped(firstSet_, index_.sets()); }
+  // Makes candidates of the instance's ranks, if it is one of the first set and not followed yet.
+  void follow(const GroupedSet& first, uint32_t instance);
+  void follow(const GroupedSet& first, const GroupedSet::Instance& instance);
+  void followAll();
+  bool isFollowed(uint32_t instance) const {
+    return instance < followedOf_.size() && followedOf_[instance] == stamp_;
+  }
   bool isStillThere(const Candidate& candidate) const;
+  void add(const Followed& followed);
+  void add(uint32_t instance, uint32_t chunks, uint32_t allRanks, bool unconfirmed,
+           uint32_t source);
+  void sortFound();
   void describe(const Candidate& best, InstanceMatch& match) const;
+  void describe(const GroupedSet& first, const GroupedSet::Rank& best, InstanceMatch& match) const;
   void nextStamp();
 
   const ChunkIndex& index_;
@@ -187,14 +153,20 @@ class PrefixMatcher {
   size_t next_ = 0;        // of keys_
   size_t step_ = 0;        // keys to be found at once
   bool inPieces_ = false;  // something may have changed since it began
+  SetId firstSet_ = kEmptySet;
+  uint32_t firstEnd_ = 0;    // the chunks [0, firstEnd_) have it
+  bool allFollowed_ = true;  // the first set is needed no more
   // Scratch, kept between look-ups.
   uint32_t stamp_ = 0;
   std::vector<SetId> sets_;
   std::vector<Candidate> candidates_;
   std::vector<Touched> touched_;
+  std::vector<Followed> followed_;
   std::vector<Stamped> candidateOf_;  // by rank slot: index in candidates_
   std::vector<Stamped> touchedOf_;    // by holder: index in touched_
-  std::vector<uint32_t> order_;       // of candidates_
+  std::vector<uint32_t> followedOf_;  // by instance: the stamp of the look-up that follows it
+  std::vector<Found> found_;
+  std::vector<Found> distributed_;  // found_, by the first bits of its order
 };
 
 }  // namespace holdfast

@@ -18,6 +18,12 @@ std::string_view instanceHiddenName(InstanceHidden hidden) {
   return "unknown";
 }
 
+WorkerFilter InstanceCursor::filterOf(std::string instance, const std::string& after) {
+  WorkerFilter filter{.instance = std::move(instance), .workers = {}};
+  if (!after.empty()) filter.after.emplace(after, UINT32_MAX);
+  return filter;
+}
+
 void InstanceCursor::begin(const Instance& instance) {
   anyThere_ = anyHidden_ = anyVisible_ = false;
   InstanceView& view = current_.emplace();

@@ -62,15 +62,17 @@ class InstanceCursor {
  public:
   using Found = std::vector<InstanceView>;
 
-  // Of this instance; empty: of all. Keeps the reference.
-  InstanceCursor(const Registry& registry, std::string instance)
-      : registry_(registry), walk_(registry.tree(), {std::move(instance), {}}) {}
+  // Of this instance; empty: of all. Only those behind `after`; empty: from the first on. Keeps the
+  // reference.
+  InstanceCursor(const Registry& registry, std::string instance, const std::string& after = {})
+      : registry_(registry), walk_(registry.tree(), filterOf(std::move(instance), after)) {}
 
   // Appends what a piece finds. Whether there may be more. An instance with many ranks may take
   // several pieces: each rank is as of its piece, the rest as of the first one.
   bool next(Found& found, size_t work = kWorkOfPiece);
 
  private:
+  static WorkerFilter filterOf(std::string instance, const std::string& after);
   void begin(const Instance& instance);
   void add(const Worker& worker);
   void end(Found& found);

@@ -380,35 +380,51 @@ void RegistrationController::sessionFailed(SessionId session, const std::string&
   markLost(*worker, std::move(lost));
 }
 
-void RegistrationController::tick() {
+void RegistrationController::checkTimes(Worker& worker, std::vector<Worker*>& expired) {
   const uint64_t now = clock_.steadyMs();
   // While the controller is away nobody can come back: after a start there is some time for it.
   const uint64_t timeToReturnMs = std::min(options_.heartbeatTimeoutMs, options_.lostGraceMs);
-  const bool canResume = store_.health().writable && store_.hasRoom(kStoreQueueBytesMax / 2);
-  std::vector<Worker*> expired;
-  for (const auto& [name, instance] : tree_.instances()) {
-    for (const auto& [id, worker] : instance->workers) {
-      const uint64_t silentMs = now - std::min(now, worker->lastHeardMs);
-      if (worker->load != kLoadUnknown && now - worker->loadMs >= options_.heartbeatTimeoutMs) {
-        tree_.setLoad(*worker, kLoadUnknown, now);
-      }
-      if (worker->record.state == WorkerState::kLost) {
-        if (*lostFor(*worker) >= options_.lostGraceMs && silentMs >= timeToReturnMs) {
-          expired.push_back(worker.get());
-        }
-      } else if (silentMs >= options_.heartbeatTimeoutMs) {
-        WorkerLink* link = worker->link;
-        const bool wasThere = worker->record.state != WorkerState::kRecovered;
-        markLost(*worker,
-                 {.cause = wasThere ? notice::LostCause::kSilent : notice::LostCause::kNotBack,
-                  .silentMs = silentMs});
-        if (link != nullptr) {
-          link->closed("nothing received for " + std::to_string(silentMs) + " ms");
-        }
-      } else if (canResume && worker->flow == Flow::kPaused) {
-        resume(*worker);
-      }
+  const uint64_t silentMs = now - std::min(now, worker.lastHeardMs);
+  if (worker.load != kLoadUnknown && now - worker.loadMs >= options_.heartbeatTimeoutMs) {
+    tree_.setLoad(worker, kLoadUnknown, now);
+  }
+  if (worker.record.state == WorkerState::kLost) {
+    if (*lostFor(worker) >= options_.lostGraceMs && silentMs >= timeToReturnMs) {
+      expired.push_back(&worker);
     }
+  } else if (silentMs >= options_.heartbeatTimeoutMs) {
+    WorkerLink* const link = worker.link;
+    const bool wasThere = worker.record.state != WorkerState::kRecovered;
+    markLost(worker, {.cause = wasThere ? notice::LostCause::kSilent : notice::LostCause::kNotBack,
+                      .silentMs = silentMs});
+    if (link != nullptr) {
+      link->closed("nothing received for " + std::to_string(silentMs) + " ms");
+    }
+  } else if (worker.flow == Flow::kPaused && store_.health().writable &&
+             store_.hasRoom(kStoreQueueBytesMax / 2)) {
+    resume(worker);
+  }
+}
+
+void RegistrationController::tick() {
+  std::vector<Worker*> expired;
+  const auto& instances = tree_.instances();
+  auto instance = instances.lower_bound(checkedInstance_);
+  if (instance != instances.end() && instance->first != checkedInstance_) checkedWorker_.reset();
+  for (size_t left = std::min(kWorkersPerTick, tree_.workers()); left != 0; --left) {
+    // Every instance has a worker.
+    const auto next = [&]() {
+      const auto& workers = instance->second->workers;
+      return checkedWorker_ ? workers.upper_bound(*checkedWorker_) : workers.begin();
+    };
+    while (instance == instances.end() || next() == instance->second->workers.end()) {
+      instance = instance == instances.end() ? instances.begin() : std::next(instance);
+      checkedWorker_.reset();
+    }
+    checkedInstance_ = instance->first;
+    const auto& [id, worker] = *next();
+    checkedWorker_ = id;
+    checkTimes(*worker, expired);
   }
   for (Worker* worker : expired) {
     ++tree_.counters().workersExpired;
@@ -428,6 +444,8 @@ void RegistrationController::pauseAll(const std::string& reason) {
 }
 
 void RegistrationController::restart(const std::string& why) {
+  checkedInstance_.clear();
+  checkedWorker_.reset();
   StoreBatch batch;
   for (const auto& [name, instance] : tree_.instances()) {
     for (const auto& [id, worker] : instance->workers) {

@@ -52,6 +52,8 @@ class RegistrationController {
   void sessionFailed(SessionId session, const std::string& why);
 
   // Silence, grace and recovery time-outs; lets paused workers go on once the store takes writes.
+  // Looks at kWorkersPerTick workers, and goes on behind them the next time.
+  static constexpr size_t kWorkersPerTick = 512;
   void tick();
 
   // The store cannot write: nobody is to report until it can.
@@ -66,6 +68,7 @@ class RegistrationController {
 
  private:
   void supersede(Worker& worker);
+  void checkTimes(Worker& worker, std::vector<Worker*>& expired);
   void forgetContent(Worker& worker, StoreBatch& batch);
   void takeOver(Worker& worker, const Registration& registration, StoreBatch& batch);
   Comparison::Situation situationOf(const Registration& registration, const Worker& worker) const;
@@ -94,6 +97,9 @@ class RegistrationController {
   RepairController& repair_;
   Comparison comparison_;
   const Options options_;
+  // Where tick() goes on: behind this one.
+  std::string checkedInstance_;
+  std::optional<uint32_t> checkedWorker_;
 };
 
 }  // namespace holdfast

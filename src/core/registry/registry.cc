@@ -18,6 +18,7 @@ Registry::Registry(const RegistryOptions& options, Clock& clock, RegistryStore& 
       operators_(tree_, ledger_, notices, registration_, repair_),
       folding_(tree_, ledger_, notices, options.foldFloorOperations),
       kv_(tree_, index_, ledger_, clock, notices, repair_, fullSyncs_, pins_, folding_),
+      replica_(tree_, index_, pins_, ledger_, folding_),
       limitWatch_(notices),
       dropWatch_(notices),
       workersMax_(options.lifeCycle.workersMax) {}
@@ -45,6 +46,11 @@ void Registry::tick() {
   folding_.start();
   for (const LimitUse& use : limits()) limitWatch_.check(use);
   dropWatch_.check(tree_.counters(), clock_.steadyMs());
+}
+
+void Registry::tickFollowing() {
+  tree_.retireWaiting();
+  folding_.start();
 }
 
 std::vector<LimitUse> Registry::limits() const {

@@ -24,6 +24,7 @@
 #include "core/registry_store.h"
 #include "core/repair/full_sync_controller.h"
 #include "core/repair/repair_controller.h"
+#include "core/replica/replica.h"
 #include "core/ticket_ledger.h"
 
 namespace holdfast {
@@ -55,6 +56,8 @@ class Registry : public StoreListener {
   const KvController& kv() const { return kv_; }
   const RepairController& repair() const { return repair_; }
   Pins& pins() { return pins_; }
+  // Of a follower: what its leader writes. It gets nothing but this, tickFollowing() and work().
+  Replica& replica() { return replica_; }
   // Of the steady clock that time-outs go by.
   uint64_t nowMs() const { return clock_.steadyMs(); }
   const RegistryTree& tree() const { return tree_; }
@@ -67,6 +70,8 @@ class Registry : public StoreListener {
   // Time-outs of the life-cycle, of repairs and of pins, waiting retirements, folds. Every 100 ms
   // or so; after a poll of the sockets, so that a stalled loop does not expire a healthy fleet.
   void tick();
+  // The same for a follower: waiting retirements and folds. Everything else is its leader's to say.
+  void tickFollowing();
   // One bounded piece of background work (held reports, full syncs, pins that are over, a turn of
   // the sweep). False when there is none left.
   bool work();
@@ -103,6 +108,7 @@ class Registry : public StoreListener {
   OperatorCommands operators_;
   Folding folding_;
   KvController kv_;
+  Replica replica_;
   LimitWatch limitWatch_;
   DropWatch dropWatch_;
   const size_t workersMax_;

@@ -95,7 +95,8 @@ std::optional<LocationDecision> Comparison::decideFullSync(Location& location,
   ++tree_.counters().decisions[static_cast<size_t>(Reason::kSyncContinues)];
   location.sync = SyncState::kDiverged;
   location.reason = Reason::kSyncContinues;
-  if (statement.lastSeq > building.lastSeq) repair_.expectReplay(building.gap, statement.lastSeq);
+  if (statement.lastSeq > building.lastSeq)
+    repair_.expectReplay(location, building.gap, statement.lastSeq);
   repair_.want(location, Reason::kSyncContinues, true);
   notices_.notice(
       notice::FullSyncKept{nameOf(location), building.batchesStored, building.stored.size()});
@@ -136,7 +137,7 @@ void Comparison::carryOut(Location& location, const LocationStatement& statement
     case ResumeAction::kCreateReplay:
       begin(0);
       location.sync = SyncState::kReplaying;
-      repair_.expectReplay(location.gap, statement.lastSeq);
+      repair_.expectReplay(location, location.gap, statement.lastSeq);
       break;
     case ResumeAction::kCreateUnknown:
       begin(statement.lastSeq);
@@ -146,7 +147,7 @@ void Comparison::carryOut(Location& location, const LocationStatement& statement
       show();
       location.sync = SyncState::kReplaying;
       if (atRegistration) {
-        repair_.expectReplay(location.gap, statement.lastSeq);
+        repair_.expectReplay(location, location.gap, statement.lastSeq);
       } else {
         repair_.askReplay(location, location.gap, location.lastSeq + 1, statement.lastSeq);
       }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "core/notice.h"
 #include "core/registry/notice_names.h"
@@ -66,16 +67,21 @@ RepairController::RepairController(RegistryTree& tree, RegistryStore& store, Clo
 
 void RepairController::askReplay(Location& location, Gap& gap, uint64_t from, uint64_t to) {
   ++tree_.counters().replays;
-  expectReplay(gap, to);
+  expectReplay(location, gap, to);
   const bool ofBuilding = location.building != nullptr && &location.building->gap == &gap;
   const uint64_t incarnation =
       ofBuilding ? location.record.building->incarnation : location.record.live.incarnation;
   location.worker->link->replay(location.record.name, incarnation, from, to);
 }
 
-void RepairController::expectReplay(Gap& gap, uint64_t to) const {
+void RepairController::expectReplay(Location& location, Gap& gap, uint64_t to) {
+  allow(gap.replay, to);
+  replaying_.insert(location.serial);
+}
+
+void RepairController::allow(Replay& replay, uint64_t to) const {
   const uint64_t now = clock_.steadyMs();
-  gap.replay = {to, now + options_.replayAgainMs, now + options_.replayTimeoutMs};
+  replay = {to, now + options_.replayAgainMs, now + options_.replayTimeoutMs};
 }
 
 void RepairController::advanced(Gap& gap, uint64_t seq) {
@@ -84,7 +90,7 @@ void RepairController::advanced(Gap& gap, uint64_t seq) {
     ++tree_.counters().replaysFilled;
     gap.replay = {};
   } else {
-    expectReplay(gap, gap.replay.to);
+    allow(gap.replay, gap.replay.to);
   }
 }
 
@@ -204,18 +210,28 @@ void RepairController::checkReplay(Location& location, Gap& gap, uint64_t nowMs)
   replay.deadlineMs = deadlineMs;
 }
 
+void RepairController::checkReplays(uint64_t nowMs) {
+  // Asking again and giving up change the set.
+  const std::vector<uint64_t> serials(replaying_.begin(), replaying_.end());
+  for (const uint64_t serial : serials) {
+    Location* const location = tree_.byRef({serial});
+    Building* const building = location == nullptr ? nullptr : location->building.get();
+    if (location == nullptr ||
+        (location->gap.replay.to == 0 && (building == nullptr || building->gap.replay.to == 0))) {
+      replaying_.erase(serial);
+      continue;
+    }
+    const Worker& worker = *location->worker;
+    if (worker.session == kNoSession || worker.flow != Flow::kOpen) continue;
+    checkReplay(*location, location->gap, nowMs);
+    if (location->building) checkReplay(*location, location->building->gap, nowMs);
+  }
+}
+
 void RepairController::tick() {
   if (!store_.health().writable) return;
   const uint64_t now = clock_.steadyMs();
-  for (const auto& [name, instance] : tree_.instances()) {
-    for (const auto& [id, worker] : instance->workers) {
-      if (worker->session == kNoSession || worker->flow != Flow::kOpen) continue;
-      for (const auto& location : worker->locations) {
-        checkReplay(*location, location->gap, now);
-        if (location->building) checkReplay(*location, location->building->gap, now);
-      }
-    }
-  }
+  checkReplays(now);
   for (const uint64_t serial : tracker_.expired(now)) {
     Location& location = *tree_.byRef({serial});
     if (tracker_.phase(serial) == FullSyncTracker::Phase::kAsked) {

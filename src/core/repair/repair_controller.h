@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 
 #include "core/clock.h"
 #include "core/messages.h"
@@ -34,7 +35,7 @@ class RepairController {
   void askReplay(Location& location, Gap& gap, uint64_t from, uint64_t to);
   // Operations up to `to` are on their way: asked for, or the answer to a registration tells the
   // worker to go on from where we are, and it has already got that far.
-  void expectReplay(Gap& gap, uint64_t to) const;
+  void expectReplay(Location& location, Gap& gap, uint64_t to);
   // Operations up to `seq` have come.
   void advanced(Gap& gap, uint64_t seq);
   // The worker cannot send again what was asked for.
@@ -64,7 +65,7 @@ class RepairController {
   // Asks workers to begin as long as slots are free.
   void askNext();
 
-  // Time-outs.
+  // Time-outs. Costs what is under way, not what there is.
   void tick();
 
   // Workers without a sync to do, of those with a session; 1 where there are none.
@@ -77,6 +78,8 @@ class RepairController {
   void failed(Location& location, notice::FullSyncFailed why);
   void replayFailed(Location& location, bool ofBuilding, Reason reason);
   void checkReplay(Location& location, Gap& gap, uint64_t nowMs);
+  void allow(Replay& replay, uint64_t to) const;
+  void checkReplays(uint64_t nowMs);
 
   RegistryTree& tree_;
   RegistryStore& store_;
@@ -84,7 +87,8 @@ class RepairController {
   NoticeSink& notices_;
   const Options options_;
   FullSyncTracker tracker_;
-  size_t workersSyncing_ = 0;  // with a sync to do
+  size_t workersSyncing_ = 0;     // with a sync to do
+  std::set<uint64_t> replaying_;  // serials of locations that a replay was expected of
 };
 
 // Drops the building part; the batch records it.

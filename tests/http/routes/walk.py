@@ -14,8 +14,9 @@ from controller import ROLES, Controller
 from schema import Schemas
 
 PLACE = {"instanceId": "NAME", "location": "PLACE"}
+THERE = {"instance_id": "NAME", "location": "PLACE"}
 # (method, path) -> (target, body): a request that an operator may make again and again. NAME is an
-# instance, PLACE a location of its workers, EVENT an operation.
+# instance, PLACE a location of its workers, ADDRESS where one of them is, EVENT an operation.
 CASES = {
     ("get", "/livez"): ("/livez", None),
     ("get", "/readyz"): ("/readyz", None),
@@ -50,10 +51,30 @@ CASES = {
     ("post", "/v1/backup"): ("/v1/backup", {"path": "BACKUP"}),
     ("post", "/v1/capture"): ("/v1/capture", {}),
     ("post", "/v1/log-level"): ("/v1/log-level", {"level": "info"}),
+    # LMCache's.
+    ("get", "/"): ("/", None),
+    ("post", "/lookup"): ("/lookup", {"tokens": list(range(300))}),
+    ("post", "/query_instance"): ("/query_instance", {"event_id": "x", "ip": "ADDRESS"}),
+    ("post", "/query_worker_info"): ("/query_worker_info", {"instance_id": "all"}),
+    ("get", "/controller/workers"): ("/controller/workers?instance_id=NAME", None),
+    ("get", "/controller/key-stats"): ("/controller/key-stats", None),
+    ("post", "/check_finish"): ("/check_finish", {"event_id": "EVENT"}),
+    ("post", "/clear"): ("/clear", THERE),
+    ("post", "/pin"): ("/pin", THERE | {"tokens": list(range(300))}),
+    ("post", "/compress"): ("/compress", THERE | {"method": "zstd", "tokens": list(range(300))}),
+    ("post", "/decompress"): ("/decompress", THERE | {"method": "zstd", "tokens": list(range(300))}),
+    ("post", "/move"):
+        ("/move", {"old_position": ["NAME", "PLACE"], "new_position": ["NAME", "PLACE2"],
+                   "should_copy": True, "tokens": list(range(300))}),
+    ("post", "/health"): ("/health", {"instance_id": "NAME"}),
 }
+# Of LMCache's routes: what cannot be read is a 422, what does not come about a 500.
+LMCACHE = {path for _, path in CASES if not path.startswith("/v1/")}
 # Asked for again these find that it is done, or that its worker is just registering again.
 MAY_BE = {"/v1/backup": {200, 409}, "/v1/capture": {200, 409}, "/v1/forget": {200, 404},
           "/v1/sync": {200, 404, 409}, "/v1/operations": {200, 404, 409}}
+MAY_BE |= {path: {200, 500} for path in
+           ("/clear", "/pin", "/compress", "/decompress", "/move", "/health")}
 
 failures = []
 
@@ -77,7 +98,7 @@ class Walk:
         event = controller.as_operator(
             "/v1/operations/clear", {"instanceId": worker["instanceId"], "location": places[0]})
         self.words = {"NAME": worker["instanceId"], "PLACE2": places[-1], "PLACE": places[0],
-                      "EVENT": event["eventId"]}
+                      "EVENT": event["eventId"], "ADDRESS": worker["ip"]}
 
     def routes(self):
         for path, methods in self.document["paths"].items():
@@ -140,8 +161,9 @@ class Walk:
             return
         for body in ("{", "[]", "7", '{"nonsense": 1}', '{"instanceId": 7}', "\xff{}".encode("latin-1")):
             status = self.ask(method, path, described, tokens["operator"], body)
-            if status != 400:
-                fail(f"{method} {path} with the body {body!r}: {status}, not 400")
+            unreadable = 422 if path in LMCACHE else 400
+            if status != unreadable:
+                fail(f"{method} {path} with the body {body!r}: {status}, not {unreadable}")
 
 
 def events(answer, count):

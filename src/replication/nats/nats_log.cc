@@ -1,0 +1,244 @@
+#include "replication/nats/nats_log.h"
+
+#include <simdjson.h>
+
+#include <charconv>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/check.h"
+#include "replication/nats/arrivals.h"
+#include "replication/nats/connected.h"
+#include "replication/nats/reader.h"
+#include "replication/records.h"
+
+namespace holdfast::replication {
+
+using namespace nats;
+
+namespace {
+
+constexpr std::chrono::seconds kLookInterval{1};
+// What JetStream answers where no message has the sequence.
+constexpr int kNoMessageFound = JSNoMessageFoundErr;
+
+std::string drawInbox() {
+  natsInbox* raw = nullptr;
+  HOLDFAST_CHECK(natsInbox_Create(&raw) == NATS_OK, "out of memory");
+  const std::string inbox = raw;
+  natsInbox_Destroy(raw);
+  return inbox;
+}
+
+}  // namespace
+
+struct NatsLog::Impl {
+  explicit Impl(NatsOptions options)
+      : arrivals(options.notify), connected(options, options.notify), inbox(drawInbox()) {}
+
+  std::optional<Error> open();
+  void close();
+
+  static void onAcknowledged(natsConnection*, natsSubscription*, natsMsg* raw, void* self) {
+    const Message message(raw);
+    static_cast<Impl*>(self)->acknowledged(raw);
+  }
+  static void onNoMore(void* self) {
+    auto* const impl = static_cast<Impl*>(self);
+    const std::lock_guard lock(impl->mutex);
+    impl->subscribed = false;
+    impl->wakened.notify_all();
+  }
+  void acknowledged(natsMsg* message);
+  void publish();
+  void ask();
+  void ask(LogSequence sequence);
+  void look();
+
+  Arrivals arrivals;
+  Connected connected;
+  const std::string inbox;  // acknowledgements come to INBOX.ID
+  Subscription acknowledgements;
+  simdjson::dom::parser parser;  // of the thread that delivers them
+  std::unique_ptr<Reader> reader;
+  AppendId lastId = 0;  // the owner's
+
+  std::mutex mutex;
+  std::condition_variable wakened;
+  std::deque<std::pair<AppendId, std::string>> toPublish;
+  std::deque<LogSequence> toFetch;
+  bool subscribed = false;
+  bool stopping = false;
+  std::thread publishing;
+  std::thread asking;
+};
+
+std::optional<Error> NatsLog::Impl::open() {
+  if (auto error = connected.open()) return error;
+  natsSubscription* raw = nullptr;
+  natsStatus status = natsConnection_Subscribe(&raw, connected.connection(), (inbox + ".*").c_str(),
+                                               onAcknowledged, this);
+  acknowledgements.reset(raw);
+  if (status == NATS_OK) status = natsSubscription_SetPendingLimits(raw, -1, -1);
+  if (status == NATS_OK) status = natsSubscription_SetOnCompleteCB(raw, onNoMore, this);
+  if (status != NATS_OK) {
+    return Error{ErrorCode::kUnavailable, "acknowledgements cannot be received: " + reason(status)};
+  }
+  subscribed = true;
+  reader = std::make_unique<Reader>(connected, arrivals);
+  publishing = std::thread([this] { publish(); });
+  asking = std::thread([this] { ask(); });
+  return std::nullopt;
+}
+
+void NatsLog::Impl::close() {
+  {
+    const std::lock_guard lock(mutex);
+    stopping = true;
+    wakened.notify_all();
+  }
+  arrivals.close();
+  connected.close();
+  if (publishing.joinable()) publishing.join();
+  if (asking.joinable()) asking.join();
+  reader.reset();
+  std::unique_lock lock(mutex);
+  wakened.wait(lock, [this] { return !subscribed; });
+}
+
+void NatsLog::Impl::acknowledged(natsMsg* message) {
+  const std::string_view subject = natsMsg_GetSubject(message);
+  const std::string_view number = subject.substr(subject.rfind('.') + 1);
+  AppendId id = 0;
+  if (std::from_chars(number.data(), number.data() + number.size(), id).ec != std::errc()) return;
+  if (natsMsg_IsNoResponders(message)) {
+    return arrivals.unknown(id, "no stream takes " + connected.stream().subject);
+  }
+  simdjson::dom::element answer;
+  if (parser.parse(natsMsg_GetData(message), static_cast<size_t>(natsMsg_GetDataLength(message)))
+          .get(answer) != simdjson::SUCCESS) {
+    return arrivals.unknown(id, "an acknowledgement cannot be read");
+  }
+  uint64_t sequence = 0;
+  if (answer["error"].error() != simdjson::SUCCESS &&
+      answer["seq"].get_uint64().get(sequence) == simdjson::SUCCESS && sequence > 0) {
+    return arrivals.appended(id, sequence);
+  }
+  std::string_view why;
+  if (answer["error"]["description"].get_string().get(why) != simdjson::SUCCESS) why = "no reason";
+  arrivals.unknown(id, std::string(why));
+}
+
+void NatsLog::Impl::publish() {
+  for (;;) {
+    std::deque<std::pair<AppendId, std::string>> records;
+    {
+      std::unique_lock lock(mutex);
+      wakened.wait(lock, [this] { return stopping || !toPublish.empty(); });
+      if (stopping) return;
+      records.swap(toPublish);
+    }
+    for (const auto& [id, bytes] : records) {
+      const std::string reply = inbox + "." + std::to_string(id);
+      const natsStatus status = natsConnection_PublishRequest(
+          connected.connection(), connected.stream().subject.c_str(), reply.c_str(), bytes.data(),
+          static_cast<int>(bytes.size()));
+      if (status != NATS_OK) arrivals.unknown(id, reason(status));
+    }
+  }
+}
+
+void NatsLog::Impl::ask() {
+  auto nextLook = std::chrono::steady_clock::now() + kLookInterval;
+  for (;;) {
+    std::deque<LogSequence> sequences;
+    {
+      std::unique_lock lock(mutex);
+      wakened.wait_until(lock, nextLook, [this] { return stopping || !toFetch.empty(); });
+      if (stopping) return;
+      sequences.swap(toFetch);
+    }
+    for (const LogSequence sequence : sequences) ask(sequence);
+    if (std::chrono::steady_clock::now() < nextLook) continue;
+    look();
+    nextLook = std::chrono::steady_clock::now() + kLookInterval;
+  }
+}
+
+void NatsLog::Impl::ask(LogSequence sequence) {
+  jsOptions how;
+  jsOptions_Init(&how);
+  how.Wait = connected.options().patience.count();
+  natsMsg* raw = nullptr;
+  jsErrCode code{};
+  const natsStatus status =
+      js_GetMsg(&raw, connected.js(), connected.stream().name.c_str(), sequence, &how, &code);
+  const Message message(raw);
+  if (status == NATS_OK) {
+    return arrivals.fetched(
+        sequence, {natsMsg_GetData(raw), static_cast<size_t>(natsMsg_GetDataLength(raw))});
+  }
+  if (code != kNoMessageFound) return;  // whoever asked asks again
+  // A node that has just become the stream's leader may not know of it yet.
+  const auto stream = connected.look();
+  if (stream.ok() && stream.value().first > sequence) {
+    arrivals.lost({ErrorCode::kNotFound, "record " + std::to_string(sequence) +
+                                             " is needed, and stream " + stream.value().name +
+                                             " begins with " +
+                                             std::to_string(stream.value().first) + " by now"});
+  }
+}
+
+void NatsLog::Impl::look() {
+  const auto stream = connected.look();
+  if (!stream.ok() && stream.error().code != ErrorCode::kUnavailable) {
+    arrivals.lost({ErrorCode::kNotFound, stream.error().message});
+  }
+}
+
+NatsLog::NatsLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+NatsLog::~NatsLog() {
+  impl_->close();
+}
+
+Result<std::unique_ptr<NatsLog>> NatsLog::open(NatsOptions options) {
+  std::unique_ptr<NatsLog> log(new NatsLog(std::make_unique<Impl>(std::move(options))));
+  if (auto error = log->impl_->open()) return *std::move(error);
+  return log;
+}
+
+AppendId NatsLog::append(std::string_view bytes) {
+  HOLDFAST_CHECK(bytes.size() <= kRecordBytesMax, "a record of %zu bytes", bytes.size());
+  const AppendId id = ++impl_->lastId;
+  const std::lock_guard lock(impl_->mutex);
+  impl_->toPublish.emplace_back(id, bytes);
+  impl_->wakened.notify_all();
+  return id;
+}
+
+void NatsLog::fetch(LogSequence sequence) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->toFetch.push_back(sequence);
+  impl_->wakened.notify_all();
+}
+
+void NatsLog::follow(LogSequence from) {
+  impl_->reader->follow(from);
+}
+
+LogState NatsLog::state() const {
+  return impl_->connected.state();
+}
+
+void NatsLog::poll(LogListener& listener) {
+  impl_->arrivals.deliver(listener);
+}
+
+}  // namespace holdfast::replication

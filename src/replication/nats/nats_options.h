@@ -1,0 +1,45 @@
+// Where the log is and who may use it, as an operator says it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace holdfast::replication {
+
+struct NatsOptions {
+  // "nats://HOST:PORT", "tls://HOST:PORT" or "HOST:PORT"; those of one cluster, tried in this
+  // order. Others of it that a server names are used as well.
+  std::vector<std::string> servers;
+  // Name the stream, HF-<cluster>-<shard>. Of letters, digits, '-' and '_', 1 to 64.
+  std::string cluster = "holdfast";
+  uint32_t shard = 0;
+
+  // Who this is: a user and a password, or a file with credentials (a JWT and its seed); or
+  // neither.
+  std::string user;
+  std::string password;
+  std::string credentialsFile;
+  // TLS, also where no server's URL says so. Files as PEM; an empty one is left to the system.
+  bool tls = false;
+  std::string caFile;
+  std::string certificateFile;
+  std::string keyFile;
+
+  // Of a stream that is not there yet and is made; one that is there must have as many replicas or
+  // more.
+  uint32_t replicas = 3;                  // 1 to 5
+  uint64_t bytesMax = uint64_t{8} << 30;  // then the oldest records go
+
+  // One attempt to connect, and one question.
+  std::chrono::milliseconds patience{2000};
+  // Between attempts to connect again.
+  std::chrono::milliseconds reconnectInterval{100};
+
+  // From any thread, when poll() has something new. Must not block.
+  std::function<void()> notify;
+};
+
+}  // namespace holdfast::replication

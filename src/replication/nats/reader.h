@@ -1,0 +1,48 @@
+// Follows the stream from a sequence on, on a thread of its own: every record once and in order, or
+// the news that the stream no longer has them.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "replication/nats/arrivals.h"
+#include "replication/nats/connected.h"
+
+namespace holdfast::replication::nats {
+
+class Reader {
+ public:
+  // Keeps its arguments, which outlive it.
+  Reader(Connected& connected, Arrivals& arrivals);
+  // After Connected::close() and Arrivals::close().
+  ~Reader();
+
+  // From the owner's thread; 0: nothing any more.
+  void follow(LogSequence from);
+
+ private:
+  void run();
+  // Reads until something is wrong with the subscription, or it is not wanted any more.
+  void read(uint64_t follow);
+  // Whether the stream has what comes next. Otherwise it says so, or it is to be asked later.
+  bool there(uint64_t follow);
+  Subscription subscribe();
+  bool wanted(uint64_t follow);
+  void pause();
+  void lost(std::string why);
+
+  Connected& connected_;
+  Arrivals& arrivals_;
+  std::mutex mutex_;
+  std::condition_variable wakened_;
+  uint64_t follow_ = 0;   // numbers the calls of follow()
+  LogSequence from_ = 0;  // of the last one; 0: nothing
+  bool stopping_ = false;
+
+  LogSequence next_ = 0;   // the thread's
+  uint32_t tooShort_ = 0;  // times in a row that the stream ended before next_
+  std::thread thread_;
+};
+
+}  // namespace holdfast::replication::nats

@@ -1,0 +1,192 @@
+#include "replication/publisher.h"
+
+#include <utility>
+#include <variant>
+
+namespace holdfast::replication {
+
+Publisher::Publisher(Log& log, LogPosition from, PublisherOptions options)
+    : log_(log),
+      options_(options),
+      rule_(from.at),
+      read_(from.sequence),
+      last_(from.sequence),
+      nextIndex_(from.at.index + 1) {}
+
+bool Publisher::hasRoom(size_t bytes) const {
+  return frames_.empty() ||
+         (bytes_ + bytes <= options_.windowBytes && frames_.size() < options_.windowRecords);
+}
+
+void Publisher::publish(std::vector<std::string> frames, uint64_t nowMs) {
+  if (ended()) return;
+  for (std::string& bytes : frames) {
+    bytes_ += bytes.size();
+    frames_.push_back({.bytes = std::move(bytes)});
+    ++nextIndex_;
+    append(frames_.back(), nowMs);
+  }
+}
+
+void Publisher::announce(std::string record) {
+  if (ended()) return;
+  announced_ = log_.append(record);
+}
+
+void Publisher::append(Sent& frame, uint64_t nowMs) {
+  frame.id = log_.append(frame.bytes);
+  frame.after = last_;
+  frame.sentMs = nowMs;
+  frame.placed = frame.again = false;
+}
+
+void Publisher::appendAgain(uint64_t nowMs) {
+  for (Sent& frame : frames_) {
+    if (!frame.again) continue;
+    ++repeated_;
+    append(frame, nowMs);
+  }
+}
+
+Publisher::Sent* Publisher::frame(uint64_t index) {
+  const uint64_t first = rule_.at().index + 1;
+  return index >= first && index - first < frames_.size() ? &frames_[index - first] : nullptr;
+}
+
+uint64_t Publisher::indexOf(AppendId id) const {
+  uint64_t index = rule_.at().index;
+  for (const Sent& frame : frames_) {
+    ++index;
+    if (frame.id == id) return index;
+  }
+  return 0;
+}
+
+void Publisher::onAppended(AppendId id, LogSequence sequence, uint64_t nowMs) {
+  if (ended()) return;
+  acknowledgedMs_ = nowMs;
+  if (id == announced_) {
+    announced_ = 0;
+    if (sequence > read_) placed_[sequence] = {.index = 0, .id = id};
+  } else if (const uint64_t index = indexOf(id); index != 0) {
+    Sent* const sent = frame(index);
+    if (sequence <= sent->after) {
+      return fail("a record was acknowledged under sequence " + std::to_string(sequence) +
+                  ", although the log had " + std::to_string(sent->after) + " before it");
+    }
+    if (sequence > read_) {
+      sent->placed = true;
+      sent->again = false;
+      placed_[sequence] = {.index = index, .id = id};
+    } else {
+      sent->again = true;  // it was fetched meanwhile, and void
+    }
+  }
+  // Of an earlier time that a record was appended nothing is known but that the log is so long.
+  if (sequence > last_) last_ = sequence;
+  readOn(nowMs);
+}
+
+void Publisher::onAppendUnknown(AppendId id) {
+  // With the next tick: whatever is wrong may last.
+  if (Sent* const sent = frame(indexOf(id))) sent->again = true;
+}
+
+void Publisher::onFetched(LogSequence sequence, std::string_view bytes, uint64_t nowMs) {
+  if (ended() || sequence != fetching_) return;
+  fetching_ = 0;
+  ++fetched_;
+  // Its acknowledgement may have come meanwhile.
+  if (sequence == read_ + 1 && !placed_.contains(sequence)) {
+    read_ = sequence;
+    readForeign(bytes);
+  }
+  readOn(nowMs);
+}
+
+void Publisher::tick(uint64_t nowMs) {
+  if (ended()) return;
+  const auto silent = [&](uint64_t sinceMs) { return nowMs >= sinceMs + options_.silenceMsMax; };
+  if (fetching_ != 0 && silent(fetchingSinceMs_)) fetchNext(nowMs);
+  // The first one alone: when it is acknowledged it is plain what is missing of the others.
+  if (!frames_.empty() && !frames_.front().placed && silent(frames_.front().sentMs)) {
+    frames_.front().again = true;
+  }
+  appendAgain(nowMs);
+}
+
+std::vector<LogPosition> Publisher::takeConfirmed() {
+  return std::exchange(confirmed_, {});
+}
+
+void Publisher::readOn(uint64_t nowMs) {
+  while (!ended() && read_ < last_) {
+    const auto next = placed_.begin();
+    if (next == placed_.end() || next->first != read_ + 1) {
+      if (fetching_ == 0) fetchNext(nowMs);
+      break;
+    }
+    const Placed record = next->second;
+    placed_.erase(next);
+    ++read_;
+    readOwn(record);
+  }
+  if (!ended()) appendAgain(nowMs);
+}
+
+void Publisher::readOwn(const Placed& record) {
+  if (record.index != 0) {
+    readHead({RecordHead::Kind::kFrame, {rule_.at().epoch, record.index}});
+    Sent* const left = frame(record.index);
+    if (left != nullptr && left->id == record.id) {
+      left->placed = false;
+      left->again = true;  // it was void
+    }
+  }
+  missing(record.id);
+}
+
+// What was appended before a record that is read now, and was not read before it, is lost or late.
+void Publisher::missing(AppendId before) {
+  for (Sent& frame : frames_) {
+    if (frame.id < before && !frame.placed) frame.again = true;
+  }
+}
+
+void Publisher::readForeign(std::string_view bytes) {
+  const auto record = decoder_.decode(bytes);
+  if (!record) return;
+  const RecordHead head = headOf(*record);
+  const LogPoint next{rule_.at().epoch, rule_.at().index + 1};
+  if (head.kind == RecordHead::Kind::kFrame && head.at == next &&
+      (frames_.empty() || frames_.front().bytes != bytes)) {
+    return fail("sequence " + std::to_string(read_) + " has frame " + std::to_string(next.index) +
+                " of this controller's epoch, which it did not write");
+  }
+  readHead(head);
+  if (head.kind == RecordHead::Kind::kTakeOver && rule_.at().epoch != next.epoch) {
+    deposed_ = std::get<TakeOver>(*record);
+  }
+}
+
+void Publisher::readHead(const RecordHead& head) {
+  if (!rule_.take(head) || head.kind != RecordHead::Kind::kFrame) return;
+  confirmed_.push_back(read());
+  bytes_ -= frames_.front().bytes.size();
+  frames_.pop_front();
+}
+
+void Publisher::fetchNext(uint64_t nowMs) {
+  fetching_ = read_ + 1;
+  fetchingSinceMs_ = nowMs;
+  log_.fetch(fetching_);
+}
+
+void Publisher::fail(std::string why) {
+  failure_ = Error{ErrorCode::kUnavailable,
+                   std::move(why) +
+                       ": the log was cut or made anew; nothing is written to it any "
+                       "more"};
+}
+
+}  // namespace holdfast::replication

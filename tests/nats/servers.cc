@@ -1,0 +1,116 @@
+#include "tests/nats/servers.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+
+namespace holdfast::test {
+namespace {
+
+// So many ports that nobody has.
+std::vector<uint16_t> freePorts(size_t count) {
+  std::vector<int> sockets;
+  std::vector<uint16_t> ports;
+  for (size_t i = 0; i < count; ++i) {
+    const int opened = socket(AF_INET, SOCK_STREAM, 0);
+    sockets.push_back(opened);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    if (bind(opened, any, size) != 0 || getsockname(opened, any, &size) != 0) std::abort();
+    ports.push_back(ntohs(address.sin_port));
+  }
+  for (const int opened : sockets) close(opened);
+  return ports;
+}
+
+std::string program() {
+  const char* const named = std::getenv("HOLDFAST_NATS_SERVER");
+  return named != nullptr ? named : "/usr/sbin/nats-server";
+}
+
+}  // namespace
+
+NatsServers::NatsServers(size_t count, const std::string& more) {
+  const auto ports = freePorts(2 * count);
+  for (size_t i = 0; i < count; ++i) {
+    servers_.push_back({.port = ports[2 * i], .clusterPort = ports[2 * i + 1], .process = 0});
+  }
+  for (size_t i = 0; i < count; ++i) {
+    configure(i, more);
+    start(i);
+  }
+}
+
+NatsServers::~NatsServers() {
+  for (size_t i = 0; i < servers_.size(); ++i) kill(i);
+}
+
+void NatsServers::configure(size_t server, const std::string& more) const {
+  const std::string name = "n" + std::to_string(server);
+  std::ofstream out(scratch_.path() / (name + ".conf"));
+  out << "server_name: " << name << "\nlisten: 127.0.0.1:" << servers_[server].port
+      << "\njetstream { store_dir: \"" << (scratch_.path() / name).string()
+      << "\", max_memory_store: 64MB, max_file_store: 1GB }\n"
+      << more << "\n";
+  if (servers_.size() == 1) return;
+  out << "cluster { name: hf, listen: 127.0.0.1:" << servers_[server].clusterPort << ", routes: [";
+  for (size_t i = 0; i < servers_.size(); ++i) {
+    out << (i == 0 ? " " : ", ") << "nats-route://127.0.0.1:" << servers_[i].clusterPort;
+  }
+  out << " ] }\n";
+}
+
+void NatsServers::start(size_t server) {
+  const std::string name = (scratch_.path() / ("n" + std::to_string(server))).string();
+  const std::string binary = program();
+  const std::string configuration = name + ".conf";
+  const pid_t child = fork();
+  if (child == 0) {
+    const int log = open((name + ".log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    dup2(log, STDOUT_FILENO);
+    dup2(log, STDERR_FILENO);
+    execl(binary.c_str(), binary.c_str(), "-c", configuration.c_str(), nullptr);
+    _exit(127);
+  }
+  servers_[server].process = child;
+}
+
+void NatsServers::kill(size_t server) {
+  pid_t& process = servers_[server].process;
+  if (process == 0) return;
+  ::kill(process, SIGKILL);
+  waitpid(process, nullptr, 0);
+  process = 0;
+}
+
+void NatsServers::stop(size_t server) {
+  ::kill(servers_[server].process, SIGSTOP);
+}
+
+void NatsServers::resume(size_t server) {
+  ::kill(servers_[server].process, SIGCONT);
+}
+
+replication::NatsOptions NatsServers::options() const {
+  replication::NatsOptions options;
+  for (const Server& server : servers_) {
+    options.servers.push_back("nats://127.0.0.1:" + std::to_string(server.port));
+  }
+  options.cluster = "test";
+  options.replicas = static_cast<uint32_t>(servers_.size());
+  options.bytesMax = uint64_t{64} << 20;
+  return options;
+}
+
+}  // namespace holdfast::test
