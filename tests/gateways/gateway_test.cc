@@ -274,9 +274,13 @@ TEST_F(GatewayTest, OnlyAllowedAddressesMayConnect) {
   EXPECT_TRUE(until([&]() { return counts().addressesRefused != 0; }));
   EXPECT_THAT(notices.last<notice::GatewayRefused>().reason, HasSubstr("127.0.0.1"));
   EXPECT_EQ(counts().registrations, 0u);
+}
+
+TEST_F(GatewayTest, AnAllowedAddressConnects) {
   end();
-  begin({*gateways::parseAddressRange("127.0.0.0/8")});
+  begin({*gateways::parseAddressRange("10.0.0.0/8"), *gateways::parseAddressRange("127.0.0.1")});
   registers();
+  EXPECT_EQ(counts().addressesRefused, 0u);
 }
 
 TEST(AddressRange, ContainsWhatItSays) {
