@@ -21,9 +21,10 @@ inline constexpr size_t kBlocksPerSampleMax = 16;
 // One event "stored" of the groups of layers that make prefixes (full attention); blocks of other
 // groups hash alike and must not be handed over. Owns what it has: it goes from thread to thread.
 struct StoredBlocks {
-  std::string model;       // as the source is registered
-  WorkerName source;       // instance, and data-parallel rank
-  uint32_t blockSize = 0;  // tokens, as the event states it; 0: it does not, nothing is learned
+  std::string model;        // as the source is registered
+  WorkerName source;        // instance, and data-parallel rank
+  std::string medium = {};  // as the event has it, "GPU"; each is watched by itself
+  uint32_t blockSize = 0;   // tokens, as the event states it; 0: it does not, nothing is learned
   // The hash before the first block: absent where that begins a prompt. All hashes are as
   // published: a byte string as it is (8 to 32 bytes), an integer as 8 bytes, big-endian, two's
   // complement.
