@@ -36,6 +36,7 @@
 #include "daemon/reload.h"
 #include "daemon/start_reports.h"
 #include "daemon/wakeup.h"
+#include "hashing/hash_doctor.h"
 #include "migrations/migrations.h"
 #include "net/listen_address.h"
 #include "net/tls.h"
@@ -321,6 +322,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   if (log != nullptr) capture.use(std::move(log), configuration.captureRedact);
   const uint64_t recoveryMs = millisecondsSince(start);
 
+  HashDoctor doctor(watch);
   LoopTurns turns(timer);
   ProcessFacts facts{
       .version = HOLDFAST_VERSION,
@@ -342,6 +344,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
             return backUp(*store, controller.registry(), notices, path, std::move(done));
           },
       .logLevel = [&notices](std::string_view level) { return logLevelFor(level, notices); },
+      .hashing = &doctor,
   };
   Server server(serverOptions(configuration, tls.value().get()), std::move(facts), controller,
                 *store, notices, access.value(), turns, io.unixEventPort);
