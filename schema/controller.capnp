@@ -117,4 +117,6 @@ interface Operator {
   logLevel @7 (level :Text) -> (level :Text);
   # The log tells what is of this level from now on, and whatever is worse: "debug", "info",
   # "warning" or "error"; empty: as before. The level in force then.
+  hashing @8 (message :Messages.HashingMsg) -> (answer :Messages.HashingRetMsg);
+  # How the engines of each model hash, as was learned from what they publish, and who differs.
 }

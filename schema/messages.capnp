@@ -223,6 +223,11 @@ struct LookupMsg {
   withPins @4 :Bool;             # say how much of each prefix is pinned
   maxInstances @5 :UInt32;       # answer with the best ones only; 0: with all
   withoutEndpoints @6 :Bool;     # for who knows where instances are: a shorter answer
+  # Beside tokens, what the engines of the model hash with them; each at most 4,096 bytes. LMCache's
+  # hashes, which the controller's own settings are about, have none of it.
+  loraName @7 :Text;             # of the adapter that the prompt is for; empty: none
+  loraPath @8 :Text;             # where the engines loaded it from; vLLM hashes it as well
+  cacheSalt @9 :Text;            # empty: none
 }
 
 enum LookupMiss {
@@ -234,6 +239,7 @@ enum LookupMiss {
   hidden @4;        # whoever holds the first chunk is not named: LOST, drained, or diverged
   hashingDiffers @5;  # no worker of this model is registered: it hashes tokens in another way than
                       # this controller, and was refused
+  cannotHash @6;    # its tokens: of an adapter whose hashes only its engine can compute
 }
 
 struct Endpoint {
@@ -675,4 +681,49 @@ struct BackupRetMsg {
   memberships @5 :UInt64;
   registryDigest @6 :Text;       # 32 hex digits
   milliseconds @7 :UInt64;       # from the message to the answer
+}
+
+# --- how engines hash ------------------------------------------------------------------------------
+
+struct HashingMsg {
+  maxSources @0 :UInt32;         # at most 256; 0: so many
+}
+
+struct HashingRetMsg {
+  # What was learned of engines that publish what they store (src/hashing).
+  models @0 :List(Model);
+  sources @1 :List(Source);      # those with a trouble first
+  sourcesLeftOut @2 :UInt64;
+
+  struct Model {
+    model @0 :Text;
+    family @1 :Text;             # "vllm", "sglang", "lmcache", "dynamo"
+    algorithm @2 :Text;          # as its engine's setting has it: "sha256_cbor"
+    blockSize @3 :UInt32;        # tokens
+    seeded @4 :Bool;             # its hashes depend on PYTHONHASHSEED
+    seedSet @5 :Bool;            # which is set, to seed
+    seed @6 :Text;
+    profile @7 :Text;            # all of it, for people
+    sources @8 :UInt64;          # media of sources that hash so
+    lookups @9 :Bool;            # look-ups of the model by tokens hash so
+  }
+  struct Source {
+    # One medium of one source.
+    instanceId @0 :Text;
+    workerId @1 :UInt32;
+    model @2 :Text;
+    medium @3 :Text;             # as its events name it; may be empty
+    state @4 :State;
+    profile @5 :Text;            # that it fits; empty: none did
+    trouble @6 :Text;            # what is wrong with it and what to set; empty: nothing
+    fittedBlocks @7 :UInt64;     # of those looked at
+    differingBlocks @8 :UInt64;
+    uncheckedBlocks @9 :UInt64;  # that only the engine can compute
+  }
+  enum State {
+    learning @0;  # nothing fitted yet
+    fits @1;      # where it has a trouble: otherwise than most of its model
+    mixed @2;     # fits by turns
+    unknown @3;   # nothing fits, what it holds is found by hashes only
+  }
 }

@@ -37,6 +37,11 @@ struct LookupOptions {
   bool withPins = false;      // say how much of each prefix is pinned, which takes longer
   uint32_t maxInstances = 0;  // answer with the best ones only; 0: with all
   bool withEndpoints = true;  // say where instances are and how they are labelled
+  // Beside tokens, what the engines of the model hash with them, each at most 4,096 bytes: the
+  // adapter, where they loaded it from, and a cache salt. Empty: none.
+  std::string loraName = {};
+  std::string loraPath = {};
+  std::string cacheSalt = {};
   // Answers of the same id have instances that match equally in the same order; empty: those come
   // in another one each time. At most 256 bytes.
   std::string eventId = {};

@@ -18,6 +18,8 @@ std::string_view lookupMissName(LookupMiss miss) {
       return "hidden";
     case LookupMiss::kHashingDiffers:
       return "hashingDiffers";
+    case LookupMiss::kCannotHash:
+      return "cannotHash";
   }
   return "unknown";
 }
@@ -28,6 +30,7 @@ MissReason reasonOf(const ExplainedMiss& miss) {
     case LookupMiss::kNone:
       return MissReason::kFound;
     case LookupMiss::kNoChunk:
+    case LookupMiss::kCannotHash:  // none that could be asked for
       return MissReason::kNoChunk;
     case LookupMiss::kUnknownModel:
       return MissReason::kUnknownModel;

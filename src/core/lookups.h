@@ -48,8 +48,9 @@ enum class LookupMiss : uint8_t {
   kNotHeld,         // nobody holds the first chunk
   kHidden,          // whoever holds it is not named: LOST, drained, or diverged
   kHashingDiffers,  // as kUnknownModel, and some were refused: they hash in another way
+  kCannotHash,      // its tokens: of an adapter whose hashes only its engine can compute
 };
-inline constexpr size_t kLookupMisses = 6;
+inline constexpr size_t kLookupMisses = 7;
 std::string_view lookupMissName(LookupMiss miss);  // "notHeld": the schema's name
 
 // Holders of the first chunk that are not named, each counted for the first of these that is true.

@@ -38,6 +38,7 @@
 #include "daemon/start_reports.h"
 #include "daemon/wakeup.h"
 #include "gateways/zmq/socket_thread.h"
+#include "hashing/hash_doctor.h"
 #include "migrations/migrations.h"
 #include "net/listen_address.h"
 #include "net/tls.h"
@@ -347,6 +348,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   if (log != nullptr) capture.use(std::move(log), configuration.captureRedact);
   const uint64_t recoveryMs = millisecondsSince(start);
 
+  HashDoctor doctor(watch);
   LoopTurns turns(timer);
   ProcessFacts facts{
       .version = HOLDFAST_VERSION,
@@ -368,6 +370,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
             return backUp(*store, controller.registry(), notices, path, std::move(done));
           },
       .logLevel = [&notices](std::string_view level) { return logLevelFor(level, notices); },
+      .hashing = &doctor,
   };
   Server server(serverOptions(configuration, tls.value().get()), std::move(facts), controller,
                 *store, notices, access.value(), turns, io.unixEventPort);

@@ -21,6 +21,9 @@ namespace {
 struct LookupBody {
   std::string model;
   std::string eventId;
+  std::string loraName;
+  std::string loraPath;
+  std::string cacheSalt;
   std::vector<uint32_t> tokens;
   std::vector<uint64_t> hashes;
   bool byTokens = false;
@@ -36,6 +39,9 @@ std::vector<Field> fieldsOf(LookupBody& body) {
       {"hashes", Hashes{&body.hashes, kHashesPerLookupMax}, Presence::kOptional, &body.byHashes},
       {"model", &body.model},
       {"eventId", &body.eventId},
+      {"loraName", &body.loraName},
+      {"loraPath", &body.loraPath},
+      {"cacheSalt", &body.cacheSalt},
       {"withPins", &body.withPins},
       {"withoutEndpoints", &body.withoutEndpoints},
       {"maxInstances", Number{&body.maxInstances, 0, UINT32_MAX}}};
@@ -57,6 +63,9 @@ void check(const LookupBody& body) {
   if (const auto bad = invalidText("event id", body.eventId, kEventIdBytesMax)) {
     failReading({ErrorCode::kInvalid, *bad});
   }
+  if (const auto bad = invalidPromptKeys(body.loraName, body.loraPath, body.cacheSalt)) {
+    failReading(*bad);
+  }
 }
 
 LookupQuestion questionOf(const LookupBody& body) {
@@ -65,6 +74,11 @@ LookupQuestion questionOf(const LookupBody& body) {
           .byTokens = body.byTokens,
           .tokens = body.tokens,
           .hashes = body.hashes,
+          .keys = {.lora = body.loraName,
+                   .loraPath = body.loraPath,
+                   .loraId = {},
+                   .salt = body.cacheSalt,
+                   .extraKey = {}},
           .withPins = body.withPins,
           .withEndpoints = !body.withoutEndpoints,
           .maxInstances = static_cast<uint32_t>(body.maxInstances)};
@@ -194,7 +208,7 @@ kj::Promise<Reply> lookUpAll(Services& services, kj::Own<LookupsBody> body) {
   for (const LookupBody& one : body->lookups) {
     check(one);
     if (one.byTokens) {
-      totals.addTokens(services, one.tokens.size());
+      totals.addTokens(services, one.model, one.tokens.size());
     } else {
       totals.addHashes(one.hashes.size());
     }

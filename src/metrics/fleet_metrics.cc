@@ -79,6 +79,21 @@ void writeMax(const Snapshot& from, Samples& to) {
   for (const LimitUse& use : from.status.limits) to.add(use.max, {labelOf(limitName(use.limit))});
 }
 
+void writeHashingBlocks(const Snapshot& from, Samples& to) {
+  to.add(from.hashing.sampled.fitted, {"fitted"});
+  to.add(from.hashing.sampled.differing, {"differing"});
+  to.add(from.hashing.sampled.unchecked, {"unchecked"});
+}
+
+void writeHashingSources(const Snapshot& from, Samples& to) {
+  for (size_t i = 0; i < kHashingStates; ++i) {
+    const auto state = static_cast<HashingState>(i);
+    const uint64_t differing = state == HashingState::kFits ? from.hashing.streamsDiffering : 0;
+    to.add(from.hashing.streams[i] - differing, {nameOf(state)});
+  }
+  to.add(from.hashing.streamsDiffering, {"differs"});
+}
+
 constexpr Metric kFleetMetrics[] = {
     {"holdfast_lookups_total",
      MetricType::Counter,
@@ -112,6 +127,18 @@ constexpr Metric kFleetMetrics[] = {
      "Look-ups of workers for peers to fetch chunks from",
      {},
      [](const Snapshot& from, Samples& to) { to.add(from.status.counters.p2pLookups); }},
+    {"holdfast_hashing_blocks_total",
+     MetricType::Counter,
+     Group::kLookups,
+     "Blocks of engines whose hashes were looked at; unchecked: only the engine can compute them",
+     {"result"},
+     writeHashingBlocks},
+    {"holdfast_hashing_sources",
+     MetricType::Gauge,
+     Group::kLookups,
+     "Media of engines by whether their hashes fit; look at those that differ, mixed and unknown",
+     {"state"},
+     writeHashingSources},
 
     {"holdfast_reports_total",
      MetricType::Counter,

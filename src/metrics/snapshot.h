@@ -33,6 +33,7 @@ struct Snapshot {
   LatencyHistogram lookups;  // nanoseconds
   Histogram loopTurns;       // nanoseconds
   Measurements measured;
+  HashingCounts hashing;
 
   bool storeWritable = false;
   StoreStatistics store;

@@ -4,6 +4,7 @@
 
 #include "core/ids.h"
 #include "core/notice.h"
+#include "notices/hashing_sentences.h"
 
 namespace holdfast {
 namespace {

@@ -50,6 +50,7 @@ struct MethodPermissions<schema::Operator> {
       Permission::kManage,  // capture
       Permission::kManage,  // backup
       Permission::kManage,  // logLevel
+      Permission::kStatus,  // hashing
   };
 };
 

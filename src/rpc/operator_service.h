@@ -23,6 +23,7 @@ class OperatorService final : public Guarded<schema::Operator> {
   kj::Promise<void> capture(CaptureContext context) override;
   kj::Promise<void> backup(BackupContext context) override;
   kj::Promise<void> logLevel(LogLevelContext context) override;
+  kj::Promise<void> hashing(HashingContext context) override;
 
  private:
   kj::Promise<void> answerStatus(StatusContext context);

@@ -27,6 +27,11 @@ LookupQuestion questionOf(schema::LookupMsg::Reader message, std::vector<uint64_
                           .byTokens = message.isTokens(),
                           .tokens = {},
                           .hashes = {},
+                          .keys = {.lora = viewOf(message.getLoraName()),
+                                   .loraPath = viewOf(message.getLoraPath()),
+                                   .loraId = {},
+                                   .salt = viewOf(message.getCacheSalt()),
+                                   .extraKey = {}},
                           .withPins = message.getWithPins(),
                           .withEndpoints = !message.getWithoutEndpoints(),
                           .maxInstances = message.getMaxInstances()};
@@ -39,9 +44,15 @@ LookupQuestion questionOf(schema::LookupMsg::Reader message, std::vector<uint64_
 }
 
 // Before its numbers are read: in an unusual encoding they are copied.
-std::optional<Error> tooLong(const Services& services, schema::LookupMsg::Reader message) {
+std::optional<Error> tooLong(Services& services, schema::LookupMsg::Reader message) {
   if (!message.isTokens()) return std::nullopt;
-  return tooManyTokens(services, message.getTokens().size());
+  return tooManyTokens(PromptHashing(services, viewOf(message.getModel())),
+                       message.getTokens().size());
+}
+
+std::optional<Error> invalidKeys(schema::LookupMsg::Reader message) {
+  return invalidPromptKeys(viewOf(message.getLoraName()), viewOf(message.getLoraPath()),
+                           viewOf(message.getCacheSalt()));
 }
 
 void writeAnswer(const LookupFound& found, capnp::Text::Reader eventId,
@@ -91,6 +102,7 @@ class MessageOfLookups final : public ManyLookups {
 kj::Promise<void> OrchestratorService::lookup(LookupContext context) {
   const auto message = context.getParams().getMessage();
   if (auto error = invalidEventId(message.getEventId())) return wireError(*error);
+  if (auto error = invalidKeys(message)) return wireError(*error);
   if (auto error = tooLong(services_, message)) return wireError(*error);
   const LookupQuestion question = questionOf(message, hashes_, scratch_);
   const auto found = lookUpAtOnce(services_, question, hashes_);
@@ -118,8 +130,9 @@ kj::Promise<void> OrchestratorService::lookups(LookupsContext context) {
   LookupTotals totals;
   for (const auto message : lookups) {
     if (auto error = invalidEventId(message.getEventId())) return wireError(*error);
+    if (auto error = invalidKeys(message)) return wireError(*error);
     if (message.isTokens()) {
-      totals.addTokens(services_, message.getTokens().size());
+      totals.addTokens(services_, viewOf(message.getModel()), message.getTokens().size());
     } else {
       totals.addHashes(message.getHashes().size());
     }

@@ -2,6 +2,15 @@
 
 namespace holdfast {
 
+kj::Promise<void> hashInPieces(Services& services, PromptHashing& hashing,
+                               std::span<const uint32_t> tokens, std::vector<uint64_t>& hashes) {
+  return services.budget.ready(ReadBudget::kBytesPerTurn)
+      .then([&services, &hashing, tokens, &hashes]() -> kj::Promise<void> {
+        if (hashing.extend(tokens, hashes, hashing.tokensPerTurn())) return kj::READY_NOW;
+        return hashInPieces(services, hashing, tokens, hashes);
+      });
+}
+
 kj::Promise<void> hashInPieces(Services& services, std::span<const uint32_t> tokens,
                                std::vector<uint64_t>& hashes) {
   return services.budget.ready(ReadBudget::kBytesPerTurn)

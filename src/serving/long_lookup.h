@@ -5,19 +5,21 @@
 #include <kj/async.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "core/index/prompt_lookup.h"
 #include "serving/call_queue.h"
+#include "serving/prompt_hashing.h"
 #include "serving/services.h"
 
 namespace holdfast {
 
-// About 0.1 ms of hashing, also the limit of what is hashed at once.
-inline constexpr size_t kTokensPerTurn = 32'768;
-
 // Resolves when the hashes of all chunks are in `hashes`. Everything outlives the promise.
+kj::Promise<void> hashInPieces(Services& services, PromptHashing& hashing,
+                               std::span<const uint32_t> tokens, std::vector<uint64_t>& hashes);
+// The same as the controller's settings say.
 kj::Promise<void> hashInPieces(Services& services, std::span<const uint32_t> tokens,
                                std::vector<uint64_t>& hashes);
 
@@ -33,8 +35,9 @@ struct LongLookup {
   Services& services;
   const kj::Own<CallQueue::Turn> turn;
   PromptLookup prompt;
-  std::vector<uint64_t> hashes;  // of a token list, or in an unusual encoding
-  std::vector<uint32_t> tokens;  // in an unusual encoding
+  std::optional<PromptHashing> hashing;  // of a token list
+  std::vector<uint64_t> hashes;          // of a token list, or in an unusual encoding
+  std::vector<uint32_t> tokens;          // in an unusual encoding
 };
 
 }  // namespace holdfast

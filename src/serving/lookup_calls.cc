@@ -18,12 +18,24 @@ Error overLimitOf(const char* what, size_t is, size_t max) {
                                    " are allowed; ask in several calls"};
 }
 
-// Of many look-ups in a call, in terms of PromptLookup::advance: of hashing so many tokens, and of
-// writing a match.
-constexpr size_t kTokensOfWork = 3;
+// Of many look-ups in a call, of writing a match, in terms of PromptLookup::advance.
 constexpr size_t kWorkOfMatch = 20;
 // Of an answer beside its matches, about.
 constexpr size_t kAnswerBytes = 256;
+
+std::optional<Error> tooMany(size_t tokens, size_t chunks) {
+  if (tokens > kTokensPerLookupMax) {
+    return Error{ErrorCode::kInvalid, "prompt of " + std::to_string(tokens) + " tokens, at most " +
+                                          std::to_string(kTokensPerLookupMax) + " are allowed"};
+  }
+  if (chunks > kHashesPerLookupMax) {
+    return Error{ErrorCode::kInvalid, "prompt of " + std::to_string(tokens) +
+                                          " tokens, which are " + std::to_string(chunks) +
+                                          " chunks, at most " +
+                                          std::to_string(kHashesPerLookupMax) + " are allowed"};
+  }
+  return std::nullopt;
+}
 
 std::string_view modelOf(const Services& services, std::string_view model) {
   return model.empty() ? services.registry.tree().defaultModel() : model;
@@ -38,25 +50,34 @@ PromptLookup::Wishes wishesOf(Services& services, const LookupQuestion& question
 }
 
 // With what only this side knows.
-void explain(const Services& services, const LookupQuestion& question, ExplainedMiss& miss) {
-  if (miss.miss == LookupMiss::kNoChunk && question.byTokens) {
+void explain(const Services& services, const LookupQuestion& question, const PromptHashing* hashing,
+             ExplainedMiss& miss) {
+  if (miss.miss == LookupMiss::kNoChunk && hashing != nullptr && hashing->refused()) {
+    miss = {.miss = LookupMiss::kCannotHash, .text = hashing->refused()->message, .hidden = {}};
+  } else if (miss.miss == LookupMiss::kNoChunk && hashing != nullptr) {
     miss.text = "the prompt has " + std::to_string(question.tokens.size()) +
-                " tokens, fewer than a chunk, which has " +
-                std::to_string(services.options.hashing.chunkSize);
+                " tokens, fewer than a chunk, which has " + std::to_string(hashing->chunkSize());
   } else if (miss.miss == LookupMiss::kHashingDiffers) {
     const std::string* why = services.hashRefusals.of(modelOf(services, question.model));
     if (why != nullptr) miss.text += "; one that registered was refused: " + *why;
   }
 }
 
-LookupFound foundOf(const Services& services, const LookupQuestion& question,
-                    const PromptLookup& lookup, std::span<const LookupMatch> matches) {
-  LookupFound found{.matches = matches, .miss = {}, .hasher = &services.hasher, .tokens = {}};
+// `hashing`: null where it was asked by hashes.
+LookupFound foundOf(Services& services, const LookupQuestion& question,
+                    const PromptHashing* hashing, const PromptLookup& lookup,
+                    std::span<const LookupMatch> matches) {
+  LookupFound found{.matches = matches,
+                    .miss = {},
+                    .chunkSize = hashing != nullptr
+                                     ? hashing->chunkSize()
+                                     : PromptHashing(services, question.model).chunkSize(),
+                    .tokens = {}};
   if (question.byTokens) found.tokens = question.tokens.size();
   if (question.maxInstances != 0) found.keepOnly(question.maxInstances);
   if (matches.empty()) {
     found.miss = lookup.miss();
-    explain(services, question, found.miss);
+    explain(services, question, hashing, found.miss);
   }
   return found;
 }
@@ -93,6 +114,8 @@ class LookupRun {
       if (!asked_) {
         if (next_ == call_.size()) return false;
         question_ = call_.question(next_);
+        hashing_.reset();
+        if (question_.byTokens) hashing_.emplace(services_, question_.model, question_.keys);
         asked_ = true;
         begun_ = false;
         hashes_.clear();
@@ -108,9 +131,10 @@ class LookupRun {
     size_t work = 0;
     if (question_.byTokens) {
       const size_t before = hashes_.size();
-      const bool hashed =
-          services_.hasher.extend(question_.tokens, hashes_, workMax * kTokensOfWork);
-      work = (hashes_.size() - before) * services_.options.hashing.chunkSize / kTokensOfWork;
+      const size_t tokensMax = workMax * hashing_->tokensPerTurn() / PromptLookup::kWorkOfTurn;
+      const bool hashed = hashing_->extend(question_.tokens, hashes_, tokensMax);
+      work = (hashes_.size() - before) * hashing_->chunkSize() * PromptLookup::kWorkOfTurn /
+             hashing_->tokensPerTurn();
       if (!hashed) return work;
     }
     const std::span<const uint64_t> hashes = question_.byTokens ? hashes_ : question_.hashes;
@@ -125,7 +149,8 @@ class LookupRun {
     const size_t work = prompt_.spent();
     const auto matches =
         services_.controller.take(input::LookedUp{prompt_, tokensToCapture(question_)});
-    LookupFound found = foundOf(services_, question_, prompt_, matches);
+    LookupFound found =
+        foundOf(services_, question_, hashing_ ? &*hashing_ : nullptr, prompt_, matches);
     keepShare(found);
     call_.answer(next_, found);
     ++next_;
@@ -165,23 +190,31 @@ class LookupRun {
   bool asked_ = false;  // question_ is that of next_
   bool begun_ = false;  // and all of it is hashed
   LookupQuestion question_;
+  std::optional<PromptHashing> hashing_;  // of tokens
   std::vector<uint64_t> hashes_;
 };
 
 }  // namespace
 
+std::optional<Error> tooManyTokens(const PromptHashing& hashing, size_t tokens) {
+  return tooMany(tokens, hashing.chunkCount(tokens));
+}
+
 std::optional<Error> tooManyTokens(const Services& services, size_t tokens) {
-  if (tokens > kTokensPerLookupMax) {
-    return Error{ErrorCode::kInvalid, "prompt of " + std::to_string(tokens) + " tokens, at most " +
-                                          std::to_string(kTokensPerLookupMax) + " are allowed"};
-  }
-  if (const size_t chunks = services.hasher.chunkCount(tokens); chunks > kHashesPerLookupMax) {
-    return Error{ErrorCode::kInvalid, "prompt of " + std::to_string(tokens) +
-                                          " tokens, which are " + std::to_string(chunks) +
-                                          " chunks, at most " +
-                                          std::to_string(kHashesPerLookupMax) + " are allowed"};
-  }
-  return std::nullopt;
+  return tooMany(tokens, services.hasher.chunkCount(tokens));
+}
+
+std::optional<Error> invalidPromptKeys(std::string_view loraName, std::string_view loraPath,
+                                       std::string_view cacheSalt) {
+  const auto tooLong = [](const char* what, std::string_view text) -> std::optional<Error> {
+    if (text.size() <= kPromptKeyBytesMax) return std::nullopt;
+    return Error{ErrorCode::kInvalid, std::string(what) + " of " + std::to_string(text.size()) +
+                                          " bytes, at most " + std::to_string(kPromptKeyBytesMax) +
+                                          " are allowed"};
+  };
+  if (auto error = tooLong("adapter name", loraName)) return error;
+  if (auto error = tooLong("adapter path", loraPath)) return error;
+  return tooLong("cache salt", cacheSalt);
 }
 
 void LookupFound::keepOnly(size_t instances) {
@@ -192,9 +225,8 @@ void LookupFound::keepOnly(size_t instances) {
 
 LookupEnds LookupFound::endsOf(const LookupMatch& match) const {
   const auto end = [this](uint32_t chunks) -> uint64_t {
-    if (chunks == 0) return 0;
-    if (!tokens) return uint64_t{chunks} * hasher->settings().chunkSize;
-    return hasher->chunkEnd(chunks - 1, *tokens);
+    const uint64_t whole = uint64_t{chunks} * chunkSize;
+    return tokens ? std::min<uint64_t>(whole, *tokens) : whole;
   };
   return {.matched = end(match.chunks),
           .allRanks = end(match.allRanksChunks),
@@ -204,10 +236,14 @@ LookupEnds LookupFound::endsOf(const LookupMatch& match) const {
 Result<std::optional<LookupFound>> lookUpAtOnce(Services& services, const LookupQuestion& question,
                                                 std::vector<uint64_t>& hashes) {
   std::span<const uint64_t> asked = question.hashes;
+  std::optional<PromptHashing> hashing;
   if (question.byTokens) {
-    if (auto error = tooManyTokens(services, question.tokens.size())) return *std::move(error);
-    if (question.tokens.size() > kTokensPerTurn) return std::optional<LookupFound>();
-    services.hasher.hash(question.tokens, hashes);
+    hashing.emplace(services, question.model, question.keys);
+    const size_t tokens = question.tokens.size();
+    if (auto error = tooManyTokens(*hashing, tokens)) return *std::move(error);
+    if (tokens > hashing->tokensPerTurn()) return std::optional<LookupFound>();
+    hashes.clear();
+    hashing->extend(question.tokens, hashes, tokens);
     asked = hashes;
   }
   PromptLookup& lookup = services.lookup;
@@ -216,20 +252,24 @@ Result<std::optional<LookupFound>> lookUpAtOnce(Services& services, const Lookup
   }
   if (!services.controller.advance(lookup)) return std::optional<LookupFound>();
   const auto matches = services.controller.take(input::LookedUp{lookup, question.tokens});
-  return std::optional(foundOf(services, question, lookup, matches));
+  return std::optional(foundOf(services, question, hashing ? &*hashing : nullptr, lookup, matches));
 }
 
 kj::Promise<void> lookUpInPieces(Services& services, CallQueue& queue, LookupQuestion question,
                                  kj::Function<void(const LookupFound&)> answer) {
   if (question.byTokens) {
-    if (auto error = tooManyTokens(services, question.tokens.size())) return wireError(*error);
+    const PromptHashing hashing(services, question.model);
+    if (auto error = tooManyTokens(hashing, question.tokens.size())) return wireError(*error);
   }
   const size_t bytes = question.tokens.size_bytes() + question.hashes.size_bytes();
   return LongLookup::enter(services, queue, bytes)
       .then([&services, question, answer = kj::mv(answer)](kj::Own<LongLookup>&& lookup) mutable {
         LongLookup& state = *lookup;
         kj::Promise<void> hashed = kj::READY_NOW;
-        if (question.byTokens) hashed = hashInPieces(services, question.tokens, state.hashes);
+        if (question.byTokens) {
+          state.hashing.emplace(services, question.model, question.keys);
+          hashed = hashInPieces(services, *state.hashing, question.tokens, state.hashes);
+        }
         return hashed
             .then([&services, question, &state]() -> kj::Promise<void> {
               const std::span<const uint64_t> hashes =
@@ -243,7 +283,8 @@ kj::Promise<void> lookUpInPieces(Services& services, CallQueue& queue, LookupQue
             .then([&services, question, &state, answer = kj::mv(answer)]() mutable {
               const auto matches = services.controller.take(
                   input::LookedUp{state.prompt, tokensToCapture(question)});
-              answer(foundOf(services, question, state.prompt, matches));
+              answer(foundOf(services, question, state.hashing ? &*state.hashing : nullptr,
+                             state.prompt, matches));
             })
             .attach(kj::mv(lookup));
       });

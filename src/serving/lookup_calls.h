@@ -14,6 +14,7 @@
 #include "core/lookups.h"
 #include "core/result.h"
 #include "serving/call_queue.h"
+#include "serving/prompt_hashing.h"
 #include "serving/services.h"
 #include "wire/lookups.h"
 
@@ -26,6 +27,7 @@ struct LookupQuestion {
   bool byTokens = false;     // else by hashes
   std::span<const uint32_t> tokens;
   std::span<const uint64_t> hashes;
+  PromptKeys keys = {};  // beside tokens
   bool withPins = false;
   bool withEndpoints = true;
   uint32_t maxInstances = 0;  // 0: all
@@ -36,7 +38,7 @@ struct LookupFound {
   std::span<const LookupMatch> matches;  // best first, at most maxInstances; none: `miss` says why
   uint32_t leftOut = 0;                  // instances that match as well
   ExplainedMiss miss;                    // kNone where somebody was found
-  const TokenHasher* hasher = nullptr;   // never null
+  uint32_t chunkSize = 0;                // tokens of a chunk
   std::optional<size_t> tokens;          // of the prompt; nothing where it was asked by hashes
 
   // Lists the best ones only.
@@ -45,8 +47,13 @@ struct LookupFound {
   LookupEnds endsOf(const LookupMatch& match) const;
 };
 
-// Why a list of so many tokens is not looked up.
+// Why a list of so many tokens is not looked up, or not hashed as the controller's settings say.
+std::optional<Error> tooManyTokens(const PromptHashing& hashing, size_t tokens);
 std::optional<Error> tooManyTokens(const Services& services, size_t tokens);
+
+// Names what of a look-up's keys is too long.
+std::optional<Error> invalidPromptKeys(std::string_view loraName, std::string_view loraPath,
+                                       std::string_view cacheSalt);
 
 // At once, where it takes no more than a turn of the loop; nothing where it does, and nothing has
 // happened then. kInvalid: it is malformed or over a limit. `hashes`: scratch.
@@ -63,10 +70,10 @@ kj::Promise<void> lookUpInPieces(Services& services, CallQueue& queue, LookupQue
 // How much is asked, to be looked at before anything is read.
 class LookupTotals {
  public:
-  void addTokens(const Services& services, size_t tokens) {
+  void addTokens(Services& services, std::string_view model, size_t tokens) {
     ++lookups_;
     tokens_ += tokens;
-    chunks_ += services.hasher.chunkCount(tokens);
+    chunks_ += PromptHashing(services, model).chunkCount(tokens);
   }
   void addHashes(size_t hashes) {
     ++lookups_;

@@ -15,6 +15,7 @@
 #include "core/notice_sink.h"
 #include "core/result.h"
 #include "core/store_statistics.h"
+#include "hashing/hash_doctor.h"
 #include "net/address_counts.h"
 #include "net/connection_ends.h"
 #include "net/door_limits.h"
@@ -89,6 +90,8 @@ struct ProcessFacts {
   // Sets what the log tells, "debug" to "error"; an empty level only asks. The level in force then,
   // or kInvalid. May be empty: there is no log.
   std::function<Result<std::string>(std::string_view level)> logLevel = {};
+  // What was learned of how engines hash; outlives the server. May be null: nothing is.
+  const HashDoctor* hashing = nullptr;
 };
 
 // References outlive the server.

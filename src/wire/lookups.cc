@@ -10,6 +10,7 @@ namespace {
 
 static_assert(sameNumber(schema::LookupMiss::HIDDEN, LookupMiss::kHidden));
 static_assert(sameNumber(schema::LookupMiss::HASHING_DIFFERS, LookupMiss::kHashingDiffers));
+static_assert(sameNumber(schema::LookupMiss::CANNOT_HASH, LookupMiss::kCannotHash));
 
 }  // namespace
 

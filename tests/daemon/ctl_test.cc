@@ -298,6 +298,20 @@ TEST_F(CtlTest, LookupSaysWhyItFoundNobody) {
   EXPECT_THAT(found.output, HasSubstr("\"message\": \"\""));
 }
 
+TEST_F(CtlTest, HashingSaysThatNothingWasLearned) {
+  const auto daemon = startWithWorker();
+  const CommandResult text = ctl(socketAddress(), "hashing");
+  EXPECT_EQ(text.exitCode, 0);
+  EXPECT_THAT(text.output, HasSubstr("nothing was learned"));
+  const CommandResult json = ctl(socketAddress(), "hashing --json");
+  EXPECT_EQ(json.exitCode, 0);
+  EXPECT_THAT(json.output, HasSubstr("\"models\": []"));
+  EXPECT_THAT(json.output, HasSubstr("\"sourcesLeftOut\": 0"));
+  const CommandResult lookup =
+      ctl(socketAddress(), "lookup --lora sql --lora-path /a --salt tenant --json 1 2 3");
+  EXPECT_THAT(lookup.output, HasSubstr("\"miss\": "));
+}
+
 TEST_F(CtlTest, LostOutputIsAnError) {
   const auto daemon = startOnSocket();
   EXPECT_EQ(ctl(socketAddress(), "status --check").exitCode, 0);

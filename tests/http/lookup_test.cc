@@ -4,6 +4,7 @@
 #include <simdjson.h>
 
 #include "http/server.h"
+#include "tests/hashing/engine.h"
 #include "tests/http/http_client.h"
 #include "tests/rpc/orchestrator_fixture.h"
 
@@ -117,6 +118,29 @@ TEST_F(HttpLookupTest, SaysWhyNobodyWasFound) {
   const auto unknown = ask(R"({"tokens": [1, 2, 3, 4], "model": "other"})");
   EXPECT_EQ(unknown["miss"].get_string().value(), "unknownModel");
   EXPECT_THAT(std::string(unknown["message"].get_string().value()), HasSubstr("other"));
+}
+
+TEST_F(HttpLookupTest, HashesAsTheEnginesOfTheModelDo) {
+  Engine engine("a", {.scheme = HashScheme::kVllmSha256Cbor, .blockSize = 16, .seed = "0"});
+  StoredBlocks event = engine.prompt(1);
+  event.model = registry.tree().defaultModel();
+  doctor.stored(event);
+  const StoredBlocks salted =
+      engine.prompt(2, {.lora = "sql", .loraPath = "/adapters/sql", .salt = "tenant"});
+  auto session = registerWorker(*peer_, registration("a"));
+  report(session, "gpu", kIncarnation, 1, {salted.hashes[0].last64(), salted.hashes[1].last64()})
+      .wait(io.waitScope);
+  settle();
+  const std::string tokens = R"({"tokens": )" + listOf(salted.tokens);
+  EXPECT_EQ(ask(tokens + "}")["miss"].get_string().value(), "notHeld");
+  const auto found =
+      ask(tokens + R"(, "loraName": "sql", "loraPath": "/adapters/sql", "cacheSalt": "tenant"})");
+  EXPECT_EQ(found["layoutInfo"].at(0)["matchedEnd"].get_uint64().value(), 32u);
+  const auto unknown = ask(tokens + R"(, "loraName": "sql"})");
+  EXPECT_EQ(unknown["miss"].get_string().value(), "cannotHash");
+  EXPECT_THAT(std::string(unknown["message"].get_string().value()), HasSubstr("'sql'"));
+  EXPECT_THAT(errorOfBody(tokens + R"(, "loraName": ")" + std::string(4'097, 'x') + "\"}"),
+              HasSubstr("adapter name of 4097 bytes"));
 }
 
 TEST_F(HttpLookupTest, NeedsTokensOrHashesAndNothingElse) {

@@ -184,6 +184,32 @@ void addFailures(Samples& to) {
       "failed 3 times in a row and is tried again later: look at that worker");
 }
 
+void addHashing(Samples& to) {
+  add(to, HashingLearned{kWorker, "m", "P"},
+      "instance \"llama\" worker 3, model \"m\": hashes as P; look-ups of this model by tokens do "
+      "so, too");
+  add(to, HashingDiffers{kWorker, "m", "P", "Q", "D"},
+      "instance \"llama\" worker 3, model \"m\": hashes as P, and the others of its model as Q, so "
+      "that neither finds what the other holds: D");
+  add(to, HashingUnknown{kWorker, "m", "", "R"},
+      "instance \"llama\" worker 3, model \"m\": its hashes fit nothing that is known, so that "
+      "what it holds is found by hashes only: R");
+  add(to, HashingUnknown{kWorker, "m", "P", "R"},
+      "instance \"llama\" worker 3, model \"m\": its hashes, which were those of P, fit nothing "
+      "now, so that what it holds is found by hashes only: R");
+  add(to, HashingMixed{kWorker, "m", "P", "Q"},
+      "instance \"llama\" worker 3, model \"m\": what it stores is hashed now as P, now as Q: do "
+      "two engines, or two models, publish on one endpoint? Give each its own; prompts with keys "
+      "that its events do not tell (a salt under vLLM up to 0.11) look the same");
+  add(to, HashingMixed{kWorker, "m", "P", ""},
+      "instance \"llama\" worker 3, model \"m\": what it stores is hashed now as P, now in a way "
+      "that fits nothing that is known: do two engines, or two models, publish on one endpoint? "
+      "Give each its own; prompts with keys that its events do not tell (a salt under vLLM up to "
+      "0.11) look the same");
+  add(to, HashingAgrees{kWorker, "m", "P"},
+      "instance \"llama\" worker 3, model \"m\": hashes as P, as the others of its model do");
+}
+
 void addOthers(Samples& to) {
   add(to, ReadOnly{"the disk is full"}, "read-only: the disk is full");
   add(to, Writable{}, "the store takes writes again");
@@ -278,6 +304,7 @@ Samples samples() {
   addRepairs(all);
   addFailures(all);
   addProcess(all);
+  addHashing(all);
   addOthers(all);
   return all;
 }

@@ -60,6 +60,7 @@ const std::map<std::string, Roles> kMayCall = {
     {"Operator.capture", kForOperators},
     {"Operator.backup", kForOperators},
     {"Operator.logLevel", kForOperators},
+    {"Operator.hashing", kForAskers},
 };
 
 // The interfaces that calls can lead to, beginning with what a connection has.

@@ -120,7 +120,8 @@ ServerTest::ServerTest(const ServerOptions& options, const ControllerOptions& co
                      .storeQueueBytes = {},
                      .captureOn = {},
                      .captureOff = {},
-                     .backup = {}};
+                     .backup = {},
+                     .hashing = &doctor};
   // Time does not pass while a test drives the loop, so nobody may wait for it, unless a test wants
   // just that.
   ServerOptions unpaced = options;

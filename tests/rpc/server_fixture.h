@@ -17,6 +17,7 @@
 
 #include "access/access_control.h"
 #include "core/controller.h"
+#include "hashing/hash_doctor.h"
 #include "rpc/server.h"
 #include "schema/controller.capnp.h"
 #include "tests/support/memory_store.h"
@@ -151,6 +152,7 @@ class ServerTest : public testing::Test {
   const Registry& registry;  // the controller's
   AccessControl access;
   LoopTurns turns;
+  HashDoctor doctor{notices};
   std::unique_ptr<Server> server;
   std::vector<std::string> workerCalls;
 

@@ -64,9 +64,16 @@ void makeToken(const Output& output, const TokenWish& wish);
 // Sets what the controller's log tells; an empty level asks for the one in force.
 void showLogLevel(Controller& controller, const Output& output, const std::string& level);
 
+// How engines hash, and who differs.
+void showHashing(Controller& controller, const Output& output);
+
 struct Prompt {
   std::string model;
   bool withPins = false;
+  // Of tokens; empty: none.
+  std::string loraName;
+  std::string loraPath;
+  std::string cacheSalt;
   // Exactly one is set.
   std::optional<std::vector<uint32_t>> tokens;
   std::optional<std::vector<uint64_t>> hashes;

@@ -20,6 +20,8 @@ std::string_view missName(schema::LookupMiss miss) {
       return "hidden";
     case schema::LookupMiss::HASHING_DIFFERS:
       return "hashingDiffers";
+    case schema::LookupMiss::CANNOT_HASH:
+      return "cannotHash";
   }
   return "unknown";
 }
@@ -84,6 +86,9 @@ bool showLookup(Controller& controller, const Output& output, const Prompt& prom
   auto message = request.initMessage();
   message.setModel(textOf(prompt.model));
   message.setWithPins(prompt.withPins);
+  message.setLoraName(textOf(prompt.loraName));
+  message.setLoraPath(textOf(prompt.loraPath));
+  message.setCacheSalt(textOf(prompt.cacheSalt));
   if (prompt.tokens) {
     message.setTokens(kj::arrayPtr(prompt.tokens->data(), prompt.tokens->size()));
   } else {

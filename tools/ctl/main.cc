@@ -29,6 +29,9 @@ constexpr std::string_view kExamples = R"(Examples:
   holdfast-ctl lookup 128000 9906 1917 ...    who has the longest prefix of this prompt
   holdfast-ctl lookup --file prompt.txt       tokens from a file ('-': from stdin)
   holdfast-ctl lookup --hashes 0x1f 77        by chunk hashes instead of tokens
+  holdfast-ctl lookup --lora sql --lora-path /adapters/sql --salt tenant-17 --file prompt.txt
+                                              a prompt of an adapter, and with a cache salt
+  holdfast-ctl hashing                        how engines hash, and which of them differ
   holdfast-ctl query 10.0.0.7                 which instance runs at this ip
   holdfast-ctl diverged                       what needs a repair, why, and what is being done
   holdfast-ctl sync llama-0 3                 has rank 3 send everything it holds anew
@@ -158,6 +161,18 @@ int run(int argc, const char* const* argv) {
   lookup->add_option("--model", model, "Default: the controller's default model")
       ->type_name("NAME");
 
+  Prompt lookupKeys;
+  lookup->add_option("--lora", lookupKeys.loraName, "The adapter that the prompt is for")
+      ->type_name("NAME");
+  lookup
+      ->add_option("--lora-path", lookupKeys.loraPath,
+                   "Where the engines loaded it from, which vLLM hashes as well")
+      ->type_name("PATH");
+  lookup->add_option("--salt", lookupKeys.cacheSalt, "The cache salt of the prompt")
+      ->type_name("TEXT");
+  CLI::App* hashing = app.add_subcommand(
+      "hashing", "How the engines of each model hash, as they publish it, and which differ");
+
   bool withPins = false;
   lookup->add_flag("--pins", withPins, "Also how much of each prefix is pinned");
 
@@ -225,9 +240,10 @@ int run(int argc, const char* const* argv) {
 
   std::string logLevel;
   CLI::App* level = app.add_subcommand("log-level", "What the controller's log tells, or is to");
-  level->add_option("LEVEL", logLevel,
-                    "'debug', 'info', 'warning' or 'error', until it is set again or the "
-                    "controller restarts; none: which one is in force")
+  level
+      ->add_option("LEVEL", logLevel,
+                   "'debug', 'info', 'warning' or 'error', until it is set again or the "
+                   "controller restarts; none: which one is in force")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->type_name("");
 
@@ -267,10 +283,18 @@ int run(int argc, const char* const* argv) {
     if (instances->parsed()) found = showInstances(controller, output, instance);
     if (workers->parsed()) found = showWorkers(controller, output, instance, ranks);
     if (lookup->parsed()) {
-      found = showLookup(controller, output, {model, withPins, numbers.tokens, numbers.hashes});
+      lookupKeys.model = model;
+      lookupKeys.withPins = withPins;
+      lookupKeys.tokens = numbers.tokens;
+      lookupKeys.hashes = numbers.hashes;
+      found = showLookup(controller, output, lookupKeys);
     }
     if (pins->parsed()) {
       showPins(controller, output, pinFilter);
+      found = true;
+    }
+    if (hashing->parsed()) {
+      showHashing(controller, output);
       found = true;
     }
     if (query->parsed()) found = showInstanceOfIp(controller, output, ip);
