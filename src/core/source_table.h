@@ -1,0 +1,78 @@
+// Engines that publish what their prefix caches hold: what is registered of each event stream, and
+// the table of them, which the gateway of KV events keeps and the doors ask.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/labels.h"
+#include "core/result.h"
+#include "core/ticket.h"
+
+namespace holdfast {
+
+// A stream is that of one data-parallel rank of an engine, a worker of its instance.
+struct SourceName {
+  std::string instance;  // as a worker's
+  uint32_t rank = 0;
+
+  friend auto operator<=>(const SourceName&, const SourceName&) = default;
+};
+
+struct EngineSource {
+  SourceName name;
+  std::string endpoint;        // where it publishes: "tcp://HOST:PORT", "ipc://PATH"
+  bool bind = false;           // the engine connects there: it is listened to
+  std::string replayEndpoint;  // where it answers what it has published; empty: nowhere
+  std::string topic;           // what its messages' topics begin with; empty: anything
+  std::string model;           // empty: the default one
+  uint32_t blockSize = 0;      // tokens; 0: as its events say
+  std::string routingGroup;    // of whoever registered it, kept and given back
+  std::string additionalSalt;  // likewise
+  std::string http;            // "http://HOST:PORT" of the engine; empty: not known
+  Labels labels = {};
+  bool configured = false;  // by the configuration file, not at run time
+
+  friend bool operator==(const EngineSource&, const EngineSource&) = default;
+};
+
+struct SourceState {
+  EngineSource source;
+  bool connected = false;            // as the socket says
+  std::optional<uint64_t> position;  // sequence number of the last message that was applied
+  bool lossy = false;                // messages were lost that nothing can bring back
+  // Since the start.
+  uint64_t messages = 0;
+  uint64_t blocksStored = 0;
+  uint64_t blocksRemoved = 0;
+  uint64_t replayed = 0;  // messages that came by a replay
+};
+
+// On the controller's loop. Sources are kept in the store, each with its worker's record.
+class SourceTable {
+ public:
+  virtual ~SourceTable() = default;
+
+  // The same again is fine. kInvalid: a value that cannot be; kRefused: there is a source of that
+  // name with other values (remove it first), or a worker of another kind, or there is no room;
+  // kUnavailable: the store cannot write. An error changes nothing. Answer when the ticket is
+  // committed. Whether the engine can be reached shows later.
+  virtual Result<Ticket> add(const EngineSource& source) = 0;
+
+  // One rank, or all of an instance: the stream is left and what it held is forgotten. kNotFound
+  // where there is none. Answer when the ticket is committed.
+  virtual Result<Ticket> remove(std::string_view instance, std::optional<uint32_t> rank) = 0;
+
+  // Null where there is none; valid until the next change.
+  virtual const EngineSource* find(const SourceName& name) const = 0;
+
+  // Ascending by name, at most `max` of those after `after` (null: from the first one).
+  virtual std::vector<SourceState> list(const SourceName* after, size_t max) const = 0;
+};
+
+}  // namespace holdfast
