@@ -1,45 +1,18 @@
-// Engines that publish what their prefix caches hold: what is registered of each event stream, and
-// the table of them, which the gateway of KV events keeps and the doors ask.
+// The table of engines that publish what their prefix caches hold, which the gateway of KV events
+// keeps and the doors ask.
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/labels.h"
+#include "core/engine_source.h"
 #include "core/result.h"
 #include "core/ticket.h"
 
 namespace holdfast {
-
-// A stream is that of one data-parallel rank of an engine, a worker of its instance.
-struct SourceName {
-  std::string instance;  // as a worker's
-  uint32_t rank = 0;
-
-  friend auto operator<=>(const SourceName&, const SourceName&) = default;
-};
-
-struct EngineSource {
-  SourceName name;
-  std::string endpoint;        // where it publishes: "tcp://HOST:PORT", "ipc://PATH"
-  bool bind = false;           // the engine connects there: it is listened to
-  std::string replayEndpoint;  // where it answers what it has published; empty: nowhere
-  std::string topic;           // what its messages' topics begin with; empty: anything
-  std::string model;           // empty: the default one
-  uint32_t blockSize = 0;      // tokens; 0: as its events say
-  std::string routingGroup;    // of whoever registered it, kept and given back
-  std::string additionalSalt;  // likewise
-  std::string http;            // "http://HOST:PORT" of the engine; empty: not known
-  Labels labels = {};
-  bool configured = false;  // by the configuration file, not at run time
-
-  friend bool operator==(const EngineSource&, const EngineSource&) = default;
-};
 
 struct SourceState {
   EngineSource source;
@@ -51,6 +24,22 @@ struct SourceState {
   uint64_t blocksStored = 0;
   uint64_t blocksRemoved = 0;
   uint64_t replayed = 0;  // messages that came by a replay
+};
+
+// All sources together, since the start.
+struct SourceTotals {
+  size_t sources = 0;
+  size_t connected = 0;
+  uint64_t messages = 0;
+  uint64_t replayed = 0;    // of these
+  uint64_t gaps = 0;        // times that something was found missing
+  uint64_t lost = 0;        // messages, for good
+  uint64_t restarts = 0;    // of engines' processes
+  uint64_t unreadable = 0;  // messages
+  uint64_t stored = 0;      // blocks
+  uint64_t removed = 0;
+  uint64_t leftOut = 0;  // blocks of groups that make no prefixes, or of too many locations
+  uint64_t unknown = 0;  // events and fields that are not known here
 };
 
 // On the controller's loop. Sources are kept in the store, each with its worker's record.
@@ -73,6 +62,8 @@ class SourceTable {
 
   // Ascending by name, at most `max` of those after `after` (null: from the first one).
   virtual std::vector<SourceState> list(const SourceName* after, size_t max) const = 0;
+
+  virtual SourceTotals totals() const = 0;
 };
 
 }  // namespace holdfast
