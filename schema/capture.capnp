@@ -20,6 +20,11 @@ struct CaptureEntry {
   onLaterConnection @40 :Bool;     # of `register`: over a connection that was opened after the
                                    # worker's newest registration was taken
 
+  source @52 :Types.EngineSource;  # of `register`: absent: it is no engine whose stream is read
+  resumes @53 :Bool;               # of `register`: what is held goes on as it is
+  sourceSeq @54 :UInt64;           # of `report` and `clear`: position in such a stream, plus 1; 0: none
+  sourceDigest @55 :UInt64;
+
   union {
     file @6 :CaptureFile;          # the first entry of each file, and only there
     start @7 :CaptureStart;        # the first one behind it in the first file
@@ -80,6 +85,12 @@ struct CaptureEntry {
       newIncarnation @46 :UInt64;
       hide @47 :Bool;
       fullSync @48 :Bool;
+    }
+
+    clear :group {                 # of a location, as one operation
+      location @49 :Text;
+      incarnation @50 :UInt64;
+      seq @51 :UInt64;
     }
   }
 }

@@ -14,6 +14,7 @@
 
 #include "core/notices/access.h"
 #include "core/notices/connections.h"
+#include "core/notices/engines.h"
 #include "core/notices/instances.h"
 #include "core/notices/operations.h"
 #include "core/notices/process.h"
@@ -52,7 +53,10 @@ using Notice = std::variant<
     notice::OperatorCall, notice::TokensRead, notice::TokensNotRead,
     // connections.h
     notice::AccessRefused, notice::AcceptFailed, notice::ConnectionsFull, notice::ConnectionClosed,
-    notice::ConnectionNoticesLeftOut>;
+    notice::ConnectionNoticesLeftOut,
+    // engines.h
+    notice::EngineUnreachable, notice::EngineRestarted, notice::EngineMessagesLost,
+    notice::EngineMessageUnreadable>;
 // A kind is a place in this list: Notice::index().
 inline constexpr size_t kNoticeKinds = std::variant_size_v<Notice>;
 template <typename Kind>

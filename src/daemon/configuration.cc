@@ -83,7 +83,7 @@ template <typename Fail>
 void checkNetwork(Configuration& c, const OptionTexts& t, const Fail& fail) {
   if (c.tls.certificate.empty() != c.tls.key.empty()) {
     fail("--tls-cert and --tls-key go together: " +
-         std::string(c.tls.key.empty() ? "the key" : "the certificate") + " is missing",
+             std::string(c.tls.key.empty() ? "the key" : "the certificate") + " is missing",
          {"tls-cert", "tls-key"});
   }
   if (!c.tls.clientCa.empty() && c.tls.certificate.empty()) {
@@ -94,7 +94,7 @@ void checkNetwork(Configuration& c, const OptionTexts& t, const Fail& fail) {
   const unsigned long mode = std::strtoul(t.socketMode.c_str(), &end, 8);
   if (*end != '\0' || mode > 0777 || t.socketMode.front() == '-') {
     fail("--socket-mode: " + quotedForPeople(t.socketMode) +
-         " is no mode: use three octal digits, such as 660",
+             " is no mode: use three octal digits, such as 660",
          {"socket-mode"});
   }
   c.unixSockets.mode = static_cast<mode_t>(mode);
@@ -113,6 +113,8 @@ void checkTogether(Configuration& c, const OptionTexts& t, const Settings& setti
     throw CLI::ValidationError(text + where + (where.empty() ? "" : ")"));
   };
   c.authOff = t.auth == "off";
+  c.keepAfterLoss = t.engineLoss == "keep";
+  c.clearMeansAll = t.clearMeans == "all";
   checkNetwork(c, t, fail);
   if (c.http == std::vector<std::string>{"off"}) c.http.clear();
   c.hashing.algorithm = *parseHashAlgorithm(t.algorithm);
@@ -169,6 +171,7 @@ ParsedConfiguration parseAll(CLI::App& app, const std::vector<std::string>& comm
   checkTogether(configuration, texts, settings.value());
   configuration.options = effectiveOptions(app, settings.value());
   configuration.warnings = settings.value().warnings;
+  configuration.engines = std::move(settings.value().engines);
   if (program.printConfig) {
     return {.configuration = std::nullopt,
             .output = printedConfig(app, configuration.options),

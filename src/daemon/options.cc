@@ -103,9 +103,10 @@ void addClientOptions(CLI::App& app, Configuration& c) {
       ->take_all()
       ->capture_default_str()
       ->group(kGroup);
-  app.add_option("--http", c.http,
-                 "Address of the HTTP interface: probes, look-ups, metrics and what operators need; "
-                 "like --listen, or 'off'. It answers from before the store is recovered")
+  app.add_option(
+         "--http", c.http,
+         "Address of the HTTP interface: probes, look-ups, metrics and what operators need; "
+         "like --listen, or 'off'. It answers from before the store is recovered")
       ->check(CLI::Validator(addressErrorOrOff, "", "address"))
       ->type_name("ADDR")
       ->delimiter(',')
@@ -194,9 +195,9 @@ void addNetworkOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
       ->capture_default_str()
       ->group(kGroup);
   addSize(app, "--peer-memory", c.peerMemoryBytes, uint64_t{64} << 20, uint64_t{1} << 40,
-                 "What all clients together may make the controller keep of messages that came in "
-                 "part, calls without an answer and answers that nobody reads; over it, the "
-                 "connection that holds most is closed")
+          "What all clients together may make the controller keep of messages that came in "
+          "part, calls without an answer and answers that nobody reads; over it, the "
+          "connection that holds most is closed")
       ->capture_default_str()
       ->group(kGroup);
 }
@@ -269,6 +270,30 @@ void addHashingOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
       ->group(kGroup);
 }
 
+void addEngineOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
+  constexpr const char* kGroup =
+      "Engines (whose KV events are read; which they are, [[engine]] tables of the file say)";
+  app.add_option("--engine-loss", t.engineLoss,
+                 "What becomes of what an engine said where messages of it are lost that it can no "
+                 "longer send again: 'forget' it, so that only what it announces from then on is "
+                 "looked up, or 'keep' it, with what it dropped meanwhile")
+      ->check(CLI::IsMember({"forget", "keep"}))
+      ->type_name("")
+      ->capture_default_str()
+      ->group(kGroup);
+  app.add_option("--clear-means", t.clearMeans,
+                 "What an engine that cleared its blocks has cleared: 'gpu', as vLLM, whose other "
+                 "tiers stay, or 'all'")
+      ->check(CLI::IsMember({"gpu", "all"}))
+      ->type_name("")
+      ->capture_default_str()
+      ->group(kGroup);
+  app.add_flag("--engine-groups", c.engineGroups,
+               "Of models with several kinds of layers, keep the blocks of those that make no "
+               "prefixes too, in locations of their own (GPU/1)")
+      ->group(kGroup);
+}
+
 void addCaptureOptions(CLI::App& app, Configuration& c) {
   constexpr const char* kGroup = "Capture (a log of everything that comes in, for holdfast-replay)";
   app.add_option("--capture", c.capture.directory,
@@ -329,6 +354,7 @@ void addOptions(CLI::App& app, Configuration& configuration, OptionTexts& texts,
   addOperationOptions(app, configuration);
   addRepairOptions(app, configuration);
   addHashingOptions(app, configuration, texts);
+  addEngineOptions(app, configuration, texts);
   addCaptureOptions(app, configuration);
   addLogOptions(app, configuration, texts);
 }

@@ -47,6 +47,10 @@ class KvController {
   // held is DIVERGED until a full sync; ignored for another incarnation, or for the past.
   void operationsLost(SessionId session, const OperationsLost& lost);
 
+  // A location holds nothing any more: in O(1), whatever it held and whatever was wrong with it. An
+  // error (malformed) changes nothing.
+  Result<ReportOutcome> clear(SessionId session, const Clear& message);
+
   // lookup: every instance of which some rank holds the first chunk, best first. The answer is
   // valid until the next call or change. An empty model is the default one. `withPins`: also how
   // much of each prefix is pinned.
@@ -78,6 +82,10 @@ class KvController {
  private:
   // Reports that the state does not allow: counted, and said once a session and location.
   void drop(Worker& worker, std::string_view location, uint64_t incarnation);
+  // The location that takes what is of this incarnation; null where it is dropped or refused, which
+  // `otherwise` says and is counted. `bytes`: in the store's queue.
+  Location* taking(SessionId session, std::string_view location, uint64_t incarnation, size_t bytes,
+                   ReportOutcome& otherwise);
   void refuse(Worker& worker);
   ReportOutcome take(Location& location, const Report& report);
   ReportOutcome takeLegacy(Location& location, const Report& report);
@@ -85,7 +93,8 @@ class KvController {
   void turn(Location& location);
   Worker* heard(SessionId session);
   // Operations that begin at the location's lastSeq + 1: into the index and the store's queue.
-  void apply(Location& location, const Operations& operations);
+  void apply(Location& location, const Operations& operations,
+             const std::optional<SourcePosition>& position = {});
 
   RegistryTree& tree_;
   ChunkIndex& index_;

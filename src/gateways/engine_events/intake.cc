@@ -1,0 +1,524 @@
+#include "gateways/engine_events/intake.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "core/check.h"
+#include "core/notice.h"
+#include "gateways/engine_events/endpoints.h"
+
+namespace holdfast::engines {
+namespace {
+
+// Operations that are reported at once, about 0.1 ms.
+constexpr size_t kOperationsOfPiece = 2'048;
+// Until what the store could not take is tried again.
+constexpr kj::Duration kLater = 20 * kj::MILLISECONDS;
+// Between two notices of one kind about one source.
+constexpr uint64_t kNoticeMs = 60'000;
+
+// Of kGpu, and of its groups that make no prefixes.
+bool isGpu(std::string_view location) {
+  return location == kGpu || (location.starts_with(kGpu) && location[kGpu.size()] == '/');
+}
+
+LocationStatement statementOf(const std::string& location) {
+  LocationStatement statement;
+  statement.location = location;
+  return statement;
+}
+
+}  // namespace
+
+struct Intake::Entry final : WorkerLink {
+  Entry(Intake& itsIntake, EngineSource its) : intake(itsIntake), source(std::move(its)) {}
+
+  // What is refused is tried again, and after resume() the session is another one.
+  void pause(const std::string&) override {}
+  void resume() override { session = kNoSession; }
+  // An engine is not asked by the registry: what it can say again, the stream has asked for.
+  void replay(const std::string&, uint64_t, uint64_t, uint64_t) override {}
+  void startFullSync(const std::string&, Reason, uint64_t) override {}
+  void operate(const WorkerOperation& operation) override { asked.push_back(operation.number); }
+  void superseded(const std::string&) override { ended(); }
+  void closed(const std::string&) override { ended(); }
+  void ended() {
+    session = kNoSession;
+    intake.gone_.insert(source.name);
+  }
+
+  Intake& intake;
+  EngineSource source;
+  SourceId id = 0;  // 0: it is not read
+  SessionId session = kNoSession;
+  bool anew = false;   // nothing that is held can be placed in the stream
+  bool lossy = false;  // messages are lost that may be about any location
+  SourceNews news;
+  uint64_t heartbeatMs = 0;     // when the next one is due
+  uint64_t noticeMs = 0;        // before it, no loss is told
+  std::vector<uint64_t> asked;  // operations, to be refused
+};
+
+// A hand-over while it is taken.
+class Intake::Taking {
+ public:
+  explicit Taking(Handover&& given) : handover(std::move(given)) {}
+
+  Handover handover;
+  size_t at = 0;    // step
+  size_t done = 0;  // of its operations
+  std::set<SourceId> never;
+};
+
+Intake::Intake(Controller& controller, gateways::SocketThread& thread, kj::Timer& timer,
+               NoticeSink& notices, std::function<uint64_t()> random, const IntakeOptions& options)
+    : controller_(controller),
+      thread_(thread),
+      timer_(timer),
+      notices_(notices),
+      random_(std::move(random)),
+      options_(options),
+      tasks_(*this) {
+  const Streams::Take take = [this](Handover&& handover) {
+    return this->take(std::move(handover));
+  };
+  streams_ = thread_.make<Streams>(kj::getCurrentThreadExecutor(), take, options_.streams);
+  for (const auto& [name, instance] : controller_.registry().tree().instances()) {
+    for (const auto& [rank, worker] : instance->workers) {
+      if (worker->record.source) open(place(*worker->record.source));
+    }
+  }
+}
+
+Intake::~Intake() noexcept {
+  thread_.destroy(streams_);
+}
+
+uint64_t Intake::nowMs() const {
+  return controller_.registry().nowMs();
+}
+
+Intake::Entry& Intake::place(const EngineSource& source) {
+  auto& entry = entries_[source.name];
+  entry = std::make_unique<Entry>(*this, source);
+  return *entry;
+}
+
+const Worker* Intake::workerOf(const Entry& entry) const {
+  const SourceName& name = entry.source.name;
+  const Worker* worker = controller_.registry().tree().findWorker(name.instance, name.rank);
+  return worker != nullptr && worker->record.source ? worker : nullptr;
+}
+
+void Intake::open(Entry& entry) {
+  entry.id = nextId_++;
+  byId_[entry.id] = &entry;
+  const Worker* worker = workerOf(entry);
+  const auto position = worker == nullptr ? std::nullopt : worker->record.position;
+  entry.anew = worker != nullptr && !position && !worker->locations.empty();
+  entry.lossy =
+      worker != nullptr && std::any_of(worker->locations.begin(), worker->locations.end(),
+                                       [](const auto& one) { return one->record.live.lossy; });
+  tasks_.add(
+      thread_.executor().executeAsync([this, id = entry.id, source = entry.source, position]() {
+        streams_->open(id, source, position);
+      }));
+}
+
+void Intake::leave(Entry& entry) {
+  if (entry.id == 0) return;
+  add(ended_, entry.news);
+  entry.news = {};
+  byId_.erase(entry.id);
+  tasks_.add(thread_.executor().executeAsync(
+      [this, id = std::exchange(entry.id, 0)]() { streams_->close(id); }));
+}
+
+void Intake::drop(const SourceName& name) {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return;
+  leave(*found->second);
+  entries_.erase(found);
+}
+
+kj::Promise<void> Intake::stop() {
+  stopping_ = true;
+  return thread_.executor().executeAsync([this]() { return streams_->closeAll(); });
+}
+
+// --- what comes ---
+
+kj::Promise<void> Intake::take(Handover&& handover) {
+  for (const SourceNews& news : handover.news) hear(news);
+  return takeOn(kj::heap<Taking>(std::move(handover)));
+}
+
+void Intake::hear(const SourceNews& news) {
+  const auto found = byId_.find(news.source);
+  if (found == byId_.end()) return;
+  Entry& entry = *found->second;
+  if (!news.trouble.empty()) {
+    notices_.notice(notice::EngineUnreachable{{entry.source.name.instance, entry.source.name.rank},
+                                              news.trouble});
+  }
+  entry.news = news;
+  // An idle engine has nothing to say: that it is there makes it a worker.
+  if (news.connected) entry.heartbeatMs = 0;
+}
+
+// Piece by piece, with a poll of the sockets after each.
+kj::Promise<void> Intake::takeOn(kj::Own<Taking> taking) {
+  size_t operations = 0;
+  while (!stopping_ && taking->at < taking->handover.steps.size()) {
+    const Step& step = taking->handover.steps[taking->at];
+    const auto found = byId_.find(step.source);
+    const bool skipped = found == byId_.end() || taking->never.contains(step.source);
+    const size_t before = taking->done;
+    const Taken taken = skipped ? Taken::kNever : takeStep(*found->second, step, taking->done);
+    if (taken == Taken::kLater) {
+      return timer_.afterDelay(kLater).then(
+          [this, taking = kj::mv(taking)]() mutable { return takeOn(kj::mv(taking)); });
+    }
+    if (taken == Taken::kNever && !skipped) {
+      taking->never.insert(step.source);
+      reopen(*found->second);
+    }
+    operations += taking->done - before + 16;
+    if (taken == Taken::kNever || step.kind != Step::Kind::kOperations ||
+        taking->done == step.keys.size()) {
+      ++taking->at;
+      taking->done = 0;
+    }
+    if (operations < kOperationsOfPiece) continue;
+    return timer_.afterDelay(0 * kj::MILLISECONDS).then([this, taking = kj::mv(taking)]() mutable {
+      return takeOn(kj::mv(taking));
+    });
+  }
+  return kj::READY_NOW;
+}
+
+// The registry and the stream have parted: it is read again from where the registry is.
+void Intake::reopen(Entry& entry) {
+  leave(entry);
+  if (workerOf(entry) == nullptr) {
+    gone_.insert(entry.source.name);
+  } else {
+    open(entry);
+  }
+}
+
+Intake::Taken Intake::takeStep(Entry& entry, const Step& step, size_t& done) {
+  if (step.kind == Step::Kind::kRestarted) {
+    notices_.notice(notice::EngineRestarted{{entry.source.name.instance, entry.source.name.rank}});
+    return registerAnew(entry).ok() ? Taken::kYes : Taken::kLater;
+  }
+  if (const Taken taken = needSession(entry); taken != Taken::kYes) return taken;
+  switch (step.kind) {
+    case Step::Kind::kOperations:
+      return takeOperations(entry, step, done);
+    case Step::Kind::kCleared:
+      return takeClear(entry, step);
+    case Step::Kind::kLost:
+      return takeLoss(entry, step);
+    case Step::Kind::kRestarted:
+      break;
+  }
+  return Taken::kYes;
+}
+
+Intake::Taken Intake::takeOperations(Entry& entry, const Step& step, size_t& done) {
+  if (step.keys.empty()) return Taken::kYes;
+  if (const Taken taken = needLocation(entry, step.location); taken != Taken::kYes) return taken;
+  const Location& location = *workerOf(entry)->find(step.location);
+  const size_t size = std::min(kOperationsOfPiece, step.keys.size() - done);
+  const Operations rest = step.operations().dropFirst(done);
+  Report report{.location = location.record.name,
+                .incarnation = location.record.live.incarnation,
+                .firstSeq = location.lastSeq + 1,
+                .operations = {rest.keys.first(size), rest.evicts}};
+  if (rest.evicts.allAdmits()) report.operations.evicts = {};
+  if (done + size == step.keys.size()) report.position = step.position;
+  const auto outcome = controller_.take(input::Report{entry.session, report});
+  if (!outcome.ok()) return Taken::kNever;
+  if (outcome.value() == ReportOutcome::kRefused) return Taken::kLater;
+  if (outcome.value() != ReportOutcome::kApplied) return Taken::kNever;
+  done += size;
+  return Taken::kYes;
+}
+
+Intake::Taken Intake::clear(Entry& entry, const std::string& name,
+                            const std::optional<SourcePosition>& position) {
+  const Location& location = *workerOf(entry)->find(name);
+  const Clear clear{name, location.record.live.incarnation, location.lastSeq + 1, position};
+  const auto outcome = controller_.take(input::Clear{entry.session, clear});
+  if (!outcome.ok()) return Taken::kNever;
+  if (outcome.value() == ReportOutcome::kRefused) return Taken::kLater;
+  return outcome.value() == ReportOutcome::kApplied ? Taken::kYes : Taken::kNever;
+}
+
+std::vector<std::string> Intake::locationsOf(const Entry& entry) const {
+  std::vector<std::string> names;
+  for (const auto& location : workerOf(entry)->locations) names.push_back(location->record.name);
+  return names;
+}
+
+Intake::Taken Intake::takeClear(Entry& entry, const Step& step) {
+  std::vector<std::string> names = locationsOf(entry);
+  if (!step.location.empty()) std::erase_if(names, [](const auto& name) { return !isGpu(name); });
+  for (const std::string& name : names) {
+    const auto position = &name == &names.back() ? step.position : std::nullopt;
+    if (const Taken taken = clear(entry, name, position); taken != Taken::kYes) return taken;
+  }
+  if (step.location.empty()) entry.lossy = false;
+  return Taken::kYes;
+}
+
+void Intake::lose(Entry& entry, const std::string& name) {
+  const Location& location = *workerOf(entry)->find(name);
+  const uint64_t incarnation = location.record.live.incarnation;
+  controller_.take(input::OperationsLost{entry.session, OperationsLost{
+                                                            .location = name,
+                                                            .incarnation = incarnation,
+                                                            .nextSeq = location.lastSeq + 1,
+                                                            .newIncarnation = incarnation,
+                                                        }});
+}
+
+Intake::Taken Intake::takeLoss(Entry& entry, const Step& step) {
+  // Where nothing is held yet, what comes is to be known as not all.
+  if (workerOf(entry)->locations.empty()) {
+    const Taken taken = needLocation(entry, std::string(kGpu));
+    if (taken != Taken::kYes) return taken;
+  }
+  for (const std::string& name : locationsOf(entry)) {
+    if (!options_.keepAfterLoss) {
+      if (const Taken taken = clear(entry, name, std::nullopt); taken != Taken::kYes) return taken;
+    }
+    lose(entry, name);
+  }
+  entry.lossy = true;
+  if (nowMs() < entry.noticeMs) return Taken::kYes;
+  entry.noticeMs = nowMs() + kNoticeMs;
+  const WorkerName worker{entry.source.name.instance, entry.source.name.rank};
+  if (step.why.empty()) {
+    notices_.notice(
+        notice::EngineMessagesLost{worker, step.from, step.to, !options_.keepAfterLoss});
+  } else {
+    notices_.notice(notice::EngineMessageUnreadable{worker, step.from, step.why});
+  }
+  return Taken::kYes;
+}
+
+// --- registrations ---
+
+Registration Intake::registrationOf(const Entry& entry) const {
+  const EngineSource& source = entry.source;
+  const EndpointAddress address = addressOf(source.endpoint);
+  return {.instance = source.name.instance,
+          .worker = source.name.rank,
+          .ip = address.host,
+          .port = address.port,
+          .peerUrl = {},
+          .model = source.model,
+          .worldSize = 0,
+          .run = 0,
+          .attempt = 1,
+          .locations = {},
+          .labels = source.labels,
+          .onLaterConnection = true,
+          .source = source};
+}
+
+Result<Ticket> Intake::registerAnew(Entry& entry) {
+  Registration registration = registrationOf(entry);
+  registration.run = random_() | 1;
+  const auto outcome = controller_.take(input::Register{registration, entry});
+  if (!outcome.ok()) return outcome.error();
+  entry.session = outcome.value().session;
+  entry.anew = entry.lossy = false;
+  entry.heartbeatMs = nowMs() + options_.heartbeatTimeoutMs / 3;
+  return outcome.value().ticket;
+}
+
+// What is held goes on, with the statement's location if there is one.
+Intake::Taken Intake::registerAgain(Entry& entry, const std::optional<LocationStatement>& added) {
+  Registration registration = registrationOf(entry);
+  const WorkerRecord& record = workerOf(entry)->record;
+  registration.run = record.run;
+  registration.attempt = record.attempt + 1;
+  registration.resumes = true;
+  for (const std::string& name : locationsOf(entry))
+    registration.locations.push_back(statementOf(name));
+  if (added) registration.locations.push_back(*added);
+  const auto outcome = controller_.take(input::Register{registration, entry});
+  if (!outcome.ok()) {
+    return outcome.error().code == ErrorCode::kUnavailable ? Taken::kLater : Taken::kNever;
+  }
+  entry.session = outcome.value().session;
+  entry.heartbeatMs = nowMs() + options_.heartbeatTimeoutMs / 3;
+  return Taken::kYes;
+}
+
+Intake::Taken Intake::needSession(Entry& entry) {
+  const Worker* worker = workerOf(entry);
+  if (worker == nullptr) return Taken::kNever;
+  if (entry.anew) return registerAnew(entry).ok() ? Taken::kYes : Taken::kLater;
+  if (entry.session != kNoSession && worker->session == entry.session) return Taken::kYes;
+  return registerAgain(entry, std::nullopt);
+}
+
+Intake::Taken Intake::needLocation(Entry& entry, const std::string& name) {
+  if (workerOf(entry)->find(name) != nullptr) return Taken::kYes;
+  LocationStatement empty = statementOf(name);
+  empty.incarnation = random_() | 1;
+  empty.beganEmpty = true;
+  if (const Taken taken = registerAgain(entry, empty); taken != Taken::kYes) return taken;
+  if (entry.lossy) lose(entry, name);
+  return Taken::kYes;
+}
+
+void Intake::tick() {
+  for (const SourceName& name : std::exchange(gone_, {})) {
+    const auto found = entries_.find(name);
+    if (found != entries_.end() && workerOf(*found->second) == nullptr) drop(name);
+  }
+  const uint64_t now = nowMs();
+  static const std::vector<LocationStatement> kNone;
+  for (const auto& [name, entry] : entries_) {
+    for (const uint64_t number : std::exchange(entry->asked, {})) {
+      const OperationOutcome refused{
+          .status = OperationOutcome::Status::kFailed,
+          .error = "an engine that is known by its events takes no operations on its cache"};
+      controller_.take(input::Answered{entry->session, number, refused});
+    }
+    if (!entry->news.connected || now < entry->heartbeatMs) continue;
+    entry->heartbeatMs = now + options_.heartbeatTimeoutMs / 3;
+    if (needSession(*entry) != Taken::kYes) continue;
+    (void)controller_.take(input::Heartbeat{entry->session, kNone});
+  }
+}
+
+// --- the table ---
+
+Result<Ticket> Intake::add(const EngineSource& source) {
+  if (auto wrong = invalidSource(source)) return Error{ErrorCode::kInvalid, std::move(*wrong)};
+  const auto known = entries_.find(source.name);
+  if (known != entries_.end() && workerOf(*known->second) != nullptr) {
+    EngineSource same = source;
+    same.configured = known->second->source.configured;
+    if (same == known->second->source) return controller_.registry().ledger().queued();
+    return Error{ErrorCode::kRefused,
+                 describe(source.name) + " is registered with other values; unregister it first"};
+  }
+  const Worker* worker =
+      controller_.registry().tree().findWorker(source.name.instance, source.name.rank);
+  if (worker != nullptr && worker->record.state != WorkerState::kLost) {
+    return Error{ErrorCode::kRefused,
+                 describe(source.name) + " is a worker that reports by itself"};
+  }
+  if (entries_.size() >= options_.sourcesMax) {
+    return Error{ErrorCode::kRefused, "there are " + std::to_string(entries_.size()) +
+                                          " sources, as many as there may be"};
+  }
+  drop(source.name);
+  Entry& entry = place(source);
+  const auto ticket = registerAnew(entry);
+  if (ticket.ok()) {
+    open(entry);
+  } else {
+    entries_.erase(source.name);
+  }
+  return ticket;
+}
+
+Result<Ticket> Intake::remove(std::string_view instance, std::optional<uint32_t> rank) {
+  std::vector<SourceName> names;
+  for (auto one = entries_.lower_bound({std::string(instance), rank.value_or(0)});
+       one != entries_.end() && one->first.instance == instance; ++one) {
+    if (!rank || one->first.rank == *rank) names.push_back(one->first);
+  }
+  if (names.empty()) {
+    const SourceName name{std::string(instance), rank.value_or(0)};
+    return Error{ErrorCode::kNotFound, "there is no source " + describe(name)};
+  }
+  Ticket ticket = controller_.registry().ledger().queued();
+  for (const SourceName& name : names) {
+    const auto forgotten = controller_.take(input::Forget{name.instance, name.rank});
+    if (forgotten.ok()) ticket = std::max(ticket, forgotten.value());
+    drop(name);
+  }
+  return ticket;
+}
+
+void Intake::configure(const std::vector<EngineSource>& sources) {
+  std::vector<SourceName> left;
+  for (const auto& [name, entry] : entries_) {
+    const bool there = std::any_of(sources.begin(), sources.end(),
+                                   [&](const EngineSource& one) { return one == entry->source; });
+    const bool replaced = std::any_of(sources.begin(), sources.end(), [&](const EngineSource& one) {
+      return one.name == entry->source.name;
+    });
+    if (!there && (replaced || entry->source.configured)) left.push_back(name);
+  }
+  for (const SourceName& name : left) (void)remove(name.instance, name.rank);
+  for (const EngineSource& source : sources) {
+    const auto added = add(source);
+    if (added.ok()) continue;
+    notices_.notice(
+        notice::EngineUnreachable{{source.name.instance, source.name.rank}, added.error().message});
+  }
+}
+
+const EngineSource* Intake::find(const SourceName& name) const {
+  const auto found = entries_.find(name);
+  return found == entries_.end() ? nullptr : &found->second->source;
+}
+
+std::vector<SourceState> Intake::list(const SourceName* after, size_t max) const {
+  std::vector<SourceState> states;
+  auto one = after == nullptr ? entries_.begin() : entries_.upper_bound(*after);
+  for (; one != entries_.end() && states.size() < max; ++one) {
+    const Entry& entry = *one->second;
+    SourceState state{.source = entry.source,
+                      .connected = entry.news.connected,
+                      .position = {},
+                      .lossy = entry.lossy,
+                      .messages = entry.news.counts.messages,
+                      .blocksStored = entry.news.stored,
+                      .blocksRemoved = entry.news.removed,
+                      .replayed = entry.news.counts.replayed};
+    const Worker* worker = workerOf(entry);
+    if (worker != nullptr && worker->record.position) state.position = worker->record.position->seq;
+    states.push_back(std::move(state));
+  }
+  return states;
+}
+
+void Intake::add(IntakeTotals& to, const SourceNews& news) {
+  to.connected += news.connected ? 1 : 0;
+  to.messages += news.counts.messages;
+  to.replayed += news.counts.replayed;
+  to.gaps += news.counts.gaps;
+  to.lost += news.counts.lost;
+  to.restarts += news.counts.restarts;
+  to.unreadable += news.counts.unreadable;
+  to.stored += news.stored;
+  to.removed += news.removed;
+  to.left += news.left;
+  to.unknown += news.unknown;
+}
+
+IntakeTotals Intake::totals() const {
+  IntakeTotals totals = ended_;
+  totals.connected = 0;
+  totals.sources = entries_.size();
+  for (const auto& [name, entry] : entries_) add(totals, entry->news);
+  return totals;
+}
+
+void Intake::taskFailed(kj::Exception&& exception) {
+  HOLDFAST_CHECK(false, "the thread of the sockets is gone: %s", kj::str(exception).cStr());
+}
+
+}  // namespace holdfast::engines
