@@ -26,6 +26,22 @@ struct SourceState {
   uint64_t replayed = 0;  // messages that came by a replay
 };
 
+// All sources together, since the start.
+struct SourceTotals {
+  size_t sources = 0;
+  size_t connected = 0;
+  uint64_t messages = 0;
+  uint64_t replayed = 0;    // of these
+  uint64_t gaps = 0;        // times that something was found missing
+  uint64_t lost = 0;        // messages, for good
+  uint64_t restarts = 0;    // of engines' processes
+  uint64_t unreadable = 0;  // messages
+  uint64_t stored = 0;      // blocks
+  uint64_t removed = 0;
+  uint64_t leftOut = 0;  // blocks of groups that make no prefixes, or of too many locations
+  uint64_t unknown = 0;  // events and fields that are not known here
+};
+
 // On the controller's loop. Sources are kept in the store, each with its worker's record.
 class SourceTable {
  public:
@@ -46,6 +62,8 @@ class SourceTable {
 
   // Ascending by name, at most `max` of those after `after` (null: from the first one).
   virtual std::vector<SourceState> list(const SourceName* after, size_t max) const = 0;
+
+  virtual SourceTotals totals() const = 0;
 };
 
 }  // namespace holdfast

@@ -36,6 +36,8 @@
 #include "daemon/reload.h"
 #include "daemon/start_reports.h"
 #include "daemon/wakeup.h"
+#include "gateways/engine_events/intake.h"
+#include "gateways/zmq/socket_thread.h"
 #include "migrations/migrations.h"
 #include "net/listen_address.h"
 #include "net/tls.h"
@@ -160,6 +162,15 @@ ServerOptions serverOptions(const Configuration& configuration, const ServerTls*
           .tls = tls,
           .crowdIntervalUs = ServerOptions().crowdIntervalUs,
           .metricsOfInstances = configuration.metricsOfInstances};
+}
+
+engines::IntakeOptions intakeOptions(const Configuration& configuration) {
+  engines::IntakeOptions options;
+  options.streams.reading.clearMeansAll = configuration.clearMeansAll;
+  options.streams.reading.keepGroups = configuration.engineGroups;
+  options.keepAfterLoss = configuration.keepAfterLoss;
+  options.heartbeatTimeoutMs = configuration.heartbeatTimeoutMs;
+  return options;
 }
 
 LogOptions logOptions(const Configuration& configuration) {
@@ -321,6 +332,9 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   if (log != nullptr) capture.use(std::move(log), configuration.captureRedact);
   const uint64_t recoveryMs = millisecondsSince(start);
 
+  gateways::SocketThread sockets;
+  engines::Intake intake(controller, sockets, timer, watch, drawRandom,
+                         intakeOptions(configuration));
   LoopTurns turns(timer);
   ProcessFacts facts{
       .version = HOLDFAST_VERSION,
@@ -342,6 +356,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
             return backUp(*store, controller.registry(), notices, path, std::move(done));
           },
       .logLevel = [&notices](std::string_view level) { return logLevelFor(level, notices); },
+      .engines = &intake,
   };
   Server server(serverOptions(configuration, tls.value().get()), std::move(facts), controller,
                 *store, notices, access.value(), turns, io.unixEventPort);
@@ -363,12 +378,14 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   {
     Daemon daemon(controller, *store, server, clock, turns, storeWakeup, timer, [&]() {
       notices.tick();
+      intake.tick();
       manager.alive();
     });
     if (recovered.behind != 0) notices.notice(notice::WorkersBehind{recovered.behind});
     if (recovered.quarantined != 0) {
       notices.notice(notice::WorkersQuarantined{recovered.quarantined});
     }
+    intake.configure(configuration.engines);
     http.value()->serve(server.services(), watch, io.unixEventPort);
     const notice::Ready ready{listOf(addresses), recovered.instances, recovered.workers,
                               recovered.chunks, recoveryMs};
@@ -383,6 +400,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   manager.stopping("writing what is queued");
   http.value()->stop();
   server.stop();
+  intake.stop().wait(io.waitScope);
   recorder.end(Recorder::End::kProcessEnded);
   if (const auto lost = store->close()) {
     spdlog::error("{}", lost->message);

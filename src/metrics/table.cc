@@ -7,7 +7,8 @@ namespace holdfast::metrics {
 std::span<const Metric> table() {
   static const std::vector<Metric> all = [] {
     std::vector<Metric> list;
-    for (const auto part : {fleetMetrics(), repairMetrics(), processMetrics(), instanceMetrics()}) {
+    for (const auto part :
+         {fleetMetrics(), repairMetrics(), processMetrics(), engineMetrics(), instanceMetrics()}) {
       list.insert(list.end(), part.begin(), part.end());
     }
     return list;

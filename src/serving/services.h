@@ -14,6 +14,7 @@
 #include "core/limits.h"
 #include "core/notice_sink.h"
 #include "core/result.h"
+#include "core/source_table.h"
 #include "core/store_statistics.h"
 #include "net/address_counts.h"
 #include "net/connection_ends.h"
@@ -88,6 +89,8 @@ struct ProcessFacts {
   // Sets what the log tells, "debug" to "error"; an empty level only asks. The level in force then,
   // or kInvalid. May be empty: there is no log.
   std::function<Result<std::string>(std::string_view level)> logLevel = {};
+  // Engines whose KV events are read; outlives the server. Null: there can be none.
+  SourceTable* engines = nullptr;
 };
 
 // References outlive the server.
@@ -117,9 +120,9 @@ struct Services {
   Audit audit;                       // also counts who was refused
   HashRefusals hashRefusals = {};
   uint64_t lookupsAsked = 0;  // without an event id
-  HeldBytes held;                    // by the peers of both doors
-  AddressCounts addresses;           // likewise
-  ConnectionEnds ends;               // likewise, since the start
+  HeldBytes held;             // by the peers of both doors
+  AddressCounts addresses;    // likewise
+  ConnectionEnds ends;        // likewise, since the start
   Measurements measured = {};
 };
 

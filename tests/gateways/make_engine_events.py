@@ -6,6 +6,8 @@ Forms and fields are those of vLLM 0.9 to 0.33, SGLang 0.5 and TensorRT-LLM. The
 on every run.
 
 usage: make_engine_events.py > engine_events.json
+       make_engine_events.py --stream FOLDER   (own.jsonl and own.truth.json: a whole stream of a
+                                               small cache, and what it holds in the end)
 """
 import json
 import struct
@@ -101,12 +103,51 @@ BATCHES = [
 ]
 
 
+def batch(ts, events, rank):
+    return (wire.head(3, 0x90, 16, {}) + b"\xcb" + struct.pack(">d", ts) + pack(events) +
+            pack(rank))
+
+
+def write_stream(folder):
+    """A cache of 40 blocks and a tier of 60 behind it; the oldest block goes first."""
+    state, gpu, cpu, lines = 7, [], [], []
+    for i in range(120):
+        events = []
+        for _ in range(state % 4):
+            state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+            block = state >> 57
+            if block in gpu:
+                continue
+            gpu.append(block)
+            events.append(stored(block_hashes=[block], token_ids=[block]))
+            cpu += [block] if block not in cpu else []
+            events.append(stored(block_hashes=[block], token_ids=[], block_size=0, medium="CPU"))
+            for tier, medium, size in ((gpu, "GPU", 40), (cpu, "CPU", 60)):
+                if len(tier) > size:
+                    events.append({"type": "BlockRemoved", "block_hashes": [tier.pop(0)],
+                                   "medium": medium})
+        if i == 70:
+            gpu.clear()
+            events.append({"type": CLEARED})
+        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+        payload = batch(1.0 + i, events, 0)
+        lines.append(json.dumps({"rank": 0, "payload_hex": payload.hex()}))
+    with open(f"{folder}/own.jsonl", "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    media = {"GPU": [str(one) for one in gpu], "CPU": [str(one) for one in cpu]}
+    with open(f"{folder}/own.truth.json", "w", encoding="utf-8") as file:
+        json.dump({"hash_encoding": "decimal u64", "ranks": {"0": {"media": media}}}, file)
+        file.write("\n")
+
+
 def main():
+    if len(sys.argv) == 3 and sys.argv[1] == "--stream":
+        write_stream(sys.argv[2])
+        return
     rows = []
     for i, (form, events, rank) in enumerate(BATCHES):
         inner = events if form == "map" else [in_order(one, form == "infos") for one in events]
-        payload = wire.head(3, 0x90, 16, {}) + b"\xcb" + struct.pack(">d", 1.5 + i) + pack(inner)
-        payload += pack(rank)
+        payload = batch(1.5 + i, inner, rank)
         rows.append(json.dumps({"id": f"{form}-{i}", "form": form, "payload_hex": payload.hex(),
                                 "batch": {"ts": 1.5 + i, "events": plain(events),
                                           "data_parallel_rank": rank}}, ensure_ascii=False))

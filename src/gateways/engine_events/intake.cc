@@ -128,7 +128,7 @@ void Intake::open(Entry& entry) {
 
 void Intake::leave(Entry& entry) {
   if (entry.id == 0) return;
-  add(ended_, entry.news);
+  if (entry.news.connected) --totals_.connected;
   entry.news = {};
   byId_.erase(entry.id);
   tasks_.add(thread_.executor().executeAsync(
@@ -162,6 +162,7 @@ void Intake::hear(const SourceNews& news) {
     notices_.notice(notice::EngineUnreachable{{entry.source.name.instance, entry.source.name.rank},
                                               news.trouble});
   }
+  count(entry.news, news);
   entry.news = news;
   // An idle engine has nothing to say: that it is there makes it a worker.
   if (news.connected) entry.heartbeatMs = 0;
@@ -495,25 +496,24 @@ std::vector<SourceState> Intake::list(const SourceName* after, size_t max) const
   return states;
 }
 
-void Intake::add(IntakeTotals& to, const SourceNews& news) {
-  to.connected += news.connected ? 1 : 0;
-  to.messages += news.counts.messages;
-  to.replayed += news.counts.replayed;
-  to.gaps += news.counts.gaps;
-  to.lost += news.counts.lost;
-  to.restarts += news.counts.restarts;
-  to.unreadable += news.counts.unreadable;
-  to.stored += news.stored;
-  to.removed += news.removed;
-  to.left += news.left;
-  to.unknown += news.unknown;
+void Intake::count(const SourceNews& before, const SourceNews& after) {
+  const auto change = [](uint64_t& total, uint64_t from, uint64_t to) { total += to - from; };
+  totals_.connected += size_t{after.connected} - size_t{before.connected};
+  change(totals_.messages, before.counts.messages, after.counts.messages);
+  change(totals_.replayed, before.counts.replayed, after.counts.replayed);
+  change(totals_.gaps, before.counts.gaps, after.counts.gaps);
+  change(totals_.lost, before.counts.lost, after.counts.lost);
+  change(totals_.restarts, before.counts.restarts, after.counts.restarts);
+  change(totals_.unreadable, before.counts.unreadable, after.counts.unreadable);
+  change(totals_.stored, before.stored, after.stored);
+  change(totals_.removed, before.removed, after.removed);
+  change(totals_.leftOut, before.left, after.left);
+  change(totals_.unknown, before.unknown, after.unknown);
 }
 
-IntakeTotals Intake::totals() const {
-  IntakeTotals totals = ended_;
-  totals.connected = 0;
+SourceTotals Intake::totals() const {
+  SourceTotals totals = totals_;
   totals.sources = entries_.size();
-  for (const auto& [name, entry] : entries_) add(totals, entry->news);
   return totals;
 }
 

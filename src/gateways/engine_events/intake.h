@@ -33,22 +33,6 @@ struct IntakeOptions {
   size_t sourcesMax = 16'384;
 };
 
-// All sources together, since the start.
-struct IntakeTotals {
-  size_t sources = 0;
-  size_t connected = 0;
-  uint64_t messages = 0;
-  uint64_t replayed = 0;
-  uint64_t gaps = 0;
-  uint64_t lost = 0;
-  uint64_t restarts = 0;
-  uint64_t unreadable = 0;
-  uint64_t stored = 0;
-  uint64_t removed = 0;
-  uint64_t left = 0;
-  uint64_t unknown = 0;
-};
-
 // On the loop's thread. Begins to read what the registry knows of when it is made.
 class Intake final : public SourceTable, private kj::TaskSet::ErrorHandler {
  public:
@@ -65,13 +49,12 @@ class Intake final : public SourceTable, private kj::TaskSet::ErrorHandler {
   // Nothing is taken any more; what is on its way is dropped, and comes again.
   kj::Promise<void> stop();
 
-  IntakeTotals totals() const;
-
   // --- SourceTable ---
   Result<Ticket> add(const EngineSource& source) override;
   Result<Ticket> remove(std::string_view instance, std::optional<uint32_t> rank) override;
   const EngineSource* find(const SourceName& name) const override;
   std::vector<SourceState> list(const SourceName* after, size_t max) const override;
+  SourceTotals totals() const override;
 
  private:
   struct Entry;
@@ -102,7 +85,7 @@ class Intake final : public SourceTable, private kj::TaskSet::ErrorHandler {
   void leave(Entry& entry);
   void reopen(Entry& entry);
   void drop(const SourceName& name);
-  static void add(IntakeTotals& to, const SourceNews& news);
+  void count(const SourceNews& before, const SourceNews& after);
   void taskFailed(kj::Exception&& exception) override;
   uint64_t nowMs() const;
 
@@ -118,7 +101,7 @@ class Intake final : public SourceTable, private kj::TaskSet::ErrorHandler {
   SourceId nextId_ = 1;
   bool stopping_ = false;
   std::set<SourceName> gone_;  // somebody else forgot them: to be dropped between inputs
-  IntakeTotals ended_;         // what is counted of sources that were removed, or opened anew
+  SourceTotals totals_;        // but for the number of sources
   kj::TaskSet tasks_;
 };
 
