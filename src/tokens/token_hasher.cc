@@ -1,7 +1,5 @@
 #include "tokens/token_hasher.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -10,6 +8,7 @@
 
 #include "tokens/cbor.h"
 #include "tokens/python_hash.h"
+#include "tokens/sha256.h"
 
 namespace holdfast {
 namespace {
@@ -26,36 +25,6 @@ uint64_t bigEndian(std::span<const uint8_t, 8> bytes) {
 }
 
 }  // namespace
-
-// OpenSSL's SHA-256, fetched once: a fetch by name for each chunk costs more than hashing it.
-class TokenHasher::Sha256 {
- public:
-  Sha256() : digest_(EVP_MD_fetch(nullptr, "SHA256", nullptr)), context_(EVP_MD_CTX_new()) {
-    if (digest_ == nullptr || context_ == nullptr) fail("OpenSSL offers no SHA-256");
-  }
-  ~Sha256() {
-    EVP_MD_CTX_free(context_);
-    EVP_MD_free(digest_);
-  }
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
-
-  using Sum = std::array<uint8_t, 32>;
-
-  Sum sumOf(std::span<const uint8_t> bytes) {
-    Sum sum;
-    if (EVP_DigestInit_ex(context_, digest_, nullptr) != 1 ||
-        EVP_DigestUpdate(context_, bytes.data(), bytes.size()) != 1 ||
-        EVP_DigestFinal_ex(context_, sum.data(), nullptr) != 1) {
-      fail("OpenSSL failed to compute a SHA-256");
-    }
-    return sum;
-  }
-
- private:
-  EVP_MD* digest_;
-  EVP_MD_CTX* context_;
-};
 
 TokenHasher::TokenHasher(const HashSettings& settings) : settings_(settings) {
   if (const auto wrong = settings.validate()) fail(wrong->message.c_str());

@@ -2,8 +2,9 @@
 // finds what workers reported by hash.
 //
 // Tokens are cut into chunks of `chunkSize`; hash_i = H(hash_{i-1}, tokens_i, no extra keys), where
-// hash_{-1} is the agreed `noneHash`; HashAlgorithm says what H is and how it writes the third. A chunk's hash thereby stands for the whole prefix up to its
-// end. All parties must use the same settings, or nothing matches.
+// hash_{-1} is the agreed `noneHash`; HashAlgorithm says what H is and how it writes the third. A
+// chunk's hash thereby stands for the whole prefix up to its end. All parties must use the same
+// settings, or nothing matches.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +16,8 @@
 #include "core/hash_settings.h"
 
 namespace holdfast {
+
+class Sha256;
 
 // Tokens [start, end) of the list. `hash` is the low 64 bits, so negative ones wrap.
 struct TokenChunk {
@@ -50,8 +53,6 @@ class TokenHasher {
   bool extend(std::span<const uint32_t> tokens, std::vector<uint64_t>& hashes, size_t tokensMax);
 
  private:
-  class Sha256;
-
   uint64_t hashChunk(uint64_t previous, std::span<const uint32_t> tokens);
 
   HashSettings settings_;
