@@ -49,7 +49,10 @@ std::optional<uint32_t> numberOf(const FileValue& value) {
 
 std::optional<Error> EngineTables::add(const FileEntry& entry) {
   using Type = FileValue::Type;
-  if (tables_.size() < entry.element) tables_.resize(entry.element, Table{.place = entry.place});
+  if (tables_.size() < entry.element) {
+    tables_.resize(entry.element);
+    tables_.back().place = entry.place;
+  }
   Table& table = tables_[entry.element - 1];
   EngineSource& source = table.source;
   const auto wants = [&](const std::string& what) {

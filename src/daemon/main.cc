@@ -38,6 +38,7 @@
 #include "daemon/wakeup.h"
 #include "gateways/engine_events/intake.h"
 #include "gateways/zmq/socket_thread.h"
+#include "hashing/hash_doctor.h"
 #include "migrations/migrations.h"
 #include "net/listen_address.h"
 #include "net/tls.h"
@@ -333,7 +334,8 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   const uint64_t recoveryMs = millisecondsSince(start);
 
   gateways::SocketThread sockets;
-  engines::Intake intake(controller, sockets, timer, watch, drawRandom,
+  HashDoctor doctor(watch);
+  engines::Intake intake(controller, sockets, timer, watch, doctor, drawRandom,
                          intakeOptions(configuration));
   LoopTurns turns(timer);
   ProcessFacts facts{

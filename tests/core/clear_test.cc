@@ -103,7 +103,9 @@ class PositionTest : public ClearTest {
     one.run = run;
     one.attempt = attempt;
     one.resumes = resumes;
-    one.source = EngineSource{.name = {"a", 0}, .endpoint = "tcp://10.0.0.7:5557"};
+    one.source.emplace();
+    one.source->name.instance = "a";
+    one.source->endpoint = "tcp://10.0.0.7:5557";
     return one;
   }
 };

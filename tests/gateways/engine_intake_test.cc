@@ -50,15 +50,15 @@ std::string storing(const std::vector<uint8_t>& hashes) {
 // One process of an engine, as vLLM publishes: PUB, and a ROUTER that replays what it keeps.
 class PeerEngine {
  public:
-  explicit PeerEngine(const std::string& endpoint = "tcp://127.0.0.1:*",
-                      const std::string& replayEndpoint = "tcp://127.0.0.1:*")
+  explicit PeerEngine(const std::string& at = "tcp://127.0.0.1:*",
+                      const std::string& replayAt = "tcp://127.0.0.1:*")
       : events_(context_, zmq::socket_type::pub), replay_(context_, zmq::socket_type::router) {
     events_.set(zmq::sockopt::linger, 0);
     replay_.set(zmq::sockopt::linger, 0);
-    events_.bind(endpoint);
-    replay_.bind(replayEndpoint);
-    this->endpoint = events_.get(zmq::sockopt::last_endpoint);
-    this->replayEndpoint = replay_.get(zmq::sockopt::last_endpoint);
+    events_.bind(at);
+    replay_.bind(replayAt);
+    endpoint = events_.get(zmq::sockopt::last_endpoint);
+    replayEndpoint = replay_.get(zmq::sockopt::last_endpoint);
     thread_ = std::thread([this]() { serve(); });
   }
   ~PeerEngine() {
@@ -135,7 +135,7 @@ class IntakeClock final : public Clock {
 class EngineIntake : public testing::Test {
  protected:
   EngineIntake() : io_(kj::setupAsyncIo()), timer_(io_.lowLevelProvider->getTimer()) { begin({}); }
-  ~EngineIntake() override { end(); }
+  ~EngineIntake() noexcept override { end(); }
 
   void begin(test::MemoryStore::Disk disk) {
     store_ = std::make_unique<test::MemoryStore>(std::move(disk));
@@ -143,7 +143,8 @@ class EngineIntake : public testing::Test {
     controller_ =
         std::make_unique<Controller>(ControllerOptions{}, clock_, *store_, random, notices_);
     thread_ = std::make_unique<gateways::SocketThread>();
-    intake_ = std::make_unique<Intake>(*controller_, *thread_, timer_, notices_, random, options_);
+    intake_ = std::make_unique<Intake>(*controller_, *thread_, timer_, notices_, doctor_, random,
+                                       options_);
   }
   void end() {
     intake_->stop().wait(io_.waitScope);
@@ -158,9 +159,11 @@ class EngineIntake : public testing::Test {
   }
 
   EngineSource sourceOf(const PeerEngine& engine, const std::string& instance = "a") {
-    return {.name = {instance, 0},
-            .endpoint = engine.endpoint,
-            .replayEndpoint = engine.replayEndpoint};
+    EngineSource source;
+    source.name.instance = instance;
+    source.endpoint = engine.endpoint;
+    source.replayEndpoint = engine.replayEndpoint;
+    return source;
   }
   void turn() {
     intake_->tick();
@@ -192,6 +195,7 @@ class EngineIntake : public testing::Test {
   std::mt19937_64 random_{1};
   IntakeClock clock_;
   test::RecordedNotices notices_;
+  HashDoctor doctor_{notices_};
   IntakeOptions options_;
   std::unique_ptr<test::MemoryStore> store_;
   std::unique_ptr<Controller> controller_;

@@ -395,7 +395,9 @@ class ModelWorld {
     ASSERT_EQ(source_->position()->seq, *engine_->newest());
     EXPECT_TRUE(std::includes(engine_->cache.begin(), engine_->cache.end(), registry_.held.begin(),
                               registry_.held.end()));
-    if (!registry_.lossy) EXPECT_EQ(registry_.held, engine_->cache);
+    if (!registry_.lossy) {
+      EXPECT_EQ(registry_.held, engine_->cache);
+    }
     EXPECT_EQ(heldBytes_.bytes, 0u);
   }
 

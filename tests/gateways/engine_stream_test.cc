@@ -65,7 +65,8 @@ ChunkHash truthHash(std::string_view text, std::string_view encoding) {
 
 Held heldAfter(const std::vector<std::string>& payloads) {
   Gathering gathering;
-  Reader reader(1, {}, gathering);
+  const EngineSource source;
+  Reader reader(1, source, {}, gathering);
   for (const std::string& payload : payloads) EXPECT_TRUE(reader.apply(0, payload, false));
   Held held;
   for (const Step& step : gathering.handover.steps) {
@@ -112,7 +113,9 @@ TEST(EngineStream, WhatIsHeldInTheEndIsWhatTheCacheHeldButForCopies) {
                     << " blocks, " << missing << " missing, " << wrong << " wrong\n";
           EXPECT_EQ(wrong, 0u) << medium;
           EXPECT_LE(missing * 100, expected.size()) << medium;
-          if (folder == folders.front()) EXPECT_EQ(missing, 0u) << medium;
+          if (folder == folders.front()) {
+            EXPECT_EQ(missing, 0u) << medium;
+          }
         }
       }
     }

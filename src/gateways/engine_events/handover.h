@@ -11,6 +11,7 @@
 #include "core/source_position.h"
 #include "core/types.h"
 #include "gateways/engine_events/source.h"
+#include "hashing/stored_blocks.h"
 
 namespace holdfast::engines {
 
@@ -62,7 +63,10 @@ struct SourceNews {
 };
 
 struct Handover {
+  static constexpr size_t kSamplesMax = 64;
+
   std::vector<Step> steps;
+  std::vector<StoredBlocks> samples;  // of what is stored by the steps
   std::vector<SourceNews> news;
   size_t operations = 0;
 

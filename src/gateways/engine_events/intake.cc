@@ -23,6 +23,10 @@ bool isGpu(std::string_view location) {
   return location == kGpu || (location.starts_with(kGpu) && location[kGpu.size()] == '/');
 }
 
+WorkerName nameOf(const EngineSource& source) {
+  return {source.name.instance, source.name.rank};
+}
+
 LocationStatement statementOf(const std::string& location) {
   LocationStatement statement;
   statement.location = location;
@@ -66,17 +70,20 @@ class Intake::Taking {
   explicit Taking(Handover&& given) : handover(std::move(given)) {}
 
   Handover handover;
-  size_t at = 0;    // step
-  size_t done = 0;  // of its operations
+  size_t at = 0;      // step
+  size_t done = 0;    // of its operations
+  size_t sample = 0;  // that the doctor is shown next
   std::set<SourceId> never;
 };
 
 Intake::Intake(Controller& controller, gateways::SocketThread& thread, kj::Timer& timer,
-               NoticeSink& notices, std::function<uint64_t()> random, const IntakeOptions& options)
+               NoticeSink& notices, HashDoctor& doctor, std::function<uint64_t()> random,
+               const IntakeOptions& options)
     : controller_(controller),
       thread_(thread),
       timer_(timer),
       notices_(notices),
+      doctor_(doctor),
       random_(std::move(random)),
       options_(options),
       tasks_(*this) {
@@ -138,6 +145,7 @@ void Intake::leave(Entry& entry) {
 void Intake::drop(const SourceName& name) {
   const auto found = entries_.find(name);
   if (found == entries_.end()) return;
+  doctor_.forgotten(found->second->source.model, nameOf(found->second->source));
   leave(*found->second);
   entries_.erase(found);
 }
@@ -159,8 +167,7 @@ void Intake::hear(const SourceNews& news) {
   if (found == byId_.end()) return;
   Entry& entry = *found->second;
   if (!news.trouble.empty()) {
-    notices_.notice(notice::EngineUnreachable{{entry.source.name.instance, entry.source.name.rank},
-                                              news.trouble});
+    notices_.notice(notice::EngineUnreachable{nameOf(entry.source), news.trouble});
   }
   count(entry.news, news);
   entry.news = news;
@@ -196,6 +203,12 @@ kj::Promise<void> Intake::takeOn(kj::Own<Taking> taking) {
       return takeOn(kj::mv(taking));
     });
   }
+  if (!stopping_ && taking->sample < taking->handover.samples.size()) {
+    doctor_.stored(taking->handover.samples[taking->sample++]);
+    return timer_.afterDelay(0 * kj::MILLISECONDS).then([this, taking = kj::mv(taking)]() mutable {
+      return takeOn(kj::mv(taking));
+    });
+  }
   return kj::READY_NOW;
 }
 
@@ -211,7 +224,8 @@ void Intake::reopen(Entry& entry) {
 
 Intake::Taken Intake::takeStep(Entry& entry, const Step& step, size_t& done) {
   if (step.kind == Step::Kind::kRestarted) {
-    notices_.notice(notice::EngineRestarted{{entry.source.name.instance, entry.source.name.rank}});
+    notices_.notice(notice::EngineRestarted{nameOf(entry.source)});
+    doctor_.restarted(entry.source.model, nameOf(entry.source));
     return registerAnew(entry).ok() ? Taken::kYes : Taken::kLater;
   }
   if (const Taken taken = needSession(entry); taken != Taken::kYes) return taken;
@@ -272,6 +286,7 @@ Intake::Taken Intake::takeClear(Entry& entry, const Step& step) {
     if (const Taken taken = clear(entry, name, position); taken != Taken::kYes) return taken;
   }
   if (step.location.empty()) entry.lossy = false;
+  doctor_.restarted(entry.source.model, nameOf(entry.source));
   return Taken::kYes;
 }
 
@@ -301,7 +316,7 @@ Intake::Taken Intake::takeLoss(Entry& entry, const Step& step) {
   entry.lossy = true;
   if (nowMs() < entry.noticeMs) return Taken::kYes;
   entry.noticeMs = nowMs() + kNoticeMs;
-  const WorkerName worker{entry.source.name.instance, entry.source.name.rank};
+  const WorkerName worker = nameOf(entry.source);
   if (step.why.empty()) {
     notices_.notice(
         notice::EngineMessagesLost{worker, step.from, step.to, !options_.keepAfterLoss});
@@ -466,8 +481,7 @@ void Intake::configure(const std::vector<EngineSource>& sources) {
   for (const EngineSource& source : sources) {
     const auto added = add(source);
     if (added.ok()) continue;
-    notices_.notice(
-        notice::EngineUnreachable{{source.name.instance, source.name.rank}, added.error().message});
+    notices_.notice(notice::EngineUnreachable{nameOf(source), added.error().message});
   }
 }
 

@@ -21,6 +21,7 @@
 #include "gateways/engine_events/handover.h"
 #include "gateways/engine_events/streams.h"
 #include "gateways/zmq/socket_thread.h"
+#include "hashing/hash_doctor.h"
 
 namespace holdfast::engines {
 
@@ -36,9 +37,10 @@ struct IntakeOptions {
 // On the loop's thread. Begins to read what the registry knows of when it is made.
 class Intake final : public SourceTable, private kj::TaskSet::ErrorHandler {
  public:
-  // References outlive it. `random` gives 64 random bits.
+  // References outlive it. `random` gives 64 random bits; `doctor` is shown how engines hash.
   Intake(Controller& controller, gateways::SocketThread& thread, kj::Timer& timer,
-         NoticeSink& notices, std::function<uint64_t()> random, const IntakeOptions& options);
+         NoticeSink& notices, HashDoctor& doctor, std::function<uint64_t()> random,
+         const IntakeOptions& options);
   // stop() comes before, and has resolved.
   ~Intake() noexcept override;
 
@@ -93,6 +95,7 @@ class Intake final : public SourceTable, private kj::TaskSet::ErrorHandler {
   gateways::SocketThread& thread_;
   kj::Timer& timer_;
   NoticeSink& notices_;
+  HashDoctor& doctor_;
   const std::function<uint64_t()> random_;
   const IntakeOptions options_;
   std::map<SourceName, std::unique_ptr<Entry>> entries_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/limits.h"
+#include "gateways/engine_events/sample.h"
 
 namespace holdfast::engines {
 namespace {
@@ -39,6 +40,14 @@ void Reader::take(const Event& event) {
   (evict ? removed_ : stored_) += event.hashes;
   gathering_.handover.operations += event.hashes;
   for (const ChunkHash key : gathering_.batch.hashesOf(event)) step->add(key, evict);
+  if (!evict && prefixes) sample(event);
+}
+
+void Reader::sample(const Event& event) {
+  auto& samples = gathering_.handover.samples;
+  if (event.tokens == 0 || samples.size() == Handover::kSamplesMax) return;
+  if (!gate_.take(event.hashes, event.begins)) return;
+  if (auto one = sampleOf(of_, event, gathering_.details)) samples.push_back(std::move(*one));
 }
 
 // Full attention: a block of these is of use if all before it are there. A removal says the group
@@ -84,6 +93,7 @@ Step& Reader::barrier(Step::Kind kind) {
 
 void Reader::restarted() {
   barrier(Step::Kind::kRestarted);
+  gate_.restart();
   otherGroups_.clear();
   locations_.clear();
 }

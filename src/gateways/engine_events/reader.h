@@ -20,7 +20,8 @@ struct ReadingOptions {
 
 // What all sources share, on their thread.
 struct Gathering {
-  Batch batch;  // scratch
+  Batch batch;      // scratch
+  Details details;  // scratch
   Handover handover;
 };
 
@@ -29,9 +30,10 @@ class Reader final : public Source::Sink {
   // Locations of one source; events of others are left out and counted.
   static constexpr size_t kLocationsMax = 16;
 
-  // Keeps the reference.
-  Reader(SourceId source, const ReadingOptions& options, Gathering& gathering)
-      : source_(source), options_(options), gathering_(gathering) {}
+  // Keeps the references.
+  Reader(SourceId id, const EngineSource& source, const ReadingOptions& options,
+         Gathering& gathering)
+      : source_(id), of_(source), options_(options), gathering_(gathering) {}
 
   bool apply(uint64_t seq, std::string_view payload, bool replayed) override;
   void restarted() override;
@@ -52,11 +54,14 @@ class Reader final : public Source::Sink {
   static constexpr size_t kNone = SIZE_MAX;
 
   void take(const Event& event);
+  void sample(const Event& event);
   bool makesPrefixes(const Event& event);
   Step* stepOf(const Event& event, bool prefixes);
   Step& barrier(Step::Kind kind);
 
   const SourceId source_;
+  const EngineSource& of_;
+  SampleGate gate_;
   const ReadingOptions options_;
   Gathering& gathering_;
   // Locations and their steps in the hand-over, while operations may be added to them.

@@ -57,7 +57,7 @@ struct Streams::Stream {
          std::optional<SourcePosition> position)
       : id(itsId),
         source(its),
-        reader(itsId, options.reading, gathering),
+        reader(itsId, source, options.reading, gathering),
         machine(
             {.canReplay = !its.replayEndpoint.empty(), .replayTimeoutMs = options.replayTimeoutMs},
             reader, held, position),
