@@ -89,7 +89,12 @@ uint64_t dynamoSeed(const PromptKeys& keys) {
 
 }  // namespace
 
-BlockHasher::BlockHasher(HashProfile profile) : profile_(std::move(profile)) {
+BlockHasher::BlockHasher(HashProfile profile) {
+  use(std::move(profile));
+}
+
+void BlockHasher::use(HashProfile profile) {
+  profile_ = std::move(profile);
   if (const auto wrong = profile_.validate()) {
     std::fprintf(stderr, "block hasher: %s\n", wrong->message.c_str());
     std::abort();
@@ -260,7 +265,7 @@ std::optional<BlockHash> BlockHasher::namespaceOf(const PromptKeys& keys) {
     append(bytes_, text);
   };
   part(keys.extraKey);
-  if (dynamo) part(keys.salt);
+  part(dynamo ? keys.salt : std::string_view());
   return digest(profile_.scheme);
 }
 

@@ -46,6 +46,8 @@ class BlockHasher {
   BlockHasher& operator=(const BlockHasher&) = delete;
 
   const HashProfile& profile() const { return profile_; }
+  // Another one from now on; it must be valid.
+  void use(HashProfile profile);
 
   // Why prompts with these keys have hashes that cannot be computed here. Nothing: they can.
   std::optional<Error> refuses(const PromptKeys& keys) const;
@@ -72,7 +74,7 @@ class BlockHasher {
   // SGLang's namespace, as a SHA-256; nothing: what is published is the hash itself.
   std::optional<BlockHash> namespaceOf(const PromptKeys& keys);
 
-  const HashProfile profile_;
+  HashProfile profile_;
   Sha256 sha256_;
   std::vector<uint8_t> bytes_;
   BlockHash noneHash_;

@@ -31,11 +31,11 @@ using ExtraKey = std::variant<std::string, MediaKey, BytesKey>;
 
 // What is hashed with each block of a prompt. Refers to what belongs to whoever asks.
 struct PromptKeys {
-  std::string_view lora;      // the adapter's name; empty: none
-  std::string_view loraPath;  // where the engine loaded it from; empty: unknown
-  std::optional<int64_t> loraId;
-  std::string_view salt;      // empty: none
-  std::string_view extraKey;  // SGLang's; empty: none
+  std::string_view lora = {};      // the adapter's name; empty: none
+  std::string_view loraPath = {};  // where the engine loaded it from; empty: unknown
+  std::optional<int64_t> loraId = {};
+  std::string_view salt = {};      // empty: none
+  std::string_view extraKey = {};  // SGLang's; empty: none
 
   bool empty() const { return lora.empty() && !loraId && salt.empty() && extraKey.empty(); }
 };

@@ -3,23 +3,21 @@
 namespace holdfast {
 namespace {
 
-using enum HashFamily;
-
 // In the order of HashScheme. LMCache takes what vLLM comes to for PYTHONHASHSEED, or 0 where there
 // is no vLLM.
 constexpr std::array<HashSchemeFacts, kHashSchemes> kSchemeFacts = {{
-    {kVllm, "sha256", true, false, 32, true},
-    {kVllm, "sha256_cbor", true, false, 32, true},
-    {kVllm, "xxhash", true, true, 16, true},
-    {kVllm, "xxhash_cbor", true, true, 16, true},
-    {kSglang, "sha256", false, false, 32, false},
-    {kSglang, "sha256, events in the format dynamo", false, false, 32, false},
-    {kLmcache, "builtin", false, false, 8, false},
-    {kLmcache, "sha256", true, false, 8, false},
-    {kLmcache, "sha256_cbor", true, false, 8, false},
-    {kLmcache, "mp builtin", false, false, 8, false},
-    {kLmcache, "mp sha256_cbor", true, false, 32, false},
-    {kLmcache, "mp blake3", false, false, 32, false},
+    {HashFamily::kVllm, "sha256", true, false, 32, true},
+    {HashFamily::kVllm, "sha256_cbor", true, false, 32, true},
+    {HashFamily::kVllm, "xxhash", true, true, 16, true},
+    {HashFamily::kVllm, "xxhash_cbor", true, true, 16, true},
+    {HashFamily::kSglang, "sha256", false, false, 32, false},
+    {HashFamily::kSglang, "sha256, events in the format dynamo", false, false, 32, false},
+    {HashFamily::kLmcache, "builtin", false, false, 8, false},
+    {HashFamily::kLmcache, "sha256", true, false, 8, false},
+    {HashFamily::kLmcache, "sha256_cbor", true, false, 8, false},
+    {HashFamily::kLmcache, "mp builtin", false, false, 8, false},
+    {HashFamily::kLmcache, "mp sha256_cbor", true, false, 32, false},
+    {HashFamily::kLmcache, "mp blake3", false, false, 32, false},
     {HashFamily::kDynamo, "xxh3", false, false, 8, false},
 }};
 

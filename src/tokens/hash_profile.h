@@ -18,6 +18,8 @@ namespace holdfast {
 
 // Whose way it is. Engines of different families never share hashes.
 enum class HashFamily : uint8_t { kVllm, kSglang, kLmcache, kDynamo };
+inline constexpr HashFamily kHashFamilies[] = {HashFamily::kVllm, HashFamily::kSglang,
+                                               HashFamily::kLmcache, HashFamily::kDynamo};
 std::string_view nameOf(HashFamily family);  // "vllm"
 
 enum class HashScheme : uint8_t {

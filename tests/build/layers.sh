@@ -100,7 +100,7 @@ plain=(core/types.h core/result.h core/check.h core/ids.h core/limits.h core/dec
        core/lookups.h core/views.h)
 of_core wire "${plain[@]}" core/counters.h core/event_record.h core/operations/event_summary.h
 of_core client "${plain[@]}" core/index/key_set.h core/index/prefetch.h
-of_core tokens core/hash_settings.h
+of_core tokens core/hash_settings.h core/result.h
 
 without core 'rocksdb/|capnp/|kj/|spdlog/|chrono>|thread>|mutex>|atomic>|condition_variable>|fstream>|filesystem>|iostream>|unistd|sys/[^m]|fcntl'
 without format 'capnp/rpc|kj/async|spdlog/|thread>|mutex>|condition_variable>'

@@ -178,7 +178,7 @@ def sglang(size, form, extra, tokens):
     if form == "dynamo" and (key or salt):
         space = sha256(b"sglang-kv-event-namespace-v1" + parts(key, salt))
     elif form == "default" and extra["lora"]:
-        space = sha256(b"sglang-kv-event-namespace-v1" + parts(key))
+        space = sha256(b"sglang-kv-event-namespace-v1" + parts(key, None))
     for block in blocks_of(tokens_of(tokens), size):
         if max(block) < 2**32:
             prior = sha256(prior + struct.pack(f"<{size}I", *block))
