@@ -22,6 +22,10 @@ struct CaptureEntry {
 
   takesTokens @49 :Bool;           # of `register`: orders to the worker name chunks by tokens
   pinSecondsMax @50 :UInt32;       # of `register`: how long its pins last at most; 0: as asked for
+  source @54 :Types.EngineSource;  # of `register`: absent: it is no engine whose stream is read
+  resumes @55 :Bool;               # of `register`: what is held goes on as it is
+  sourceSeq @56 :UInt64;           # of `report` and `clear`: position in such a stream, plus 1; 0: none
+  sourceDigest @57 :UInt64;
 
   union {
     file @6 :CaptureFile;          # the first entry of each file, and only there
@@ -83,6 +87,12 @@ struct CaptureEntry {
       newIncarnation @46 :UInt64;
       hide @47 :Bool;
       fullSync @48 :Bool;
+    }
+
+    clear :group {                 # of a location, as one operation
+      location @51 :Text;
+      incarnation @52 :UInt64;
+      seq @53 :UInt64;
     }
   }
 }

@@ -54,6 +54,9 @@ struct WorkerRecord {
   lastSeenWallMs @11 :UInt64;
   lostStoreMs @12 :UInt64;      # of a LOST one, in store time; 0: lastSeenWallMs stands for it
   labels @13 :List(Types.Label);
+  source @14 :Types.EngineSource;  # absent: it is no engine whose event stream is read
+  sourceSeq @15 :UInt64;        # position in that stream, plus 1; 0: none
+  sourceDigest @16 :UInt64;     # XXH3 of that message's payload
 }
 
 struct LivePart {
@@ -110,6 +113,8 @@ struct JournalRecord {
   countAfter @2 :UInt64;       # distinct keys of the location after it
   digestAfter @3 :Types.KeyDigest;
   uncounted @4 :Bool;          # came while its generation was built: count and digest are not known
+  sourceSeq @5 :UInt64;        # of the worker with it, as in WorkerRecord
+  sourceDigest @6 :UInt64;
 }
 
 struct PinRecord {

@@ -16,6 +16,19 @@ struct Label {
   value @1 :Text;  # UTF-8 without control characters, at most 256 bytes; may be empty
 }
 
+struct EngineSource {
+  # An engine whose event stream is read. Its worker's record names instance, rank, model and labels.
+  endpoint @0 :Text;        # where it publishes
+  bind @1 :Bool;            # the engine connects there: it is listened to
+  replayEndpoint @2 :Text;  # empty: nowhere
+  topic @3 :Text;           # what topics begin with; empty: anything
+  blockSize @4 :UInt32;     # tokens; 0: as its events say
+  routingGroup @5 :Text;    # of whoever registered it, kept and given back; likewise:
+  additionalSalt @6 :Text;
+  http @7 :Text;            # the engine's own address; empty: not known
+  configured @8 :Bool;      # by the configuration file, not at run time
+}
+
 enum WorkerState {
   active @0;     # registered and heard of within the heartbeat time-out
   lost @1;       # connection gone or silent: out of look-ups, state kept

@@ -19,6 +19,17 @@ using Kind = schema::CaptureEntry;
 using EntryReader = schema::CaptureEntry::Reader;
 using EntryBuilder = schema::CaptureEntry::Builder;
 
+void writePosition(const std::optional<SourcePosition>& position, EntryBuilder to) {
+  if (!position) return;
+  to.setSourceSeq(position->seq + 1);
+  to.setSourceDigest(position->digest);
+}
+
+std::optional<SourcePosition> positionOf(EntryReader from) {
+  if (from.getSourceSeq() == 0) return std::nullopt;
+  return SourcePosition{from.getSourceSeq() - 1, from.getSourceDigest()};
+}
+
 Error notAnInput(std::string why) {
   return {ErrorCode::kInvalid, std::move(why)};
 }
@@ -36,12 +47,18 @@ struct EntryOf<input::Register> {
     to.setOnLaterConnection(from.message.onLaterConnection);
     to.setTakesTokens(from.message.takesTokens);
     to.setPinSecondsMax(from.message.pinSecondsMax);
+    to.setResumes(from.message.resumes);
+    if (from.message.source) holdfast::write(*from.message.source, to.initSource());
   }
   static Result<AnyInput> read(EntryReader from, EntryReading& with) {
     Registration& message = with.keep(holdfast::read(from.getRegister()));
     message.onLaterConnection = from.getOnLaterConnection();
     message.takesTokens = from.getTakesTokens();
     message.pinSecondsMax = from.getPinSecondsMax();
+    message.resumes = from.getResumes();
+    if (from.hasSource()) {
+      message.source = holdfast::read(from.getSource(), message);
+    }
     return AnyInput(input::Register{message, with.link_});
   }
 };
@@ -68,10 +85,12 @@ struct EntryOf<input::Report> {
   static constexpr std::string_view kName = "report";
   static void write(const input::Report& from, EntryBuilder to) {
     holdfast::write(from.message, to.initReport());
+    writePosition(from.message.position, to);
   }
   static Result<AnyInput> read(EntryReader from, EntryReading& with) {
     Result<Report> message = holdfast::read(from.getReport(), with.numbers_);
     if (!message.ok()) return message.error();
+    message.value().position = positionOf(from);
     return AnyInput(input::Report{with.session_, with.keep(message.value())});
   }
 };
@@ -168,6 +187,25 @@ struct EntryOf<input::OperationsLost> {
         with.keep(OperationsLost{viewOf(message.getLocation()), message.getIncarnation(),
                                  message.getNextSeq(), message.getNewIncarnation(),
                                  message.getHide(), message.getFullSync()})});
+  }
+};
+
+template <>
+struct EntryOf<input::Clear> {
+  static constexpr auto kKind = Kind::CLEAR;
+  static constexpr std::string_view kName = "clear";
+  static void write(const input::Clear& from, EntryBuilder to) {
+    auto message = to.initClear();
+    message.setLocation(textOf(from.message.location));
+    message.setIncarnation(from.message.incarnation);
+    message.setSeq(from.message.seq);
+    writePosition(from.message.position, to);
+  }
+  static Result<AnyInput> read(EntryReader from, EntryReading& with) {
+    const auto message = from.getClear();
+    return AnyInput(input::Clear{
+        with.session_, with.keep(Clear{viewOf(message.getLocation()), message.getIncarnation(),
+                                       message.getSeq(), positionOf(from)})});
   }
 };
 

@@ -52,7 +52,7 @@ class EntryReading {
   std::vector<uint64_t> numbers_;  // scratch
   std::vector<uint32_t> tokens_;   // scratch
   std::variant<std::monostate, Registration, std::vector<LocationStatement>, Report, FullSyncStart,
-               FullSyncBatch, FullSyncEnd, OperationsLost, OperationOutcome, std::string,
+               FullSyncBatch, FullSyncEnd, OperationsLost, Clear, OperationOutcome, std::string,
                OperationRequest, FoldResult, StoreHealth>
       kept_;
 };

@@ -49,7 +49,7 @@ class Reader {
   explicit Reader(const std::string& file) : file_(file) {}
 
   // Of the whole file; an entry that is a table is one of these, unless it is in one.
-  std::optional<Error> read(const toml::table& table, const std::string& name) {
+  std::optional<Error> read(const toml::table& table, const std::string& name, size_t element = 0) {
     for (const auto& [key, node] : table) {
       const FilePlace place = placeOf(key.source());
       const toml::table* inner = node.as_table();
@@ -57,7 +57,15 @@ class Reader {
         if (auto error = read(*inner, std::string(key.str()))) return error;
         continue;
       }
-      FileEntry entry{name, std::string(key.str()), place, node.is_array(), {}};
+      const toml::array* several = node.as_array();
+      if (name.empty() && several != nullptr && several->is_array_of_tables()) {
+        size_t number = 0;
+        for (const toml::node& one : *several) {
+          if (auto error = read(*one.as_table(), std::string(key.str()), ++number)) return error;
+        }
+        continue;
+      }
+      FileEntry entry{name, element, std::string(key.str()), place, node.is_array(), {}};
       if (auto error = addValues(node, entry)) return error;
       entries_.push_back(std::move(entry));
     }

@@ -2,6 +2,7 @@
 // is up to whoever reads it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -30,7 +31,8 @@ struct FileValue {
 };
 
 struct FileEntry {
-  std::string table;  // empty: above the first one
+  std::string table;   // empty: above the first one
+  size_t element = 0;  // of a table that comes several times, [[engine]]: which one, from 1
   std::string key;
   FilePlace place;
   bool isList = false;
@@ -39,9 +41,9 @@ struct FileEntry {
 
 inline constexpr size_t kConfigFileBytesMax = 1 << 20;
 
-// In the order of the file. Tables are not nested; values are texts, numbers and truths, or lists
-// of them. kInvalid, with a message that begins with the place: "FILE:3:12: ...". `file` is only a
-// name.
+// In the order of the file. Tables are not nested, and come once or, as [[NAME]], several times;
+// values are texts, numbers and truths, or lists of them. kInvalid, with a message that begins with
+// the place: "FILE:3:12: ...". `file` is only a name.
 Result<std::vector<FileEntry>> parseConfigFile(const std::string& file, std::string_view text);
 
 }  // namespace holdfast

@@ -79,6 +79,10 @@ Done Controller::handle(const input::OperationsLost& message) {
   return {};
 }
 
+Result<ReportOutcome> Controller::handle(const input::Clear& message) {
+  return registry_.kv().clear(message.session, message.message);
+}
+
 Result<std::span<const PeerMatch>> Controller::handle(const input::PeersFound& message) {
   if (auto error = registry_.kv().lookedUpPeers(message.session)) return *error;
   return message.lookup.peers();

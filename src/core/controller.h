@@ -90,6 +90,7 @@ class Controller final : public StoreListener {
   Result<FullSyncStatus> handle(const input::FullSyncStatus& message);
   Done handle(const input::ReplayRefused& message);
   Done handle(const input::OperationsLost& message);
+  Result<ReportOutcome> handle(const input::Clear& message);
   Result<std::span<const PeerMatch>> handle(const input::PeersFound& message);
   Result<Ticket> handle(const input::Deregister& message);
   Done handle(const input::Answered& message);

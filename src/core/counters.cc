@@ -22,6 +22,7 @@ NamedCounters named(const Counters& c) {
       {"reportsHeld", c.reportsHeld},
       {"reportsGap", c.reportsGap},
       {"reportsRefused", c.reportsRefused},
+      {"clears", c.clears},
       {"lookups", c.lookups},
       {"lookupMissesNoChunk", c.lookupMissesNoChunk},
       {"lookupMissesUnknownModel", c.lookupMissesUnknownModel},

@@ -100,6 +100,13 @@ struct OperationsLost {
   const holdfast::OperationsLost& message;
 };
 
+// KvController::clear: a location holds nothing any more.
+struct Clear {
+  using Outcome = Result<ReportOutcome>;
+  SessionId session;
+  const holdfast::Clear& message;
+};
+
 // A look-up of the session's worker for peers is over (Controller::advance said so): its answer,
 // valid until the next change; as of LookedUp, only the end is an input. An error if the session
 // is not in force any more.
@@ -233,10 +240,10 @@ struct InputList {
 using AllInputs =
     InputList<input::Register, input::Heartbeat, input::Report, input::FullSyncStart,
               input::FullSyncBatch, input::FullSyncEnd, input::FullSyncStatus, input::ReplayRefused,
-              input::OperationsLost, input::PeersFound, input::Deregister, input::Answered,
-              input::ConnectionClosed, input::SessionFailed, input::LookedUp, input::Operation,
-              input::ForceSync, input::Forget, input::Drain, input::Tick, input::Work,
-              input::StorePolled, input::Committed, input::Folded, input::Health>;
+              input::OperationsLost, input::Clear, input::PeersFound, input::Deregister,
+              input::Answered, input::ConnectionClosed, input::SessionFailed, input::LookedUp,
+              input::Operation, input::ForceSync, input::Forget, input::Drain, input::Tick,
+              input::Work, input::StorePolled, input::Committed, input::Folded, input::Health>;
 using AnyInput = AllInputs::Any;
 using TakenInput = AllInputs::AnyTaken;
 

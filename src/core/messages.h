@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "core/decisions.h"
+#include "core/engine_source.h"
 #include "core/hash_settings.h"
 #include "core/labels.h"
+#include "core/source_position.h"
 #include "core/ticket.h"
 #include "core/types.h"
 
@@ -55,6 +57,11 @@ struct Registration {
   // It came over a connection that was opened after this worker's newest registration was taken, so
   // it is newer than that one. The transport says so, not the worker.
   bool onLaterConnection = false;
+  // Of gateways only: the engine whose event stream is read; and that whoever registers knows of
+  // the worker what is held here and no more, so that what is held goes on as it is, whatever the
+  // statements say beyond the names of locations.
+  std::optional<EngineSource> source = {};
+  bool resumes = false;
 
   friend bool operator==(const Registration&, const Registration&) = default;
 };
@@ -165,6 +172,17 @@ struct Report {
   uint64_t incarnation = 0;
   uint64_t firstSeq = 0;
   Operations operations;
+  // Of an event stream: with these operations the registry has all up to there.
+  std::optional<SourcePosition> position = {};
+};
+
+// The location holds nothing any more, whatever it held: an operation like any other, numbered in
+// order. It needs nothing of what is before it, and mends whatever is wrong.
+struct Clear {
+  std::string_view location;
+  uint64_t incarnation = 0;
+  uint64_t seq = 0;
+  std::optional<SourcePosition> position = {};  // as a report's
 };
 
 // What a location of a worker that keeps nothing to send again has missed. Only gateways of other

@@ -14,6 +14,7 @@
 
 #include "core/notices/access.h"
 #include "core/notices/connections.h"
+#include "core/notices/engines.h"
 #include "core/notices/hashing.h"
 #include "core/notices/instances.h"
 #include "core/notices/operations.h"
@@ -56,7 +57,10 @@ using Notice = std::variant<
     notice::GatewayRefused, notice::ConnectionNoticesLeftOut,
     // hashing.h
     notice::HashingLearned, notice::HashingDiffers, notice::HashingUnknown, notice::HashingMixed,
-    notice::HashingAgrees>;
+    notice::HashingAgrees,
+    // engines.h
+    notice::EngineUnreachable, notice::EngineRestarted, notice::EngineMessagesLost,
+    notice::EngineMessageUnreadable>;
 // A kind is a place in this list: Notice::index().
 inline constexpr size_t kNoticeKinds = std::variant_size_v<Notice>;
 template <typename Kind>

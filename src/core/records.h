@@ -6,7 +6,9 @@
 #include <optional>
 #include <string>
 
+#include "core/engine_source.h"
 #include "core/labels.h"
+#include "core/source_position.h"
 #include "core/states.h"
 #include "core/types.h"
 
@@ -36,6 +38,10 @@ struct WorkerRecord {
   uint64_t lostStoreMs =
       0;  // of a LOST one: store time when it was; 0: lastSeenWallMs stands for it
   Labels labels = {};
+  // Of an engine whose event stream is read: how, and up to where. What journals say goes before,
+  // where it is further on.
+  std::optional<EngineSource> source = {};
+  std::optional<SourcePosition> position = {};
 
   // Since when a LOST one is, in store time.
   uint64_t lostMs() const { return lostStoreMs != 0 ? lostStoreMs : lastSeenWallMs; }

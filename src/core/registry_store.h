@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -39,6 +40,7 @@ struct ReportRecord {
   // False while the generation is built: what the operations lead to is not known before all
   // batches are there, so countAfter and digestAfter are not.
   bool counted = true;
+  std::optional<SourcePosition> position = {};  // of the worker, with it
 };
 
 // One batch of the full sync that builds a generation. Does not own.
@@ -169,6 +171,7 @@ struct JournalEntry {
   uint64_t countAfter = 0;
   KeyDigest digestAfter;
   bool counted = true;  // false: countAfter and digestAfter are not known, see ReportRecord
+  std::optional<SourcePosition> position = {};
 };
 
 struct RecoverySummary {

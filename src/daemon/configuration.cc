@@ -143,6 +143,8 @@ void checkTogether(Configuration& c, const OptionTexts& t, const Settings& setti
     throw CLI::ValidationError(text + where + (where.empty() ? "" : ")"));
   };
   c.authOff = t.auth == "off";
+  c.keepAfterLoss = t.engineLoss == "keep";
+  c.clearMeansAll = t.clearMeans == "all";
   checkNetwork(c, t, fail);
   checkLmcache(c.lmcache, fail);
   if (c.http == std::vector<std::string>{"off"}) c.http.clear();
@@ -200,6 +202,7 @@ ParsedConfiguration parseAll(CLI::App& app, const std::vector<std::string>& comm
   checkTogether(configuration, texts, settings.value());
   configuration.options = effectiveOptions(app, settings.value());
   configuration.warnings = settings.value().warnings;
+  configuration.engines = std::move(settings.value().engines);
   if (program.printConfig) {
     return {.configuration = std::nullopt,
             .output = printedConfig(app, configuration.options),

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "capture/log_writer.h"
+#include "core/engine_source.h"
 #include "core/limits.h"
 #include "core/operations/executor.h"
 #include "net/door_limits.h"
@@ -92,6 +93,11 @@ struct Configuration {
     bool on() const { return !pull.empty(); }
   };
   Lmcache lmcache;
+
+  std::vector<EngineSource> engines;  // of the file's [[engine]] tables
+  bool keepAfterLoss = false;         // what engines said, when messages of theirs are lost
+  bool clearMeansAll = false;
+  bool engineGroups = false;
 
   LogOptions capture;  // no directory: no log
   bool captureRedact = false;

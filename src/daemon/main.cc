@@ -37,6 +37,7 @@
 #include "daemon/reload.h"
 #include "daemon/start_reports.h"
 #include "daemon/wakeup.h"
+#include "gateways/engine_events/intake.h"
 #include "gateways/zmq/socket_thread.h"
 #include "hashing/hash_doctor.h"
 #include "migrations/migrations.h"
@@ -169,6 +170,15 @@ ServerOptions serverOptions(const Configuration& configuration, const ServerTls*
           .crowdIntervalUs = ServerOptions().crowdIntervalUs,
           .metricsOfInstances = configuration.metricsOfInstances,
           .metricsOfLmcache = configuration.lmcache.on()};
+}
+
+engines::IntakeOptions intakeOptions(const Configuration& configuration) {
+  engines::IntakeOptions options;
+  options.streams.reading.clearMeansAll = configuration.clearMeansAll;
+  options.streams.reading.keepGroups = configuration.engineGroups;
+  options.keepAfterLoss = configuration.keepAfterLoss;
+  options.heartbeatTimeoutMs = configuration.heartbeatTimeoutMs;
+  return options;
 }
 
 LogOptions logOptions(const Configuration& configuration) {
@@ -306,11 +316,10 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
     spdlog::error("{}", http.error().message);
     return ExitCode::kListen;
   }
-  std::unique_ptr<gateways::SocketThread> sockets;
+  gateways::SocketThread sockets;
   std::unique_ptr<LmcacheDoor> lmcache;
   if (configuration.lmcache.on()) {
-    sockets = std::make_unique<gateways::SocketThread>();
-    auto door = LmcacheDoor::open(configuration, *sockets);
+    auto door = LmcacheDoor::open(configuration, sockets);
     if (!door.ok()) {
       spdlog::error("{}", door.error().message);
       return ExitCode::kListen;
@@ -349,6 +358,8 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   const uint64_t recoveryMs = millisecondsSince(start);
 
   HashDoctor doctor(watch);
+  engines::Intake intake(controller, sockets, timer, watch, doctor, drawRandom,
+                         intakeOptions(configuration));
   LoopTurns turns(timer);
   ProcessFacts facts{
       .version = HOLDFAST_VERSION,
@@ -371,6 +382,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
           },
       .logLevel = [&notices](std::string_view level) { return logLevelFor(level, notices); },
       .hashing = &doctor,
+      .engines = &intake,
   };
   Server server(serverOptions(configuration, tls.value().get()), std::move(facts), controller,
                 *store, notices, access.value(), turns, io.unixEventPort);
@@ -392,6 +404,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   {
     Daemon daemon(controller, *store, server, clock, turns, storeWakeup, timer, [&]() {
       notices.tick();
+      intake.tick();
       manager.alive();
       if (lmcache != nullptr) lmcache->tick();
     });
@@ -399,6 +412,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
     if (recovered.quarantined != 0) {
       notices.notice(notice::WorkersQuarantined{recovered.quarantined});
     }
+    intake.configure(configuration.engines);
     http.value()->serve(server.services(), watch, io.unixEventPort);
     if (lmcache != nullptr) lmcache->serve(server.services(), drawRandom);
     const notice::Ready ready{listOf(addresses), recovered.instances, recovered.workers,
@@ -415,6 +429,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   http.value()->stop();
   if (lmcache != nullptr) lmcache->stop().wait(io.waitScope);
   server.stop();
+  intake.stop().wait(io.waitScope);
   recorder.end(Recorder::End::kProcessEnded);
   if (const auto lost = store->close()) {
     spdlog::error("{}", lost->message);

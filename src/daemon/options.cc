@@ -378,6 +378,30 @@ void addLmcacheOptions(CLI::App& app, Configuration& c) {
       ->group(kGroup);
 }
 
+void addEngineOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
+  constexpr const char* kGroup =
+      "Engines (whose KV events are read; which they are, [[engine]] tables of the file say)";
+  app.add_option("--engine-loss", t.engineLoss,
+                 "What becomes of what an engine said where messages of it are lost that it can no "
+                 "longer send again: 'forget' it, so that only what it announces from then on is "
+                 "looked up, or 'keep' it, with what it dropped meanwhile")
+      ->check(CLI::IsMember({"forget", "keep"}))
+      ->type_name("")
+      ->capture_default_str()
+      ->group(kGroup);
+  app.add_option("--clear-means", t.clearMeans,
+                 "What an engine that cleared its blocks has cleared: 'gpu', as vLLM, whose other "
+                 "tiers stay, or 'all'")
+      ->check(CLI::IsMember({"gpu", "all"}))
+      ->type_name("")
+      ->capture_default_str()
+      ->group(kGroup);
+  app.add_flag("--engine-groups", c.engineGroups,
+               "Of models with several kinds of layers, keep the blocks of those that make no "
+               "prefixes too, in locations of their own (GPU/1)")
+      ->group(kGroup);
+}
+
 void addCaptureOptions(CLI::App& app, Configuration& c) {
   constexpr const char* kGroup = "Capture (a log of everything that comes in, for holdfast-replay)";
   app.add_option("--capture", c.capture.directory,
@@ -439,6 +463,7 @@ void addOptions(CLI::App& app, Configuration& configuration, OptionTexts& texts,
   addRepairOptions(app, configuration);
   addHashingOptions(app, configuration, texts);
   addLmcacheOptions(app, configuration);
+  addEngineOptions(app, configuration, texts);
   addCaptureOptions(app, configuration);
   addLogOptions(app, configuration, texts);
 }

@@ -17,6 +17,8 @@ struct OptionTexts {
   std::string noneHash = "0";
   std::string walSync = "interval";
   std::string socketMode;
+  std::string engineLoss = "forget";
+  std::string clearMeans = "gpu";
   std::string logFormat = "text";
 };
 

@@ -17,6 +17,7 @@
 #include "command_line/config_file.h"
 #include "command_line/usage.h"
 #include "core/ids.h"
+#include "daemon/engine_tables.h"
 #include "daemon/option_values.h"
 #include "daemon/options.h"
 
@@ -105,9 +106,16 @@ class Collector {
     if (!text.ok()) return text.error();
     const auto entries = parseConfigFile(file_, text.value());
     if (!entries.ok()) return entries.error();
+    EngineTables engines(file_);
     for (const FileEntry& entry : entries.value()) {
-      if (auto error = addEntry(entry)) return error;
+      if (auto error = entry.element != 0 && entry.table == kEngineTable ? engines.add(entry)
+                                                                         : addEntry(entry)) {
+        return error;
+      }
     }
+    auto sources = engines.sources();
+    if (!sources.ok()) return sources.error();
+    settings_.engines = std::move(sources.value());
     return std::nullopt;
   }
 
@@ -151,6 +159,10 @@ class Collector {
 
   std::optional<Error> addEntry(const FileEntry& entry) {
     const std::string place = describe(file_, entry.place);
+    if (entry.element != 0) {
+      return invalid(place + ": only [[engine]] may come several times, not [[" + entry.table +
+                     "]]");
+    }
     std::vector<std::string> keys;
     for (const CLI::Option* one : optionsOfFiles(declared_.app)) keys.push_back(keyOf(*one));
     const auto found = options_.find(entry.key);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/engine_source.h"
 #include "core/result.h"
 
 namespace holdfast {
@@ -20,6 +21,8 @@ struct Settings {
   std::map<std::string, std::string> from;
   // HOLDFAST_* variables that name no option: one may be misspelt.
   std::vector<std::string> warnings;
+  // Of the file's [[engine]] tables.
+  std::vector<EngineSource> engines;
 };
 
 // Reads the environment, and the file where one is named. The error says where the fault is: the

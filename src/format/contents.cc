@@ -57,6 +57,10 @@ void encodeJournal(const ReportRecord& report, std::span<uint64_t> out) {
   record.setCountAfter(report.countAfter);
   setDigest(record.initDigestAfter(), report.digestAfter);
   record.setUncounted(!report.counted);
+  if (report.position) {
+    record.setSourceSeq(report.position->seq + 1);
+    record.setSourceDigest(report.position->digest);
+  }
   message.requireFilled();
 }
 
@@ -134,6 +138,9 @@ std::optional<JournalEntry> decodeJournal(std::span<const uint64_t> value) {
     to.countAfter = from.getCountAfter();
     to.digestAfter = getDigest(from.getDigestAfter());
     to.counted = !from.getUncounted();
+    if (from.getSourceSeq() != 0) {
+      to.position = SourcePosition{from.getSourceSeq() - 1, from.getSourceDigest()};
+    }
     return to;
   });
   if (!entry || entry->operations.keys.empty()) return std::nullopt;

@@ -33,6 +33,44 @@ size_t wordsOfLabels(const Labels& labels) {
   return words;
 }
 
+void setSource(schema::EngineSource::Builder to, const EngineSource& source) {
+  to.setEndpoint(text(source.endpoint));
+  to.setBind(source.bind);
+  to.setReplayEndpoint(text(source.replayEndpoint));
+  to.setTopic(text(source.topic));
+  to.setBlockSize(source.blockSize);
+  to.setRoutingGroup(text(source.routingGroup));
+  to.setAdditionalSalt(text(source.additionalSalt));
+  to.setHttp(text(source.http));
+  to.setConfigured(source.configured);
+}
+
+// Its worker's record has the rest.
+EngineSource getSource(schema::EngineSource::Reader from, const WorkerRecord& worker) {
+  EngineSource to;
+  to.endpoint = text(from.getEndpoint());
+  to.bind = from.getBind();
+  to.replayEndpoint = text(from.getReplayEndpoint());
+  to.topic = text(from.getTopic());
+  to.blockSize = from.getBlockSize();
+  to.routingGroup = text(from.getRoutingGroup());
+  to.additionalSalt = text(from.getAdditionalSalt());
+  to.http = text(from.getHttp());
+  to.configured = from.getConfigured();
+  to.name = {worker.instance, worker.worker};
+  to.model = worker.model;
+  to.labels = worker.labels;
+  return to;
+}
+
+size_t wordsOfSource(const std::optional<EngineSource>& source) {
+  if (!source) return 0;
+  return capnp::sizeInWords<schema::EngineSource>() + wordsOfBytes(source->endpoint.size()) +
+         wordsOfBytes(source->replayEndpoint.size()) + wordsOfBytes(source->topic.size()) +
+         wordsOfBytes(source->routingGroup.size()) + wordsOfBytes(source->additionalSalt.size()) +
+         wordsOfBytes(source->http.size());
+}
+
 }  // namespace
 
 std::string encodeRecord(const FormatRecord& record) {
@@ -86,7 +124,7 @@ std::string encodeRecord(const InstanceRecord& record) {
 std::string encodeRecord(const WorkerRecord& record) {
   const size_t words = 32 + wordsOfBytes(record.instance.size()) + wordsOfBytes(record.ip.size()) +
                        wordsOfBytes(record.peerUrl.size()) + wordsOfBytes(record.model.size()) +
-                       wordsOfLabels(record.labels);
+                       wordsOfLabels(record.labels) + wordsOfSource(record.source);
   return encode<schema::WorkerRecord>(words, [&](schema::WorkerRecord::Builder to) {
     to.setInstance(text(record.instance));
     to.setWorker(record.worker);
@@ -101,6 +139,11 @@ std::string encodeRecord(const WorkerRecord& record) {
     to.setRegisteredWallMs(record.registeredWallMs);
     to.setLastSeenWallMs(record.lastSeenWallMs);
     to.setLostStoreMs(record.lostStoreMs);
+    if (record.position) {
+      to.setSourceSeq(record.position->seq + 1);
+      to.setSourceDigest(record.position->digest);
+    }
+    if (record.source) setSource(to.initSource(), *record.source);
     if (record.labels.empty()) return;
     auto labels = to.initLabels(static_cast<kj::uint>(record.labels.size()));
     for (kj::uint i = 0; i < labels.size(); ++i) {
@@ -219,9 +262,13 @@ std::optional<WorkerRecord> decodeWorker(std::string_view value) {
     to.registeredWallMs = from.getRegisteredWallMs();
     to.lastSeenWallMs = from.getLastSeenWallMs();
     to.lostStoreMs = from.getLostStoreMs();
+    if (from.getSourceSeq() != 0) {
+      to.position = SourcePosition{from.getSourceSeq() - 1, from.getSourceDigest()};
+    }
     for (const auto label : from.getLabels()) {
       to.labels.push_back({std::string(text(label.getKey())), std::string(text(label.getValue()))});
     }
+    if (from.hasSource()) to.source = getSource(from.getSource(), to);
     return to;
   });
 }

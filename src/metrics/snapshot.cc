@@ -18,6 +18,7 @@ Snapshot collect(const Services& services, uint64_t openFiles) {
   snapshot.loopTurns = services.turns.durations();
   snapshot.measured = services.measured;
   if (facts.hashing != nullptr) snapshot.hashing = facts.hashing->counts();
+  if (facts.engines != nullptr) snapshot.engines = facts.engines->totals();
   snapshot.storeWritable = services.store.health().writable;
   if (facts.store) snapshot.store = facts.store();
   if (facts.captureBytes) snapshot.captureBytes = facts.captureBytes();

@@ -11,6 +11,7 @@
 #include "core/histogram.h"
 #include "core/queries/status.h"
 #include "core/repair/full_sync_tracker.h"
+#include "core/source_table.h"
 #include "core/store_statistics.h"
 #include "os/process_usage.h"
 #include "serving/latency_histogram.h"
@@ -34,6 +35,8 @@ struct Snapshot {
   Histogram loopTurns;       // nanoseconds
   Measurements measured;
   HashingCounts hashing;
+
+  SourceTotals engines;
 
   bool storeWritable = false;
   StoreStatistics store;

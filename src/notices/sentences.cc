@@ -473,6 +473,26 @@ std::string sentence(const notice::ConnectionNoticesLeftOut& n) {
   return std::to_string(n.count) + " more " + leftOut(n.kind) + " in the last minute";
 }
 
+std::string sentence(const notice::EngineUnreachable& n) {
+  return name(n.worker) + ": its engine cannot be subscribed to: " + n.why;
+}
+
+std::string sentence(const notice::EngineRestarted& n) {
+  return name(n.worker) +
+         ": another process of its engine, with an empty cache; what was held is " + "forgotten";
+}
+
+std::string sentence(const notice::EngineMessagesLost& n) {
+  return name(n.worker) + ": messages " + std::to_string(n.from) + " to " + std::to_string(n.to) +
+         " of its engine are lost; " +
+         (n.forgotten ? "what was held is forgotten" : "what was held is kept and may be wrong");
+}
+
+std::string sentence(const notice::EngineMessageUnreadable& n) {
+  return name(n.worker) + ": message " + std::to_string(n.seq) +
+         " of its engine cannot be read: " + n.why;
+}
+
 }  // namespace
 
 std::string sentenceOf(const Notice& notice) {

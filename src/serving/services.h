@@ -14,6 +14,7 @@
 #include "core/limits.h"
 #include "core/notice_sink.h"
 #include "core/result.h"
+#include "core/source_table.h"
 #include "core/store_statistics.h"
 #include "hashing/hash_doctor.h"
 #include "net/address_counts.h"
@@ -92,6 +93,8 @@ struct ProcessFacts {
   std::function<Result<std::string>(std::string_view level)> logLevel = {};
   // What was learned of how engines hash; outlives the server. May be null: nothing is.
   const HashDoctor* hashing = nullptr;
+  // Engines whose KV events are read; outlives the server. Null: there can be none.
+  SourceTable* engines = nullptr;
 };
 
 // References outlive the server.

@@ -170,4 +170,33 @@ void write(const HeartbeatOutcome& outcome, schema::HeartbeatRetMsg::Builder to)
   }
 }
 
+EngineSource read(schema::EngineSource::Reader from, const Registration& of) {
+  EngineSource to;
+  to.endpoint = stringOf(from.getEndpoint());
+  to.bind = from.getBind();
+  to.replayEndpoint = stringOf(from.getReplayEndpoint());
+  to.topic = stringOf(from.getTopic());
+  to.blockSize = from.getBlockSize();
+  to.routingGroup = stringOf(from.getRoutingGroup());
+  to.additionalSalt = stringOf(from.getAdditionalSalt());
+  to.http = stringOf(from.getHttp());
+  to.configured = from.getConfigured();
+  to.name = {of.instance, of.worker};
+  to.model = of.model;
+  to.labels = of.labels;
+  return to;
+}
+
+void write(const EngineSource& source, schema::EngineSource::Builder to) {
+  to.setEndpoint(textOf(source.endpoint));
+  to.setBind(source.bind);
+  to.setReplayEndpoint(textOf(source.replayEndpoint));
+  to.setTopic(textOf(source.topic));
+  to.setBlockSize(source.blockSize);
+  to.setRoutingGroup(textOf(source.routingGroup));
+  to.setAdditionalSalt(textOf(source.additionalSalt));
+  to.setHttp(textOf(source.http));
+  to.setConfigured(source.configured);
+}
+
 }  // namespace holdfast

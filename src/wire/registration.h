@@ -33,4 +33,8 @@ void write(const RegistrationAnswer& answer, schema::RegisterRetMsg::Builder to)
 HeartbeatOutcome read(schema::HeartbeatRetMsg::Reader from);
 void write(const HeartbeatOutcome& outcome, schema::HeartbeatRetMsg::Builder to);
 
+// Instance, rank, model and labels are the registration's.
+EngineSource read(schema::EngineSource::Reader from, const Registration& of);
+void write(const EngineSource& source, schema::EngineSource::Builder to);
+
 }  // namespace holdfast

@@ -117,6 +117,13 @@ class World {
                                   .fullSync = chance(random_, 50)};
         controller_->take(input::OperationsLost{worker.session, lost});
       }
+      if (chance(random_, 20)) {
+        const Clear clear{.location = "gpu",
+                          .incarnation = worker.incarnation,
+                          .seq = ++worker.seqs["gpu"],
+                          .position = SourcePosition{below(random_, 9), 7}};
+        controller_->take(input::Clear{worker.session, clear});
+      }
     } else if (what < 88) {
       while (controller_->take(input::Work{}) && chance(random_, 80)) {
       }

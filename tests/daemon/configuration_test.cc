@@ -137,6 +137,17 @@ TEST_F(ConfigurationTest, ErrorsOfAFileNameLineAndColumn) {
        "now and then (heartbeat-interval: "},
       {"lost-grace = 1h", ":2:"},
       {"default-model = \"a", "this is no TOML"},
+      {"[[engine]]\nendpoint = \"tcp://e:5557\"", ":3:1: [[engine]]: an instance id"},
+      {"[[engine]]\ninstance = \"a\"\nendpoint = \"e:5557\"", "neither tcp://HOST:PORT nor"},
+      {"[[engine]]\ninstnce = \"a\"", ":3:1: an engine has no \"instnce\"; did you mean"},
+      {"[[engine]]\nranks = 0", ":3:1: ranks wants a whole number from 1 to 1024"},
+      {"[[engine]]\nbind = 1", ":3:1: bind wants true or false"},
+      {"[[engine]]\ninstance = \"a\"\nendpoint = \"tcp://e:65535\"\nranks = 2",
+       "there are no 2 ports"},
+      {"[[engine]]\ninstance = \"a\"\nendpoint = \"tcp://e:1\"\n"
+       "[[engine]]\ninstance = \"a\"\nendpoint = \"tcp://e:2\"",
+       "instance \"a\" rank 0 is there twice"},
+      {"[[store]]\ncreate = true", ":3:1: only [[engine]] may come several times"},
   };
   for (const Case& one : cases) {
     DaemonStart what = withFile("data-dir = \"" + dataDir() + "\"\n" + one.line + "\n");
@@ -167,6 +178,17 @@ TEST_F(ConfigurationTest, SaysWhetherItIsRightWithoutAStore) {
   EXPECT_EQ(exitCodeOf(what), 0) << lastLog();
   EXPECT_EQ(lastLog(), "the configuration is right\n");
   EXPECT_TRUE(hasNoStore());
+}
+
+TEST_F(ConfigurationTest, EnginesAreTablesOfTheFile) {
+  DaemonStart what = withFile("data-dir = \"" + dataDir() +
+                              "\"\n[[engine]]\ninstance = \"llama-0\"\nranks = 2\n"
+                              "endpoint = \"tcp://10.0.0.7:5557\"\n"
+                              "replay = \"tcp://10.0.0.7:5657\"\nblock-size = 16\n"
+                              "labels = [\"zone=a\"]\n[[engine]]\ninstance = \"llama-1\"\n"
+                              "endpoint = \"ipc:///tmp/events\"\nbind = true\n");
+  what.arguments.emplace_back("--check-config");
+  EXPECT_EQ(exitCodeOf(what), 0) << lastLog();
 }
 
 TEST_F(ConfigurationTest, PrintsWhatIsInEffectAsAFileAndWhereItComesFrom) {

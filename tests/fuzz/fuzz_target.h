@@ -28,6 +28,7 @@ void httpBody(std::string_view input);
 void httpTarget(std::string_view input);
 void replicationRecords(std::string_view input);
 void storeRecords(std::string_view input);
+void engineEvents(std::string_view input);
 void lmcache(std::string_view input);
 void tokenFile(std::string_view input);
 void tokens(std::string_view input);

@@ -11,6 +11,7 @@ constexpr Target kTargets[] = {
     {"config_file", configFile},
     {"copy_manifest", copyManifest},
     {"duration", duration},
+    {"engine_events", engineEvents},
     {"http_body", httpBody},
     {"http_target", httpTarget},
     {"lmcache", lmcache},

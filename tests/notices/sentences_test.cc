@@ -271,6 +271,27 @@ void addOthers(Samples& to) {
       "4 more connections were closed for what they sent in the last minute");
 }
 
+void addEngines(Samples& to) {
+  add(to, EngineUnreachable{kWorker, "cannot connect to tcp://x:1: no"},
+      "instance 'llama' worker 3: its engine cannot be subscribed to: cannot connect to tcp://x:1: "
+      "no");
+  add(to, EngineRestarted{kWorker},
+      "instance 'llama' worker 3: another process of its engine, with an empty cache; what was "
+      "held "
+      "is forgotten");
+  add(to, EngineMessagesLost{kWorker, 5, 9, true},
+      "instance 'llama' worker 3: messages 5 to 9 of its engine are lost; what was held is "
+      "forgotten");
+  add(to, EngineMessagesLost{kWorker, 5, 9, false},
+      "instance 'llama' worker 3: messages 5 to 9 of its engine are lost; what was held is kept "
+      "and "
+      "may be wrong");
+  add(to, EngineMessageUnreadable{kWorker, 5, "no list of events at byte 3"},
+      "instance 'llama' worker 3: message 5 of its engine cannot be read: no list of events at "
+      "byte "
+      "3");
+}
+
 void addProcess(Samples& to) {
   add(to, Starting{"0.1.0", 77, "/data", 3, "127.0.0.1:7440", "off", "--fold-floor=1"},
       "holdfastd 0.1.0 starts, pid 77: data directory /data, format 3, listening on "
@@ -303,6 +324,7 @@ Samples samples() {
   addOperations(all);
   addRepairs(all);
   addFailures(all);
+  addEngines(all);
   addProcess(all);
   addHashing(all);
   addOthers(all);

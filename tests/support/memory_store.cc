@@ -91,7 +91,8 @@ void forJournal(const LocationData& data, uint32_t generation, Visit visit) {
                        {journal.keys, {bits.data(), 0}},
                        journal.countAfter,
                        journal.digestAfter,
-                       journal.counted});
+                       journal.counted,
+                       journal.position});
   }
 }
 
@@ -196,6 +197,7 @@ Ticket MemoryStore::append(const ReportRecord& report) {
   journal.countAfter = report.countAfter;
   journal.digestAfter = report.digestAfter;
   journal.counted = report.counted;
+  journal.position = report.position;
   return enqueue(false, [owner = report.owner, location = report.location,
                          key = std::tuple(report.generation, report.stream, report.firstSeq),
                          journal = std::move(journal)](Disk& disk) {

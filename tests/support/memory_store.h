@@ -25,6 +25,7 @@ class MemoryStore : public RegistryStore {
     uint64_t countAfter = 0;
     KeyDigest digestAfter;
     bool counted = true;
+    std::optional<SourcePosition> position;
   };
   struct LocationData {
     std::optional<LocationRecord> record;

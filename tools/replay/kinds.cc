@@ -82,6 +82,9 @@ std::string contentOf(Entry entry) {
     case schema::CaptureEntry::OPERATIONS_LOST:
       return "location " + quotedForPeople(viewOf(entry.getOperationsLost().getLocation())) +
              ", before seq " + std::to_string(entry.getOperationsLost().getNextSeq());
+    case schema::CaptureEntry::CLEAR:
+      return "location " + quotedForPeople(viewOf(entry.getClear().getLocation())) + ", seq " +
+             std::to_string(entry.getClear().getSeq());
     case schema::CaptureEntry::LOOKUP:
       return std::to_string(entry.getLookup().getHashes().size()) + " chunks";
     case schema::CaptureEntry::OPERATION:

@@ -70,6 +70,12 @@ void Folding::commit(Location& location, const FoldResult& result) {
   live.baseDigest = result.baseDigest;
   StoreBatch batch;
   batch.steps.emplace_back(PutLocation{owner, location.record});
+  // The journal may be the only one that has it.
+  WorkerRecord worker = location.worker->record;
+  if (worker.position) {
+    if (worker.state == WorkerState::kRecovered) worker.state = WorkerState::kActive;
+    batch.steps.emplace_back(PutWorker{owner, std::move(worker)});
+  }
   batch.steps.emplace_back(DropJournal{owner, id, live.generation, live.stream, live.baseSeq});
   batch.steps.emplace_back(DropFold{owner, id, live.generation, oldFold});
   store_.write(std::move(batch));

@@ -92,26 +92,10 @@ Result<ReportOutcome> KvController::handleBatchedKvOperations(SessionId session,
   if (auto bad = invalidReport(report)) return Error{ErrorCode::kInvalid, *bad};
   Counters& counters = tree_.counters();
   ++counters.reports;
-  Worker* worker = heard(session);
-  Location* location = worker == nullptr ? nullptr : worker->find(report.location);
-  const LocationRecord* record = location == nullptr ? nullptr : &location->record;
-  const bool expected = record != nullptr &&
-                        (record->live.incarnation == report.incarnation ||
-                         (record->building && record->building->incarnation == report.incarnation));
-  if (!expected) {
-    if (worker == nullptr) {
-      ++counters.reportsDropped;
-    } else {
-      drop(*worker, report.location, report.incarnation);
-    }
-    return ReportOutcome::kDropped;
-  }
-  if (worker->flow != Flow::kOpen || !store_.health().writable ||
-      !store_.hasRoom(queuedBytes(report.operations))) {
-    ++counters.reportsRefused;
-    refuse(*worker);
-    return ReportOutcome::kRefused;
-  }
+  ReportOutcome otherwise{};
+  Location* location = taking(session, report.location, report.incarnation,
+                              queuedBytes(report.operations), otherwise);
+  if (location == nullptr) return otherwise;
   const ReportOutcome outcome = report.incarnation == kLegacyIncarnation
                                     ? takeLegacy(*location, report)
                                     : take(*location, report);
@@ -119,6 +103,33 @@ Result<ReportOutcome> KvController::handleBatchedKvOperations(SessionId session,
   if (outcome == ReportOutcome::kRetransmission) ++counters.reportsRetransmitted;
   if (outcome == ReportOutcome::kGap) ++counters.reportsGap;
   return outcome;
+}
+
+Location* KvController::taking(SessionId session, std::string_view name, uint64_t incarnation,
+                               size_t bytes, ReportOutcome& otherwise) {
+  Counters& counters = tree_.counters();
+  Worker* worker = heard(session);
+  Location* location = worker == nullptr ? nullptr : worker->find(name);
+  const LocationRecord* record = location == nullptr ? nullptr : &location->record;
+  const bool expected =
+      record != nullptr && (record->live.incarnation == incarnation ||
+                            (record->building && record->building->incarnation == incarnation));
+  if (!expected) {
+    if (worker == nullptr) {
+      ++counters.reportsDropped;
+    } else {
+      drop(*worker, name, incarnation);
+    }
+    otherwise = ReportOutcome::kDropped;
+    return nullptr;
+  }
+  if (worker->flow != Flow::kOpen || !store_.health().writable || !store_.hasRoom(bytes)) {
+    ++counters.reportsRefused;
+    refuse(*worker);
+    otherwise = ReportOutcome::kRefused;
+    return nullptr;
+  }
+  return location;
 }
 
 void KvController::drop(Worker& worker, std::string_view name, uint64_t incarnation) {
@@ -163,7 +174,7 @@ ReportOutcome KvController::take(Location& location, const Report& report) {
   if (continues) {
     const uint64_t known = expected - std::min(report.firstSeq, expected);
     const bool isNew = known < report.operations.size();
-    if (isNew) apply(location, report.operations.dropFirst(known));
+    if (isNew) apply(location, report.operations.dropFirst(known), report.position);
     if (!ofBuilding) return isNew ? ReportOutcome::kApplied : ReportOutcome::kRetransmission;
   }
   return ofBuilding ? fullSyncs_.report(location, report) : beyondGap(location, report);
@@ -313,7 +324,40 @@ void KvController::lose(Location& location, const OperationsLost& lost) {
   location.reason = Reason::kReportsLost;
 }
 
-void KvController::apply(Location& location, const Operations& operations) {
+Result<ReportOutcome> KvController::clear(SessionId session, const Clear& message) {
+  if (message.seq == 0) {
+    return Error{ErrorCode::kInvalid, "sequence numbers count from 1, not 0"};
+  }
+  ++tree_.counters().clears;
+  ReportOutcome otherwise{};
+  Location* location = taking(session, message.location, message.incarnation, 0, otherwise);
+  if (location == nullptr) return otherwise;
+  const bool ofBuilding =
+      location->record.building && location->record.building->incarnation == message.incarnation;
+  // A legacy client's numbers are its own; operations of it are numbered here.
+  const bool legacy = message.incarnation == kLegacyIncarnation;
+  const uint64_t lastSeq = ofBuilding ? location->building->lastSeq : location->lastSeq;
+  const uint64_t seq = legacy ? lastSeq + 1 : message.seq;
+  if (seq <= lastSeq) return ReportOutcome::kRetransmission;
+  Worker& worker = *location->worker;
+  StoreBatch batch;
+  repair_.settle(*location);
+  beginGeneration(tree_, *location, message.incarnation, seq, batch);
+  if (message.position) {
+    worker.record.position = message.position;
+    batch.steps.emplace_back(PutWorker{worker.owner, worker.record});
+  }
+  const Ticket ticket = store_.write(std::move(batch));
+  tree_.restartNumbering(*location, seq, ticket);
+  tree_.refreshVisibility(worker);
+  if (legacy) location->legacySeq = message.seq;
+  location->sync = SyncState::kCaughtUp;
+  location->reason = Reason::kNone;
+  return ReportOutcome::kApplied;
+}
+
+void KvController::apply(Location& location, const Operations& operations,
+                         const std::optional<SourcePosition>& position) {
   Worker& worker = *location.worker;
   if (location.pins != nullptr) [[unlikely]]
     pins_.applying(location, operations);
@@ -327,7 +371,8 @@ void KvController::apply(Location& location, const Operations& operations) {
   const uint64_t firstSeq = location.lastSeq + 1;
   const Ticket ticket =
       store_.append({worker.owner, location.record.id, live.generation, live.stream, firstSeq,
-                     operations, location.count, location.digest});
+                     operations, location.count, location.digest, true, position});
+  if (position) worker.record.position = position;
   tree_.wrote(location, firstSeq + operations.size() - 1, ticket);
   location.journalOperations += operations.size();
   Gap& gap = location.gap;

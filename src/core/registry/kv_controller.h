@@ -48,6 +48,10 @@ class KvController {
   // again with the very next seq it only asks for the full sync, where one can be made by now.
   void operationsLost(SessionId session, const OperationsLost& lost);
 
+  // A location holds nothing any more: in O(1), whatever it held and whatever was wrong with it. An
+  // error (malformed) changes nothing.
+  Result<ReportOutcome> clear(SessionId session, const Clear& message);
+
   // lookup: every instance of which some rank holds the first chunk, best first. The answer is
   // valid until the next call or change. An empty model is the default one. `withPins`: also how
   // much of each prefix is pinned.
@@ -79,6 +83,10 @@ class KvController {
  private:
   // Reports that the state does not allow: counted, and said once a session and location.
   void drop(Worker& worker, std::string_view location, uint64_t incarnation);
+  // The location that takes what is of this incarnation; null where it is dropped or refused, which
+  // `otherwise` says and is counted. `bytes`: in the store's queue.
+  Location* taking(SessionId session, std::string_view location, uint64_t incarnation, size_t bytes,
+                   ReportOutcome& otherwise);
   void refuse(Worker& worker);
   void lose(Location& location, const OperationsLost& lost);
   ReportOutcome take(Location& location, const Report& report);
@@ -87,7 +95,8 @@ class KvController {
   void turn(Location& location);
   Worker* heard(SessionId session);
   // Operations that begin at the location's lastSeq + 1: into the index and the store's queue.
-  void apply(Location& location, const Operations& operations);
+  void apply(Location& location, const Operations& operations,
+             const std::optional<SourcePosition>& position = {});
 
   RegistryTree& tree_;
   ChunkIndex& index_;

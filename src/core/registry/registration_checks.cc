@@ -129,7 +129,7 @@ Worker* lostWorkerToForget(const RegistryTree& tree) {
   Rank leastRank;
   for (const auto& [name, instance] : tree.instances()) {
     for (const auto& [id, worker] : instance->workers) {
-      if (worker->record.state != WorkerState::kLost) continue;
+      if (worker->record.state != WorkerState::kLost || worker->record.source) continue;
       const Rank rank{chunksOf(*worker) != 0, worker->record.lostMs()};
       if (least != nullptr && rank >= leastRank) continue;
       least = worker.get();

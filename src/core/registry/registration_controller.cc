@@ -118,7 +118,9 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
     if (worker->session != kNoSession) supersede(*worker);
     forgetContent(*worker, batch);
   } else if (worker->session != kNoSession && worker->record.run != registration.run) {
-    supersede(*worker);
+    // Of an engine whose stream is read it is the same gateway that says so.
+    const bool sameGateway = registration.source && worker->record.source;
+    if (!sameGateway) supersede(*worker);
   }
   const bool newWorldSize =
       registration.worldSize != 0 && registration.worldSize != instance->record.worldSize;
@@ -134,7 +136,8 @@ Result<RegisterOutcome> RegistrationController::registerWorker(const Registratio
   Comparison::Numbering numbering;
   for (const LocationStatement& statement : registration.locations) {
     outcome.decisions.push_back(
-        comparison_.decide(*worker, statement, situation, batch, numbering));
+        registration.resumes ? comparison_.resume(*worker, statement, batch, numbering)
+                             : comparison_.decide(*worker, statement, situation, batch, numbering));
   }
   outcome.session = tree_.openSession(*worker, link);
   tree_.refreshVisibility(*worker);
@@ -190,6 +193,8 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
     while (!worker.locations.empty()) tree_.removeLocation(*worker.locations.back());
   }
   WorkerRecord& record = worker.record;
+  const bool otherModel = worker.modelSalt != tree_.salt(registration.model);
+  if (!registration.resumes || otherModel) record.position.reset();
   if (record.run != registration.run) {
     // Pins lived in the memory of the other process.
     for (const auto& location : worker.locations) dropPins(*location, batch);
@@ -200,6 +205,7 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
   record.model = registration.model;
   record.worldSize = registration.worldSize;
   record.labels = registration.labels;
+  record.source = registration.source;
   record.run = registration.run;
   record.attempt = registration.attempt;
   worker.takesTokens = registration.takesTokens;
@@ -210,7 +216,6 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
   record.lostStoreMs = 0;
   batch.steps.emplace_back(PutWorker{worker.owner, record});
 
-  const bool otherModel = worker.modelSalt != tree_.salt(registration.model);
   if (otherModel && !worker.locations.empty()) {
     notices_.notice(notice::ModelChanged{
         nameOf(worker), registration.model.empty() ? tree_.defaultModel() : registration.model});
@@ -223,7 +228,7 @@ void RegistrationController::takeOver(Worker& worker, const Registration& regist
   for (size_t i = worker.locations.size(); i-- > 0;) {
     Location& location = *worker.locations[i];
     const bool isStated = stated(location);
-    if (!otherModel && isStated) continue;
+    if (!otherModel && (isStated || registration.resumes)) continue;
     if (!isStated) {
       ++tree_.counters().decisions[static_cast<size_t>(Reason::kNotStated)];
       notices_.notice(
@@ -389,7 +394,8 @@ void RegistrationController::checkTimes(Worker& worker, std::vector<Worker*>& ex
     tree_.setLoad(worker, kLoadUnknown, now);
   }
   if (worker.record.state == WorkerState::kLost) {
-    if (*lostFor(worker) >= options_.lostGraceMs && silentMs >= timeToReturnMs) {
+    const bool anything = !worker.record.source || !worker.locations.empty();
+    if (anything && *lostFor(worker) >= options_.lostGraceMs && silentMs >= timeToReturnMs) {
       expired.push_back(&worker);
     }
   } else if (silentMs >= options_.heartbeatTimeoutMs) {
@@ -429,6 +435,15 @@ void RegistrationController::tick() {
   for (Worker* worker : expired) {
     ++tree_.counters().workersExpired;
     notices_.notice(notice::WorkerExpired{nameOf(*worker), options_.lostGraceMs});
+    if (worker->record.source) {
+      // Its engine is waited for until somebody removes it.
+      StoreBatch batch;
+      forgetContent(*worker, batch);
+      worker->record.position.reset();
+      batch.steps.emplace_back(PutWorker{worker->owner, worker->record});
+      commit(std::move(batch), {});
+      continue;
+    }
     forget(*worker);
   }
 }

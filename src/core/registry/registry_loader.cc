@@ -126,6 +126,11 @@ void RegistryLoader::journal(OwnerId owner, uint16_t id, const JournalEntry& ent
   loading->nextSeq = entry.firstSeq + entry.operations.size();
   location.journalOperations += entry.operations.size();
   if (entry.stream == live.stream) location.lastSeq = loading->nextSeq - 1;
+  // Of one process of the engine: with another one, everything before is dropped.
+  auto& position = location.worker->record.position;
+  if (entry.position && (!position || position->seq < entry.position->seq)) {
+    position = entry.position;
+  }
   if (entry.counted &&
       (location.count != entry.countAfter || !(location.digest == entry.digestAfter))) {
     family.damage = where + ": count or digest after it differ from what was recorded";
@@ -201,6 +206,8 @@ void RegistryLoader::finish(OwnerId owner) {
       if (loading.tooMuchHeld) abandoned_.push_back(&location);
     }
     report_.behind += anyBehind ? 1 : 0;
+    // One location may be behind what another one says.
+    if (anyBehind) family.worker->record.position.reset();
     auto& steps = family.pinsDropped.steps;
     std::move(steps.begin(), steps.end(), std::back_inserter(pinsDropped_.steps));
   }
@@ -212,6 +219,7 @@ void RegistryLoader::finish(OwnerId owner) {
 void RegistryLoader::quarantine(Worker& worker, const std::string& reason) {
   ++report_.quarantined;
   tree_.setQuarantined(worker, reason);
+  worker.record.position.reset();
   for (const auto& location : worker.locations) {
     tree_.dropBuilding(*location);
     tree_.renewHolder(*location);

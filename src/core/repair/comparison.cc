@@ -7,6 +7,17 @@
 
 namespace holdfast {
 
+LocationDecision Comparison::resume(Worker& worker, const LocationStatement& statement,
+                                    StoreBatch& batch, Numbering& numbering) {
+  Location* location = worker.find(statement.location);
+  if (location == nullptr) {
+    return decide(worker, statement, {.atRegistration = true}, batch, numbering);
+  }
+  abandonBuilding(tree_, *location, batch);
+  if (location->sync != SyncState::kDiverged) location->sync = SyncState::kCaughtUp;
+  return {statement.location, DecisionKind::kInSync, location->reason, location->lastSeq + 1};
+}
+
 LocationDecision Comparison::decide(Worker& worker, const LocationStatement& statement,
                                     const Situation& situation, StoreBatch& batch,
                                     Numbering& numbering) {
@@ -120,8 +131,8 @@ void Comparison::carryOut(Location& location, const LocationStatement& statement
     repair_.want(location, decision.reason);
   };
   const auto show = [&] {
-    if (!live.hidden) return;
-    live.hidden = false;
+    if (!live.hidden && !live.incomplete) return;
+    live.hidden = live.incomplete = false;
     tree_.changed(location);
     batch.steps.emplace_back(PutLocation{owner, record});
   };

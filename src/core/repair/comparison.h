@@ -37,6 +37,11 @@ class Comparison {
   LocationDecision decide(Worker& worker, const LocationStatement& statement,
                           const Situation& situation, StoreBatch& batch, Numbering& numbering);
 
+  // Of a registration that resumes (messages.h): what is held goes on as it is. A location that is
+  // new is decided as any other.
+  LocationDecision resume(Worker& worker, const LocationStatement& statement, StoreBatch& batch,
+                          Numbering& numbering);
+
  private:
   // Nothing where the full sync under way does not go on: it is abandoned.
   std::optional<LocationDecision> decideFullSync(Location& location,
