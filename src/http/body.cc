@@ -38,6 +38,11 @@ Error wrong(const Place& place, const std::string& what) {
           path.empty() ? "the body " + what : "field " + quotedForPeople(path) + " " + what};
 }
 
+bool isNull(od::value& value) {
+  od::json_type type{};
+  return value.type().get(type) == simdjson::SUCCESS && type == od::json_type::null;
+}
+
 std::string_view kindOf(od::value& value) {
   od::json_type type{};
   if (value.type().get(type) != simdjson::SUCCESS) return "no JSON";
@@ -188,7 +193,8 @@ Error unknownField(std::string_view name, const Place& place, const std::vector<
 }
 
 // The fields of an object, or of the document itself.
-std::optional<Error> readFields(od::object object, const Place& place, std::vector<Field>& fields) {
+std::optional<Error> readFields(od::object object, const Place& place, std::vector<Field>& fields,
+                                UnknownFields unknown = UnknownFields::kRefused) {
   std::vector<bool> seen(fields.size());
   for (auto next : object) {
     od::field entry;
@@ -199,12 +205,16 @@ std::optional<Error> readFields(od::object object, const Place& place, std::vect
     }
     const auto field = std::find_if(fields.begin(), fields.end(),
                                     [&](const Field& one) { return one.name == name; });
-    if (field == fields.end()) return unknownField(name, place, fields);
+    if (field == fields.end()) {
+      if (unknown == UnknownFields::kSkipped) continue;
+      return unknownField(name, place, fields);
+    }
     const auto number = static_cast<size_t>(field - fields.begin());
     const Place at{&place, field->name};
     if (seen[number]) return wrong(at, "is there twice");
     seen[number] = true;
     od::value value = entry.value();
+    if (field->presence == Presence::kNullable && isNull(value)) continue;
     if (auto error = std::visit(ValueReader(value, at), field->to)) return error;
     if (field->given != nullptr) *field->given = true;
     field->presence = Presence::kOptional;
@@ -234,7 +244,7 @@ Error malformed(simdjson::error_code error, od::document& document, const kj::by
 }
 
 std::optional<Error> readDocument(od::parser& parser, std::span<const kj::byte> buffer, size_t size,
-                                  std::vector<Field>& fields) {
+                                  std::vector<Field>& fields, UnknownFields unknown) {
   od::document document;
   auto error = parser.iterate(buffer.data(), size, buffer.size()).get(document);
   if (error != simdjson::SUCCESS) {
@@ -247,7 +257,7 @@ std::optional<Error> readDocument(od::parser& parser, std::span<const kj::byte> 
     return Error{ErrorCode::kInvalid, "the body must be a JSON object"};
   }
   if (error != simdjson::SUCCESS) return malformed(error, document, buffer.data());
-  if (auto wrongField = readFields(object, Place{}, fields)) return wrongField;
+  if (auto wrongField = readFields(object, Place{}, fields, unknown)) return wrongField;
   if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) {
     return Error{ErrorCode::kInvalid, "the body goes on behind its JSON object"};
   }
@@ -265,18 +275,18 @@ void failReading(const Error& error) {
 }
 
 std::optional<Error> readObject(std::span<const kj::byte> buffer, size_t size,
-                                std::vector<Field> fields) {
+                                std::vector<Field> fields, UnknownFields unknown) {
   static_assert(kBodyPadding >= simdjson::SIMDJSON_PADDING);
   if (size == 0) {
     static constexpr kj::byte kEmpty[2 + kBodyPadding] = {'{', '}'};
-    return readObject(kEmpty, 2, std::move(fields));
+    return readObject(kEmpty, 2, std::move(fields), unknown);
   }
   if (size > kBodyBytesAtOnce) {
     od::parser parser;  // its memory goes with the body
-    return readDocument(parser, buffer, size, fields);
+    return readDocument(parser, buffer, size, fields, unknown);
   }
   thread_local od::parser parser;
-  return readDocument(parser, buffer, size, fields);
+  return readDocument(parser, buffer, size, fields, unknown);
 }
 
 }  // namespace holdfast::http

@@ -69,7 +69,11 @@ struct Number {
   uint64_t max;
 };
 
-enum class Presence : uint8_t { kOptional, kRequired };
+enum class Presence : uint8_t {
+  kOptional,
+  kRequired,
+  kNullable,  // optional, and null is as if it were left out
+};
 inline constexpr Presence kRequired = Presence::kRequired;
 
 // Where a field goes. What its value points to outlives the reading, and stays as it is where the
@@ -82,13 +86,18 @@ struct Field {
   bool* given = nullptr;  // becomes true if the field is there and not null
 };
 
+// What becomes of a body with fields that are not known: a name that is misspelt should be noticed,
+// but where bodies are another program's, that program takes them.
+enum class UnknownFields : uint8_t { kRefused, kSkipped };
+
 // Bytes that a buffer has behind the body: simdjson reads them, whatever they are.
 inline constexpr size_t kBodyPadding = 64;
 
 // Reads a whole body, of `size` bytes at the begin of a buffer that has at least kBodyPadding more.
 // An empty body is an object without fields. On any thread.
 std::optional<Error> readObject(std::span<const kj::byte> buffer, size_t size,
-                                std::vector<Field> fields);
+                                std::vector<Field> fields,
+                                UnknownFields unknown = UnknownFields::kRefused);
 
 // Bodies above this are read on the thread: about 0.1 ms.
 inline constexpr size_t kBodyBytesAtOnce = 32 << 10;
@@ -112,21 +121,26 @@ class BodyThread {
 
 // See above. Body needs `std::vector<Field> fieldsOf(Body&)` beside it. Fails with wireError().
 template <typename Body>
-kj::Promise<kj::Own<Body>> readBody(const std::shared_ptr<Request>& request);
+kj::Promise<kj::Own<Body>> readBody(const std::shared_ptr<Request>& request,
+                                    UnknownFields unknown = UnknownFields::kRefused);
 
 // --- implementation ---
 
 [[noreturn]] void failReading(const Error& error);
 
 template <typename Body>
-kj::Promise<kj::Own<Body>> readBody(const std::shared_ptr<Request>& request) {
+kj::Promise<kj::Own<Body>> readBody(const std::shared_ptr<Request>& request,
+                                    UnknownFields unknown) {
   struct Reading {
     std::shared_ptr<Request> request;
+    UnknownFields unknown;
     kj::Own<Body> body = kj::heap<Body>();
     std::optional<Error> error = {};
-    void run() { error = readObject(request->buffer, request->bodyBytes, fieldsOf(*body)); }
+    void run() {
+      error = readObject(request->buffer, request->bodyBytes, fieldsOf(*body), unknown);
+    }
   };
-  const auto reading = std::make_shared<Reading>(Reading{request});
+  const auto reading = std::make_shared<Reading>(Reading{request, unknown});
   if (request->bodyBytes <= kBodyBytesAtOnce) {
     reading->run();
     if (reading->error) failReading(*reading->error);

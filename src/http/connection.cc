@@ -68,6 +68,7 @@ kj::HttpService& serviceOf(kj::AsyncIoStream& wire) {
 
 Connection::Connection(Server& server, AcceptedSocket socket)
     : server_(server),
+      routes_(server.routesOf(socket.mark)),
       isUnix_(socket.isUnix),
       trust_(socket.trust),
       address_(socket.address),

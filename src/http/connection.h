@@ -104,6 +104,7 @@ class Connection final : public kj::HttpService {
   void hold(size_t bytes);
 
   Server& server_;
+  const RouteTable& routes_;
   const bool isUnix_;
   const Trust trust_;
   const PeerAddress address_;

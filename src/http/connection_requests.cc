@@ -99,10 +99,10 @@ kj::Promise<void> Connection::serve(kj::HttpMethod method, std::string_view url,
                                     const kj::HttpHeaders& headers, kj::AsyncInputStream& body,
                                     Response& response) {
   const Target target = targetOf(url);
-  auto found = server_.routes().find(method, target.path);
+  auto found = routes_.find(method, target.path);
   if (found.route == nullptr) {
-    if (server_.routes().others()) return respond(response, server_.routes().others()());
-    const std::string methods = server_.routes().methodsOf(target.path);
+    if (routes_.others()) return respond(response, routes_.others()());
+    const std::string methods = routes_.methodsOf(target.path);
     if (methods.empty()) {
       return respond(response, errorReply(404, "unknown",
                                           "there is no " + quotedForPeople(target.path) +
@@ -204,7 +204,9 @@ kj::Promise<Reply> Connection::handle(const Route& route, std::shared_ptr<Reques
         onSending_ = std::move(request->onSending);
         return std::move(done);
       },
-      [](kj::Exception&& e) { return errorReply(e); });
+      [&route](kj::Exception&& e) {
+        return route.failed != nullptr ? route.failed(e) : errorReply(e);
+      });
 }
 
 // Told once, also where the peer leaves before there is an answer.

@@ -26,6 +26,7 @@ constexpr Status kStatuses[] = {
     {405, "Method Not Allowed", "method_not_allowed"},
     {409, "Conflict", "refused"},
     {413, "Payload Too Large", "too_large"},
+    {422, "Unprocessable Content", "invalid"},
     {431, "Request Header Fields Too Large", "too_large"},
     {500, "Internal Server Error", "internal"},
     {503, "Service Unavailable", "unavailable"},
@@ -78,14 +79,18 @@ Reply errorReply(const Error& error) {
 }
 
 Reply errorReply(const kj::Exception& exception) {
-  const auto error = errorOf(exception);
-  if (!error) return errorReply(500, "internal", descriptionOf(exception).text);
+  const auto error = errorWithin(exception);
+  return error ? errorReply(*error) : errorReply(500, "internal", descriptionOf(exception).text);
+}
+
+std::optional<Error> errorWithin(const kj::Exception& exception) {
+  auto error = errorOf(exception);
+  if (!error) return std::nullopt;
   // Without its word: that is the code.
-  std::string_view message = error->message;
-  if (const size_t colon = message.find(": "); colon != std::string_view::npos) {
-    message.remove_prefix(colon + 2);
+  if (const size_t colon = error->message.find(": "); colon != std::string::npos) {
+    error->message.erase(0, colon + 2);
   }
-  return errorReply(Error{error->code, std::string(message)});
+  return error;
 }
 
 std::string_view codeOf(uint32_t status) {

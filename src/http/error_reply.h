@@ -4,6 +4,7 @@
 #include <kj/exception.h>
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "core/result.h"
@@ -18,6 +19,9 @@ Reply errorReply(uint32_t status, std::string_view code, std::string_view messag
 Reply errorReply(const Error& error);
 // Of what a handler failed with. What wireError() did not make is a fault of the program: 500.
 Reply errorReply(const kj::Exception& exception);
+
+// What wireError() made, without the word of its code in front; nothing: a fault of the program.
+std::optional<Error> errorWithin(const kj::Exception& exception);
 
 // The code of an error that only has a status; "internal" where there is none of its own.
 std::string_view codeOf(uint32_t status);

@@ -29,7 +29,7 @@ kj::HttpServerSettings settingsOf(const Bounds& bounds, kj::HttpServerErrorHandl
 }  // namespace
 
 Server::Server(const RouteTable& routes, Grounds grounds, Bounds bounds)
-    : routes_(routes),
+    : routes_{&routes},
       grounds_(grounds),
       bounds_(bounds),
       http_(
@@ -51,6 +51,12 @@ Server::~Server() {
   for (const Acceptor& listener : listeners_) {
     if (listener.listening().isUnix()) unlink(listener.listening().unixPath.c_str());
   }
+}
+
+void Server::listen(ListeningSocket socket, const RouteTable& routes) {
+  socket.mark = static_cast<uint32_t>(routes_.size());
+  routes_.push_back(&routes);
+  listen(kj::mv(socket));
 }
 
 void Server::listen(ListeningSocket socket) {

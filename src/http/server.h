@@ -57,6 +57,8 @@ class Server final : private kj::TaskSet::ErrorHandler, private kj::HttpServerEr
 
   // Takes the connections that come there, once the loop runs.
   void listen(ListeningSocket socket);
+  // The same, with other routes for those that connect there; they outlive the server.
+  void listen(ListeningSocket socket, const RouteTable& routes);
   // No new connections, no more requests; what is under way is dropped.
   void stop();
   // No new connections and requests; resolves when all that are there are over. Whoever connects
@@ -69,7 +71,8 @@ class Server final : private kj::TaskSet::ErrorHandler, private kj::HttpServerEr
   // --- for its connections ---
 
   bool drains() const { return accepting_.get() == nullptr; }
-  const RouteTable& routes() const { return routes_; }
+  // Of a connection that came to a listener with the mark.
+  const RouteTable& routesOf(uint32_t mark) const { return *routes_[mark]; }
   const Bounds& bounds() const { return bounds_; }
   Grounds& grounds() { return grounds_; }
   const HeaderNames& headers() const { return headers_; }
@@ -96,7 +99,7 @@ class Server final : private kj::TaskSet::ErrorHandler, private kj::HttpServerEr
                                            kj::Maybe<kj::HttpService::Response&> response) override;
   kj::Promise<void> sendError(kj::HttpService::Response& response, const Reply& reply);
 
-  const RouteTable& routes_;
+  std::vector<const RouteTable*> routes_;  // by the mark of a listener; its own is first
   Grounds grounds_;
   const Bounds bounds_;
   const HeaderNames headers_;

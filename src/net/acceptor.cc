@@ -43,8 +43,9 @@ kj::Promise<AcceptedSocket> Acceptor::accept() {
     auto* const address = reinterpret_cast<sockaddr*>(&from);
     const int fd = ::accept4(listening_.fd.get(), address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-      return AcceptedSocket{kj::AutoCloseFd(fd), emptyAt_, listening_.trust, listening_.isUnix(),
-                            peerAddressOf(address)};
+      return AcceptedSocket{kj::AutoCloseFd(fd),    emptyAt_,
+                            listening_.trust,       listening_.isUnix(),
+                            peerAddressOf(address), listening_.mark};
     }
     switch (errno) {
       case EAGAIN:

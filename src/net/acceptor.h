@@ -22,6 +22,7 @@ struct AcceptedSocket {
   Trust trust = Trust::kNetwork;  // as its listener has it
   bool isUnix = false;
   PeerAddress address = {};  // of a Unix socket: none
+  uint32_t mark = 0;         // its listener's
 };
 
 // Who is at the other end, for people: "10.0.0.7:51234", "a client of the Unix socket".

@@ -4,6 +4,7 @@
 #include <kj/io.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@ struct ListeningSocket {
   std::string name;      // as clients write it, with the port that was chosen for port 0
   std::string unixPath;  // to be unlinked at the end; empty: an IP socket
   Trust trust;           // of whoever comes in here
+  uint32_t mark = 0;     // its door's own, handed on with every connection
 
   bool isUnix() const { return !unixPath.empty(); }
 };

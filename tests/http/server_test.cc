@@ -1,6 +1,8 @@
 // What a well-behaved client sees of the server.
 #include <kj/debug.h>
 
+#include "core/notice.h"
+#include "http/error_reply.h"
 #include "http/event_stream.h"
 #include "tests/http/http_fixture.h"
 
@@ -95,6 +97,39 @@ TEST_F(HttpServerTest, TurnsErrorsOfHandlersIntoAnswers) {
   EXPECT_EQ(unavailable.body,
             R"({"error":{"code":"unavailable","message":"the store cannot write"}})");
   EXPECT_EQ(client.get("/fault").status, 500);
+}
+
+TEST_F(HttpServerTest, ARouteMayHaveErrorsOfItsOwn) {
+  http::Route own = route(kj::HttpMethod::GET, "/own", Permission::kOperate);
+  own.handle = [](const auto&) -> kj::Promise<http::Reply> {
+    return wireError({ErrorCode::kNotFound, "no such thing"});
+  };
+  own.failed = [](const kj::Exception& why) {
+    return http::Reply{.status = 422, .body = http::errorWithin(why)->message};
+  };
+  routes.add(std::move(own));
+  serve();
+  const HttpAnswer answer = connect().get("/own");
+  EXPECT_EQ(answer.status, 422);
+  EXPECT_EQ(answer.body, "no such thing");
+  EXPECT_THAT(notices.last<notice::OperatorCall>().error, HasSubstr("no such thing"));
+}
+
+TEST_F(HttpServerTest, AListenerMayHaveRoutesOfItsOwn) {
+  addFixed("/all", "1");
+  http::RouteTable others;
+  http::Route other = route(kj::HttpMethod::GET, "/other");
+  other.handle = [](const auto&) -> kj::Promise<http::Reply> { return http::Reply{.body = "2"}; };
+  others.add(std::move(other));
+  serve();
+  auto sockets = listenOn("127.0.0.1:0");
+  ASSERT_TRUE(sockets.ok());
+  const std::string there = sockets.value().front().name;
+  server->listen(kj::mv(sockets.value().front()), others);
+  EXPECT_EQ(connect().get("/all").status, 200);
+  EXPECT_EQ(connect().get("/other").status, 404);
+  EXPECT_EQ(HttpClient(io, there).get("/other").body, "2");
+  EXPECT_EQ(HttpClient(io, there).get("/all").status, 404);
 }
 
 TEST_F(HttpServerTest, ReadsBodiesInChunksAndWaitsToBeAsked) {
