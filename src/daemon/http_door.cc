@@ -6,6 +6,7 @@
 
 #include "http/lookup.h"
 #include "http/metrics_route.h"
+#include "http/neutral/neutral_routes.h"
 #include "http/openapi.h"
 #include "http/operation_routes.h"
 #include "http/operator_routes.h"
@@ -87,6 +88,7 @@ void HttpDoor::serve(Services& services, WatchLog& watch, kj::UnixEventPort& por
   http::addQueryRoutes(routes_, services);
   http::addOperationRoutes(routes_, services);
   http::addOperatorRoutes(routes_, services);
+  http::addNeutralRoutes(routes_, services, services.facts.engines);
   http::addWatchRoutes(routes_, services, watch, port.getTimer());
   http::addMetricsRoute(routes_, services);
   http::addOpenApi(routes_, HOLDFAST_VERSION);

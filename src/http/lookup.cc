@@ -132,16 +132,6 @@ Reply replyOf(const LookupFound& found, const LookupQuestion& question) {
   return reply;
 }
 
-// From the arrival of a look-up until its answer is given to the socket, as RPC's are measured.
-void measure(Services& services, Request& request) {
-  request.onSending = [&services, arrived = request.arrived](kj::TimePoint sent) {
-    const int64_t took = (sent - arrived) / kj::NANOSECONDS;
-    const auto nanoseconds = static_cast<uint64_t>(std::max<int64_t>(0, took));
-    services.lookups.record(nanoseconds);
-    services.lookupWindow.record(nanoseconds);
-  };
-}
-
 // What a long one needs until it is over.
 struct LongOne {
   explicit LongOne(Services& services) : queue(services.longCallBytes) {}
@@ -220,6 +210,15 @@ kj::Promise<Reply> lookUpAll(Services& services, kj::Own<LookupsBody> body) {
 
 }  // namespace
 
+void measureLookup(Services& services, Request& request) {
+  request.onSending = [&services, arrived = request.arrived](kj::TimePoint sent) {
+    const int64_t took = (sent - arrived) / kj::NANOSECONDS;
+    const auto nanoseconds = static_cast<uint64_t>(std::max<int64_t>(0, took));
+    services.lookups.record(nanoseconds);
+    services.lookupWindow.record(nanoseconds);
+  };
+}
+
 void addLookups(RouteTable& routes, Services& services) {
   routes.addSchema("Hash", kHashSchema);
   routes.addSchema("Endpoint", kEndpointSchema);
@@ -237,7 +236,7 @@ void addLookups(RouteTable& routes, Services& services) {
                    const std::shared_ptr<Request>& request) {
     return readBody<LookupBody>(request).then(
         [&services, hashes, request](kj::Own<LookupBody>&& body) {
-          measure(services, *request);
+          measureLookup(services, *request);
           return lookUp(services, *hashes, kj::mv(body));
         });
   };

@@ -9,4 +9,8 @@ namespace holdfast::http {
 // `services` outlives the routes.
 void addLookups(RouteTable& routes, Services& services);
 
+// Measures a look-up from its arrival until its answer is given to the socket, as RPC's are. To be
+// called once its body is read: what cannot be read is no look-up.
+void measureLookup(Services& services, Request& request);
+
 }  // namespace holdfast::http
