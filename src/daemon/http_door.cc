@@ -9,6 +9,7 @@
 #include "http/lmcache/routes.h"
 #include "http/lookup.h"
 #include "http/metrics_route.h"
+#include "http/neutral/neutral_routes.h"
 #include "http/openapi.h"
 #include "http/operation_routes.h"
 #include "http/operator_routes.h"
@@ -105,6 +106,7 @@ void HttpDoor::serve(Services& services, WatchLog& watch, kj::UnixEventPort& por
   http::addQueryRoutes(routes_, services);
   http::addOperationRoutes(routes_, services);
   http::addOperatorRoutes(routes_, services);
+  http::addNeutralRoutes(routes_, services, services.facts.engines);
   http::addWatchRoutes(routes_, services, watch, port.getTimer());
   for (http::RouteTable* table : {&routes_, &lmcacheRoutes_}) {
     http::addProbes(*table, HOLDFAST_VERSION,

@@ -117,6 +117,18 @@ class ValueReader {
     if (value_.get_double().get(*to) == simdjson::SUCCESS) return std::nullopt;
     return wrong(place_, "must be a number");
   }
+  std::optional<Error> operator()(const Name& name) {
+    uint64_t number = 0;
+    std::string_view text;
+    if (value_.get_string().get(text) == simdjson::SUCCESS) {
+      name.to->assign(text);
+    } else if (value_.get_uint64().get(number) == simdjson::SUCCESS) {
+      *name.to = std::to_string(number);
+    } else {
+      return wrong(place_, "must be a string or a whole number");
+    }
+    return std::nullopt;
+  }
   std::optional<Error> operator()(const Number& number) {
     uint64_t read = 0;
     if (value_.get_uint64().get(read) == simdjson::SUCCESS && read >= number.min &&

@@ -62,6 +62,11 @@ struct Objects {
 struct Object {
   std::function<std::vector<Field>()> fields;
 };
+// A name that may be a number: a string, or a whole number from 0 to 2^64 - 1, taken as its decimal
+// text.
+struct Name {
+  std::string* to;
+};
 // A whole number within bounds; both are allowed.
 struct Number {
   uint64_t* to;
@@ -80,7 +85,8 @@ inline constexpr Presence kRequired = Presence::kRequired;
 // field is left out.
 struct Field {
   std::string_view name;
-  std::variant<bool*, std::string*, double*, Number, Hash, Hashes, Numbers, Texts, Objects, Object>
+  std::variant<bool*, std::string*, double*, Name, Number, Hash, Hashes, Numbers, Texts, Objects,
+               Object>
       to;
   Presence presence = Presence::kOptional;
   bool* given = nullptr;  // becomes true if the field is there and not null

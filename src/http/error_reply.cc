@@ -17,6 +17,7 @@ struct Status {
 };
 constexpr Status kStatuses[] = {
     {200, "OK", ""},
+    {201, "Created", ""},
     {202, "Accepted", ""},
     {204, "No Content", ""},
     {400, "Bad Request", "invalid"},

@@ -1,4 +1,5 @@
-// Server-sent events: an answer that goes on until the peer leaves.
+// An answer that is sent as it is made: server-sent events until the peer leaves, or a text that is
+// too long to be held.
 #pragma once
 
 #include <kj/async-io.h>
@@ -29,10 +30,10 @@ class EventStream {
   kj::Promise<void> send(std::string_view event, std::string_view id, std::string_view data);
   // A line that readers ignore; keeps what is in between from closing a quiet connection.
   kj::Promise<void> ping();
-
- private:
+  // A piece of a text that is no events; otherwise as send().
   kj::Promise<void> write(std::string text);
 
+ private:
   std::function<kj::Own<kj::AsyncOutputStream>()> open_;
   std::function<void(bool)> writing_;
   kj::Own<kj::AsyncOutputStream> out_;  // null before it began

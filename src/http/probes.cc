@@ -64,7 +64,7 @@ void addProbes(RouteTable& routes, std::string_view version,
   };
   routes.add(std::move(live));
 
-  for (const std::string_view path : {"/readyz", "/healthz"}) {
+  for (const std::string_view path : {"/readyz", "/healthz", "/health"}) {
     Route ready = openRoute(path, "Whether the controller can be used, and if not, why",
                             R"({"$ref":"#/components/schemas/Readiness"})");
     ready.otherAnswers = {

@@ -34,7 +34,7 @@ TEST_F(ProbesTest, SayWhetherTheControllerCanBeUsed) {
   HttpClient client = connect();
   EXPECT_EQ(client.get("/livez").body, R"({"alive":true})");
   EXPECT_EQ(client.get("/version").body, R"({"version":"1.2.3"})");
-  for (const char* path : {"/readyz", "/healthz"}) {
+  for (const char* path : {"/readyz", "/healthz", "/health"}) {
     now = {};
     const HttpAnswer ready = client.get(path);
     EXPECT_EQ(ready.status, 200);

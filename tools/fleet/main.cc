@@ -13,6 +13,7 @@
 #include "client/controller_address.h"
 #include "client/lookup_client.h"
 #include "command_line/output_end.h"
+#include "fleet/engines/engine_run.h"
 #include "fleet/fleet.h"
 #include "fleet/options.h"
 #include "fleet/replay.h"
@@ -197,6 +198,7 @@ int run(const Options& options) {
   }
   std::signal(SIGINT, onSignal);
   std::signal(SIGTERM, onSignal);
+  if (options.engines.kind) return runEngines(options, requests.value(), stopRequested);
   Fleet fleet(options);
   // Look-ups have a thread of their own: reports do not delay them.
   ClientThread lookupThread;

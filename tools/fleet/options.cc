@@ -1,6 +1,7 @@
 #include "fleet/options.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cmath>
 #include <iostream>
 #include <map>
@@ -33,7 +34,12 @@ constexpr const char* kDescription =
     "With faults, reports get lost, come twice, late or in another order, connections are cut,\n"
     "workers restarted and reports falsified, all drawn from the seed, while requests are served.\n"
     "Then the faults stop, and the controller has some time to repair what it knows before the\n"
-    "digests are compared.";
+    "digests are compared.\n"
+    "\n"
+    "With --as, the ranks are engines of that kind: each publishes KV events over ZeroMQ as the\n"
+    "engine itself does, answers replays of them, and is registered with the controller over\n"
+    "HTTP. A request goes to the rank that holds most of it. In the end the controller must hold\n"
+    "exactly what the caches do, and answer look-ups by tokens as they would.";
 
 constexpr const char* kFooter =
     "Exit codes:\n"
@@ -50,6 +56,9 @@ constexpr const char* kFooter =
     "  holdfast-fleet --drop 0.01 --duplicate 0.01 --reorder 0.01 --restart-every 1\n"
     "                                                a bad network, a worker restarted each "
     "second\n"
+    "  holdfast-fleet --as vllm --ranks 2            publish KV events as vLLM does\n"
+    "  holdfast-fleet --as sglang --drop 0.01 --restart-every 5\n"
+    "                                                some lost on the way, engines restarted\n"
     "  holdfast-fleet --drop 0.01 ... --routing oracle\n"
     "                                                the hit share to compare that with\n"
     "\n"
@@ -62,6 +71,30 @@ constexpr const char* kFooter =
     "those that the client sees while all workers are registered. chunks counts pairs of a rank\n"
     "and a chunk (with --disk, for each tier). converged: whether every location was in sync and\n"
     "the digests were equal in time after the faults had stopped (null: there were none).";
+
+std::string problemOfEngines(const Options& options) {
+  const std::string& events = options.engines.events;
+  if (!events.starts_with("tcp://") && !events.starts_with("ipc://")) {
+    return "--events: " + events + " is neither tcp://HOST:PORT nor ipc://PATH";
+  }
+  if (events.starts_with("tcp://")) {
+    const size_t colon = events.rfind(':');
+    uint32_t port = 0;
+    const auto parsed =
+        std::from_chars(events.data() + colon + 1, events.data() + events.size(), port);
+    const uint64_t last = port + uint64_t{2} * options.workers() - 1;
+    if (parsed.ec != std::errc() || parsed.ptr != events.data() + events.size() || port == 0 ||
+        last > UINT16_MAX) {
+      return "--events: " + events + " must have a port that leaves room for two of each rank";
+    }
+  }
+  const FaultOptions& faults = options.faults;
+  if (faults.duplicate + faults.reorder + faults.delay + faults.cutEvery + faults.corruptEvery >
+      0) {
+    return "with --as, faults are --drop and --restart-every";
+  }
+  return "";
+}
 
 std::string problemOf(const Options& options) {
   if (const auto address = parseAddress(options.controller); !address.ok()) {
@@ -82,6 +115,9 @@ std::string problemOf(const Options& options) {
     return "--disk of " + std::to_string(options.diskCapacity) + " chunks and --capacity of " +
            std::to_string(options.capacity) + " on " + std::to_string(workers) +
            " ranks are more than " + std::to_string(kCachedChunksMax) + " chunks in all";
+  }
+  if (options.engines.kind) {
+    if (const std::string problem = problemOfEngines(options); !problem.empty()) return problem;
   }
   const FaultOptions& faults = options.faults;
   if (faults.drop + faults.duplicate + faults.reorder + faults.delay > 1) {
@@ -117,6 +153,35 @@ void addFaultOptions(CLI::App& app, FaultOptions& faults) {
       ->check(CLI::Range(0.1, 86'400.0))
       ->capture_default_str()
       ->group("Faults");
+}
+
+void addEngineOptions(CLI::App& app, EngineOptions& engines, std::string& kind) {
+  app.add_option("--as", kind, "publish KV events as this engine: vllm or sglang")
+      ->type_name("ENGINE")
+      ->check(CLI::IsMember({"vllm", "sglang"}))
+      ->group("KV events");
+  app.add_option("--block-size", engines.blockSize, "tokens of a block")
+      ->type_name("TOKENS")
+      ->check(CLI::Range(1u, 1024u))
+      ->capture_default_str()
+      ->group("KV events");
+  app.add_option("--events", engines.events,
+                 "where the first rank publishes, tcp://HOST:PORT or ipc://PATH; the others "
+                 "on the next ports, and behind them those that answer replays")
+      ->type_name("ENDPOINT")
+      ->capture_default_str()
+      ->group("KV events");
+  app.add_option("--http", engines.http, "the controller's HTTP address")
+      ->type_name("URL")
+      ->capture_default_str()
+      ->group("KV events");
+  app.add_option("--model", engines.model, "that the engines serve")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("KV events");
+  app.add_flag("!--no-register", engines.registers,
+               "do not register the engines: the controller's configuration names them")
+      ->group("KV events");
 }
 
 }  // namespace
@@ -170,6 +235,8 @@ ParsedOptions parseOptions(int argc, char** argv) {
       ->check(CLI::IsMember({"lookup", "round-robin", "oracle"}))
       ->capture_default_str();
   addFaultOptions(app, options.faults);
+  std::string kind;
+  addEngineOptions(app, options.engines, kind);
   reach::addSecurityOptions(app, options.security);
   app.add_flag("--leave", options.leave,
                "end without deregistering, as if all engines were cut off");
@@ -184,6 +251,9 @@ ParsedOptions parseOptions(int argc, char** argv) {
     }
     app.exit(error);  // --help, --version
     return {.options = {}, .exitCode = outputWritten("holdfast-fleet") ? kExitEqual : kExitOutput};
+  }
+  if (!kind.empty()) {
+    options.engines.kind = kind == "vllm" ? EngineKind::kVllm : EngineKind::kSglang;
   }
   options.routing = routing == "lookup"   ? Routing::kLookup
                     : routing == "oracle" ? Routing::kOracle

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "client/security.h"
+#include "fleet/engines/engine_kind.h"
 #include "fleet/fault_schedule.h"
 
 namespace holdfast::fleet {
@@ -18,6 +19,18 @@ inline constexpr int kExitDifferent = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitNoController = 3;
 inline constexpr int kExitOutput = 4;  // it could not be written
+
+// Of a fleet that publishes KV events instead of reporting over RPC.
+struct EngineOptions {
+  std::optional<EngineKind> kind;  // nothing: it reports
+  uint32_t blockSize = 16;         // tokens
+  // Where the first one publishes: "tcp://HOST:PORT", the others on the next ports, behind them
+  // those that answer replays; or "ipc://PATH", each with a suffix.
+  std::string events = "tcp://127.0.0.1:5557";
+  std::string http = "http://127.0.0.1:7441";  // of the controller
+  std::string model = "simulated";
+  bool registers = true;  // with the controller; else its configuration names the engines
+};
 
 struct Options {
   std::string controller = "127.0.0.1:7440";
@@ -32,6 +45,7 @@ struct Options {
   std::string trace;  // empty: the built-in workload
   Routing routing = Routing::kLookup;
   FaultOptions faults;
+  EngineOptions engines;
   bool leave = false;  // end without deregistering
   bool json = false;
 

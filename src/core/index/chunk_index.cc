@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/index/block_arena.h"
 #include "core/index/key_mixer.h"
+#include "core/index/key_walk.h"
 #include "core/index/prefetch.h"
 #include "core/index/table.h"
 
@@ -97,6 +98,26 @@ struct ChunkIndex::State {
   void erase(const Table::Place& place, uint64_t mixed);
 
   class Run;
+
+  // key_walk.h: friends, so that only this file knows how keys are kept; "used", because they are
+  // inline here and called elsewhere.
+  static const State& of(const ChunkIndex& index) { return *index.state_; }
+  [[gnu::used]] friend size_t partsOf(const ChunkIndex& index) { return of(index).tables.size(); }
+  [[gnu::used]] friend void appendKeysOf(const ChunkIndex& index, size_t part, uint64_t salt,
+                                         std::vector<ChunkHash>& keys) {
+    const State& s = of(index);
+    const Table& table = s.tables[part];
+    const KeyMixer mix(salt);
+    // More table bits than 12 are stored with the key as well.
+    const uint64_t partBits = uint64_t{part} << (64 - s.tableBits);
+    keys.reserve(keys.size() + table.keys());
+    for (uint32_t i = 0; i < table.buckets(); ++i) {
+      const Bucket& bucket = *table.bucket(s.arena, i);
+      for (uint32_t slot = 0; slot < bucket.count(); ++slot) {
+        keys.push_back(mix.inverse(partBits | bucket.storedBits(slot)));
+      }
+    }
+  }
 };
 
 // Tables fill evenly, so equal sizes would make all of them grow at the same moment. The sizes of

@@ -21,11 +21,20 @@ CASES = {
     ("get", "/livez"): ("/livez", None),
     ("get", "/readyz"): ("/readyz", None),
     ("get", "/healthz"): ("/healthz", None),
+    ("get", "/health"): ("/health", None),
     ("get", "/version"): ("/version", None),
     ("get", "/openapi.json"): ("/openapi.json", None),
     ("get", "/metrics"): ("/metrics", None),
     ("post", "/v1/lookup"): ("/v1/lookup", {"hashes": [1, -2, "3"]}),
     ("post", "/v1/lookups"): ("/v1/lookups", {"lookups": [{"hashes": [1]}]}),
+    ("post", "/query"): ("/query", {"token_ids": [1, 2, 3], "model_name": "MODEL"}),
+    ("post", "/query_by_hash"): ("/query_by_hash", {"block_hashes": [1, -2], "model_name": "MODEL"}),
+    ("post", "/register"):
+        ("/register", {"instance_id": 7, "endpoint": "tcp://127.0.0.1:9", "model_name": "MODEL",
+                       "block_size": 16}),
+    ("post", "/unregister"): ("/unregister", {"instance_id": 7, "model_name": "MODEL"}),
+    ("get", "/workers"): ("/workers?model_name=MODEL", None),
+    ("get", "/dump"): ("/dump", None),
     ("get", "/v1/instances"): ("/v1/instances?max=1", None),
     ("get", "/v1/workers"): ("/v1/workers?instanceId=NAME&workerIds=0,1", None),
     ("get", "/v1/pins"): ("/v1/pins?withChunks=true&hashes=string", None),
@@ -69,10 +78,12 @@ CASES = {
     ("post", "/health"): ("/health", {"instance_id": "NAME"}),
 }
 # Of LMCache's routes: what cannot be read is a 422, what does not come about a 500.
-LMCACHE = {path for _, path in CASES if not path.startswith("/v1/")}
+LMCACHE = {path for _, path in CASES if not path.startswith("/v1/")} - {
+    "/query", "/query_by_hash", "/register", "/unregister"}
 # Asked for again these find that it is done, or that its worker is just registering again.
 MAY_BE = {"/v1/backup": {200, 409}, "/v1/capture": {200, 409}, "/v1/forget": {200, 404},
-          "/v1/sync": {200, 404, 409}, "/v1/operations": {200, 404, 409}}
+          "/v1/sync": {200, 404, 409}, "/register": {201, 503}, "/unregister": {200, 404, 503},
+          "/v1/operations": {200, 404, 409}}
 MAY_BE |= {path: {200, 500} for path in
            ("/clear", "/pin", "/compress", "/decompress", "/move", "/health")}
 
@@ -98,6 +109,7 @@ class Walk:
         event = controller.as_operator(
             "/v1/operations/clear", {"instanceId": worker["instanceId"], "location": places[0]})
         self.words = {"NAME": worker["instanceId"], "PLACE2": places[-1], "PLACE": places[0],
+                      "MODEL": worker["model"],
                       "EVENT": event["eventId"], "ADDRESS": worker["ip"]}
 
     def routes(self):

@@ -1,0 +1,53 @@
+#include "fleet/engines/controller_http.h"
+
+#include <utility>
+
+namespace holdfast::fleet {
+namespace {
+
+constexpr std::string_view kScheme = "http://";
+constexpr auto kPatience = 10 * kj::SECONDS;
+
+}  // namespace
+
+ControllerHttp::ControllerHttp(std::string url, std::string token)
+    : host_(std::move(url)), token_(std::move(token)), io_(kj::setupAsyncIo()) {
+  if (host_.starts_with(kScheme)) host_.erase(0, kScheme.size());
+  while (host_.ends_with('/')) host_.pop_back();
+  kj::HttpHeaderTable::Builder builder;
+  authorization_ = builder.add("Authorization");
+  headers_ = builder.build();
+}
+
+Result<HttpAnswer> ControllerHttp::ask(std::string_view path, std::string_view body) {
+  try {
+    kj::Timer& timer = io_.provider->getTimer();
+    auto address = io_.provider->getNetwork().parseAddress(host_.c_str()).wait(io_.waitScope);
+    auto stream = address->connect().wait(io_.waitScope);
+    auto client = kj::newHttpClient(*headers_, *stream);
+    kj::HttpHeaders headers(*headers_);
+    headers.set(kj::HttpHeaderId::HOST, kj::heapString(host_.c_str()));
+    if (!token_.empty()) headers.set(authorization_, kj::str("Bearer ", token_.c_str()));
+    const std::string where(path);
+    auto request = client->request(body.empty() ? kj::HttpMethod::GET : kj::HttpMethod::POST,
+                                   where.c_str(), headers, body.size());
+    HttpAnswer answer;
+    auto answered = request.body->write(body.data(), body.size())
+                        .then([&]() {
+                          request.body = nullptr;
+                          return kj::mv(request.response);
+                        })
+                        .then([&answer](kj::HttpClient::Response&& response) {
+                          answer.status = response.statusCode;
+                          return response.body->readAllText().attach(kj::mv(response.body));
+                        })
+                        .then([&answer](kj::String&& text) { answer.body = text.cStr(); });
+    timer.timeoutAfter(kPatience, kj::mv(answered)).wait(io_.waitScope);
+    return answer;
+  } catch (const kj::Exception& why) {
+    return Error{ErrorCode::kUnavailable,
+                 "http://" + host_ + " does not answer: " + why.getDescription().cStr()};
+  }
+}
+
+}  // namespace holdfast::fleet
