@@ -11,7 +11,7 @@ constexpr auto kPatience = 10 * kj::SECONDS;
 }  // namespace
 
 ControllerHttp::ControllerHttp(std::string url, std::string token)
-    : host_(std::move(url)), token_(std::move(token)), io_(kj::setupAsyncIo()) {
+    : host_(std::move(url)), token_(std::move(token)) {
   if (host_.starts_with(kScheme)) host_.erase(0, kScheme.size());
   while (host_.ends_with('/')) host_.pop_back();
   kj::HttpHeaderTable::Builder builder;
@@ -21,9 +21,10 @@ ControllerHttp::ControllerHttp(std::string url, std::string token)
 
 Result<HttpAnswer> ControllerHttp::ask(std::string_view path, std::string_view body) {
   try {
-    kj::Timer& timer = io_.provider->getTimer();
-    auto address = io_.provider->getNetwork().parseAddress(host_.c_str()).wait(io_.waitScope);
-    auto stream = address->connect().wait(io_.waitScope);
+    // A loop of its own: the time of one that has not turned meanwhile stands still.
+    kj::AsyncIoContext io = kj::setupAsyncIo();
+    auto address = io.provider->getNetwork().parseAddress(host_.c_str()).wait(io.waitScope);
+    auto stream = address->connect().wait(io.waitScope);
     auto client = kj::newHttpClient(*headers_, *stream);
     kj::HttpHeaders headers(*headers_);
     headers.set(kj::HttpHeaderId::HOST, kj::heapString(host_.c_str()));
@@ -32,8 +33,9 @@ Result<HttpAnswer> ControllerHttp::ask(std::string_view path, std::string_view b
     auto request = client->request(body.empty() ? kj::HttpMethod::GET : kj::HttpMethod::POST,
                                    where.c_str(), headers, body.size());
     HttpAnswer answer;
-    auto answered = request.body->write(body.data(), body.size())
-                        .then([&]() {
+    kj::Promise<void> sent = kj::READY_NOW;
+    if (!body.empty()) sent = request.body->write(body.data(), body.size());
+    auto answered = sent.then([&]() {
                           request.body = nullptr;
                           return kj::mv(request.response);
                         })
@@ -42,7 +44,7 @@ Result<HttpAnswer> ControllerHttp::ask(std::string_view path, std::string_view b
                           return response.body->readAllText().attach(kj::mv(response.body));
                         })
                         .then([&answer](kj::String&& text) { answer.body = text.cStr(); });
-    timer.timeoutAfter(kPatience, kj::mv(answered)).wait(io_.waitScope);
+    io.provider->getTimer().timeoutAfter(kPatience, kj::mv(answered)).wait(io.waitScope);
     return answer;
   } catch (const kj::Exception& why) {
     return Error{ErrorCode::kUnavailable,

@@ -29,7 +29,6 @@ class ControllerHttp {
  private:
   std::string host_;
   const std::string token_;
-  kj::AsyncIoContext io_;
   kj::Own<kj::HttpHeaderTable> headers_;
   kj::HttpHeaderId authorization_;
 };
