@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "capture/recorder.h"
@@ -122,7 +123,7 @@ class World {
                           .incarnation = worker.incarnation,
                           .seq = ++worker.seqs["gpu"],
                           .position = SourcePosition{below(random_, 9), 7}};
-        controller_->take(input::Clear{worker.session, clear});
+        std::ignore = controller_->take(input::Clear{worker.session, clear});
       }
     } else if (what < 88) {
       while (controller_->take(input::Work{}) && chance(random_, 80)) {

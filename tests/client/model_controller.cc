@@ -99,6 +99,7 @@ std::vector<LocationDecision> ModelController::registerWorker(
       case ResumeAction::kCreateUnknown:
       case ResumeAction::kHide:
       case ResumeAction::kOutdated:
+      case ResumeAction::kStayDiverged:
       case ResumeAction::kFullSync:
         kind = DecisionKind::kDiverged;
         location.diverged = true;

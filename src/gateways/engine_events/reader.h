@@ -45,6 +45,8 @@ class Reader final : public Source::Sink {
   bool wantsReplay() const { return replayFrom_.has_value(); }
   // All that was read is in the hand-over, which goes now or soon: up to here.
   void mark(const std::optional<SourcePosition>& position);
+  // Whether the hand-over that is gathered has any of it.
+  bool hasSteps() const { return last_ != kNone; }
   // The hand-over has gone: the next one begins.
   void begin() { open_.clear(), last_ = kNone; }
   // All but the counts and connection of the source.

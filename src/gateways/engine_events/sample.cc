@@ -72,6 +72,7 @@ std::optional<StoredBlocks> sampleOf(const EngineSource& source, const Event& ev
   StoredBlocks sample{.model = source.model,
                       .source = {source.name.instance, source.name.rank},
                       .blockSize = event.blockSize};
+  sample.medium = event.medium;
   if (details.parent) sample.parent = asPublished(*details.parent);
   sample.tokens.assign(details.tokens.begin(),
                        details.tokens.begin() + static_cast<ptrdiff_t>(tokens));

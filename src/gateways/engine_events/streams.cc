@@ -200,12 +200,16 @@ void Streams::after(Stream& stream) {
     replaysWaiting_.push_back(stream.id);
   }
   startReplays();
-  stream.reader.mark(stream.machine.position());
-  if (!stream.touched) {
-    stream.touched = true;
-    touched_.push_back(stream.id);
-  }
+  changed(stream);
   flush();
+}
+
+// To be called before anything else runs once its machine was told something: what that led to may
+// be handed over then.
+void Streams::changed(Stream& stream) {
+  stream.reader.mark(stream.machine.position());
+  if (std::exchange(stream.touched, true)) return;
+  touched_.push_back(stream.id);
 }
 
 void Streams::startReplays() {
@@ -260,6 +264,7 @@ kj::Promise<void> Streams::readReplay(Stream& stream) {
           }
           stream.machine.replayed(seq, viewOf(parts.back()), nowMs());
         }
+        changed(stream);
         // What follows may end the promise that this is a part of.
         tasks_.add(kj::evalLater([this, id = stream.id]() {
           const auto found = streams_.find(id);
@@ -273,6 +278,7 @@ kj::Promise<void> Streams::tick() {
   return sockets_.timer.afterDelay(kTick).then([this]() {
     for (const auto& [id, stream] : streams_) {
       if (!stream->replayQueued) stream->machine.tick(nowMs());
+      if (stream->reader.hasSteps()) changed(*stream);
       const bool over = stream->replay != nullptr && !stream->machine.asking();
       if (over || stream->reader.wantsReplay()) after(*stream);
     }

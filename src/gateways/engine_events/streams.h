@@ -63,6 +63,7 @@ class Streams final : private kj::TaskSet::ErrorHandler {
   kj::Promise<void> room();
   void hearConnection(Stream& stream);
   void after(Stream& stream);
+  void changed(Stream& stream);
   void startReplays();
   void endReplay(Stream& stream);
   void flush();

@@ -15,7 +15,7 @@
 #include "http/neutral/neutral_routes.h"
 #include "http/neutral/values.h"
 #include "serving/long_lookup.h"
-#include "serving/lookup_calls.h"
+#include "serving/prompt_hashing.h"
 #include "wire/errors.h"
 
 namespace holdfast::http {
@@ -54,6 +54,7 @@ std::vector<Field> fieldsOf(HashesBody& body) {
 struct TierQuestion {
   std::string_view model;
   std::string_view group;
+  PromptKeys keys;                   // of tokens
   std::span<const uint32_t> tokens;  // where hashes are not given
   std::span<const uint64_t> hashes;
 };
@@ -148,12 +149,16 @@ class TierAnswer {
 
 // A query that takes more than a turn, until it is over.
 struct LongQuery {
-  explicit LongQuery(Services& services)
-      : queue(services.longCallBytes),
+  LongQuery(Services& services, const TierQuestion& asked)
+      : question(asked),
+        queue(services.longCallBytes),
+        hashing(services, asked.model, asked.keys),
         lookup(services.registry.tree(), services.registry.index()) {}
 
+  const TierQuestion question;
   CallQueue queue;  // a connection of HTTP has no other call under way
   kj::Own<CallQueue::Turn> turn;
+  PromptHashing hashing;
   std::vector<uint64_t> hashes;
   TierLookup lookup;
 };
@@ -176,13 +181,18 @@ class TierQueries {
           {ErrorCode::kNotFound,
            "no engine of model " + quotedForPeople(question.model) + " is registered"});
     }
-    if (const auto error = tooManyTokens(services_, question.tokens.size())) {
-      return wireError(*error);
-    }
-    if (question.tokens.size() > kTokensPerTurn) return answerInTurn(question);
     std::span<const uint64_t> hashes = question.hashes;
     if (!question.tokens.empty()) {
-      services_.hasher.hash(question.tokens, hashes_);
+      PromptHashing hashing(services_, question.model, question.keys);
+      if (hashing.refused()) return wireError(*hashing.refused());
+      if (hashing.chunkCount(question.tokens.size()) > kHashesPerLookupMax) {
+        return wireError(
+            {ErrorCode::kInvalid,
+             "the prompt has more than " + std::to_string(kHashesPerLookupMax) + " blocks"});
+      }
+      if (question.tokens.size() > hashing.tokensPerTurn()) return answerInTurn(question);
+      hashes_.clear();
+      hashing.extend(question.tokens, hashes_, question.tokens.size());
       hashes = hashes_;
     }
     if (const auto error = lookup_.begin(question.model, hashes)) return wireError(*error);
@@ -192,25 +202,25 @@ class TierQueries {
 
  private:
   kj::Promise<Reply> answerInTurn(const TierQuestion& question) {
-    auto query = kj::heap<LongQuery>(services_);
+    auto query = kj::heap<LongQuery>(services_, question);
     LongQuery& state = *query;
     const size_t bytes = question.tokens.size_bytes() + question.hashes.size_bytes();
     return state.queue.enter(bytes)
-        .then([this, question, &state](kj::Own<CallQueue::Turn>&& turn) -> kj::Promise<void> {
+        .then([this, &state](kj::Own<CallQueue::Turn>&& turn) -> kj::Promise<void> {
           state.turn = kj::mv(turn);
-          if (question.tokens.empty()) return kj::READY_NOW;
-          return hashInPieces(services_, question.tokens, state.hashes);
+          if (state.question.tokens.empty()) return kj::READY_NOW;
+          return hashInPieces(services_, state.hashing, state.question.tokens, state.hashes);
         })
-        .then([this, question, &state]() -> kj::Promise<void> {
+        .then([this, &state]() -> kj::Promise<void> {
           const std::span<const uint64_t> hashes =
-              question.tokens.empty() ? question.hashes : state.hashes;
-          if (const auto error = state.lookup.begin(question.model, hashes)) {
+              state.question.tokens.empty() ? state.question.hashes : state.hashes;
+          if (const auto error = state.lookup.begin(state.question.model, hashes)) {
             return wireError(*error);
           }
           return advance(state);
         })
-        .then([this, question, &state]() {
-          return TierAnswer(services_, sources_, question, state.lookup.ranks()).reply();
+        .then([this, &state]() {
+          return TierAnswer(services_, sources_, state.question, state.lookup.ranks()).reply();
         })
         .attach(kj::mv(query));
   }
@@ -230,19 +240,19 @@ class TierQueries {
 };
 
 TierQuestion questionOf(const TokensBody& body) {
-  if (!body.lora.empty() || !body.salt.empty()) {
-    failReading({ErrorCode::kRefused,
-                 "the hashes of blocks with a LoRA adapter or a cache salt cannot be made here; "
-                 "ask /query_by_hash"});
-  }
-  return {.model = body.model, .group = body.group, .tokens = body.tokens, .hashes = {}};
+  return {.model = body.model,
+          .group = body.group,
+          .keys = {.lora = body.lora, .salt = body.salt},
+          .tokens = body.tokens,
+          .hashes = {}};
 }
 TierQuestion questionOf(const HashesBody& body) {
   if (body.hasSalt) {
     failReading(
         {ErrorCode::kInvalid, "/query_by_hash takes no cache_salt: the hashes are made with it"});
   }
-  return {.model = body.model, .group = body.group, .tokens = {}, .hashes = body.hashes};
+  return {
+      .model = body.model, .group = body.group, .keys = {}, .tokens = {}, .hashes = body.hashes};
 }
 
 template <typename Body>
