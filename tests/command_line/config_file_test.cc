@@ -55,7 +55,8 @@ TEST(ConfigFileTest, WhatIsWrongHasItsPlace) {
   EXPECT_THAT(errorOf("a = 1\na = 2\n"), StartsWith("f.toml:2:"));
   EXPECT_THAT(errorOf("a = 1\nb = 2026-01-01\n"), StartsWith("f.toml:2:5: \"b\" wants a text"));
   EXPECT_THAT(errorOf("[a.b]\nc = 1\n"), HasSubstr("\"b\" wants a text"));
-  EXPECT_THAT(errorOf("[[a]]\nc = 1\n"), HasSubstr("\"a\" wants a text"));
+  // Which tables may come several times says whoever reads the entries.
+  EXPECT_EQ(errorOf("[[a]]\nc = 1\n"), "no error");
   EXPECT_THAT(errorOf("a = [[1]]\n"), HasSubstr("\"a\" wants a text"));
 }
 

@@ -61,7 +61,7 @@ TEST_F(BadInputTest, MalformedFramesCloseTheConnection) {
   EXPECT_TRUE(isClosedAfter(std::string("\xff\x01\0\0\0\0\0\0", 8)));
   EXPECT_TRUE(isClosedAfter(std::string("\0\0\0\0\x01\0\x80\0", 8)));
   EXPECT_TRUE(eventually([&]() {
-    return daemon->log().find("Message is too large") != std::string::npos;
+    return daemon->log().find("more than 64 KiB before it authenticated") != std::string::npos;
   })) << daemon->log();
   EXPECT_EQ(ctl(daemon->address(), "status").exitCode, 0);
 }

@@ -137,7 +137,7 @@ TEST_F(ConfigurationTest, ErrorsOfAFileNameLineAndColumn) {
        "now and then (heartbeat-interval: "},
       {"lost-grace = 1h", ":2:"},
       {"default-model = \"a", "this is no TOML"},
-      {"[[engine]]\nendpoint = \"tcp://e:5557\"", ":3:1: [[engine]]: an instance id"},
+      {"[[engine]]\nendpoint = \"tcp://e:5557\"", ":3:1: [[engine]]: instance id is empty"},
       {"[[engine]]\ninstance = \"a\"\nendpoint = \"e:5557\"", "neither tcp://HOST:PORT nor"},
       {"[[engine]]\ninstnce = \"a\"", ":3:1: an engine has no \"instnce\"; did you mean"},
       {"[[engine]]\nranks = 0", ":3:1: ranks wants a whole number from 1 to 1024"},

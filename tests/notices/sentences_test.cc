@@ -333,9 +333,9 @@ Samples samples() {
 
 // What a sentence puts in words of its own: which of several it is, and what explains it.
 const std::set<std::string> kInWords = {
-    "cause",     "detail",    "reason",   "limit",    "of",       "goes_on", "refused",
-    "backs_off", "silent_ms", "failures", "keys",     "distinct", "stated",  "replay_timeout_ms",
-    "location",  "known",     "hidden",   "full_sync"};
+    "cause",     "detail",    "reason",   "limit",     "of",       "goes_on", "refused",
+    "backs_off", "silent_ms", "failures", "keys",      "distinct", "stated",  "replay_timeout_ms",
+    "location",  "known",     "hidden",   "full_sync", "forgotten"};
 
 TEST(SentencesTest, EachKindHasOne) {
   std::set<size_t> kinds;
