@@ -47,6 +47,8 @@ void Sockets::begin(const kj::Executor& controller, Take take, Refused refused) 
     if (ways_[i].socket == nullptr) continue;
     ways_[i].reading = read(static_cast<Channel>(i)).eagerlyEvaluate(nullptr);
   }
+  // Of those that came before.
+  told_ = tellRefused().eagerlyEvaluate(nullptr);
 }
 
 // Decodes while the batch before is in flight, and waits for that before it sends the next one off.
@@ -101,16 +103,20 @@ bool Sockets::receive(Channel channel) {
 void Sockets::turnedAway(std::string_view address) {
   ++refusedCount_;
   refusedLast_ = address;
-  if (controller_.get() != nullptr && !telling_) tellRefused();
+  if (controller_.get() != nullptr && !telling_) {
+    told_ = tellRefused().eagerlyEvaluate(nullptr);
+  }
 }
 
-void Sockets::tellRefused() {
-  telling_ = true;
-  told_ = controller_
-              ->executeAsync([this, count = std::exchange(refusedCount_, 0),
-                              last = refusedLast_]() { refused_(count, last); })
-              .then([this]() { telling_ = false; })  // more are told with the next one
-              .eagerlyEvaluate(nullptr);
+// Until all that came meanwhile is told.
+kj::Promise<void> Sockets::tellRefused() {
+  telling_ = refusedCount_ != 0;
+  if (!telling_) return kj::READY_NOW;
+  return controller_
+      ->executeAsync([this, count = std::exchange(refusedCount_, 0), last = refusedLast_]() {
+        refused_(count, last);
+      })
+      .then([this]() { return tellRefused(); });
 }
 
 void Sockets::send(const std::vector<Answer>& answers) {

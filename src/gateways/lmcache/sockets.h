@@ -78,7 +78,7 @@ class Sockets {
   // Receives a message, if there is one, and tells its parts apart.
   bool receive(Channel channel);
   void turnedAway(std::string_view address);
-  void tellRefused();
+  kj::Promise<void> tellRefused();
   Way& way(Channel channel) { return ways_[static_cast<size_t>(channel)]; }
 
   const Options options_;
