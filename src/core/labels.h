@@ -1,5 +1,5 @@
-// What a worker says of itself in its own words when it registers, as ("zone", "eu-1a"): free, never
-// looked into, and given back to whoever looks up.
+// What a worker says of itself in its own words when it registers, as ("zone", "eu-1a"): free,
+// never looked into, and given back to whoever looks up.
 #pragma once
 
 #include <optional>

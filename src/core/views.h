@@ -40,7 +40,7 @@ struct InstanceLayout {
   uint32_t pinnedChunks = 0;
   bool unconfirmed = false;  // recovered after a restart, the worker has not registered yet
   std::vector<std::pair<std::string, uint32_t>> hits;  // location, chunks: most first
-  StatedLoad load;    // the highest that ranks state
+  StatedLoad load;                                     // the highest that ranks state
   Endpoint endpoint;  // empty where it states nothing, or was not asked for
 };
 

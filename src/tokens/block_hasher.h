@@ -38,7 +38,7 @@ namespace holdfast {
 class BlockHasher {
  public:
   // Of all keys of a block, beyond which it is not hashed.
-  static constexpr size_t kKeyBytesMax = 16 * 1024;
+  static constexpr size_t kKeyBytesMax = size_t{16} * 1024;
 
   // `profile` must be valid.
   explicit BlockHasher(HashProfile profile);
