@@ -12,7 +12,7 @@ const SyncCollector::Key kWorker{"i", 0};
 class SyncCollectorTest : public testing::Test {
  protected:
   std::optional<std::string> start(const std::string& id, uint64_t keys, uint32_t batches,
-                                   SyncCollector::Key key = kWorker) {
+                                   const SyncCollector::Key& key = kWorker) {
     return collector.start(key, "L", id, keys, batches, now);
   }
   bool batch(const std::string& id, uint32_t number, std::vector<uint64_t> keys, bool ends = true) {

@@ -40,7 +40,8 @@ Gateway::Gateway(Services& services, const Options& options, std::function<uint6
       lookup_(services.controller),
       answers_(std::move(send)),
       tasks_(std::make_unique<kj::TaskSet>(*this)) {
-  syncs_ = std::make_unique<FullSyncs>(services, fleet_, random, options.fullSyncTimeoutMs);
+  syncs_ =
+      std::make_unique<FullSyncs>(services, fleet_, std::move(random), options.fullSyncTimeoutMs);
   fleet_.adoptRecovered();
 }
 
@@ -172,7 +173,7 @@ kj::Promise<void> Gateway::lookUpPeers(const Inbound& message) {
   return lookUpFurther(slot);
 }
 
-kj::Promise<void> Gateway::lookUpFurther(Answers::Slot slot) {
+kj::Promise<void> Gateway::lookUpFurther(const Answers::Slot& slot) {
   return services_.budget.ready(ReadBudget::kBytesPerTurn)
       .then([this, slot]() -> kj::Promise<void> {
         auto answer = lookup_.advance();

@@ -53,7 +53,7 @@ class Gateway final : public kj::TaskSet::ErrorHandler {
   void heartbeat(const Inbound& message);
   bool reported(const Inbound& message);
   kj::Promise<void> lookUpPeers(const Inbound& message);
-  kj::Promise<void> lookUpFurther(Answers::Slot slot);
+  kj::Promise<void> lookUpFurther(const Answers::Slot& slot);
   std::unique_ptr<WorkerOrders> ordersTo(const Fleet::Key& key, const WorkerRecord& record);
   void probe(const Fleet::Key& key, WorkerOrders& orders);
   kj::Promise<void> nextTick();

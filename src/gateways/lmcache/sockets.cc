@@ -92,7 +92,7 @@ bool Sockets::receive(Channel channel) {
   its.from.channel = channel;
   if (channel == Channel::kPush) return true;
   its.from.identity = its.parts[its.next++].to_string();
-  its.from.delimiter = its.parts.size() > its.next && its.parts[its.next].size() == 0;
+  its.from.delimiter = its.parts.size() > its.next && its.parts[its.next].empty();
   if (its.from.delimiter) ++its.next;
   if (its.next == its.parts.size()) {
     its.filling.emplace_back(its.from).error = "a request without a message";
