@@ -14,6 +14,8 @@ struct SourceName {
   std::string instance;  // as a worker's
   uint32_t rank = 0;
 
+  // The check takes the 0 that its result is compared with for a pointer.
+  // NOLINTNEXTLINE(modernize-use-nullptr)
   friend auto operator<=>(const SourceName&, const SourceName&) = default;
 };
 

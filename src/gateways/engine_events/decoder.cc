@@ -98,7 +98,7 @@ class BatchReader {
   bool field(Field field, MsgpackReader& reader, Event& event);
   bool hashes(MsgpackReader& reader, Event& event);
   bool tokens(MsgpackReader& reader, Event& event);
-  Error wrong(std::string what) const {
+  Error wrong(const std::string& what) const {
     return {ErrorCode::kInvalid, what + " at byte " + std::to_string(reader_.position())};
   }
 
@@ -245,7 +245,7 @@ bool readDetail(Field field, MsgpackReader& reader, Details& details, std::strin
       return readHashes(reader, details.hashes);
     case Field::kParent:
       if (reader.nil()) return true;
-      return hashOf(reader, details.parent.emplace());
+      return hashOf(reader, details.parent.emplace(Details::Hash{}));
     case Field::kTokens:
       return readTokens(reader, details.tokens);
     case Field::kLoraId: {

@@ -62,12 +62,13 @@ Result<Ticket> Intake::remove(std::string_view instance, std::optional<uint32_t>
 void Intake::configure(const std::vector<EngineSource>& sources) {
   std::vector<SourceName> left;
   for (const auto& [name, entry] : entries_) {
+    const EngineSource& known = entry->source;
     const bool there = std::any_of(sources.begin(), sources.end(),
-                                   [&](const EngineSource& one) { return one == entry->source; });
+                                   [&](const EngineSource& one) { return one == known; });
     const bool replaced = std::any_of(sources.begin(), sources.end(), [&](const EngineSource& one) {
-      return one.name == entry->source.name;
+      return one.name == known.name;
     });
-    if (!there && (replaced || entry->source.configured)) left.push_back(name);
+    if (!there && (replaced || known.configured)) left.push_back(name);
   }
   for (const SourceName& name : left) (void)remove(name.instance, name.rank);
   for (const EngineSource& source : sources) {

@@ -132,7 +132,7 @@ void FullSyncs::tryFeed(const Key& key) {
 }
 
 // Part by part, each in a turn of its own.
-kj::Promise<void> FullSyncs::feed(Key key, uint64_t id) {
+kj::Promise<void> FullSyncs::feed(const Key& key, uint64_t id) {
   return services_.budget.ready(ReadBudget::kBytesPerTurn)
       .then([this]() { return services_.waiters.room(); })
       .then([this, key, id]() -> kj::Promise<void> {

@@ -62,7 +62,7 @@ class FullSyncs final : public kj::TaskSet::ErrorHandler {
   uint64_t nowMs() const { return registry().nowMs(); }
   // Core is given what is whole, if it takes it now.
   void tryFeed(const Key& key);
-  kj::Promise<void> feed(Key key, uint64_t id);
+  kj::Promise<void> feed(const Key& key, uint64_t id);
   // The next part; false: core cannot take it now.
   bool feedPart(const Key& key, Feed& feed);
   kj::Promise<void> nextTick();

@@ -39,7 +39,7 @@ std::string drawInbox() {
 }  // namespace
 
 struct NatsLog::Impl {
-  explicit Impl(NatsOptions options)
+  explicit Impl(const NatsOptions& options)
       : arrivals(options.notify), connected(options, options.notify), inbox(drawInbox()) {}
 
   std::optional<Error> open();

@@ -109,7 +109,7 @@ void EventPublisher::answer() {
       parts.push_back(std::move(part));
     } while (parts.back().more());
     // The peer, an empty delimiter, and where to begin: what else comes is not answered.
-    if (parts.size() != 3 || parts[1].size() != 0) continue;
+    if (parts.size() != 3 || !parts[1].empty()) continue;
     ++counts_.replays;
     const uint64_t from = fromBigEndian(parts[2]);
     for (const Kept& kept : kept_) {
