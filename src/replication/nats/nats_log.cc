@@ -208,8 +208,8 @@ NatsLog::~NatsLog() {
   impl_->close();
 }
 
-Result<std::unique_ptr<NatsLog>> NatsLog::open(NatsOptions options) {
-  std::unique_ptr<NatsLog> log(new NatsLog(std::make_unique<Impl>(std::move(options))));
+Result<std::unique_ptr<NatsLog>> NatsLog::open(const NatsOptions& options) {
+  std::unique_ptr<NatsLog> log(new NatsLog(std::make_unique<Impl>(options)));
   if (auto error = log->impl_->open()) return *std::move(error);
   return log;
 }

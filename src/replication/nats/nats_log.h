@@ -18,7 +18,7 @@ class NatsLog final : public Log {
   // Connects, makes the stream where there is none, and checks it; takes some seconds at most. The
   // error says what is wrong, where, and what to do. A connection that is lost later comes back by
   // itself; state() says meanwhile what is wrong.
-  static Result<std::unique_ptr<NatsLog>> open(NatsOptions options);
+  static Result<std::unique_ptr<NatsLog>> open(const NatsOptions& options);
   // Ends all threads. What is under way may still come to be in the log.
   ~NatsLog() override;
   NatsLog(const NatsLog&) = delete;
