@@ -28,7 +28,7 @@ void Publisher::publish(std::vector<std::string> frames, uint64_t nowMs) {
   }
 }
 
-void Publisher::announce(std::string record) {
+void Publisher::announce(const std::string& record) {
   if (ended()) return;
   announced_ = log_.append(record);
 }

@@ -59,7 +59,7 @@ class Publisher final {
   // Dropped when deposed or failed.
   void publish(std::vector<std::string> frames, uint64_t nowMs);
   // Appends a beat or a retirement of this epoch; nobody waits for them, nor sends them again.
-  void announce(std::string record);
+  void announce(const std::string& record);
 
   // --- What came ---
 

@@ -14,7 +14,7 @@ namespace holdfast {
 class Pickle {
  public:
   // What is written may have so many bytes: the pickler would begin another frame beyond.
-  static constexpr size_t kFrameBytesMax = 64 * 1024;
+  static constexpr size_t kFrameBytesMax = size_t{64} * 1024;
 
   // Replaces `to`, which outlives it.
   explicit Pickle(std::vector<uint8_t>& to);

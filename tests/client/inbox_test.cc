@@ -93,7 +93,9 @@ TEST(Inbox, AdmitDoesNothingOfTheClientsWork) {
   controller.start();
   EXPECT_TRUE(client.flush(20'000));
   EXPECT_EQ(client.locations()[0].count, 300'000u);
-  EXPECT_EQ(client.counters().losses, 1u) << "however much came while the controller was away";
+  // However much came while the controller was away; one more if it comes back before the client's
+  // thread has got through all of it.
+  EXPECT_LE(client.counters().losses, 2u);
 }
 
 }  // namespace

@@ -174,7 +174,7 @@ TEST_F(HashDoctorTest, AnEngineThatMixesTwoModelsIsNamed) {
   EXPECT_EQ(streamOf(one).state, HashingState::kMixed);
   EXPECT_THAT(streamOf(one).trouble, HasSubstr("two models"));
 
-  storeMany(one, 3 * HashStream::kWindow);
+  storeMany(one, size_t{3} * HashStream::kWindow);
   EXPECT_EQ(streamOf(one).state, HashingState::kFits);
   EXPECT_EQ(notices_.count<notice::HashingAgrees>(), 1u);
 }

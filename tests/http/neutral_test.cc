@@ -247,7 +247,7 @@ TEST_F(NeutralTest, ALongPromptIsAnsweredInPieces) {
 
 TEST_F(NeutralTest, ADumpHasEverythingThatIsHeld) {
   registers("7", 0);
-  std::vector<uint32_t> tokens(4 * 5'000);
+  std::vector<uint32_t> tokens(size_t{4} * 5'000);
   for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<uint32_t>(i);
   engineHolds("7", 0, tokens, {{"GPU", 0, 5'000}, {"CPU_PINNED", 0, 100}});
   engineHolds("native", 3, prompt, {{"disk", 0, 4}});
@@ -287,7 +287,7 @@ TEST_F(NeutralTest, ADumpHasEverythingThatIsHeld) {
 
 TEST_F(NeutralTest, OnlySoManyDumpsAreReadAtATime) {
   // More than sockets take of a peer that does not read.
-  std::vector<uint32_t> tokens(4 * 40'000);
+  std::vector<uint32_t> tokens(size_t{4} * 40'000);
   for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<uint32_t>(i);
   engineHolds("7", 0, tokens, {{"GPU", 0, 40'000}});
   std::vector<std::unique_ptr<HttpClient>> readers;

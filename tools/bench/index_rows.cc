@@ -130,7 +130,7 @@ RunResult memoryOf(uint64_t workers, uint64_t chunks, bool shared) {
           "",
           // A hash and a holder; a hash once for all who hold it.
           static_cast<double>(sizeof(ChunkHash)) / (shared ? static_cast<double>(workers) : 1) +
-              (shared ? 0 : sizeof(HolderId))};
+              static_cast<double>(shared ? 0 : sizeof(HolderId))};
 }
 
 RunResult runMemoryDistinct(const RunOptions& options) {

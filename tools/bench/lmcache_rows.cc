@@ -29,10 +29,10 @@ uint16_t freePort() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
-  bind(fd, reinterpret_cast<sockaddr*>(&address), size);
+  const bool bound = bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0;
   getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
   close(fd);
-  return ntohs(address.sin_port);
+  return bound ? ntohs(address.sin_port) : uint16_t{0};
 }
 
 // A controller with the gateway, and the workers of a fleet at it.

@@ -84,7 +84,7 @@ class LmcacheRoutesTest : public RoutesTest {
 };
 
 TEST_F(LmcacheRoutesTest, ALookUpNamesEveryHolderTheBestFirst) {
-  const auto prompt = promptOf(4 * kChunk);
+  const auto prompt = promptOf(size_t{4} * kChunk);
   const auto hashes = hashesOf(prompt);
   hold("a", "LocalCPUBackend", {hashes[0]});
   hold("b", "LocalDiskBackend", hashes);
@@ -191,7 +191,7 @@ TEST_F(LmcacheRoutesTest, AnOperationIsAnsweredWhenAllRanksHave) {
 
 TEST_F(LmcacheRoutesTest, ChunksAreThoseOfTheTokens) {
   registerInstance("llama", 1);
-  const auto prompt = promptOf(2 * kChunk);
+  const auto prompt = promptOf(size_t{2} * kChunk);
   auto pinned = beginning(
       "/pin", R"({"instance_id":"llama","location":"gpu","tokens":)" + listOf(prompt) + "}");
   settle();
