@@ -2,9 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
-#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "http/lmcache/routes.h"
 #include "http/lookup.h"
@@ -67,15 +68,6 @@ Result<std::unique_ptr<HttpDoor>> HttpDoor::open(const Configuration& configurat
   std::unique_ptr<HttpDoor> door(new HttpDoor(tls, access));
   std::vector<ListeningSocket> sockets;
   if (auto wrong = listenOnAll(configuration.http, configuration, "HTTP", sockets)) return *wrong;
-  auto& lmcache = door->lmcacheSockets_;
-  if (auto wrong =
-          listenOnAll(configuration.lmcache.http, configuration, "LMCache's HTTP", lmcache)) {
-    return *wrong;
-  }
-  // LMCache's scripts have no token: where nobody has one, they need none.
-  const bool open = configuration.lmcache.insecure && configuration.tokenFile.empty();
-  for (size_t i = 0; open && i < lmcache.size(); ++i) lmcache[i].trust = Trust::kLocal;
-  door->isOn_ = !sockets.empty() || !lmcache.empty();
   if (sockets.empty()) return door;
   door->probes_ = std::make_unique<http::ProbeServer>(std::move(sockets), HOLDFAST_VERSION, tls,
                                                       access, door->startNotices_);
@@ -100,8 +92,17 @@ void HttpDoor::report(const MigrationProgress& progress) {
   probes_->report(std::move(readiness));
 }
 
-void HttpDoor::serve(Services& services, WatchLog& watch, kj::UnixEventPort& port) {
-  if (!isOn_) return;
+std::optional<Error> HttpDoor::serve(const Configuration& configuration, Services& services,
+                                     WatchLog& watch, kj::UnixEventPort& port) {
+  std::vector<ListeningSocket> lmcache;
+  if (auto wrong =
+          listenOnAll(configuration.lmcache.http, configuration, "LMCache's HTTP", lmcache)) {
+    return wrong;
+  }
+  if (configuration.http.empty() && lmcache.empty()) return std::nullopt;
+  // LMCache's scripts have no token: where nobody has one, they need none.
+  const bool open = configuration.lmcache.insecure && configuration.tokenFile.empty();
+  for (size_t i = 0; open && i < lmcache.size(); ++i) lmcache[i].trust = Trust::kLocal;
   http::addLookups(routes_, services);
   http::addQueryRoutes(routes_, services);
   http::addOperationRoutes(routes_, services);
@@ -132,10 +133,9 @@ void HttpDoor::serve(Services& services, WatchLog& watch, kj::UnixEventPort& por
   if (probes_ != nullptr) {
     for (ListeningSocket& socket : probes_->take()) server_->listen(std::move(socket));
   }
-  for (ListeningSocket& socket : std::exchange(lmcacheSockets_, {})) {
-    server_->listen(std::move(socket), lmcacheRoutes_);
-  }
+  for (ListeningSocket& socket : lmcache) server_->listen(std::move(socket), lmcacheRoutes_);
   probes_ = nullptr;
+  return std::nullopt;
 }
 
 void HttpDoor::stop() {

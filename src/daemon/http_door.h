@@ -2,8 +2,7 @@
 #pragma once
 
 #include <memory>
-#include <string>
-#include <vector>
+#include <optional>
 
 #include "access/access_control.h"
 #include "core/result.h"
@@ -23,7 +22,7 @@ namespace holdfast {
 // On the loop's thread; references outlive it.
 class HttpDoor {
  public:
-  // Binds every address of the configuration and answers probes from now on, at those of --http.
+  // Binds the addresses of --http and answers probes from now on there.
   static Result<std::unique_ptr<HttpDoor>> open(const Configuration& configuration,
                                                 const ServerTls* tls, const AccessControl& access);
   ~HttpDoor();
@@ -31,8 +30,11 @@ class HttpDoor {
   // How far the start is, for probes.
   void report(const StartProgress& progress);
   void report(const MigrationProgress& progress);
-  // The start is over: everything is answered, on the loop, from what RPC answers from.
-  void serve(Services& services, WatchLog& watch, kj::UnixEventPort& port);
+  // The start is over: everything is answered, on the loop, from what RPC answers from. The address
+  // of --lmcache-http is bound only now: its scripts wait until they can connect, as they do for
+  // LMCache's controller, and would take "recovering" for a failure. Why it cannot be bound.
+  std::optional<Error> serve(const Configuration& configuration, Services& services,
+                             WatchLog& watch, kj::UnixEventPort& port);
   // Open now.
   size_t connections() const { return server_ == nullptr ? 0 : server_->connections(); }
   // The process ends: nothing is answered any more.
@@ -45,13 +47,9 @@ class HttpDoor {
   const AccessControl& access_;
   LoggedNotices startNotices_;                 // of the probes' thread
   std::unique_ptr<http::ProbeServer> probes_;  // null: there is no address, or the start is over
-  // Of --lmcache-http. Not answered while the start lasts: its scripts take no answer for "not
-  // yet", but "recovering" for a failure. Who connects waits.
-  std::vector<ListeningSocket> lmcacheSockets_;
   http::BodyThread bodies_;
   http::RouteTable routes_;
   http::RouteTable lmcacheRoutes_;  // of --lmcache-http
-  bool isOn_ = false;               // there is an address
   std::unique_ptr<http::Server> server_;
 };
 

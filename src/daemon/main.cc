@@ -413,8 +413,12 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
       notices.notice(notice::WorkersQuarantined{recovered.quarantined});
     }
     intake.configure(configuration.engines);
-    http.value()->serve(server.services(), watch, io.unixEventPort);
     if (lmcache != nullptr) lmcache->serve(server.services(), drawRandom);
+    if (const auto wrong =
+            http.value()->serve(configuration, server.services(), watch, io.unixEventPort)) {
+      spdlog::error("{}", wrong->message);
+      return ExitCode::kListen;
+    }
     const notice::Ready ready{listOf(addresses), recovered.instances, recovered.workers,
                               recovered.chunks, recoveryMs};
     const std::string status = sentenceOf(ready);

@@ -71,8 +71,10 @@ TEST_F(HttpDoorTest, LmcachesRoutesAreEverywhereAndMayHaveAnAddressForThemAlone)
   const auto daemon = start(onDataDir({"--http", "127.0.0.1:0", "--lmcache-http", "127.0.0.1:0"}));
   const std::string log = daemon->log();
   const std::string all = httpAddressIn(log);
-  const std::string alone = httpAddressIn(log.substr(log.find("LMCache's HTTP on ")));
+  const size_t lmcache = log.find("LMCache's HTTP on ");
+  const std::string alone = httpAddressIn(log.substr(lmcache));
   ASSERT_THAT(alone, StartsWith("127.0.0.1:"));
+  EXPECT_GT(lmcache, log.find("created a new store")) << "its scripts can't be told 'not yet'";
   for (const std::string& address : {all, alone}) {
     for (const char* path : {"/controller/key-stats", "/metrics", "/readyz", "/openapi.json"}) {
       EXPECT_THAT(get(address, path), HasSubstr("200 OK")) << address << path;
