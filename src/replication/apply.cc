@@ -18,7 +18,8 @@ std::optional<Error> applyWrite(const LoggedReport& report, Replica& replica) {
                                     .operations = entry->operations,
                                     .countAfter = entry->countAfter,
                                     .digestAfter = entry->digestAfter,
-                                    .counted = entry->counted});
+                                    .counted = entry->counted,
+                                    .position = entry->position});
 }
 
 std::optional<Error> applyWrite(const LoggedSyncBatch& batch, Replica& replica) {

@@ -207,6 +207,7 @@ void Follower::compare(const Registry& ours, const Registry& theirs, bool sameSt
       EXPECT_EQ(worker->record.run, twin->record.run);
       EXPECT_EQ(worker->record.attempt, twin->record.attempt);
       EXPECT_EQ(worker->record.model, twin->record.model);
+      EXPECT_EQ(worker->record.position, twin->record.position);
       EXPECT_EQ(worker->modelSalt, twin->modelSalt);
       EXPECT_EQ(worker->record.state == WorkerState::kLost,
                 twin->record.state == WorkerState::kLost);
@@ -228,6 +229,7 @@ void Follower::compare(const Location& ours, const Location& theirs, bool sameSt
   EXPECT_EQ(ours.record.live.generation, theirs.record.live.generation);
   EXPECT_EQ(ours.record.live.stream, theirs.record.live.stream);
   EXPECT_EQ(ours.record.live.hidden, theirs.record.live.hidden);
+  EXPECT_EQ(ours.record.live.incomplete, theirs.record.live.incomplete);
   EXPECT_EQ(ours.record.building, theirs.record.building);
   EXPECT_EQ(static_cast<int>(SyncState(ours.sync)), static_cast<int>(SyncState(theirs.sync)));
   EXPECT_EQ(ours.reason, theirs.reason);

@@ -6,6 +6,7 @@
 
 #include "tests/simulation/convergence_world.h"
 #include "tests/simulation/registry_world.h"
+#include "tests/support/ignored_link.h"
 
 namespace holdfast::test {
 namespace {
@@ -73,6 +74,50 @@ TEST(FollowerTest, FollowsAWholeFleetThroughFullSyncsOperationsAndCrashes) {
   if (sequences < 100) return;
   EXPECT_GT(all.folds, 0u);
   EXPECT_GT(all.events, sequences);
+}
+
+TEST(FollowerTest, FollowsWhereTheSourceOfAWorkerStandsAndWhatWasLostOfIt) {
+  forRandomSequences(20, [](Random& random) {
+    FollowedStore store(random);
+    FakeClock clock;
+    IgnoredNotices notices;
+    IgnoredLink link;
+    Registry leader({}, clock, store.store(), notices);
+    leader.recover();
+    const auto follow = [&]() {
+      store.releaseAll(0);
+      store.follower().catchUp();
+      store.follower().check();
+    };
+    Registration registration;
+    registration.instance = "a";
+    registration.run = registration.attempt = 1;
+    LocationStatement& empty = registration.locations.emplace_back();
+    empty.location = "cpu";
+    empty.incarnation = 7;
+    empty.beganEmpty = true;
+    const auto session = leader.registration().registerWorker(registration, link).value().session;
+    const std::vector<ChunkHash> keys = {1, 2, 3};
+    const std::vector<uint8_t> stored = {0};
+    const auto report = [&](uint64_t incarnation, uint64_t firstSeq, SourcePosition position) {
+      const auto outcome = leader.kv().handleBatchedKvOperations(
+          session, {"cpu", incarnation, firstSeq, {keys, {stored.data(), 0}}, position});
+      EXPECT_EQ(outcome.value(), ReportOutcome::kApplied);
+      follow();
+    };
+    report(7, 1, {40, 400});
+    leader.kv().operationsLost(session, {.location = "cpu",
+                                         .incarnation = 7,
+                                         .nextSeq = 10,
+                                         .newIncarnation = 8,
+                                         .hide = chance(random, 50)});
+    follow();
+    report(8, 10, {41, 410});
+    EXPECT_EQ(leader.kv().clear(session, {"cpu", 8, 20, SourcePosition{42, 420}}).value(),
+              ReportOutcome::kApplied);
+    follow();
+    EXPECT_TRUE(leader.tree().findWorker("a", 0)->record.position);
+  });
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "core/repair/repair_controller.h"
+
 namespace holdfast {
 namespace {
 
@@ -66,6 +68,7 @@ std::optional<Error> Replica::apply(const ReportRecord& report) {
   ReportRecord own = report;
   own.owner = at->worker->owner;
   const Ticket ticket = store_.append(own);
+  if (report.position) at->worker->record.position = report.position;
   tree_.wrote(*at, report.firstSeq + report.operations.size() - 1, ticket);
   at->journalOperations += report.operations.size();
   if (at->count != report.countAfter || !(at->digest == report.digestAfter)) {
@@ -181,9 +184,7 @@ Replica::Misfit Replica::step(const PutWorker& step) {
 }
 
 void Replica::refreshState(Location& location) {
-  const bool hidden = location.record.live.hidden;
-  location.sync = hidden ? SyncState::kDiverged : SyncState::kCaughtUp;
-  location.reason = hidden ? Reason::kRestarted : Reason::kNone;
+  awaitRegistration(location);
   if (location.building == nullptr) return;
   location.sync = SyncState::kDiverged;
   location.reason = Reason::kSyncContinues;
@@ -227,6 +228,7 @@ Replica::Misfit Replica::changeLive(Location& location, const LocationRecord& re
   if (live.generation == own.generation && live.stream == own.stream) {
     own.incarnation = live.incarnation;
     own.hidden = live.hidden;
+    own.incomplete = live.incomplete;
     return std::nullopt;
   }
   const auto& building = location.record.building;
