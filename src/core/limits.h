@@ -14,6 +14,8 @@ inline constexpr size_t kModelBytesMax = 256;
 inline constexpr size_t kIpBytesMax = 64;
 inline constexpr size_t kPeerUrlBytesMax = 1024;
 inline constexpr size_t kEventIdBytesMax = 256;
+// Tokens of a block of an engine.
+inline constexpr uint32_t kBlockTokensMax = 1u << 20;
 // What engines hash beside tokens: adapter name, its path, cache salt.
 inline constexpr size_t kPromptKeyBytesMax = 4096;
 // Labels of a worker: how many; of each; of all of them.

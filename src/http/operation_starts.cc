@@ -37,7 +37,7 @@ kj::Promise<std::shared_ptr<const EventRecord>> OperationStarts::begin(Operation
           kj::Own<CallQueue::Turn>&& turn) mutable {
         TokensToHash& one = *state;
         // The next one's turn comes when this one has begun, not when it has ended.
-        return hashInPieces(services_, one.tokens, one.request.chunks)
+        return hashInPieces(services_, services_.hasher, one.tokens, one.request.chunks)
             .then([this, noWait, state = kj::mv(state), turn = kj::mv(turn)]() mutable {
               if (services_.executor.takesTokens(state->request.instance)) {
                 state->request.tokens =

@@ -10,6 +10,7 @@
 #include "core/queries/events.h"
 #include "rpc/orchestrator_service.h"
 #include "serving/cache_operations.h"
+#include "serving/in_turns.h"
 #include "serving/long_answer.h"
 #include "serving/long_lookup.h"
 #include "serving/lookup_calls.h"
@@ -38,15 +39,13 @@ constexpr size_t kTokensCopiedPerTurn = 1 << 17;
 
 kj::Promise<void> copyInPieces(Services& services, std::span<const uint32_t> from,
                                std::vector<uint32_t>& to) {
-  return services.budget.ready(ReadBudget::kBytesPerTurn)
-      .then([&services, from, &to]() -> kj::Promise<void> {
-        if (to.empty()) to.reserve(from.size());
-        const auto next = from.subspan(to.size());
-        const auto piece = next.first(std::min(next.size(), kTokensCopiedPerTurn));
-        to.insert(to.end(), piece.begin(), piece.end());
-        if (to.size() == from.size()) return kj::READY_NOW;
-        return copyInPieces(services, from, to);
-      });
+  return inTurns(services, [from, &to]() {
+    if (to.empty()) to.reserve(from.size());
+    const auto next = from.subspan(to.size());
+    const auto piece = next.first(std::min(next.size(), kTokensCopiedPerTurn));
+    to.insert(to.end(), piece.begin(), piece.end());
+    return to.size() != from.size();
+  });
 }
 
 template <typename Context>
@@ -114,7 +113,7 @@ kj::Promise<void> OrchestratorService::operateOnTokens(Tokens list, Context cont
         auto hashing = kj::heap<Hashing>(kj::mv(request), kj::mv(turn));
         Hashing& state = *hashing;
         const auto prompt = numbersOf<uint32_t>(list, state.scratch);
-        return hashInPieces(services_, prompt, state.request.chunks)
+        return hashInPieces(services_, services_.hasher, prompt, state.request.chunks)
             .then([this, prompt, &state]() -> kj::Promise<void> {
               if (!services_.executor.takesTokens(state.request.instance)) return kj::READY_NOW;
               return copyInPieces(services_, prompt, state.kept).then([&state]() {

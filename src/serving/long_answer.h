@@ -14,21 +14,13 @@
 #include "core/queries/worker_walk.h"
 #include "net/read_budget.h"
 #include "serving/call_queue.h"
+#include "serving/in_turns.h"
 #include "serving/services.h"
 
 namespace holdfast {
 
 // What an answer that waits has collected in its first piece, or a little more.
 inline constexpr size_t kLongAnswerBytes = 64 << 10;
-
-template <typename Step>
-kj::Promise<void> restInPieces(Services& services, Step& step) {
-  return services.budget.ready(ReadBudget::kBytesPerTurn)
-      .then([&services, &step]() -> kj::Promise<void> {
-        if (!step()) return kj::READY_NOW;
-        return restInPieces(services, step);
-      });
-}
 
 // Calls `step()` until it returns false, each time in a turn of its own; `afterFirst()` once, when
 // there is more to do. Ends with its promise.
@@ -42,7 +34,7 @@ kj::Promise<void> runInPieces(Services& services, Step step, AfterFirst afterFir
         afterFirst();
         return services.queries.enter(kLongAnswerBytes)
             .then([&services, &all](kj::Own<CallQueue::Turn>&& turn) {
-              return restInPieces(services, all).attach(kj::mv(turn));
+              return restInTurns(services, all).attach(kj::mv(turn));
             });
       })
       .attach(kj::mv(own));

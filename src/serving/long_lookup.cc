@@ -1,23 +1,21 @@
 #include "serving/long_lookup.h"
 
+#include "serving/in_turns.h"
+
 namespace holdfast {
 
 kj::Promise<void> hashInPieces(Services& services, PromptHashing& hashing,
                                std::span<const uint32_t> tokens, std::vector<uint64_t>& hashes) {
-  return services.budget.ready(ReadBudget::kBytesPerTurn)
-      .then([&services, &hashing, tokens, &hashes]() -> kj::Promise<void> {
-        if (hashing.extend(tokens, hashes, hashing.tokensPerTurn())) return kj::READY_NOW;
-        return hashInPieces(services, hashing, tokens, hashes);
-      });
+  return inTurns(services, [&hashing, tokens, &hashes]() {
+    return !hashing.extend(tokens, hashes, hashing.tokensPerTurn());
+  });
 }
 
-kj::Promise<void> hashInPieces(Services& services, std::span<const uint32_t> tokens,
-                               std::vector<uint64_t>& hashes) {
-  return services.budget.ready(ReadBudget::kBytesPerTurn)
-      .then([&services, tokens, &hashes]() -> kj::Promise<void> {
-        if (services.hasher.extend(tokens, hashes, kTokensPerTurn)) return kj::READY_NOW;
-        return hashInPieces(services, tokens, hashes);
-      });
+kj::Promise<void> hashInPieces(Services& services, TokenHasher& hasher,
+                               std::span<const uint32_t> tokens, std::vector<uint64_t>& hashes) {
+  return inTurns(services, [&hasher, tokens, &hashes]() {
+    return !hasher.extend(tokens, hashes, kTokensPerTurn);
+  });
 }
 
 kj::Promise<kj::Own<LongLookup>> LongLookup::enter(Services& services, CallQueue& queue,
@@ -28,10 +26,7 @@ kj::Promise<kj::Own<LongLookup>> LongLookup::enter(Services& services, CallQueue
 }
 
 kj::Promise<void> LongLookup::advance() {
-  return services.budget.ready(ReadBudget::kBytesPerTurn).then([this]() -> kj::Promise<void> {
-    if (services.controller.advance(prompt)) return kj::READY_NOW;
-    return advance();
-  });
+  return inTurns(services, [this]() { return !services.controller.advance(prompt); });
 }
 
 }  // namespace holdfast

@@ -19,9 +19,9 @@ namespace holdfast {
 // Resolves when the hashes of all chunks are in `hashes`. Everything outlives the promise.
 kj::Promise<void> hashInPieces(Services& services, PromptHashing& hashing,
                                std::span<const uint32_t> tokens, std::vector<uint64_t>& hashes);
-// The same as the controller's settings say.
-kj::Promise<void> hashInPieces(Services& services, std::span<const uint32_t> tokens,
-                               std::vector<uint64_t>& hashes);
+// The same, whatever engines of its model do.
+kj::Promise<void> hashInPieces(Services& services, TokenHasher& hasher,
+                               std::span<const uint32_t> tokens, std::vector<uint64_t>& hashes);
 
 struct LongLookup {
   LongLookup(Services& all, kj::Own<CallQueue::Turn> itsTurn)

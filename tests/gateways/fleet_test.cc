@@ -48,7 +48,7 @@ class FleetTest : public test::LogTest {
     recorder.emplace(*controller, notices);
     fleet.emplace(
         *controller, options, [this]() { return ++drawn; },
-        [](const Fleet::Key&, const WorkerRecord&) { return nullptr; },
+        [](const Fleet::Key&, const std::string&, uint32_t) { return nullptr; },
         [this](const Fleet::Key& key) { resets.insert(key); }, counts);
     fleet->adoptRecovered();
   }

@@ -15,20 +15,13 @@ WorkerWalk::WorkerWalk(const RegistryTree& tree, WorkerFilter filter)
 }
 
 const Worker* WorkerWalk::next() {
-  const auto& instances = tree_.instances();
-  for (auto at = instances.lower_bound(instance_); at != instances.end(); ++at) {
-    if (!filter_.instance.empty() && at->first != filter_.instance) return nullptr;
-    if (at->first != instance_) {
-      instance_ = at->first;
-      worker_.reset();
-    }
-    const auto& workers = at->second->workers;
-    const auto found = worker_ ? workers.upper_bound(*worker_) : workers.begin();
-    if (found == workers.end()) continue;
-    worker_ = found->first;
-    return found->second.get();
-  }
-  return nullptr;
+  const Worker* const next = tree_.workerBehind(instance_, worker_);
+  if (next == nullptr) return nullptr;
+  const WorkerRecord& record = next->record;
+  if (!filter_.instance.empty() && record.instance != filter_.instance) return nullptr;
+  instance_ = record.instance;
+  worker_ = record.worker;
+  return next;
 }
 
 bool WorkerWalk::wants(const Worker& worker) const {

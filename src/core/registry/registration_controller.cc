@@ -414,22 +414,11 @@ void RegistrationController::checkTimes(Worker& worker, std::vector<Worker*>& ex
 
 void RegistrationController::tick() {
   std::vector<Worker*> expired;
-  const auto& instances = tree_.instances();
-  auto instance = instances.lower_bound(checkedInstance_);
-  if (instance != instances.end() && instance->first != checkedInstance_) checkedWorker_.reset();
   for (size_t left = std::min(kWorkersPerTick, tree_.workers()); left != 0; --left) {
-    // Every instance has a worker.
-    const auto next = [&]() {
-      const auto& workers = instance->second->workers;
-      return checkedWorker_ ? workers.upper_bound(*checkedWorker_) : workers.begin();
-    };
-    while (instance == instances.end() || next() == instance->second->workers.end()) {
-      instance = instance == instances.end() ? instances.begin() : std::next(instance);
-      checkedWorker_.reset();
-    }
-    checkedInstance_ = instance->first;
-    const auto& [id, worker] = *next();
-    checkedWorker_ = id;
+    Worker* worker = tree_.workerBehind(checkedInstance_, checkedWorker_);
+    if (worker == nullptr) worker = tree_.workerBehind({}, std::nullopt);
+    checkedInstance_ = worker->record.instance;
+    checkedWorker_ = worker->record.worker;
     checkTimes(*worker, expired);
   }
   for (Worker* worker : expired) {

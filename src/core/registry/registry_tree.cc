@@ -57,6 +57,17 @@ Instance* RegistryTree::findInstance(std::string_view instance) const {
   return found == instances_.end() ? nullptr : found->second.get();
 }
 
+Worker* RegistryTree::workerBehind(std::string_view instance,
+                                   std::optional<uint32_t> worker) const {
+  for (auto at = instances_.lower_bound(instance); at != instances_.end(); ++at) {
+    const auto& workers = at->second->workers;
+    const bool behind = worker && at->first == instance;
+    const auto next = behind ? workers.upper_bound(*worker) : workers.begin();
+    if (next != workers.end()) return next->second.get();
+  }
+  return nullptr;
+}
+
 Worker* RegistryTree::findWorker(std::string_view instance, uint32_t worker) const {
   const Instance* owner = findInstance(instance);
   if (owner == nullptr) return nullptr;

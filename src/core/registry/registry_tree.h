@@ -218,6 +218,9 @@ class RegistryTree {
   }
   Instance* findInstance(std::string_view instance) const;
   Worker* findWorker(std::string_view instance, uint32_t worker) const;
+  // The next one behind it by instance and worker id; it need not be there. Without a worker: the
+  // first one of the instance, or behind it. Null: there is none.
+  Worker* workerBehind(std::string_view instance, std::optional<uint32_t> worker) const;
   // The worker whose session this is; nullptr if the session is not in force.
   Worker* bySession(SessionId session) const;
   // nullptr if it was forgotten.

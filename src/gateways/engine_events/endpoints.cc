@@ -12,7 +12,6 @@ namespace {
 constexpr std::string_view kTcp = "tcp://";
 constexpr std::string_view kIpc = "ipc://";
 constexpr size_t kEndpointBytesMax = 1024;
-constexpr uint32_t kBlockSizeMax = 1u << 20;
 constexpr uint32_t kRankMax = 65'535;
 
 // The port at the end of "tcp://HOST:PORT"; nothing where there is none from 1 to 65535.
@@ -68,9 +67,9 @@ std::optional<std::string> invalidSource(const EngineSource& source) {
   }
   if (auto bad = invalidText("topic", source.topic, kEndpointBytesMax)) return bad;
   if (auto bad = invalidText("model", source.model, kModelBytesMax)) return bad;
-  if (source.blockSize > kBlockSizeMax) {
+  if (source.blockSize > kBlockTokensMax) {
     return "a block size of " + std::to_string(source.blockSize) + " tokens is over " +
-           std::to_string(kBlockSizeMax);
+           std::to_string(kBlockTokensMax);
   }
   if (auto bad = invalidText("routing group", source.routingGroup, kModelBytesMax)) return bad;
   if (auto bad = invalidText("additional salt", source.additionalSalt, kModelBytesMax)) return bad;

@@ -147,6 +147,11 @@ void Intake::hear(const SourceNews& news) {
   entry.news = news;
 }
 
+kj::Promise<void> Intake::takeOn(kj::Own<Taking> taking, kj::Duration after) {
+  return timer_.afterDelay(after).then(
+      [this, taking = kj::mv(taking)]() mutable { return takeOn(kj::mv(taking)); });
+}
+
 // Piece by piece, with a poll of the sockets after each.
 kj::Promise<void> Intake::takeOn(kj::Own<Taking> taking) {
   size_t operations = 0;
@@ -159,8 +164,7 @@ kj::Promise<void> Intake::takeOn(kj::Own<Taking> taking) {
     // Others wait behind it.
     if (taken == Taken::kLater && ++taking->tries > kTriesMax) taken = Taken::kNever;
     if (taken == Taken::kLater) {
-      return timer_.afterDelay(kLater).then(
-          [this, taking = kj::mv(taking)]() mutable { return takeOn(kj::mv(taking)); });
+      return takeOn(kj::mv(taking), kLater);
     }
     if (taken == Taken::kNever && !skipped) {
       taking->never.insert(step.source);
@@ -173,15 +177,11 @@ kj::Promise<void> Intake::takeOn(kj::Own<Taking> taking) {
       taking->done = taking->tries = 0;
     }
     if (operations < kOperationsOfPiece) continue;
-    return timer_.afterDelay(0 * kj::MILLISECONDS).then([this, taking = kj::mv(taking)]() mutable {
-      return takeOn(kj::mv(taking));
-    });
+    return takeOn(kj::mv(taking), 0 * kj::MILLISECONDS);
   }
   if (!stopping_ && taking->sample < taking->handover.samples.size()) {
     doctor_.stored(taking->handover.samples[taking->sample++]);
-    return timer_.afterDelay(0 * kj::MILLISECONDS).then([this, taking = kj::mv(taking)]() mutable {
-      return takeOn(kj::mv(taking));
-    });
+    return takeOn(kj::mv(taking), 0 * kj::MILLISECONDS);
   }
   return kj::READY_NOW;
 }

@@ -67,6 +67,7 @@ class Intake final : public SourceTable, private kj::TaskSet::ErrorHandler {
 
   kj::Promise<void> take(Handover&& handover);
   kj::Promise<void> takeOn(kj::Own<Taking> taking);
+  kj::Promise<void> takeOn(kj::Own<Taking> taking, kj::Duration after);
   void hear(const SourceNews& news);
   Taken takeStep(Entry& entry, const Step& step, size_t& done);
   Taken takeOperations(Entry& entry, const Step& step, size_t& done);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -62,7 +61,7 @@ struct Streams::Stream {
             {.canReplay = !its.replayEndpoint.empty(), .replayTimeoutMs = options.replayTimeoutMs},
             reader, held, position),
         events(sockets, zmq::socket_type::sub, kPayloadBytesMax),
-        monitor(sockets, zmq::socket_type::pair, 1 << 12) {}
+        connections(sockets) {}
 
   // What the last hand-over told of it.
   struct Told {
@@ -76,7 +75,7 @@ struct Streams::Stream {
   Reader reader;
   Source machine;
   Socket events;
-  Socket monitor;
+  gateways::ConnectionEvents connections;
   std::unique_ptr<Socket> replay;  // one for each that was asked for
   bool replayQueued = false;
   uint64_t replayFrom = 0;
@@ -114,11 +113,7 @@ void Streams::open(SourceId id, const EngineSource& source,
   setPeer(stream.events);
   stream.events.raw().set(zmq::sockopt::rcvhwm, kQueuedMessages);
   stream.events.raw().set(zmq::sockopt::subscribe, source.topic);
-  // Told by ZeroMQ before anything that comes over the connection can be received.
-  const std::string monitored = "inproc://engine-" + std::to_string(id);
-  zmq_socket_monitor(stream.events.raw().handle(), monitored.c_str(),
-                     ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED);
-  auto error = stream.monitor.connect(monitored);
+  auto error = stream.connections.watch(stream.events);
   if (!error) {
     error =
         source.bind ? stream.events.bind(source.endpoint) : stream.events.connect(source.endpoint);
@@ -146,14 +141,11 @@ kj::Promise<void> Streams::closeAll() {
   streams_.clear();
   replaysWaiting_.clear();
   gathering_.handover = {};
-  if (!sending_) return kj::READY_NOW;
-  auto paf = kj::newPromiseAndFulfiller<void>();
-  waiting_.push_back(kj::mv(paf.fulfiller));
-  return kj::mv(paf.promise);
+  return sending_ ? waiting_.wait() : kj::Promise<void>(kj::READY_NOW);
 }
 
 kj::Promise<void> Streams::watch(Stream& stream) {
-  return stream.monitor.readable().then([this, &stream]() {
+  return stream.connections.readable().then([this, &stream]() {
     hearConnection(stream);
     after(stream);
     return watch(stream);
@@ -161,15 +153,11 @@ kj::Promise<void> Streams::watch(Stream& stream) {
 }
 
 void Streams::hearConnection(Stream& stream) {
-  Parts parts;
-  while (stream.monitor.receive(parts)) {
-    uint16_t event = 0;
-    if (parts.front().size() < sizeof event) continue;
-    std::memcpy(&event, parts.front().data(), sizeof event);
-    if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+  while (const auto event = stream.connections.next()) {
+    if (*event == gateways::ConnectionEvent::kConnected) {
       ++stream.peers;
       stream.machine.connected(nowMs());
-    } else if (event == ZMQ_EVENT_DISCONNECTED && stream.peers != 0 && --stream.peers == 0) {
+    } else if (stream.peers != 0 && --stream.peers == 0) {
       stream.machine.disconnected();
     }
   }
@@ -288,9 +276,7 @@ kj::Promise<void> Streams::tick() {
 
 kj::Promise<void> Streams::room() {
   if (hasRoom()) return kj::READY_NOW;
-  auto paf = kj::newPromiseAndFulfiller<void>();
-  waiting_.push_back(kj::mv(paf.fulfiller));
-  return paf.promise.then([this]() { return room(); });
+  return waiting_.wait().then([this]() { return room(); });
 }
 
 void Streams::flush() {
@@ -324,11 +310,11 @@ kj::Promise<void> Streams::send() {
   }
   if (gathering_.handover.empty() || closing_) {
     sending_ = false;
-    for (auto& one : std::exchange(waiting_, {})) one->fulfill();
+    waiting_.wakeAll();
     return kj::READY_NOW;
   }
   auto handover = kj::heap<Handover>(std::exchange(gathering_.handover, {}));
-  for (auto& one : std::exchange(waiting_, {})) one->fulfill();
+  waiting_.wakeAll();
   return loop_
       ->executeAsync(
           [this, handover = kj::mv(handover)]() mutable { return take_(std::move(*handover)); })

@@ -17,6 +17,8 @@
 #include "core/source_position.h"
 #include "gateways/engine_events/handover.h"
 #include "gateways/engine_events/reader.h"
+#include "gateways/waiting.h"
+#include "gateways/zmq/connection_events.h"
 #include "gateways/zmq/socket.h"
 
 namespace holdfast::engines {
@@ -83,7 +85,7 @@ class Streams final : private kj::TaskSet::ErrorHandler {
   size_t replaysRunning_ = 0;
   bool sending_ = false;
   bool closing_ = false;
-  std::vector<kj::Own<kj::PromiseFulfiller<void>>> waiting_;  // for room, or for the end
+  gateways::Waiting waiting_;  // for room, or for the end
   kj::TaskSet tasks_;
 };
 

@@ -25,7 +25,7 @@ void Answers::give(const Slot& slot, std::string payload) {
   }
   if (line->second.empty()) lines_.erase(line);
   if (open_ < kOpenMax) {
-    for (auto& fulfiller : std::exchange(waiting_, {})) fulfiller->fulfill();
+    room_.wakeAll();
   }
   if (ready_.empty() || std::exchange(flushing_, true)) return;
   // With whatever else this turn has to answer.
@@ -42,9 +42,7 @@ kj::Promise<void> Answers::flush() {
 
 kj::Promise<void> Answers::room() {
   if (open_ < kOpenMax) return kj::READY_NOW;
-  auto paf = kj::newPromiseAndFulfiller<void>();
-  waiting_.push_back(kj::mv(paf.fulfiller));
-  return kj::mv(paf.promise);
+  return room_.wait();
 }
 
 void Answers::taskFailed(kj::Exception&& exception) {

@@ -16,6 +16,7 @@
 
 #include "gateways/lmcache/inbound.h"
 #include "gateways/lmcache/sockets.h"
+#include "gateways/waiting.h"
 
 namespace holdfast::lmcache {
 
@@ -54,7 +55,7 @@ class Answers final : public kj::TaskSet::ErrorHandler {
   size_t open_ = 0;
   std::vector<Answer> ready_;
   bool flushing_ = false;
-  std::vector<kj::Own<kj::PromiseFulfiller<void>>> waiting_;  // for room
+  gateways::Waiting room_;
   std::unique_ptr<kj::TaskSet> tasks_;
 };
 

@@ -119,8 +119,7 @@ bool Fleet::beforeExpected(const Key& key, Peer*& peer, const Inbound& message, 
     return false;
   }
   ++counts_.fromOthers;
-  WorkerRecord record = inForce(*peer)->record;
-  Registration registration = registrationOf(record);
+  Registration registration = registrationOf(inForce(*peer)->record);
   registration.run = newRun();
   registration.attempt = 1;
   if (!begin(key, std::move(registration)).ok()) return false;

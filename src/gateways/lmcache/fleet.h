@@ -42,9 +42,9 @@ class Fleet {
     bool hideGaps = false;  // what has missed reports leaves look-ups
     std::vector<InstanceSettings> instances;
   };
-  // Of a process that registered this; null: nobody carries orders out.
-  using MakeOrders =
-      std::function<std::unique_ptr<WorkerOrders>(const Key&, const WorkerRecord& record)>;
+  // To a process that registered this address; null: nobody carries orders out.
+  using MakeOrders = std::function<std::unique_ptr<WorkerOrders>(const Key&, const std::string& ip,
+                                                                 uint32_t port)>;
   // Called with a worker whose former process is gone, or whose numbers made a jump: what is
   // collected of it is no more what it holds.
   using Reset = std::function<void(const Key&)>;

@@ -76,7 +76,7 @@ Fleet::Peer& Fleet::peerOf(const Key& key, const WorkerRecord& record) {
   Peer& peer = peers_[key];
   if (peer.link != nullptr && peer.run == record.run) return peer;
   // The former link is core's until the session of another run is open.
-  peer.link = std::make_unique<Link>(makeOrders_(key, record));
+  peer.link = std::make_unique<Link>(makeOrders_(key, record.ip, record.port));
   peer.run = record.run;
   return peer;
 }
@@ -86,13 +86,7 @@ Result<RegisterOutcome> Fleet::begin(const Key& key, Registration registration) 
     registration.run = newRun();
     registration.attempt = 1;
   }
-  WorkerRecord record;
-  record.instance = registration.instance;
-  record.worker = registration.worker;
-  record.ip = registration.ip;
-  record.port = registration.port;
-  record.peerUrl = registration.peerUrl;
-  auto link = std::make_unique<Link>(makeOrders_(key, record));
+  auto link = std::make_unique<Link>(makeOrders_(key, registration.ip, registration.port));
   auto outcome = controller_.take(input::Register{registration, *link});
   if (!outcome.ok()) return outcome.error();
   Peer fresh;

@@ -100,7 +100,7 @@ void FullSyncs::reset(const Key& key) {
 void FullSyncs::tick() {
   services_.measured.lmcache.syncsDropped += collector_.expire(nowMs(), silentMs_);
   for (const Key& key : collector_.whole()) tryFeed(key);
-  for (auto& fulfiller : std::exchange(waiting_, {})) fulfiller->fulfill();
+  nextTick_.wakeAll();
 }
 
 void FullSyncs::tryFeed(const Key& key) {
@@ -141,7 +141,7 @@ kj::Promise<void> FullSyncs::feed(const Key& key, uint64_t id) {
         Feed& its = found->second;
         if (its.collected == nullptr) return kj::READY_NOW;
         if (!feedPart(key, its)) {
-          return nextTick().then([this, key, id]() { return feed(key, id); });
+          return nextTick_.wait().then([this, key, id]() { return feed(key, id); });
         }
         return feed(key, id);
       });
@@ -168,12 +168,6 @@ bool FullSyncs::feedPart(const Key& key, Feed& feed) {
   ++(known ? services_.measured.lmcache.syncsTaken : services_.measured.lmcache.syncsDropped);
   if (!known) feeds_.erase(key);
   return true;
-}
-
-kj::Promise<void> FullSyncs::nextTick() {
-  auto paf = kj::newPromiseAndFulfiller<void>();
-  waiting_.push_back(kj::mv(paf.fulfiller));
-  return kj::mv(paf.promise);
 }
 
 void FullSyncs::taskFailed(kj::Exception&& exception) {

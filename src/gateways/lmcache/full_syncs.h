@@ -16,6 +16,7 @@
 #include "gateways/lmcache/fleet.h"
 #include "gateways/lmcache/inbound.h"
 #include "gateways/lmcache/sync_collector.h"
+#include "gateways/waiting.h"
 #include "serving/services.h"
 
 namespace holdfast::lmcache {
@@ -65,7 +66,6 @@ class FullSyncs final : public kj::TaskSet::ErrorHandler {
   kj::Promise<void> feed(const Key& key, uint64_t id);
   // The next part; false: core cannot take it now.
   bool feedPart(const Key& key, Feed& feed);
-  kj::Promise<void> nextTick();
   void taskFailed(kj::Exception&& exception) override;
 
   Services& services_;
@@ -74,7 +74,7 @@ class FullSyncs final : public kj::TaskSet::ErrorHandler {
   const uint64_t silentMs_;
   SyncCollector collector_;
   std::map<Key, Feed> feeds_;
-  std::vector<kj::Own<kj::PromiseFulfiller<void>>> waiting_;  // for a tick
+  gateways::Waiting nextTick_;
   std::unique_ptr<kj::TaskSet> tasks_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "core/check.h"
 #include "gateways/lmcache/encoder.h"
+#include "serving/in_turns.h"
 
 namespace holdfast::lmcache {
 namespace {
@@ -33,8 +34,8 @@ Gateway::Gateway(Services& services, const Options& options, std::function<uint6
       counts_(services.measured.lmcache),
       fleet_(
           services.controller, options.fleet, random,
-          [this](const Fleet::Key& key, const WorkerRecord& record) {
-            return ordersTo(key, record);
+          [this](const Fleet::Key& key, const std::string& ip, uint32_t port) {
+            return ordersTo(key, ip, port);
           },
           [this](const Fleet::Key& key) { syncs_->reset(key); }, counts_),
       lookup_(services.controller),
@@ -65,7 +66,7 @@ kj::Promise<void> Gateway::takeFrom(const std::vector<Inbound>& batch, size_t at
                 [this, &batch, i]() { return takeFrom(batch, i + 1); });
           }
           if (!handle(batch[i])) {
-            return nextTick().then([this, &batch, i]() { return takeFrom(batch, i); });
+            return nextTick_.wait().then([this, &batch, i]() { return takeFrom(batch, i); });
           }
         }
         return takeFrom(batch, end);
@@ -170,22 +171,17 @@ kj::Promise<void> Gateway::lookUpPeers(const Inbound& message) {
     answers_.give(slot, std::move(*answer));
     return kj::READY_NOW;
   }
-  return lookUpFurther(slot);
+  return inTurns(services_, [this, slot]() {
+    auto answer = lookup_.advance();
+    if (answer) answers_.give(slot, std::move(*answer));
+    return !answer;
+  });
 }
 
-kj::Promise<void> Gateway::lookUpFurther(const Answers::Slot& slot) {
-  return services_.budget.ready(ReadBudget::kBytesPerTurn)
-      .then([this, slot]() -> kj::Promise<void> {
-        auto answer = lookup_.advance();
-        if (!answer) return lookUpFurther(slot);
-        answers_.give(slot, std::move(*answer));
-        return kj::READY_NOW;
-      });
-}
-
-std::unique_ptr<WorkerOrders> Gateway::ordersTo(const Fleet::Key& key, const WorkerRecord& record) {
+std::unique_ptr<WorkerOrders> Gateway::ordersTo(const Fleet::Key& key, const std::string& ip,
+                                                uint32_t port) {
   if (orders_ == nullptr) return nullptr;
-  const auto endpoint = endpointOf(record.ip, record.port);
+  const auto endpoint = endpointOf(ip, port);
   // Without an address nobody listens, which is what every order will be told.
   WorkerOrders::Worker worker{.endpoint = endpoint.ok() ? endpoint.value() : std::string(),
                               .timeoutMs = {}};
@@ -217,7 +213,7 @@ void Gateway::tick() {
   if (stopped_) return;
   fleet_.tick([this](const Fleet::Key& key, WorkerOrders& orders) { probe(key, orders); });
   syncs_->tick();
-  for (auto& fulfiller : std::exchange(waiting_, {})) fulfiller->fulfill();
+  nextTick_.wakeAll();
 }
 
 void Gateway::stop() {
@@ -226,12 +222,6 @@ void Gateway::stop() {
   syncs_->stop();
   answers_.stop();
   fleet_.stop();
-}
-
-kj::Promise<void> Gateway::nextTick() {
-  auto paf = kj::newPromiseAndFulfiller<void>();
-  waiting_.push_back(kj::mv(paf.fulfiller));
-  return kj::mv(paf.promise);
 }
 
 void Gateway::taskFailed(kj::Exception&& exception) {

@@ -16,6 +16,7 @@
 #include "gateways/lmcache/inbound.h"
 #include "gateways/lmcache/orders.h"
 #include "gateways/lmcache/peer_lookup.h"
+#include "gateways/waiting.h"
 #include "serving/services.h"
 
 namespace holdfast::lmcache {
@@ -53,10 +54,9 @@ class Gateway final : public kj::TaskSet::ErrorHandler {
   void heartbeat(const Inbound& message);
   bool reported(const Inbound& message);
   kj::Promise<void> lookUpPeers(const Inbound& message);
-  kj::Promise<void> lookUpFurther(const Answers::Slot& slot);
-  std::unique_ptr<WorkerOrders> ordersTo(const Fleet::Key& key, const WorkerRecord& record);
+  std::unique_ptr<WorkerOrders> ordersTo(const Fleet::Key& key, const std::string& ip,
+                                         uint32_t port);
   void probe(const Fleet::Key& key, WorkerOrders& orders);
-  kj::Promise<void> nextTick();
   void taskFailed(kj::Exception&& exception) override;
 
   Services& services_;
@@ -67,7 +67,7 @@ class Gateway final : public kj::TaskSet::ErrorHandler {
   Fleet fleet_;
   PeerLookup lookup_;
   Answers answers_;
-  std::vector<kj::Own<kj::PromiseFulfiller<void>>> waiting_;  // for a tick
+  gateways::Waiting nextTick_;
   std::unique_ptr<kj::TaskSet> tasks_;
   bool stopped_ = false;
 };

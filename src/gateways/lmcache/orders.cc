@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "core/ids.h"
 #include "gateways/lmcache/decoder.h"
 #include "gateways/lmcache/order_turns.h"
+#include "gateways/zmq/connection_events.h"
 #include "gateways/zmq/socket.h"
 
 namespace holdfast::lmcache {
@@ -72,32 +72,25 @@ class Orders::Sender {
   gateways::SocketLoop& loop_;
   Decoder decoder_;
   OrderTurns turns_;
-  uint64_t number_ = 0;
 };
 
 // One order's sockets, on the socket thread.
 class Orders::Sender::Attempt {
  public:
-  // `number` is that of no other one.
-  Attempt(gateways::SocketLoop& loop, Decoder& decoder, uint64_t number, std::string endpoint)
+  Attempt(gateways::SocketLoop& loop, Decoder& decoder, std::string endpoint)
       : timer_(loop.timer),
         decoder_(decoder),
-        number_(number),
         endpoint_(std::move(endpoint)),
         socket_(loop, zmq::socket_type::req, Decoder::kPayloadBytesMax),
-        events_(loop, zmq::socket_type::pair, 1 << 16) {
+        events_(loop) {
     socket_.raw().set(zmq::sockopt::heartbeat_ivl, kAliveEveryMs);
     socket_.raw().set(zmq::sockopt::heartbeat_timeout, kAliveWithinMs);
   }
 
-  ~Attempt() { zmq_socket_monitor(socket_.raw().handle(), nullptr, 0); }
-  Attempt(const Attempt&) = delete;
-  Attempt& operator=(const Attempt&) = delete;
-
   // `payload` outlives the promise.
   kj::Promise<kj::Own<OrderAnswer>> send(const std::string& payload) {
     if (auto error = connect()) return ended(OrderAnswer::End::kNotSent, error->message);
-    return happens(ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+    return happens(gateways::ConnectionEvent::kConnected)
         .then([]() { return true; })
         .exclusiveJoin(timer_.afterDelay(Orders::kReachedWithin).then([]() { return false; }))
         .then([this, &payload](bool reached) -> kj::Promise<kj::Own<OrderAnswer>> {
@@ -105,9 +98,9 @@ class Orders::Sender::Attempt {
           const std::string_view part = payload;
           sent_ = true;
           if (!socket_.send({&part, 1})) return hungUp();
-          return socket_.readable().exclusiveJoin(happens(ZMQ_EVENT_DISCONNECTED)).then([this]() {
-            return read();
-          });
+          return socket_.readable()
+              .exclusiveJoin(happens(gateways::ConnectionEvent::kDisconnected))
+              .then([this]() { return read(); });
         });
   }
   // What to say when so much time has passed.
@@ -121,24 +114,13 @@ class Orders::Sender::Attempt {
 
  private:
   std::optional<Error> connect() {
-    const std::string events = "inproc://order-" + std::to_string(number_);
-    if (zmq_socket_monitor(socket_.raw().handle(), events.c_str(),
-                           ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0) {
-      return Error{ErrorCode::kUnavailable,
-                   std::string("cannot watch a socket: ") + zmq_strerror(zmq_errno())};
-    }
-    if (auto error = events_.connect(events)) return error;
+    if (auto error = events_.watch(socket_)) return error;
     return socket_.connect(endpoint_);
   }
 
-  // What libzmq says of the connection: frames of (event, value) and endpoint.
-  kj::Promise<void> happens(uint16_t event) {
-    std::vector<zmq::message_t> parts;
-    while (events_.receive(parts)) {
-      uint16_t happened = 0;
-      if (parts.front().size() < sizeof happened) continue;
-      std::memcpy(&happened, parts.front().data(), sizeof happened);
-      if (happened == event) return kj::READY_NOW;
+  kj::Promise<void> happens(gateways::ConnectionEvent event) {
+    while (const auto happened = events_.next()) {
+      if (*happened == event) return kj::READY_NOW;
     }
     return events_.readable().then([this, event]() { return happens(event); });
   }
@@ -168,10 +150,9 @@ class Orders::Sender::Attempt {
 
   kj::Timer& timer_;
   Decoder& decoder_;
-  const uint64_t number_;
   const std::string endpoint_;
   gateways::Socket socket_;
-  gateways::Socket events_;
+  gateways::ConnectionEvents events_;
   bool sent_ = false;
 };
 
@@ -195,7 +176,7 @@ kj::Promise<kj::Own<OrderAnswer>> Orders::Sender::send(std::string endpoint, Enc
       [this, &it, endpoint = std::move(endpoint), encode = std::move(encode)]() mutable {
         it.payload = encode();
         it.place.weighs(it.payload.size());
-        return it.attempt.emplace(loop_, decoder_, ++number_, std::move(endpoint)).send(it.payload);
+        return it.attempt.emplace(loop_, decoder_, std::move(endpoint)).send(it.payload);
       });
   auto late = loop_.timer.afterDelay(timeout).then([&it, timeout]() {
     if (!it.attempt) {

@@ -90,17 +90,11 @@ class Lookups {
     auto one = kj::heap<Long>(services_, ask(std::move(body)));
     return hashing_.enter(one->asked.tokens.size() * sizeof(uint32_t))
         .then([this, one = kj::mv(one)](kj::Own<CallQueue::Turn>&& turn) mutable {
-          return hash(*one).then([this, one = kj::mv(one), turn = kj::mv(turn)]() mutable {
-            return lookUp(kj::mv(one));
-          });
-        });
-  }
-
-  kj::Promise<void> hash(Long& one) {
-    return services_.budget.ready(ReadBudget::kBytesPerTurn)
-        .then([this, &one]() -> kj::Promise<void> {
-          if (hasher_.extend(one.asked.tokens, one.hashes, kTokensPerTurn)) return kj::READY_NOW;
-          return hash(one);
+          Long& state = *one;
+          return hashInPieces(services_, hasher_, state.asked.tokens, state.hashes)
+              .then([this, one = kj::mv(one), turn = kj::mv(turn)]() mutable {
+                return lookUp(kj::mv(one));
+              });
         });
   }
 

@@ -14,6 +14,7 @@
 #include "http/lookup.h"
 #include "http/neutral/neutral_routes.h"
 #include "http/neutral/values.h"
+#include "serving/in_turns.h"
 #include "serving/long_lookup.h"
 #include "serving/prompt_hashing.h"
 #include "wire/errors.h"
@@ -217,20 +218,13 @@ class TierQueries {
           if (const auto error = state.lookup.begin(state.question.model, hashes)) {
             return wireError(*error);
           }
-          return advance(state);
+          return inTurns(services_,
+                         [&state]() { return !state.lookup.advance(PromptLookup::kWorkOfTurn); });
         })
         .then([this, &state]() {
           return TierAnswer(services_, sources_, state.question, state.lookup.ranks()).reply();
         })
         .attach(kj::mv(query));
-  }
-
-  kj::Promise<void> advance(LongQuery& query) {
-    return services_.budget.ready(ReadBudget::kBytesPerTurn)
-        .then([this, &query]() -> kj::Promise<void> {
-          if (query.lookup.advance(PromptLookup::kWorkOfTurn)) return kj::READY_NOW;
-          return advance(query);
-        });
   }
 
   Services& services_;

@@ -24,7 +24,6 @@ using neutral::modelShown;
 
 // Sources that are looked at in a piece: each is copied.
 constexpr size_t kSourcesOfPiece = 64;
-constexpr uint64_t kBlockSizeMax = 1 << 20;
 
 std::string quoted(std::string_view group) {
   return quotedForPeople(groupShown(group));
@@ -51,7 +50,7 @@ std::vector<Field> fieldsOf(RegisterBody& body) {
   return {{"instance_id", Name{&body.instance}, kRequired},
           {"endpoint", &body.endpoint, kRequired},
           {"model_name", &body.model, kRequired},
-          {"block_size", Number{&body.blockSize, 1, kBlockSizeMax}, kRequired},
+          {"block_size", Number{&body.blockSize, 1, kBlockTokensMax}, kRequired},
           {"routing_group", &body.group, Presence::kNullable},
           {"dp_rank", Number{&body.rank, 0, UINT32_MAX}, Presence::kNullable},
           {"replay_endpoint", &body.replay, Presence::kNullable},
