@@ -91,7 +91,9 @@ kj::Promise<size_t> BufferedStream::readWhenReported(Wanted wanted) {
     // A piece of a large message takes longer than a whole small one, and whoever sends a few bytes
     // at a time has no look-up that waits.
     if (!budgeted_ && !crawls_ && !isLarge(wanted)) return readOn(wanted, false);
-    return budget_.ready().then([this, wanted]() { return readOn(wanted, true); });
+    // A whole message of a worker pays when it is there.
+    const size_t price = budgeted_ && !crawls_ ? 0 : kPriceOfRead;
+    return budget_.ready(price).then([this, wanted]() { return readOn(wanted, true); });
   });
 }
 

@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 #include <kj/async-io.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <functional>
 #include <random>
 #include <vector>
 
@@ -164,6 +166,58 @@ TEST(BufferedStreamBudgetTest, WhoAsksOvertakesACrowdOfWorkers) {
   for (auto& read : reads) read.wait(io.waitScope);
   EXPECT_EQ(served, kWorkers);
   EXPECT_LE(servedBefore, 2u);
+}
+
+// However many send a byte now and then, a turn of the loop looks at a few of them.
+TEST(BufferedStreamBudgetTest, ThoseWhoSendAByteNowAndThenHaveFewReadsATurn) {
+  auto io = kj::setupAsyncIo();
+  kj::Timer& timer = io.unixEventPort.getTimer();
+  LoopTurns turns(timer);
+  ReadBudget budget(timer, turns);
+  constexpr size_t kPeers = 400;
+  kj::byte message[64];
+  std::vector<kj::Own<BufferedStream>> streams;
+  std::vector<kj::AutoCloseFd> peers;
+  std::vector<kj::Promise<size_t>> reads;
+  for (size_t i = 0; i < kPeers; ++i) {
+    int ends[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    peers.emplace_back(ends[0]);
+    streams.push_back(kj::heap<BufferedStream>(kj::AutoCloseFd(ends[1]),
+                                               kj::systemPreciseMonotonicClock().now(),
+                                               io.unixEventPort, turns, budget));
+    reads.push_back(streams.back()->tryRead(message, sizeof message, sizeof message));
+  }
+  const auto sendAByte = [&] {
+    for (kj::AutoCloseFd& peer : peers) EXPECT_EQ(::send(peer.get(), message, 1, 0), 1);
+  };
+  const auto unread = [&] {
+    size_t bytes = 0;
+    for (auto& stream : streams) {
+      int here = 0;
+      KJ_IF_MAYBE (socket, stream->getFd()) EXPECT_EQ(ioctl(*socket, FIONREAD, &here), 0);
+      bytes += static_cast<size_t>(here);
+    }
+    return bytes;
+  };
+  size_t most = 0;
+  size_t before = 0;
+  std::function<kj::Promise<void>()> everyTurn = [&]() -> kj::Promise<void> {
+    const size_t now = unread();
+    most = std::max(most, before - now);
+    before = now;
+    if (now == 0) return kj::READY_NOW;
+    return timer.afterDelay(1 * kj::NANOSECONDS).then([&] { return everyTurn(); });
+  };
+  // The first byte tells what kind of peer it is.
+  for (int round = 0; round < 2; ++round) {
+    sendAByte();
+    most = 0;
+    before = unread();
+    ASSERT_EQ(before, kPeers);
+    everyTurn().wait(io.waitScope);
+  }
+  EXPECT_LE(most, 32u);
 }
 
 TEST(BufferedStreamEndTest, SendsWhatWasWrittenBeforeTheEnd) {
