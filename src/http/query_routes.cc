@@ -160,13 +160,11 @@ void addQueryRoutes(RouteTable& routes, Services& services) {
       "/v1/diverged", Permission::kStatus,
       "Locations that are being repaired or wait for it, and how far that is", kDivergedSchema,
       {kInstanceFilter, kWorkersFilter, kMaxParameter, kPageParameter}, services, diverged));
-  routes.add(queryRoute("/v1/status", Permission::kStatus, "The state of the controller in numbers",
-                        kStatusSchema, {}, services,
-                        [](Services& all, const Request&) -> kj::Promise<Reply> {
-                          return all.budget.ready(ReadBudget::kBytesPerTurn).then([&all]() {
-                            return Reply{.body = statusText(all)};
-                          });
-                        }));
+  routes.add(queryRoute(
+      "/v1/status", Permission::kStatus, "The state of the controller in numbers", kStatusSchema,
+      {}, services, [](Services& all, const Request&) -> kj::Promise<Reply> {
+        return all.budget.readyToAnswer().then([&all]() { return Reply{.body = statusText(all)}; });
+      }));
 }
 
 }  // namespace holdfast::http

@@ -11,11 +11,19 @@ bool ReadBudget::hasRoom() {
   return spent_ < kBytesPerTurn && !turns_.moreToReport();
 }
 
-kj::Promise<void> ReadBudget::ready(size_t known) {
+kj::Promise<void> ReadBudget::enter(Queue& queue, size_t known) {
   auto paf = kj::newPromiseAndFulfiller<void>();
-  waiting_.push_back({kj::mv(paf.fulfiller), known});
+  queue.push_back({kj::mv(paf.fulfiller), known});
   beginToServe();
   return kj::mv(paf.promise);
+}
+
+kj::Promise<void> ReadBudget::ready(size_t known) {
+  return enter(reading_, known);
+}
+
+kj::Promise<void> ReadBudget::readyToAnswer() {
+  return enter(asking_, kBytesPerTurn);
 }
 
 kj::Promise<void> ReadBudget::readyToWork() {
@@ -39,10 +47,12 @@ void ReadBudget::beginToServe() {
 // One after the other, each when what the one before led to is done, since what that spends is not
 // known before.
 kj::Promise<void> ReadBudget::serve() {
-  while (!waiting_.empty() && !waiting_.front().fulfiller->isWaiting()) {
-    waiting_.pop_front();  // its connection has ended meanwhile
+  for (Queue* const queue : {&reading_, &asking_}) {
+    while (!queue->empty() && !queue->front().fulfiller->isWaiting()) {
+      queue->pop_front();  // its connection has ended meanwhile
+    }
   }
-  if (waiting_.empty() && work_.get() == nullptr) {
+  if (reading_.empty() && asking_.empty() && work_.get() == nullptr) {
     serving_ = false;
     return kj::READY_NOW;
   }
@@ -53,7 +63,8 @@ kj::Promise<void> ReadBudget::serve() {
 }
 
 bool ReadBudget::release() {
-  if (work_.get() != nullptr && spent_ == 0 && (waiting_.empty() || !workedLast_)) {
+  const bool waited = !reading_.empty() || !asking_.empty();
+  if (work_.get() != nullptr && spent_ == 0 && (!waited || !workedLast_)) {
     workedLast_ = true;
     spent_ = kBytesPerTurn;
     // Taken out: kj::mv(work_)->fulfill() would leave it where it is, and serve() would never end.
@@ -61,10 +72,12 @@ bool ReadBudget::release() {
     work->fulfill();
     return true;
   }
-  if (waiting_.empty()) return false;
+  if (!waited) return false;
   workedLast_ = false;
-  Waiting next = kj::mv(waiting_.front());
-  waiting_.pop_front();
+  answeredLast_ = !asking_.empty() && (reading_.empty() || !answeredLast_);
+  Queue& queue = answeredLast_ ? asking_ : reading_;
+  Waiting next = kj::mv(queue.front());
+  queue.pop_front();
   spent_ += next.known;
   next.fulfiller->fulfill();
   return true;

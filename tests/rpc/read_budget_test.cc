@@ -156,6 +156,20 @@ TEST_F(ReadBudgetTest, AsksForNoFurtherTurnWhenNobodyWaits) {
   EXPECT_FALSE(timer.asked());
 }
 
+// A status beside 4,096 workers that report; nor do reports wait for everybody who asks.
+TEST_F(ReadBudgetTest, WhoAsksAndWhoReportsHaveTheirTurnsAlternately) {
+  constexpr size_t kTurn = ReadBudget::kBytesPerTurn;
+  for (const char name : {'a', 'b', 'c', 'd'}) known(name, kTurn);
+  for (const char name : {'A', 'B'}) {
+    tasks.push_back(
+        budget.readyToAnswer().then([this, name]() { order += name; }).eagerlyEvaluate(nullptr));
+  }
+  run();
+  EXPECT_EQ(order, "A") << "one of them a turn";
+  for (int i = 0; i < 5; ++i) poll();
+  EXPECT_EQ(order, "AaBbcd");
+}
+
 TEST_F(ReadBudgetTest, OneThatIsGoneTakesNoTurn) {
   budget.spent(1 << 20);
   kj::Promise<void> gone = budget.ready();
