@@ -1,9 +1,8 @@
 #include "os/fault_ahead.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
+
+#include "os/give_way.h"
 
 namespace holdfast {
 namespace {
@@ -53,7 +52,7 @@ void FaultAhead::wait() {
 
 void FaultAhead::run() {
   // The loop, which brings what is not here yet by itself, is not to wait for this.
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
+  giveWay(kNiceOfWrites);
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [&] { return stop_ || !ranges_.empty(); });

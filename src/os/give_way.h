@@ -6,8 +6,9 @@
 
 namespace holdfast {
 
+inline constexpr int kNiceOfGateways = 15;  // what they decode waits for the loop in any case
 inline constexpr int kNiceOfWrites = 10;
-inline constexpr int kNiceOfFolds = 15;  // folds have time; commits have not
+inline constexpr int kNiceOfFolds = 15;  // folds and copies have time; commits have not
 
 // From now on the calling thread, and every thread that it starts, gives way.
 inline void giveWay(int nice) {

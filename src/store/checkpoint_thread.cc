@@ -1,13 +1,11 @@
 #include "store/checkpoint_thread.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "os/give_way.h"
 #include "store/unavailable.h"
 
 namespace holdfast {
@@ -41,7 +39,7 @@ void CheckpointThread::take(const CheckpointRequest& request) {
 }
 
 void CheckpointThread::copy(Checkpoint& checkpoint) {
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 15);
+  giveWay(kNiceOfFolds);
   CheckpointResult result;
   CopyWork work;
   work.interrupted = [this]() -> std::optional<Error> {

@@ -6,6 +6,8 @@
 #include <future>
 #include <thread>
 
+#include "os/give_way.h"
+
 namespace holdfast::gateways {
 
 struct SocketThread::Impl {
@@ -24,6 +26,7 @@ void SocketThread::Impl::serve() {
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
   pthread_setname_np(pthread_self(), "gateways");
+  giveWay(kNiceOfGateways);  // so do the threads of ZeroMQ, which are started here
   kj::AsyncIoContext io = kj::setupAsyncIo();
   zmq::context_t context(1);
   context.set(zmq::ctxopt::max_sockets, 1 << 16);
