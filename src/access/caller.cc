@@ -15,4 +15,9 @@ bool Principal::mayBe(std::string_view instance) const {
                      [&](const std::string& pattern) { return matchesPattern(pattern, instance); });
 }
 
+std::string tokenGone(const Principal& principal) {
+  return "its token '" + principal.name +
+         "' is not in the token file any more, or its line has changed";
+}
+
 }  // namespace holdfast

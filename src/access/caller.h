@@ -24,6 +24,9 @@ struct Principal {
   bool mayBe(std::string_view instance) const;
 };
 
+// Why a connection of one whose token AccessControl::isValid() no more is ended, for the log.
+std::string tokenGone(const Principal& principal);
+
 // One that asked, for the log.
 struct Caller {
   Principal principal;

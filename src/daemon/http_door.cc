@@ -65,7 +65,7 @@ std::optional<Error> listenOnAll(const std::vector<std::string>& addresses,
 Result<std::unique_ptr<HttpDoor>> HttpDoor::open(const Configuration& configuration,
                                                  const ServerTls* tls,
                                                  const AccessControl& access) {
-  std::unique_ptr<HttpDoor> door(new HttpDoor(tls, access));
+  std::unique_ptr<HttpDoor> door(new HttpDoor(tls));
   std::vector<ListeningSocket> sockets;
   if (auto wrong = listenOnAll(configuration.http, configuration, "HTTP", sockets)) return *wrong;
   if (sockets.empty()) return door;
@@ -116,20 +116,7 @@ std::optional<Error> HttpDoor::serve(const Configuration& configuration, Service
     http::addMetricsRoute(*table, services);
     http::addOpenApi(*table, HOLDFAST_VERSION);
   }
-  server_ = std::make_unique<http::Server>(
-      routes_, http::Grounds{.sockets = {.port = port,
-                                         .turns = services.turns,
-                                         .budget = services.budget,
-                                         .held = services.held,
-                                         .tls = tls_},
-                             .access = access_,
-                             .audit = services.audit,
-                             .warnings = services.warnings,
-                             .ends = services.ends,
-                             .addresses = services.addresses,
-                             .connections = services.connections,
-                             .connectionsMax = services.options.connectionsMax,
-                             .bodies = bodies_});
+  server_ = std::make_unique<http::Server>(routes_, http::groundsOf(services, port, bodies_, tls_));
   if (probes_ != nullptr) {
     for (ListeningSocket& socket : probes_->take()) server_->listen(std::move(socket));
   }

@@ -41,10 +41,9 @@ class HttpDoor {
   void stop();
 
  private:
-  HttpDoor(const ServerTls* tls, const AccessControl& access) : tls_(tls), access_(access) {}
+  explicit HttpDoor(const ServerTls* tls) : tls_(tls) {}
 
   const ServerTls* const tls_;
-  const AccessControl& access_;
   LoggedNotices startNotices_;                 // of the probes' thread
   std::unique_ptr<http::ProbeServer> probes_;  // null: there is no address, or the start is over
   http::BodyThread bodies_;

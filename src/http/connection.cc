@@ -140,6 +140,10 @@ void Connection::check(kj::TimePoint now) {
   if (phase_ == Phase::kWriting && spent > bounds.answerPatience) {
     return endSoon(ConnectionEnd::kUnread, "it does not read its answers");
   }
+  // Whoever only listens is not asked again.
+  if (streams_ && principal_ && !server_.grounds().access.isValid(*principal_)) {
+    return endSoon(ConnectionEnd::kTokenGone, tokenGone(*principal_));
+  }
 }
 
 void Connection::enter(Phase phase) {

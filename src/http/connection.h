@@ -41,7 +41,7 @@ class Connection final : public kj::HttpService {
   bool endsSoon() const { return endsSoon_; }
   // Ends it if nothing has come.
   void endIfSilent();
-  // Ends it if its peer is too slow.
+  // Ends it if its peer is too slow, or listens with a token that is gone.
   void check(kj::TimePoint now);
 
   const std::string& peer() const { return peer_; }
@@ -118,6 +118,7 @@ class Connection final : public kj::HttpService {
   kj::TimePoint since_;     // that phase
   bool head_ = false;       // the request has the method HEAD
   bool closes_ = false;     // after the answer: the peer wants no more
+  bool streams_ = false;    // events, until the peer leaves: its only request
   bool refused_ = false;    // its headers were too long: nothing else is written
   size_t headerBytes_ = 0;  // read since the last request, about
   size_t held_ = 0;         // of share_

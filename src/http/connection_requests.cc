@@ -241,6 +241,7 @@ kj::Promise<void> Connection::stream(const Route& route, std::shared_ptr<Request
       [this, &route, &response, &fulfiller = *begins.fulfiller]() {
         // Nothing else comes from a peer that listens: that it leaves is seen by reading.
         closes_ = true;
+        streams_ = true;
         fulfiller.fulfill();
         kj::HttpHeaders headers(*server_.headers().table);
         headers.set(kj::HttpHeaderId::CONTENT_TYPE,

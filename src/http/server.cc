@@ -28,6 +28,23 @@ kj::HttpServerSettings settingsOf(const Bounds& bounds, kj::HttpServerErrorHandl
 
 }  // namespace
 
+Grounds groundsOf(Services& services, kj::UnixEventPort& port, BodyThread& bodies,
+                  const ServerTls* tls) {
+  return {.sockets = {.port = port,
+                      .turns = services.turns,
+                      .budget = services.budget,
+                      .held = services.held,
+                      .tls = tls},
+          .access = services.access,
+          .audit = services.audit,
+          .warnings = services.warnings,
+          .ends = services.ends,
+          .addresses = services.addresses,
+          .connections = services.connections,
+          .connectionsMax = services.options.connectionsMax,
+          .bodies = bodies};
+}
+
 Server::Server(const RouteTable& routes, Grounds grounds, Bounds bounds)
     : routes_{&routes},
       grounds_(grounds),

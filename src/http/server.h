@@ -18,6 +18,7 @@
 #include "net/listen_address.h"
 #include "net/ready_stream.h"
 #include "serving/audit.h"
+#include "serving/services.h"
 
 namespace holdfast::http {
 
@@ -33,6 +34,9 @@ struct Grounds {
   size_t connectionsMax;  // of both; this door takes half of them at most
   BodyThread& bodies;
 };
+// Those of a controller that serves.
+Grounds groundsOf(Services& services, kj::UnixEventPort& port, BodyThread& bodies,
+                  const ServerTls* tls = nullptr);
 
 // The headers that the door knows besides those of HTTP itself.
 struct HeaderNames {

@@ -33,9 +33,8 @@ void write(const LatencyHistogram& latencies, schema::Latency::Builder to) {
 }  // namespace
 
 kj::Promise<void> OperatorService::status(StatusContext context) {
-  return services_.budget.ready(ReadBudget::kBytesPerTurn).then([this, context]() mutable {
-    return answerStatus(context);
-  });
+  return services_.budget.readyToAnswer().then(
+      [this, context]() mutable { return answerStatus(context); });
 }
 
 kj::Promise<void> OperatorService::answerStatus(StatusContext context) {

@@ -226,9 +226,7 @@ std::optional<Error> Server::reloadTokens() {
   for (Connection& connection : connections_) {
     const auto& caller = connection.caller();
     if (!caller || connection.endsSoon() || access.isValid(caller->principal)) continue;
-    connection.endSoon(ConnectionEnd::kTokenGone,
-                       "its token '" + caller->principal.name +
-                           "' is not in the token file any more, or its line has changed");
+    connection.endSoon(ConnectionEnd::kTokenGone, tokenGone(caller->principal));
     ++ended;
   }
   services_.notices.notice(notice::TokensRead{access.tokens(), ended});

@@ -24,20 +24,8 @@ class HttpLookupTest : public OrchestratorTest {
   HttpLookupTest() {
     Services& services = server->services();
     http::addLookups(routes, services);
-    http = std::make_unique<http::Server>(
-        routes, http::Grounds{.sockets = {.port = io.unixEventPort,
-                                          .turns = services.turns,
-                                          .budget = services.budget,
-                                          .held = services.held,
-                                          .tls = nullptr},
-                              .access = services.access,
-                              .audit = services.audit,
-                              .warnings = services.warnings,
-                              .ends = services.ends,
-                              .addresses = services.addresses,
-                              .connections = services.connections,
-                              .connectionsMax = services.options.connectionsMax,
-                              .bodies = bodies});
+    http =
+        std::make_unique<http::Server>(routes, http::groundsOf(services, io.unixEventPort, bodies));
     httpAddress = "unix:" + (directory / "http").string();
     auto sockets = listenOn(httpAddress);
     http->listen(kj::mv(sockets.value().front()));

@@ -23,20 +23,8 @@ class NeutralTest : public OrchestratorTest {
   NeutralTest() {
     Services& services = server->services();
     http::addNeutralRoutes(routes, services, &sources);
-    http = std::make_unique<http::Server>(
-        routes, http::Grounds{.sockets = {.port = io.unixEventPort,
-                                          .turns = services.turns,
-                                          .budget = services.budget,
-                                          .held = services.held,
-                                          .tls = nullptr},
-                              .access = services.access,
-                              .audit = services.audit,
-                              .warnings = services.warnings,
-                              .ends = services.ends,
-                              .addresses = services.addresses,
-                              .connections = services.connections,
-                              .connectionsMax = services.options.connectionsMax,
-                              .bodies = bodies});
+    http =
+        std::make_unique<http::Server>(routes, http::groundsOf(services, io.unixEventPort, bodies));
     httpAddress = "unix:" + (directory / "http").string();
     auto listening = listenOn(httpAddress);
     http->listen(kj::mv(listening.value().front()));

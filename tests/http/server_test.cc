@@ -1,6 +1,8 @@
 // What a well-behaved client sees of the server.
 #include <kj/debug.h>
 
+#include <filesystem>
+
 #include "core/notice.h"
 #include "http/error_reply.h"
 #include "http/event_stream.h"
@@ -206,6 +208,38 @@ TEST_F(HttpServerTest, AsksForATokenWhereOneIsNeeded) {
       << "\n";
   ASSERT_EQ(access.reload(), std::nullopt);
   EXPECT_EQ(client.ask("GET", "/status", {}, "Authorization: Bearer right\r\n").status, 401);
+}
+
+TEST_F(HttpServerTest, EndsAStreamWhoseTokenIsGone) {
+  Scratch scratch;
+  const std::string file = scratch.path() / "tokens";
+  const auto write = [&file](const std::string& name, const std::string& token) {
+    std::ofstream(file, std::ios::app)
+        << lineOf({Role::kViewer, name, hashOfToken(token), {}}) << "\n";
+  };
+  write("dashboard", "taken back");
+  write("other", "stays");
+  auto opened = AccessControl::open({.tokenFile = file, .off = false});
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  access = std::move(opened.value());
+  http::Route watch = route(kj::HttpMethod::GET, "/watch", Permission::kWatch);
+  watch.answerType = "text/event-stream";
+  watch.stream = [](const auto&, http::EventStream& events) {
+    return events.send("up", "", "x").then([]() -> kj::Promise<void> { return kj::NEVER_DONE; });
+  };
+  routes.add(std::move(watch));
+  bounds.checkInterval = 1 * kj::MILLISECONDS;
+  serve(Trust::kNetwork);
+  HttpClient gone = connect();
+  EXPECT_EQ(gone.ask("GET", "/watch", {}, "Authorization: Bearer taken back\r\n").status, 200);
+  HttpClient stays = connect();
+  EXPECT_EQ(stays.ask("GET", "/watch", {}, "Authorization: Bearer stays\r\n").status, 200);
+  std::filesystem::remove(file);
+  write("other", "stays");
+  ASSERT_EQ(access.reload(), std::nullopt);
+  until([&]() { return connections == 1; });
+  EXPECT_EQ(ends.of(ConnectionEnd::kTokenGone), 1u);
+  EXPECT_THAT(notices.last<notice::ConnectionClosed>().reason, HasSubstr("'dashboard'"));
 }
 
 TEST_F(HttpServerTest, TellsWhatOperatorsHadDone) {
