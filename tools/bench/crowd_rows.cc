@@ -13,8 +13,6 @@
 namespace holdfast::bench {
 namespace {
 
-constexpr size_t kChunks = 32;
-
 std::unique_ptr<Client> worker(ClientThread& thread, const DaemonProcess& daemon,
                                const std::string& instance, uint32_t rank) {
   ClientOptions options;
@@ -27,8 +25,7 @@ std::unique_ptr<Client> worker(ClientThread& thread, const DaemonProcess& daemon
 
 // p99 of look-ups inside the daemon, in microseconds, while `crowd` workers register.
 Result<uint64_t> p99Of(const DaemonProcess& daemon, uint32_t crowd, uint64_t lookups) {
-  std::vector<ChunkHash> prompt(kChunks);
-  for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = splitmix64Finalise(i);
+  const std::vector<ChunkHash> prompt = promptOf32();
   std::unique_ptr<ClientThread> thread;
   elsewhere([&] { thread = std::make_unique<ClientThread>(); });
   const auto holder = worker(*thread, daemon, "holder", 0);

@@ -1,16 +1,7 @@
 // Look-ups beside peers that mean no good, and beside more reports than can be taken.
 
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
-#include <cstring>
-#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -19,6 +10,7 @@
 
 #include "bench/bench.h"
 #include "bench/daemon_process.h"
+#include "bench/hostile_peers.h"
 #include "bench/steady_lookups.h"
 #include "client/client.h"
 #include "os/file_limit.h"
@@ -26,192 +18,22 @@
 namespace holdfast::bench {
 namespace {
 
-constexpr size_t kPromptOfDoor = 32;
-
-std::vector<ChunkHash> promptOfDoor() {
-  std::vector<ChunkHash> prompt(kPromptOfDoor);
-  for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = splitmix64Finalise(i);
-  return prompt;
-}
-
-// --- Peers ---
-
-// A connection to a port of this machine that never blocks.
-class RawPeer {
- public:
-  explicit RawPeer(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(port);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    open_ = ::connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
-    fcntl(socket_, F_SETFL, O_NONBLOCK);
-  }
-  ~RawPeer() { close(socket_); }
-  RawPeer(const RawPeer&) = delete;
-  RawPeer& operator=(const RawPeer&) = delete;
-
-  bool isOpen() const { return open_; }
-  // How many bytes the connection takes now.
-  size_t send(std::string_view bytes) {
-    if (!open_) return 0;
-    const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0 && errno != EAGAIN) open_ = false;
-    return sent < 0 ? 0 : static_cast<size_t>(sent);
-  }
-
- private:
-  const int socket_;
-  bool open_ = false;
-};
-
-struct Doors {
-  uint16_t rpc = 0;
-  uint16_t http = 0;
-};
-
-using Peers = std::vector<std::unique_ptr<RawPeer>>;
-
-// Those that were closed come again.
-void keepOpen(Peers& peers, size_t wanted, uint16_t port) {
-  std::erase_if(peers, [](const auto& peer) { return !peer->isOpen(); });
-  while (peers.size() < wanted) peers.push_back(std::make_unique<RawPeer>(port));
-}
-
-// What one kind of peer does again and again; keeps what it has opened.
-using Step = std::function<void()>;
-struct Enemy {
-  const char* name;
-  std::function<Step(const Doors&)> begin;
-};
-
-Step sayNothing(const Doors& doors) {
-  auto peers = std::make_shared<Peers>();
-  return [=] {
-    keepOpen(*peers, 2'000, doors.rpc);
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  };
-}
-
-Step sayItByteByByte(const Doors& doors) {
-  auto rpc = std::make_shared<Peers>();
-  auto http = std::make_shared<Peers>();
-  auto at = std::make_shared<size_t>(0);
-  return [=] {
-    static constexpr std::string_view kRequest = "POST /v1/lookup HTTP/1.1\r\nHost: x\r\nX: ";
-    keepOpen(*rpc, 200, doors.rpc);
-    keepOpen(*http, 200, doors.http);
-    const char next = *at < kRequest.size() ? kRequest[*at] : 'x';
-    ++*at;
-    for (const auto& peer : *http) peer->send({&next, 1});
-    for (const auto& peer : *rpc) peer->send({"\0", 1});
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  };
-}
-
-// A message of 63 MiB whose end never comes.
-Step sayHalf(const Doors& doors) {
-  auto peers = std::make_shared<Peers>();
-  auto sent = std::make_shared<std::vector<size_t>>(100, 0);
-  auto zeros = std::make_shared<std::string>(1 << 20, '\0');
-  return [=] {
-    constexpr size_t kBytes = size_t{62} << 20;
-    constexpr uint32_t kHead[2] = {0, (uint32_t{63} << 20) / 8};
-    for (size_t i = 0; i < sent->size(); ++i) {
-      if (i == peers->size()) peers->emplace_back();
-      auto& peer = (*peers)[i];
-      if (peer == nullptr || !peer->isOpen()) {
-        peer = std::make_unique<RawPeer>(doors.rpc);
-        peer->send({reinterpret_cast<const char*>(kHead), sizeof kHead});
-        (*sent)[i] = 0;
-      }
-      if ((*sent)[i] < kBytes) (*sent)[i] += peer->send(*zeros);
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  };
-}
-
-Step neverRead(const Doors& doors) {
-  auto peers = std::make_shared<Peers>();
-  return [=] {
-    static constexpr std::string_view kRequest = "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n";
-    keepOpen(*peers, 16, doors.http);
-    for (const auto& peer : *peers) peer->send(kRequest);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  };
-}
-
-Step sayTooMuch(const Doors& doors) {
-  auto header =
-      std::make_shared<std::string>("GET /v1/status HTTP/1.1\r\nX: " + std::string(1 << 18, 'x'));
-  return [=] {
-    RawPeer peer(doors.http);
-    peer.send(*header);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  };
-}
-
-Step comeAndGo(const Doors& doors) {
-  return [=] {
-    for (int i = 0; i < 16; ++i) RawPeer peer(i % 2 == 0 ? doors.rpc : doors.http);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  };
-}
-
-const Enemy kEnemies[] = {{"2,000 silent connections", sayNothing},
-                          {"400 that send a byte now and then", sayItByteByByte},
-                          {"100 with 62 of 63 MiB", sayHalf},
-                          {"16 that read no answers", neverRead},
-                          {"headers of 256 KiB", sayTooMuch},
-                          {"connections that come and go", comeAndGo}};
-
-// Does it all the time, on what the daemon leaves of a processor.
-class Hostility {
- public:
-  Hostility(const Enemy& enemy, const Doors& doors) {
-    elsewhere([&] {
-      thread_ = std::thread([this, step = enemy.begin(doors)] {
-        while (!stop_) step();
-      });
-    });
-  }
-  ~Hostility() {
-    stop_ = true;
-    thread_.join();
-  }
-  Hostility(const Hostility&) = delete;
-  Hostility& operator=(const Hostility&) = delete;
-
- private:
-  std::atomic<bool> stop_{false};
-  std::thread thread_;
-};
-
-uint16_t portOf(const std::string& address) {
-  return static_cast<uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
-}
-
 RunResult lookupHostile(const RunOptions& run) {
   raiseFileLimit();
   DaemonProcess daemon({"--http", "127.0.0.1:0"});
   if (const std::string error = daemon.start(); !error.empty()) return failed(error);
-  const Doors doors{portOf(daemon.tcpAddress()), portOf(daemon.httpAddress())};
-  SteadyLookups load(daemon.address(), promptOfDoor());
+  SteadyLookups load(daemon.address(), promptOf32());
   const uint64_t lookups = run.size(50'000, 1'000);
-  const auto wait = [&] {
-    return load.wait(lookups) ? std::string() : std::string("look-ups were not answered");
-  };
-  if (std::string error = wait(); !error.empty()) return failed(error);
-  const LookupWindow idle = lookUpWhile(load, wait);
+  const LookupWindow idle = lookUpAlone(load, lookups);
   if (!idle.error.empty()) return failed(idle.error);
   std::string note = "idle " + std::to_string(idle.p99Us) + " us";
   uint64_t worst = 0;
-  for (const Enemy& enemy : kEnemies) {
-    const Hostility hostility(enemy, doors);
-    const LookupWindow beside = lookUpWhile(load, wait);
+  for (const HostileKind& kind : hostileKinds()) {
+    const HostilePeers peers(kind, daemon);
+    const LookupWindow beside = lookUpWhile(load, [&] { return load.waitFor(lookups); });
     if (!beside.error.empty()) return failed(beside.error);
     worst = std::max(worst, beside.p99Us);
-    note += std::string("; ") + enemy.name + " " + std::to_string(beside.p99Us);
+    note += std::string("; ") + kind.name + " " + std::to_string(beside.p99Us);
   }
   const auto status = load.client().status();
   if (!status.ok()) return failed(status.error().message);
@@ -311,12 +133,9 @@ RunResult lookupFlood(const RunOptions& run) {
   if (const std::string error = daemon.start(); !error.empty()) return failed(error);
   Flood flood(daemon, 8);
   if (!flood.flush()) return failed("the workers did not register");
-  SteadyLookups load(daemon.address(), promptOfDoor());
+  SteadyLookups load(daemon.address(), promptOf32());
   const uint64_t lookups = run.size(50'000, 1'000);
-  if (!load.wait(lookups)) return failed("look-ups were not answered");
-  const LookupWindow idle = lookUpWhile(load, [&] {
-    return load.wait(lookups) ? std::string() : std::string("look-ups were not answered");
-  });
+  const LookupWindow idle = lookUpAlone(load, lookups);
   if (!idle.error.empty()) return failed(idle.error);
   const double sustained = flood.sustained(5 * run.scale);
   if (sustained == 0) return failed("the controller did not confirm everything");

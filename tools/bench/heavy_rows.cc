@@ -82,11 +82,7 @@ RunResult lookupHeavy(const RunOptions& run) {
   for (size_t i = 0; i < small.size(); ++i) small[i] = splitmix64Finalise(~i);
   SteadyLookups load(daemon.address(), small);
   const uint64_t lookups = run.size(50'000, 1'000);
-  const auto wait = [&] {
-    return load.wait(lookups) ? std::string() : std::string("look-ups were not answered");
-  };
-  if (std::string error = wait(); !error.empty()) return failed(error);
-  const LookupWindow idle = lookUpWhile(load, wait);
+  const LookupWindow idle = lookUpAlone(load, lookups);
   if (!idle.error.empty()) return failed(idle.error);
   std::unique_ptr<ClientThread> thread;
   elsewhere([&] { thread = std::make_unique<ClientThread>(); });

@@ -18,14 +18,7 @@
 namespace holdfast::bench {
 namespace {
 
-constexpr size_t kChunksAsked = 32;
 constexpr size_t kConnections = 64;
-
-std::vector<ChunkHash> promptOfHttp() {
-  std::vector<ChunkHash> prompt(kChunksAsked);
-  for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = splitmix64Finalise(i);
-  return prompt;
-}
 
 // Keeps connections open and asks on each again as soon as it has its answer.
 class HttpLookups {
@@ -102,17 +95,17 @@ RunResult httpLookup(const RunOptions& run) {
   options.instance = "holder";
   options.locations = {{.name = "gpu", .contents = {}}};
   Client holder(thread, options);
-  holder.admit(LocationHandle{0}, promptOfHttp());
+  holder.admit(LocationHandle{0}, promptOf32());
   if (!holder.flush(60'000)) return failed("the controller did not confirm everything");
   const uint64_t lookups = run.size(100'000, 2'000);
-  HttpLookups http(daemon.httpAddress(), promptOfHttp());
+  HttpLookups http(daemon.httpAddress(), promptOf32());
   if (!http.ask(lookups / 10)) return failed("HTTP did not answer as expected");
   double before = daemon.processorSeconds();
   Stopwatch watch;
   if (!http.ask(lookups)) return failed("HTTP did not answer as expected");
   const double httpSeconds = watch.seconds();
   const double httpUs = (daemon.processorSeconds() - before) * 1e6 / static_cast<double>(lookups);
-  SteadyLookups rpc(daemon.tcpAddress(), promptOfHttp());
+  SteadyLookups rpc(daemon.tcpAddress(), promptOf32());
   if (!rpc.wait(lookups / 10)) return failed("look-ups were not answered");
   before = daemon.processorSeconds();
   watch = {};

@@ -135,11 +135,7 @@ RunResult lmcacheLookups(const RunOptions& run) {
   }
   const uint64_t lookups = run.size(100'000, 2'000);
   SteadyLookups load(fleet.daemon.address(), promptOfWorker(0));
-  // What its start costs is neither idle nor the reports' doing.
-  if (!load.wait(lookups / 10)) return failed("look-ups were not answered");
-  const LookupWindow idle = lookUpWhile(load, [&]() -> std::string {
-    return load.wait(lookups) ? "" : "look-ups were not answered";
-  });
+  const LookupWindow idle = lookUpAlone(load, lookups);
   if (!idle.error.empty()) return failed(idle.error);
   const uint64_t perWorker = run.size(50'000, 1'000);
   fleet.workers->prepare(perWorker, 50);

@@ -16,7 +16,6 @@ namespace {
 
 constexpr uint32_t kRanks = 8;
 constexpr uint32_t kOperationsAtOnce = 200;
-constexpr size_t kPromptChunks = 32;
 
 // Has nothing to clear, and says so at once.
 class EmptyEngine final : public OperationHandler {
@@ -59,17 +58,11 @@ struct Crew {
   std::vector<std::unique_ptr<Client>> clients;
 };
 
-std::vector<ChunkHash> promptOfLookups() {
-  std::vector<ChunkHash> prompt(kPromptChunks);
-  for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = splitmix64Finalise(i);
-  return prompt;
-}
-
 RunResult operationsMemory(const RunOptions& run) {
   DaemonProcess daemon;
   if (const std::string error = daemon.start(); !error.empty()) return failed(error);
   Crew crew(daemon, static_cast<uint32_t>(run.size(125, 2)));
-  if (!crew.ready(promptOfLookups())) return failed("the workers did not register");
+  if (!crew.ready(promptOf32())) return failed("the workers did not register");
   const uint64_t operations = run.size(10'000, 100);
   ClientThread thread;
   LookupClientOptions options;
@@ -104,13 +97,9 @@ RunResult operationsLookup(const RunOptions& run) {
   std::unique_ptr<Crew> crew;
   elsewhere(
       [&] { crew = std::make_unique<Crew>(daemon, static_cast<uint32_t>(run.size(125, 2))); });
-  if (!crew->ready(promptOfLookups())) return failed("the workers did not register");
-  SteadyLookups load(daemon.address(), promptOfLookups());
-  const auto wait = [&] {
-    return load.wait(lookups) ? std::string() : std::string("look-ups were not answered");
-  };
-  if (std::string error = wait(); !error.empty()) return failed(error);
-  const LookupWindow idle = lookUpWhile(load, wait);
+  if (!crew->ready(promptOf32())) return failed("the workers did not register");
+  SteadyLookups load(daemon.address(), promptOf32());
+  const LookupWindow idle = lookUpAlone(load, lookups);
   if (!idle.error.empty()) return failed(idle.error);
   const LookupWindow busy = lookUpWhile(load, [&] {
     std::string error;

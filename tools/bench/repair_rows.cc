@@ -15,8 +15,6 @@
 namespace holdfast::bench {
 namespace {
 
-constexpr size_t kPromptChunks = 32;
-
 // A worker whose disk tier survived, which the controller knows nothing of.
 ClientOptions survivor(const DaemonProcess& daemon, uint32_t rank, uint64_t keys) {
   ClientOptions options;
@@ -46,12 +44,6 @@ RunResult fullSync(const RunOptions& run) {
   return {.value = static_cast<double>(keys) / seconds / 1e6,
           .note = std::to_string(static_cast<uint64_t>(seconds * 1e3)) + " ms",
           .error = {}};
-}
-
-std::vector<ChunkHash> prompt() {
-  std::vector<ChunkHash> chunks(kPromptChunks);
-  for (size_t i = 0; i < chunks.size(); ++i) chunks[i] = splitmix64Finalise(i);
-  return chunks;
 }
 
 // Holds the prompt that look-ups ask for.
@@ -94,8 +86,8 @@ Crowd lookUpBeside(const DaemonProcess& daemon, Workers& workers, uint64_t looku
   Crowd crowd;
   const Stopwatch watch;
   Client first(workers.thread, holder(daemon));
-  first.admit(LocationHandle{0}, prompt());
-  SteadyLookups load(daemon.address(), prompt());
+  first.admit(LocationHandle{0}, promptOf32());
+  SteadyLookups load(daemon.address(), promptOf32());
   // What its start costs is neither idle nor the syncs' doing.
   if (!load.wait(lookups / 10)) return {.error = "look-ups were not answered"};
   crowd.lookups = lookUpWhile(load, [&]() -> std::string {

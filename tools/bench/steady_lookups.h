@@ -41,6 +41,13 @@ void elsewhere(const Step& step) {
   }).join();
 }
 
+// What is asked for where only the time that an answer takes matters.
+inline std::vector<ChunkHash> promptOf32() {
+  std::vector<ChunkHash> prompt(32);
+  for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = splitmix64Finalise(i);
+  return prompt;
+}
+
 // Keeps look-ups in flight until it is destroyed.
 class SteadyLookups {
  public:
@@ -61,6 +68,8 @@ class SteadyLookups {
     const uint64_t wanted = answered_ + more;
     return eventually([&] { return answered_ >= wanted; });
   }
+  // The same as an error, which is empty if they came.
+  std::string waitFor(uint64_t more) { return wait(more) ? "" : "look-ups were not answered"; }
   LookupClient& client() { return *client_; }
   uint64_t answered() const { return answered_; }
 
@@ -111,6 +120,12 @@ LookupWindow lookUpWhile(SteadyLookups& load, const Meanwhile& meanwhile) {
   const auto status = load.client().status();
   if (!status.ok()) return {.error = status.error().message};
   return {.error = {}, .p99Us = status.value().lookupWindowP99Us, .perSecond = rate};
+}
+
+// Of so many and nothing beside them; as many go before, for what their start costs.
+inline LookupWindow lookUpAlone(SteadyLookups& load, uint64_t lookups) {
+  if (std::string error = load.waitFor(lookups); !error.empty()) return {.error = std::move(error)};
+  return lookUpWhile(load, [&] { return load.waitFor(lookups); });
 }
 
 }  // namespace holdfast::bench
