@@ -5,6 +5,7 @@ import asyncio
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -158,6 +159,12 @@ class Controller:
         status, answer = self.post("/lookup", tokens=tokens)
         assert status == 200, answer
         return {instance: tuple(where) for instance, where in answer["layout_info"].items()}
+
+    def diverged(self):
+        """How many locations are not known whole."""
+        status, text = self.ask("GET", "/metrics")
+        assert status == 200, text
+        return int(re.search(r'^holdfast_locations{sync="diverged"} (\d+)$', text, re.M)[1])
 
     def worker(self, instance, rank):
         """What is known of it; None: nothing."""

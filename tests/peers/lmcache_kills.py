@@ -80,20 +80,34 @@ class World:
         return [one and one["key_count"] for one in known]
 
     def is_whole(self):
+        # Of what is lost or under way as many may be admits as evicts: counts alone say too little.
         return self.counts() == [len(one.cpu.held) for one in self.workers] and \
-            not any(one.engine.frozen for one in self.workers)
+            not self.controller.diverged() and \
+            not any(one.engine.frozen for one in self.workers) and \
+            all(self.controller.lookup(tokens) == self.holders(hashes)
+                for tokens, hashes in self.prompts)
+
+    def prefixes(self, hashes):
+        """{instance: how many of the first chunks it holds}"""
+        held = {}
+        for one in self.workers:
+            chunks = 0
+            while chunks < CHUNKS and hashes[chunks] in one.cpu.held:
+                chunks += 1
+            if chunks:
+                held[one.instance] = chunks
+        return held
+
+    def holders(self, hashes):
+        """As a look-up has them."""
+        return {instance: (CPU, chunks * CHUNK)
+                for instance, chunks in self.prefixes(hashes).items()}
 
     def compare(self):
         """Everything as what is held says, once it has had time to become so."""
         for tokens, hashes in self.draw.sample(self.prompts, 20):
-            held = {}
-            for one in self.workers:
-                chunks = 0
-                while chunks < CHUNKS and hashes[chunks] in one.cpu.held:
-                    chunks += 1
-                if chunks:
-                    held[one.instance] = chunks
-            wanted = {instance: (CPU, chunks * CHUNK) for instance, chunks in held.items()}
+            held = self.prefixes(hashes)
+            wanted = self.holders(hashes)
             found = self.controller.lookup(tokens)
             assert found == wanted, f"a look-up found {found}, not {wanted}"
             for one in self.workers:
