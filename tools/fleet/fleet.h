@@ -127,7 +127,8 @@ class Fleet {
 
   // In this order: clients go before the threads that serve them.
   std::vector<std::unique_ptr<ClientThread>> threads_;
-  // Rank r of instance i at i * ranksPerInstance_ + r.
+  // Rank r of instance i at i * ranksPerInstance_ + r. Changed under caches_; but the thread that
+  // serves reads without it what it alone changes, so clang cannot be told.
   std::vector<SimulatedRank> ranks_;
   std::vector<Worker> workers_;
   RecentWork work_ HOLDFAST_GUARDED_BY(caches_);
