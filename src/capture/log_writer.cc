@@ -161,7 +161,7 @@ bool LogWriter::append(capnp::MessageBuilder& entry) {
 
 void LogWriter::flush() {
   if (open_->used == 0) return;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (queuedBytes_ + open_->used > options_.queueBytesMax) {
     if (failure_.empty()) {
       failure_ = "its queue of " + std::to_string(options_.queueBytesMax) +
@@ -175,30 +175,35 @@ void LogWriter::flush() {
   queue_.push_back(std::move(open_));
   open_ = std::move(spare_);
   if (open_ == nullptr) open_ = std::make_unique<Block>(kBlockBytes);
-  wakened_.notify_one();
+  wakened_.notifyOne();
 }
 
 std::string LogWriter::failure() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return failure_;
 }
 
 void LogWriter::run() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    wakened_.wait(lock, [this]() { return closing_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    std::unique_ptr<Block> block = std::move(queue_.front());
-    queue_.pop_front();
-    lock.unlock();
-    const size_t bytes = block->used;
+  while (std::unique_ptr<Block> block = take()) {
     // What was queued before the queue was full still belongs to the log.
     if (!broken_) write(*block);
-    block->used = 0;
-    lock.lock();
-    queuedBytes_ -= bytes;
-    if (spare_ == nullptr && block->capacity == kBlockBytes) spare_ = std::move(block);
+    giveBack(std::move(block));
   }
+}
+
+std::unique_ptr<LogWriter::Block> LogWriter::take() {
+  const MutexLock lock(mutex_);
+  while (!closing_ && queue_.empty()) wakened_.wait(mutex_);
+  if (queue_.empty()) return nullptr;
+  std::unique_ptr<Block> block = std::move(queue_.front());
+  queue_.pop_front();
+  return block;
+}
+
+void LogWriter::giveBack(std::unique_ptr<Block> block) {
+  const MutexLock lock(mutex_);
+  queuedBytes_ -= std::exchange(block->used, 0);
+  if (spare_ == nullptr && block->capacity == kBlockBytes) spare_ = std::move(block);
 }
 
 void LogWriter::write(Block& block) {
@@ -287,7 +292,7 @@ bool LogWriter::makeRoom(uint64_t bytes) {
 
 void LogWriter::fail(const std::string& why) {
   broken_ = true;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (failure_.empty()) failure_ = why;
   failed_ = true;
 }
@@ -296,9 +301,9 @@ void LogWriter::close(capnp::MessageBuilder* last) {
   if (std::exchange(closed_, true)) return;
   if (!failed_) flush();
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closing_ = true;
-    wakened_.notify_one();
+    wakened_.notifyOne();
   }
   if (thread_.joinable()) thread_.join();
   if (last != nullptr && fd_ >= 0) {

@@ -6,12 +6,10 @@
 
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -19,6 +17,7 @@
 
 #include "core/limits.h"
 #include "core/result.h"
+#include "locks/mutex.h"
 
 namespace holdfast {
 
@@ -66,6 +65,10 @@ class LogWriter {
   LogWriter(LogOptions options, std::string folder);
 
   void run();
+  // Waits for the next block; null when the log is closed and nothing is queued.
+  std::unique_ptr<Block> take();
+  // A block that take() gave is written.
+  void giveBack(std::unique_ptr<Block> block);
   void write(Block& block);
   bool writeRun(const uint8_t* data, size_t bytes);
   // 0, or why not: errno. The file then ends where it ended before.
@@ -84,13 +87,13 @@ class LogWriter {
   std::unique_ptr<Block> open_;
   bool closed_ = false;
 
-  mutable std::mutex mutex_;
-  std::condition_variable wakened_;
-  std::deque<std::unique_ptr<Block>> queue_;
-  std::unique_ptr<Block> spare_;
-  size_t queuedBytes_ = 0;
-  bool closing_ = false;
-  std::string failure_;
+  mutable Mutex mutex_;
+  Condition wakened_;
+  std::deque<std::unique_ptr<Block>> queue_ HOLDFAST_GUARDED_BY(mutex_);
+  std::unique_ptr<Block> spare_ HOLDFAST_GUARDED_BY(mutex_);
+  size_t queuedBytes_ HOLDFAST_GUARDED_BY(mutex_) = 0;
+  bool closing_ HOLDFAST_GUARDED_BY(mutex_) = false;
+  std::string failure_ HOLDFAST_GUARDED_BY(mutex_);
   std::atomic<bool> failed_{false};
   std::atomic<uint64_t> written_{0};
 

@@ -118,15 +118,17 @@ std::string_view clientStateName(ClientState state) {
 }
 
 void Verdict::give(bool verdict) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (std::exchange(isGiven_, true)) return;
   verdict_ = verdict;
-  given_.notify_all();
+  given_.notifyAll();
 }
 
 bool Verdict::wait(uint32_t timeoutMs) {
-  std::unique_lock lock(mutex_);
-  given_.wait_for(lock, std::chrono::milliseconds(timeoutMs), [&] { return isGiven_; });
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeoutMs);
+  const MutexLock lock(mutex_);
+  while (!isGiven_ && given_.waitUntil(mutex_, until)) {
+  }
   return verdict_;
 }
 
@@ -136,7 +138,8 @@ ClientShared::ClientShared(ClientThread::Loop& theLoop, ClientOptions theOptions
       options(std::move(theOptions)),
       onState(std::move(theCallback)),
       inbox(options.locations.size()),
-      machine(machineOptions(options), drawRandom) {}
+      machine(machineOptions(options), drawRandom),
+      run(machine.run()) {}
 
 ClientShared::~ClientShared() = default;
 
@@ -193,7 +196,7 @@ void lookAtInbox(const std::shared_ptr<ClientShared>& shared) {
   shared->wakePosted = false;
   if (shared->inbox.waiting().operations >= Inbox::kCrowded) {
     {
-      const std::lock_guard lock(shared->mutex);
+      const MutexLock lock(shared->mutex);
       shared->inbox.drainTo(shared->machine, ClientShared::kPiece);
     }
     // Posted, so that others on the loop have their turn.
@@ -318,19 +321,19 @@ ClientOutcome Client::leave(uint32_t timeoutMs) {
 
 ClientState Client::state() const {
   if (shared_->loop.forked()) return ClientState::kForked;
-  const std::lock_guard lock(shared_->stateMutex);
+  const MutexLock lock(shared_->stateMutex);
   return shared_->state;
 }
 
 std::string Client::lastError() const {
   if (shared_->loop.forked()) return kForkedMessage;
-  const std::lock_guard lock(shared_->stateMutex);
+  const MutexLock lock(shared_->stateMutex);
   return shared_->stateReason;
 }
 
 ClientCounters Client::counters() const {
   if (shared_->loop.forked()) return {};
-  const std::lock_guard lock(shared_->mutex);
+  const MutexLock lock(shared_->mutex);
   const WorkerStateMachine::Counters& from = shared_->machine.counters();
   ClientCounters counters;
   counters.connections = shared_->connections;
@@ -369,7 +372,7 @@ std::vector<ClientLocationStatus> Client::locations() const {
     }
     return all;
   }
-  const std::lock_guard lock(shared_->mutex);
+  const MutexLock lock(shared_->mutex);
   for (const WorkerStateMachine::Location& location : shared_->machine.locations()) {
     all.push_back({.name = location.name,
                    .incarnation = location.incarnation,
@@ -388,7 +391,7 @@ std::vector<ClientLocationStatus> Client::locations() const {
 }
 
 uint64_t Client::run() const {
-  return shared_->machine.run();
+  return shared_->run;
 }
 
 }  // namespace holdfast

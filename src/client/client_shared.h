@@ -2,9 +2,7 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "client/client.h"
@@ -13,6 +11,7 @@
 #include "client/operation_endings.h"
 #include "client/worker_state.h"
 #include "core/load.h"
+#include "locks/mutex.h"
 
 namespace holdfast {
 
@@ -27,10 +26,10 @@ class Verdict {
   bool wait(uint32_t timeoutMs);
 
  private:
-  std::mutex mutex_;
-  std::condition_variable given_;
-  bool isGiven_ = false;
-  bool verdict_ = false;
+  Mutex mutex_;
+  Condition given_;
+  bool isGiven_ HOLDFAST_GUARDED_BY(mutex_) = false;
+  bool verdict_ HOLDFAST_GUARDED_BY(mutex_) = false;
 };
 
 struct ClientShared {
@@ -51,16 +50,17 @@ struct ClientShared {
 
   // Held for the time of a computation, never while waiting for anything. Computations may take
   // some 10 ms (the copy of a million keys), so admit and evict never take it.
-  mutable std::mutex mutex;
-  WorkerStateMachine machine;
-  uint64_t connections = 0;
-  uint64_t reconnects = 0;
-  uint64_t heartbeats = 0;
+  mutable Mutex mutex;
+  WorkerStateMachine machine HOLDFAST_GUARDED_BY(mutex);
+  uint64_t connections HOLDFAST_GUARDED_BY(mutex) = 0;
+  uint64_t reconnects HOLDFAST_GUARDED_BY(mutex) = 0;
+  uint64_t heartbeats HOLDFAST_GUARDED_BY(mutex) = 0;
+  const uint64_t run;  // the machine's, which keeps it
 
   // Never held while anything is computed.
-  mutable std::mutex stateMutex;
-  ClientState state = ClientState::kConnecting;
-  std::string stateReason;  // empty: nothing is wrong
+  mutable Mutex stateMutex;
+  ClientState state HOLDFAST_GUARDED_BY(stateMutex) = ClientState::kConnecting;
+  std::string stateReason HOLDFAST_GUARDED_BY(stateMutex);  // empty: nothing is wrong
 
   std::unique_ptr<Reporter> reporter;  // on the loop only
 

@@ -6,13 +6,13 @@
 
 #include <cerrno>
 #include <chrono>
-#include <condition_variable>
 #include <cstring>
 #include <optional>
 #include <system_error>
 #include <utility>
 
 #include "core/check.h"
+#include "locks/mutex.h"
 
 namespace holdfast {
 
@@ -31,8 +31,8 @@ kj::AsyncIoContext setupWithoutSignals() {
   sigaddset(&pipe, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
   // Two that begin at the same moment must not take each other's change for what was there before.
-  static std::mutex mutex;
-  const std::lock_guard lock(mutex);
+  static Mutex mutex;
+  const MutexLock lock(mutex);
   struct sigaction before {};
   sigaction(SIGPIPE, nullptr, &before);
   KJ_DEFER(sigaction(SIGPIPE, &before, nullptr));
@@ -92,7 +92,7 @@ void ClientThread::Loop::post(std::function<void()> task) {
   if (forked()) return;
   bool first = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     first = tasks_.empty();
     tasks_.push_back(std::move(task));
   }
@@ -105,18 +105,20 @@ void ClientThread::Loop::post(std::function<void()> task) {
 void ClientThread::Loop::run(const std::function<void()>& task) {
   if (forked()) return;
   HOLDFAST_CHECK(!isCurrentThread(), "this call waits for the client thread, so not from there");
-  std::mutex mutex;
-  std::condition_variable done;
-  bool isDone = false;
+  struct {
+    Mutex mutex;
+    Condition ended;
+    bool done HOLDFAST_GUARDED_BY(mutex) = false;
+  } run;
   post([&] {
     task();
     // Notified under the lock: the waiting thread owns both and goes on as soon as it can.
-    const std::lock_guard lock(mutex);
-    isDone = true;
-    done.notify_one();
+    const MutexLock lock(run.mutex);
+    run.done = true;
+    run.ended.notifyOne();
   });
-  std::unique_lock lock(mutex);
-  done.wait(lock, [&] { return isDone; });
+  const MutexLock lock(run.mutex);
+  while (!run.done) run.ended.wait(run.mutex);
 }
 
 void ClientThread::Loop::serve(std::promise<bool> started) {
@@ -138,7 +140,7 @@ void ClientThread::Loop::serve(std::promise<bool> started) {
     uint64_t count = 0;
     [[maybe_unused]] const ssize_t got = ::read(wake_, &count, sizeof count);
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       tasks.swap(tasks_);
     }
     for (const std::function<void()>& task : tasks) task();

@@ -9,13 +9,13 @@
 #include <atomic>
 #include <functional>
 #include <future>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <vector>
 
 #include "client/client_thread.h"
 #include "client/fork_mark.h"
+#include "locks/mutex.h"
 
 namespace holdfast {
 
@@ -52,9 +52,9 @@ class ClientThread::Loop {
 
   const ForkMark mark_;
   const int wake_;  // an eventfd: readable while tasks are waiting
-  std::mutex mutex_;
-  std::vector<std::function<void()>> tasks_;
-  bool ending_ = false;
+  Mutex mutex_;
+  std::vector<std::function<void()>> tasks_ HOLDFAST_GUARDED_BY(mutex_);
+  bool ending_ = false;               // the thread's
   kj::AsyncIoContext* io_ = nullptr;  // lives in serve()
   std::thread thread_;
 };

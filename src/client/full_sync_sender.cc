@@ -17,7 +17,7 @@ std::optional<kj::Promise<void>> FullSyncSender::sendNext(uint64_t nowMs) {
   std::optional<Send> send;
   {
     // Written under the lock: a batch's keys are the state machine's.
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     if (const auto message = shared_.machine.nextSync(nowMs)) {
       send = std::visit([&](const auto& each) { return toSend(each); }, *message);
     }
@@ -69,7 +69,7 @@ FullSyncSender::Send FullSyncSender::toAsk(Request request, const std::string& l
 void FullSyncSender::started(const std::string& location, uint64_t syncId,
                              const FullSyncStartOutcome& answer) {
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     shared_.machine.fullSyncStarted(location, syncId, answer);
   }
   user_.fullSyncAdvanced(false);
@@ -79,7 +79,7 @@ void FullSyncSender::answered(const std::string& location, uint64_t syncId,
                               const FullSyncStatus& answer) {
   bool complete = false;
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     complete = shared_.machine.fullSyncAnswered(location, syncId, answer, steadyNowMs());
   }
   if (answer.canExitFreeze) user_.freezeMayEnd(location);

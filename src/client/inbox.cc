@@ -21,9 +21,11 @@ Inbox::Level Inbox::push(size_t location, std::span<const ChunkHash> keys, bool 
   };
   if (keys.size() >= kChunkKeys) copyFrom(keys);
 
-  std::unique_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (mayWait && operations_ >= kFull) {
-    room_.wait_for(lock, kWaitMax, [&] { return operations_ < kFull; });
+    const auto until = std::chrono::steady_clock::now() + kWaitMax;
+    while (operations_ >= kFull && room_.waitUntil(mutex_, until)) {
+    }
   }
   const size_t before = operations_;
   operations_ += keys.size();
@@ -55,12 +57,12 @@ bool Inbox::drainTo(WorkerStateMachine& machine, size_t operations) {
   while (true) {
     std::list<Chunk> oldest;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (chunks_.empty() || moved >= operations) return !chunks_.empty();
       oldest.splice(oldest.end(), chunks_, chunks_.begin());
       const bool wasFull = operations_ >= kFull;
       operations_ -= oldest.front().keys.size();
-      if (wasFull && operations_ < kFull) room_.notify_all();
+      if (wasFull && operations_ < kFull) room_.notifyAll();
     }
     const Chunk& chunk = oldest.front();
     const std::span<const ChunkHash> keys = chunk.keys;
@@ -76,19 +78,19 @@ bool Inbox::drainTo(WorkerStateMachine& machine, size_t operations) {
 
 void Inbox::clear() {
   std::list<Chunk> dropped;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   dropped.splice(dropped.end(), chunks_);
   operations_ = 0;
-  room_.notify_all();
+  room_.notifyAll();
 }
 
 Inbox::Waiting Inbox::waiting() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return {operations_, chunks_.empty() ? 0 : chunks_.front().sinceMs};
 }
 
 std::vector<uint64_t> Inbox::position() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return accepted_;
 }
 

@@ -4,16 +4,15 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <list>
-#include <mutex>
 #include <span>
 #include <vector>
 
 #include "client/worker_state.h"
 #include "core/types.h"
+#include "locks/mutex.h"
 
 namespace holdfast {
 
@@ -70,11 +69,11 @@ class Inbox {
 
   static void append(Chunk& chunk, size_t location, std::span<const ChunkHash> keys, bool evict);
 
-  mutable std::mutex mutex_;
-  std::condition_variable room_;
-  std::list<Chunk> chunks_;  // none is empty
-  size_t operations_ = 0;    // in them
-  std::vector<uint64_t> accepted_;
+  mutable Mutex mutex_;
+  Condition room_;
+  std::list<Chunk> chunks_ HOLDFAST_GUARDED_BY(mutex_);  // none is empty
+  size_t operations_ HOLDFAST_GUARDED_BY(mutex_) = 0;    // in them
+  std::vector<uint64_t> accepted_ HOLDFAST_GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast

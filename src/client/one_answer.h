@@ -3,14 +3,13 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "core/result.h"
+#include "locks/mutex.h"
 
 namespace holdfast {
 
@@ -37,28 +36,30 @@ class AwaitedAnswer {
   // May outlive this object: an answer that nobody waits for any more is dropped.
   std::function<void(Result<T>)> callback() {
     return [state = state_](Result<T> answer) {
-      const std::lock_guard lock(state->mutex);
+      const MutexLock lock(state->mutex);
       state->answer = std::move(answer);
-      state->given.notify_all();
+      state->given.notifyAll();
     };
   }
   // Nothing if there was no answer in time.
   std::optional<Result<T>> wait(std::chrono::milliseconds timeout) {
-    std::unique_lock lock(state_->mutex);
-    state_->given.wait_for(lock, timeout, [&] { return state_->answer.has_value(); });
+    const auto until = std::chrono::steady_clock::now() + timeout;
+    const MutexLock lock(state_->mutex);
+    while (!state_->answer && state_->given.waitUntil(state_->mutex, until)) {
+    }
     return std::move(state_->answer);
   }
   Result<T> wait() {
-    std::unique_lock lock(state_->mutex);
-    state_->given.wait(lock, [&] { return state_->answer.has_value(); });
+    const MutexLock lock(state_->mutex);
+    while (!state_->answer) state_->given.wait(state_->mutex);
     return *std::move(state_->answer);
   }
 
  private:
   struct State {
-    std::mutex mutex;
-    std::condition_variable given;
-    std::optional<Result<T>> answer;
+    Mutex mutex;
+    Condition given;
+    std::optional<Result<T>> answer HOLDFAST_GUARDED_BY(mutex);
   };
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };

@@ -8,18 +8,18 @@
 namespace holdfast {
 
 void OperationEndings::open(const std::shared_ptr<ClientShared>& shared) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   shared_ = shared;
 }
 
 void OperationEndings::close() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   shared_.reset();
 }
 
 void OperationEndings::give(uint64_t number, OperationOutcome outcome) {
   if (mark_.forked()) return;  // the parent's answer counts
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   auto shared = shared_.lock();
   if (!shared) return;
   ClientThread::Loop& loop = shared->loop;

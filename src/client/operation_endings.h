@@ -4,11 +4,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 
 #include "client/client_thread.h"
 #include "client/fork_mark.h"
 #include "core/cache_operations.h"
+#include "locks/mutex.h"
 
 namespace holdfast {
 
@@ -23,8 +23,9 @@ class OperationEndings {
 
  private:
   const ForkMark mark_;
-  std::mutex mutex_;
-  std::weak_ptr<ClientShared> shared_;  // guarded by mutex_; while it is open its loop exists
+  Mutex mutex_;
+  std::weak_ptr<ClientShared> shared_
+      HOLDFAST_GUARDED_BY(mutex_);  // while it is open its loop exists
 };
 
 }  // namespace holdfast

@@ -72,13 +72,13 @@ kj::Promise<void> Reporter::establish(Connector::Grants grants) {
   live_ = std::make_unique<Live>(grants.getWorker(), shared_.options.onFreeze);
   bool again = false;
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     ++shared_.connections;
     again = shared_.machine.counters().registrations > 0;
   }
   return absorb().then([this] { return registerNow(); }).then([this, again] {
     if (again) {
-      const std::lock_guard lock(shared_.mutex);
+      const MutexLock lock(shared_.mutex);
       ++shared_.reconnects;
     }
     // KJ keeps a reference to a handler that is not a temporary, so each gets its own.
@@ -99,7 +99,7 @@ bool Reporter::absorbPiece() {
 
 kj::Promise<void> Reporter::absorb() {
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     if (!absorbPiece()) return kj::READY_NOW;
   }
   // Only a timer lets the loop look at its sockets.
@@ -117,7 +117,7 @@ kj::Promise<void> Reporter::registerNow() {
   uint64_t attempt = 0;
   uint64_t losses = 0;
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     losses = shared_.machine.counters().losses;
     auto registration = shared_.machine.beginRegistration();
     attempt = registration.attempt;
@@ -149,7 +149,7 @@ void Reporter::registrationAnswered(const schema::WorkerGateway::RegisterResults
   std::optional<Error> wrong;
   bool isPaused = false;
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     wrong = shared_.machine.registered(attempt, answer.decisions);
     isPaused = shared_.machine.paused();
   }
@@ -161,7 +161,7 @@ void Reporter::lost(const Error& error) {
   live_ = nullptr;
   operations_.sessionOver();
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     shared_.machine.disconnected();
   }
   if (!connector_.stopped()) {
@@ -194,7 +194,7 @@ kj::Promise<void> Reporter::pump() {
   bool beatWanted = false;
   std::optional<uint64_t> dueMs;
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     WorkerStateMachine& machine = shared_.machine;
     const Inbox::Waiting waiting = shared_.inbox.waiting();
     if (waiting.operations > 0) {
@@ -215,7 +215,9 @@ kj::Promise<void> Reporter::pump() {
     if (const auto next = machine.nextDueMs()) dueMs = std::min(dueMs.value_or(*next), *next);
     beatWanted = machine.confirmationWanted() ||
                  std::any_of(flushes_.begin(), flushes_.end(),
-                             [&](const Flush& flush) { return machine.sent(flush.position); });
+                             [&](const Flush& flush) HOLDFAST_REQUIRES(shared_.mutex) {
+                               return shared_.machine.sent(flush.position);
+                             });
   }
   if (leave_) return deregister();
   thawWhatEnded();
@@ -281,7 +283,7 @@ kj::Promise<void> Reporter::beat() {
   // Workers that registered at the same moment, as after a restart of the controller, do not all
   // speak at the same moment ever after.
   if (std::exchange(live_->firstBeat, false))
-    waitMs = 1 + static_cast<uint32_t>(shared_.machine.run() % waitMs);
+    waitMs = 1 + static_cast<uint32_t>(shared_.run % waitMs);
   auto woken = kj::newPromiseAndFulfiller<void>();
   live_->wakeBeat = kj::mv(woken.fulfiller);
   return shared_.loop.timer()
@@ -294,8 +296,8 @@ kj::Promise<void> Reporter::beat() {
 kj::Promise<void> Reporter::sendHeartbeat() {
   auto request = live_->session->heartbeatRequest();
   {
-    const std::lock_guard lock(shared_.mutex);
-    const WorkerStateMachine& machine = shared_.machine;
+    const MutexLock lock(shared_.mutex);
+    WorkerStateMachine& machine = shared_.machine;
     // A registration that is due or under way says all that a heartbeat would.
     if (machine.phase() != WorkerStateMachine::Phase::kRegistered || machine.registrationWanted()) {
       return kj::READY_NOW;
@@ -322,11 +324,11 @@ void Reporter::heartbeatAnswered(const schema::HeartbeatRetMsg::Reader& answer) 
   const HeartbeatOutcome outcome = read(answer);
   bool confirmationWanted = false;
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     ++shared_.heartbeats;
     shared_.machine.heartbeatAnswered(outcome.committed, outcome.decisions);
     confirmationWanted = shared_.machine.confirmationWanted();
-    std::erase_if(flushes_, [&](const Flush& flush) {
+    std::erase_if(flushes_, [&](const Flush& flush) HOLDFAST_REQUIRES(shared_.mutex) {
       if (!shared_.machine.committed(flush.position)) return false;
       flush.verdict->give(true);
       return true;
@@ -352,7 +354,7 @@ void Reporter::hurryBeat() {
 void Reporter::stopForGood(ClientState state, const std::string& reason) {
   if (shared_.stopped.exchange(true)) return;
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     shared_.machine.stop();
   }
   shared_.inbox.clear();
@@ -365,7 +367,7 @@ void Reporter::stopForGood(ClientState state, const std::string& reason) {
 
 void Reporter::setState(ClientState state, const std::string& reason) {
   {
-    const std::lock_guard lock(shared_.stateMutex);
+    const MutexLock lock(shared_.stateMutex);
     if (shared_.state == state && shared_.stateReason == reason) return;
     shared_.state = state;
     shared_.stateReason = reason;

@@ -52,8 +52,8 @@ class Reporter final : private Connector::User, private FullSyncSender::User {
   void lost(const Error& error) override;
 
   // Has what a full queue left applied, piece by piece, so that registering takes no time and one
-  // registration is enough. Whether more is left; the lock is held.
-  bool absorbPiece();
+  // registration is enough. Whether more is left.
+  bool absorbPiece() HOLDFAST_REQUIRES(shared_.mutex);
   kj::Promise<void> absorb();
   kj::Promise<void> registerNow();
   // What the controller calls as long as *owner is not null.

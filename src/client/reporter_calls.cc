@@ -1,6 +1,4 @@
 // The part of the reporter that others call: the controller and, through Client, the engine.
-#include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "client/one_answer.h"
@@ -130,7 +128,7 @@ schema::Worker::Client Reporter::capability(const std::shared_ptr<Reporter*>& ow
 
 void Reporter::paused(const std::string& location, const std::string& reason) {
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     shared_.machine.pause(location);
   }
   setState(ClientState::kPaused, reason);
@@ -138,7 +136,7 @@ void Reporter::paused(const std::string& location, const std::string& reason) {
 
 void Reporter::resumed() {
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     shared_.machine.resume();
   }
   wake();
@@ -148,14 +146,14 @@ WorkerStateMachine::ReplayAnswer Reporter::replayAsked(const std::string& locati
                                                        uint64_t incarnation, uint64_t from,
                                                        uint64_t to) {
   wake();
-  const std::lock_guard lock(shared_.mutex);
+  const MutexLock lock(shared_.mutex);
   return shared_.machine.replay(location, incarnation, from, to);
 }
 
 void Reporter::fullSyncAsked(const std::string& location, uint64_t continueSyncId) {
   bool takesCut = false;
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     takesCut = shared_.machine.startFullSync(location, continueSyncId);
   }
   // The cut is taken by the pump, so after this.
@@ -188,10 +186,10 @@ void Reporter::thawWhatEnded() {
   if (live_->freezes.all().empty()) return;
   std::vector<std::string> ended;
   {
-    const std::lock_guard lock(shared_.mutex);
-    std::copy_if(live_->freezes.all().begin(), live_->freezes.all().end(),
-                 std::back_inserter(ended),
-                 [&](const std::string& location) { return !shared_.machine.syncing(location); });
+    const MutexLock lock(shared_.mutex);
+    for (const std::string& location : live_->freezes.all()) {
+      if (!shared_.machine.syncing(location)) ended.push_back(location);
+    }
   }
   for (const std::string& location : ended) live_->freezes.thaw(location);
 }
@@ -226,7 +224,7 @@ void Reporter::p2pLookup(const std::vector<ChunkHash>& hashes,
   if (!live_ || !live_->session) {
     std::string why;
     {
-      const std::lock_guard lock(shared_.stateMutex);
+      const MutexLock lock(shared_.stateMutex);
       why = shared_.stateReason;
     }
     if (why.empty()) why = "not registered at the controller yet";

@@ -183,7 +183,7 @@ class WorkerStateMachine {
 
   const Options options_;
   const Random random_;
-  uint64_t run_;
+  const uint64_t run_;
   uint64_t attempt_ = 0;
   Phase phase_ = Phase::kDisconnected;
   bool pausedAll_ = false;

@@ -1,10 +1,10 @@
-#include <condition_variable>
 #include <deque>
-#include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "http/body.h"
+#include "locks/mutex.h"
 
 namespace holdfast::http {
 
@@ -15,11 +15,13 @@ struct BodyThread::Impl {
   };
 
   void serve();
+  // Waits for the next one; nothing when the thread is to end.
+  std::optional<Task> take();
 
-  std::mutex mutex;
-  std::condition_variable more;
-  std::deque<Task> tasks;
-  bool ending = false;
+  Mutex mutex;
+  Condition more;
+  std::deque<Task> tasks HOLDFAST_GUARDED_BY(mutex);
+  bool ending HOLDFAST_GUARDED_BY(mutex) = false;
   std::thread thread;
 };
 
@@ -27,10 +29,10 @@ BodyThread::BodyThread() : impl_(std::make_unique<Impl>()) {}
 
 BodyThread::~BodyThread() {
   {
-    const std::lock_guard lock(impl_->mutex);
+    const MutexLock lock(impl_->mutex);
     impl_->ending = true;
   }
-  impl_->more.notify_one();
+  impl_->more.notifyOne();
   if (impl_->thread.joinable()) impl_->thread.join();
 }
 
@@ -40,27 +42,29 @@ kj::Promise<void> BodyThread::run(std::function<void()> read) {
     impl_->thread = std::thread([impl = impl_.get()]() { impl->serve(); });
   }
   {
-    const std::lock_guard lock(impl_->mutex);
+    const MutexLock lock(impl_->mutex);
     impl_->tasks.push_back({std::move(read), kj::mv(paf.fulfiller)});
   }
-  impl_->more.notify_one();
+  impl_->more.notifyOne();
   return kj::mv(paf.promise);
 }
 
 void BodyThread::Impl::serve() {
-  std::unique_lock lock(mutex);
-  while (true) {
-    more.wait(lock, [this]() { return ending || !tasks.empty(); });
-    if (ending) return;
-    Task task = std::move(tasks.front());
-    tasks.pop_front();
-    lock.unlock();
+  while (auto task = take()) {
     // The peer may have left meanwhile: then nobody wants it.
-    if (task.done->isWaiting()) task.read();
-    task.read = nullptr;  // here, not on the loop: it may be the last that holds the body
-    task.done->fulfill();
-    lock.lock();
+    if (task->done->isWaiting()) task->read();
+    task->read = nullptr;  // here, not on the loop: it may be the last that holds the body
+    task->done->fulfill();
   }
+}
+
+std::optional<BodyThread::Impl::Task> BodyThread::Impl::take() {
+  const MutexLock lock(mutex);
+  while (!ending && tasks.empty()) more.wait(mutex);
+  if (ending) return std::nullopt;
+  std::optional<Task> task = std::move(tasks.front());
+  tasks.pop_front();
+  return task;
 }
 
 }  // namespace holdfast::http

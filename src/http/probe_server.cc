@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <future>
-#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "http/server.h"
+#include "locks/mutex.h"
 
 namespace holdfast::http {
 namespace {
@@ -29,7 +29,7 @@ ListeningSocket copyOf(const ListeningSocket& socket) {
 struct ProbeServer::Impl {
   void serve();
   Readiness current() {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     return readiness;
   }
 
@@ -38,11 +38,11 @@ struct ProbeServer::Impl {
   const ServerTls* tls;
   const AccessControl& access;
   NoticeSink& notices;
-  std::mutex mutex;
-  Readiness readiness{.state = Readiness::State::kRecovering,
-                      .done = std::nullopt,
-                      .etaSeconds = std::nullopt,
-                      .reason = {}};
+  Mutex mutex;
+  Readiness readiness HOLDFAST_GUARDED_BY(mutex){.state = Readiness::State::kRecovering,
+                                                 .done = std::nullopt,
+                                                 .etaSeconds = std::nullopt,
+                                                 .reason = {}};
   std::promise<kj::Own<kj::CrossThreadPromiseFulfiller<void>>> begun;
   kj::Own<kj::CrossThreadPromiseFulfiller<void>> end;
   std::thread thread;
@@ -107,7 +107,7 @@ ProbeServer::~ProbeServer() {
 }
 
 void ProbeServer::report(Readiness readiness) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->readiness = std::move(readiness);
 }
 

@@ -25,51 +25,56 @@ FaultAhead::FaultAhead() : thread_([this] { run(); }) {}
 
 FaultAhead::~FaultAhead() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stop_ = true;
-    changed_.notify_all();
+    changed_.notifyAll();
   }
   thread_.join();
 }
 
 void FaultAhead::populate(char* at, size_t bytes) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ranges_.push_back({at, bytes});
-  changed_.notify_all();
+  changed_.notifyAll();
 }
 
 void FaultAhead::forget(char* at, size_t bytes) {
   const auto inside = [&](const char* address) { return address >= at && address < at + bytes; };
-  std::unique_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   std::erase_if(ranges_, [&](const Range& range) { return inside(range.at); });
-  changed_.wait(lock, [&] { return touching_ == nullptr || !inside(touching_); });
+  while (touching_ != nullptr && inside(touching_)) changed_.wait(mutex_);
 }
 
 void FaultAhead::wait() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return ranges_.empty() && touching_ == nullptr; });
+  const MutexLock lock(mutex_);
+  while (!ranges_.empty() || touching_ != nullptr) changed_.wait(mutex_);
 }
 
 void FaultAhead::run() {
   // The loop, which brings what is not here yet by itself, is not to wait for this.
   giveWay(kNiceOfWrites);
-  std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [&] { return stop_ || !ranges_.empty(); });
-    if (stop_) return;
-    Range& range = ranges_.front();
-    touching_ = range.at;
-    const size_t bytes = std::min(kHugePage, range.bytes);
-    range.at += bytes;
-    range.bytes -= bytes;
-    if (range.bytes == 0) ranges_.pop_front();
-    lock.unlock();
+    const Range page = take();
+    if (page.at == nullptr) return;
     // One touch brings a huge page; where there are none, each brings a small one.
-    for (size_t offset = 0; offset < bytes; offset += kSmallPage) touch(touching_ + offset);
-    lock.lock();
+    for (size_t offset = 0; offset < page.bytes; offset += kSmallPage) touch(page.at + offset);
+    const MutexLock lock(mutex_);
     touching_ = nullptr;
-    changed_.notify_all();
+    changed_.notifyAll();
   }
+}
+
+FaultAhead::Range FaultAhead::take() {
+  const MutexLock lock(mutex_);
+  while (!stop_ && ranges_.empty()) changed_.wait(mutex_);
+  if (stop_) return {nullptr, 0};
+  Range& range = ranges_.front();
+  touching_ = range.at;
+  const Range page{range.at, std::min(kHugePage, range.bytes)};
+  range.at += page.bytes;
+  range.bytes -= page.bytes;
+  if (range.bytes == 0) ranges_.pop_front();
+  return page;
 }
 
 }  // namespace holdfast

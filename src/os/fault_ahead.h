@@ -1,12 +1,11 @@
 // A thread that touches memory before the loop does.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <thread>
 
 #include "core/index/page_faulter.h"
+#include "locks/mutex.h"
 
 namespace holdfast {
 
@@ -27,12 +26,14 @@ class FaultAhead : public PageFaulter {
     size_t bytes;
   };
   void run();
+  // Waits for the next page, which is then touching_; of nothing when this thread is to end.
+  Range take();
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Range> ranges_;  // in the order asked for
-  char* touching_ = nullptr;  // the page being touched outside the lock
-  bool stop_ = false;
+  Mutex mutex_;
+  Condition changed_;
+  std::deque<Range> ranges_ HOLDFAST_GUARDED_BY(mutex_);  // in the order asked for
+  char* touching_ HOLDFAST_GUARDED_BY(mutex_) = nullptr;  // the page being touched outside the lock
+  bool stop_ HOLDFAST_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

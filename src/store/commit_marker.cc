@@ -25,7 +25,7 @@ constexpr size_t kManifestChunk = size_t{1} << 20;
 
 void CommitMarker::start(std::map<uint32_t, FamilyMark> families) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     mark_.store = database_.format().clusterId;
     mark_.identity = readIdentity(database_.path(""));
     mark_.boot = bootId();
@@ -39,7 +39,7 @@ void CommitMarker::start(std::map<uint32_t, FamilyMark> families) {
   noteLog();
   noteManifest();
   {
-    const std::lock_guard lock(fileMutex_);
+    const MutexLock lock(fileMutex_);
     keepOrForget(writeWhole());
   }
   database_.keptFiles().onLogDeleted([this](uint64_t number) { logDeleted(number); });
@@ -47,7 +47,7 @@ void CommitMarker::start(std::map<uint32_t, FamilyMark> families) {
 
 void CommitMarker::committed(uint64_t sequence, bool synced,
                              const std::vector<MarkChange>& changes) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   mark_.committed = sequence;
   if (synced) mark_.synced = sequence;
   for (const MarkChange& change : changes) apply(change);
@@ -98,12 +98,12 @@ void CommitMarker::apply(const MarkChange& change) {
 }
 
 uint64_t CommitMarker::committed() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return mark_.committed;
 }
 
 void CommitMarker::synced(uint64_t sequence) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (sequence <= mark_.synced) return;
   mark_.synced = sequence;
   news_ = true;
@@ -112,23 +112,24 @@ void CommitMarker::synced(uint64_t sequence) {
 void CommitMarker::write(bool now) {
   if (!now && Clock::now() < next_) return;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock fileLock(fileMutex_);
+    const MutexLock lock(mutex_);
     if (!news_ && file_) return;
   }
   next_ = Clock::now() + kMarkPause;
   noteLog();
   noteEnd();
   noteManifest();
-  const std::lock_guard lock(fileMutex_);
+  const MutexLock lock(fileMutex_);
   const bool large = bytes_ > std::max(kMarkGrowthMin, kMarkGrowthFactor * wholeBytes_);
   keepOrForget(file_ && !large ? writeFrame(false) : writeWhole());
 }
 
 // That the deletion was right must be known even if the power fails right after it.
 void CommitMarker::logDeleted(uint64_t number) {
-  const std::lock_guard fileLock(fileMutex_);
+  const MutexLock fileLock(fileMutex_);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     gone_.insert(number);
     if (mark_.logs.erase(number) == 0) return;
   }
@@ -140,14 +141,14 @@ void CommitMarker::noteLog() {
   uint64_t newest = 0;
   if (!database_.currentLog(&newest).ok()) return;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (mark_.logs.contains(newest)) return;
   }
   std::vector<std::string> names;
   database_.files()
       .GetChildren(database_.path(""), rocksdb::IOOptions(), &names, nullptr)
       .PermitUncheckedError();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const std::string& name : names) {
     const auto number = logNumber(name);
     if (number && *number >= firstLog_ && !gone_.contains(*number)) mark_.logs.insert(*number);
@@ -157,7 +158,7 @@ void CommitMarker::noteLog() {
 }
 
 void CommitMarker::noteEnd() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   mark_.endLog = 0;
   for (auto at = mark_.logs.rbegin(); at != mark_.logs.rend() && mark_.endLog == 0; ++at) {
     uint64_t bytes = 0;
@@ -170,28 +171,32 @@ void CommitMarker::noteEnd() {
 void CommitMarker::noteManifest() {
   std::string name;
   std::ifstream(database_.path("CURRENT")) >> name;
-  if (name != mark_.manifest) {
-    const std::lock_guard lock(mutex_);
-    mark_.manifest = name;
-    mark_.manifestBytes = 0;
-    mark_.manifestCrc = 0;
+  uint64_t known = 0;
+  {
+    const MutexLock lock(mutex_);
+    if (name != mark_.manifest) {
+      mark_.manifest = name;
+      mark_.manifestBytes = 0;
+      mark_.manifestCrc = 0;
+    }
+    known = mark_.manifestBytes;
   }
   const int file = ::open(database_.path(name).c_str(), O_RDONLY | O_CLOEXEC);
   struct stat now = {};
   if (file < 0) return;
   // What is promised here is on the disk, whoever brought it there.
-  const bool grown = fstat(file, &now) == 0 &&
-                     static_cast<uint64_t>(now.st_size) > mark_.manifestBytes &&
-                     fdatasync(file) == 0;
+  const bool grown =
+      fstat(file, &now) == 0 && static_cast<uint64_t>(now.st_size) > known && fdatasync(file) == 0;
   std::vector<char> chunk(grown ? kManifestChunk : 0);
-  while (grown && mark_.manifestBytes < static_cast<uint64_t>(now.st_size)) {
+  while (grown && known < static_cast<uint64_t>(now.st_size)) {
     const size_t wanted =
-        std::min<uint64_t>(chunk.size(), static_cast<uint64_t>(now.st_size) - mark_.manifestBytes);
-    const ssize_t got = pread(file, chunk.data(), wanted, static_cast<off_t>(mark_.manifestBytes));
+        std::min<uint64_t>(chunk.size(), static_cast<uint64_t>(now.st_size) - known);
+    const ssize_t got = pread(file, chunk.data(), wanted, static_cast<off_t>(known));
     if (got <= 0) break;
-    const std::lock_guard lock(mutex_);
+    known += static_cast<uint64_t>(got);
+    const MutexLock lock(mutex_);
     mark_.manifestCrc = extendCrc32c(mark_.manifestCrc, {chunk.data(), static_cast<size_t>(got)});
-    mark_.manifestBytes += static_cast<uint64_t>(got);
+    mark_.manifestBytes = known;
   }
   ::close(file);
 }
@@ -199,7 +204,7 @@ void CommitMarker::noteManifest() {
 rocksdb::IOStatus CommitMarker::writeFrame(bool durable) {
   std::string frame;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     frame = encodeMarkFrame(mark_, {changed_.begin(), changed_.end()});
     changed_.clear();
     news_ = false;
@@ -216,7 +221,7 @@ rocksdb::IOStatus CommitMarker::writeWhole() {
   file_.reset();
   std::string frame;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     std::vector<uint32_t> all;
     for (const auto& [number, family] : mark_.families) all.push_back(number);
     frame = encodeMarkFrame(mark_, all);

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <unordered_set>
@@ -15,6 +14,7 @@
 
 #include "format/commit_mark.h"
 #include "format/registry_records.h"
+#include "locks/mutex.h"
 #include "store/database.h"
 
 namespace holdfast {
@@ -48,28 +48,28 @@ class CommitMarker {
 
  private:
   using Clock = std::chrono::steady_clock;
-  void apply(const MarkChange& change);
+  void apply(const MarkChange& change) HOLDFAST_REQUIRES(mutex_);
   void logDeleted(uint64_t number);
   void noteLog();
   void noteEnd();
   void noteManifest();
-  rocksdb::IOStatus writeFrame(bool durable);
-  rocksdb::IOStatus writeWhole();
-  void keepOrForget(const rocksdb::IOStatus& status);
+  rocksdb::IOStatus writeFrame(bool durable) HOLDFAST_REQUIRES(fileMutex_);
+  rocksdb::IOStatus writeWhole() HOLDFAST_REQUIRES(fileMutex_);
+  void keepOrForget(const rocksdb::IOStatus& status) HOLDFAST_REQUIRES(fileMutex_);
 
   Database& database_;
-  mutable std::mutex mutex_;  // of the mark
-  CommitMark mark_;
-  std::unordered_set<uint32_t> changed_;  // families
-  std::set<uint64_t> gone_;               // logs that were deleted
-  uint64_t firstLog_ = 0;                 // of this run
-  bool news_ = false;
+  mutable Mutex mutex_;  // of the mark
+  CommitMark mark_ HOLDFAST_GUARDED_BY(mutex_);
+  std::unordered_set<uint32_t> changed_ HOLDFAST_GUARDED_BY(mutex_);  // families
+  std::set<uint64_t> gone_ HOLDFAST_GUARDED_BY(mutex_);               // logs that were deleted
+  uint64_t firstLog_ = 0;  // of this run; start() sets it
+  bool news_ HOLDFAST_GUARDED_BY(mutex_) = false;
 
-  std::mutex fileMutex_;  // held first
-  std::unique_ptr<rocksdb::FSWritableFile> file_;
-  uint64_t bytes_ = 0;       // of the file
-  uint64_t wholeBytes_ = 0;  // of it when it was written anew
-  Clock::time_point next_;
+  Mutex fileMutex_;  // held first
+  std::unique_ptr<rocksdb::FSWritableFile> file_ HOLDFAST_GUARDED_BY(fileMutex_);
+  uint64_t bytes_ HOLDFAST_GUARDED_BY(fileMutex_) = 0;       // of the file
+  uint64_t wholeBytes_ HOLDFAST_GUARDED_BY(fileMutex_) = 0;  // of it when it was written anew
+  Clock::time_point next_;                                   // the syncer's
 };
 
 }  // namespace holdfast

@@ -35,7 +35,7 @@ bool CompactionGate::full() const {
 
 void CompactionGate::open() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     open_ = true;
   }
   letThrough();
@@ -45,7 +45,7 @@ void CompactionGate::letThrough() {
   if (full()) return;
   std::vector<Job> jobs;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (open_) jobs = std::exchange(held_, {});
   }
   for (const Job& job : jobs) {
@@ -57,7 +57,7 @@ void CompactionGate::Schedule(void (*function)(void*), void* argument, Priority 
                               void (*unschedule)(void*)) {
   if (priority == Priority::LOW || priority == Priority::BOTTOM) {
     const bool noSpace = full();
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!open_ || noSpace) {
       held_.push_back({function, argument, priority, tag, unschedule});
       return;
@@ -69,7 +69,7 @@ void CompactionGate::Schedule(void (*function)(void*), void* argument, Priority 
 int CompactionGate::UnSchedule(void* tag, Priority priority) {
   std::vector<Job> dropped;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     std::vector<Job> kept;
     for (const Job& job : held_) {
       (job.tag == tag && job.priority == priority ? dropped : kept).push_back(job);

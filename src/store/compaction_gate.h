@@ -12,9 +12,10 @@
 #include <rocksdb/env.h>
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
+
+#include "locks/mutex.h"
 
 namespace holdfast {
 
@@ -43,9 +44,9 @@ class CompactionGate : public rocksdb::EnvWrapper {
   bool full() const;
 
   const std::string dataDir_;
-  std::mutex mutex_;
-  bool open_ = false;
-  std::vector<Job> held_;
+  Mutex mutex_;
+  bool open_ HOLDFAST_GUARDED_BY(mutex_) = false;
+  std::vector<Job> held_ HOLDFAST_GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast

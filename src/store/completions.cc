@@ -10,13 +10,13 @@ void Completions::committed(Ticket upTo) {
 }
 
 void Completions::folded(FoldResult result) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   folds_.push_back(std::move(result));
   news_ = true;
 }
 
 void Completions::health(const StoreHealth& health) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (health_.writable == health.writable && health_.reason == health.reason) return;
   health_ = health;
   healthChanged_ = true;
@@ -25,7 +25,7 @@ void Completions::health(const StoreHealth& health) {
 
 void Completions::checkpointed(CheckpointResult result) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     checkpoint_ = std::move(result);
     news_ = true;
   }
@@ -33,7 +33,7 @@ void Completions::checkpointed(CheckpointResult result) {
 }
 
 std::optional<CheckpointResult> Completions::takeCheckpoint() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return std::exchange(checkpoint_, std::nullopt);
 }
 
@@ -43,7 +43,7 @@ void Completions::post() {
 }
 
 StoreHealth Completions::health() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return health_;
 }
 
@@ -54,7 +54,7 @@ void Completions::deliver(StoreListener& listener) {
   StoreHealth health;
   bool healthChanged = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     folds = std::exchange(folds_, {});
     healthChanged = std::exchange(healthChanged_, false);
     if (healthChanged) health = health_;

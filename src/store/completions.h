@@ -3,11 +3,11 @@
 
 #include <atomic>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <vector>
 
 #include "core/registry_store.h"
+#include "locks/mutex.h"
 #include "store/rocks_store.h"
 
 namespace holdfast {
@@ -41,12 +41,12 @@ class Completions {
   std::atomic<Ticket> committed_{0};
   std::atomic<bool> news_{false};
   std::atomic<bool> notified_{false};
-  mutable std::mutex mutex_;
-  StoreHealth health_;
-  bool healthChanged_ = false;
-  std::vector<FoldResult> folds_;
-  std::optional<CheckpointResult> checkpoint_;
-  Ticket delivered_ = 0;
+  mutable Mutex mutex_;
+  StoreHealth health_ HOLDFAST_GUARDED_BY(mutex_);
+  bool healthChanged_ HOLDFAST_GUARDED_BY(mutex_) = false;
+  std::vector<FoldResult> folds_ HOLDFAST_GUARDED_BY(mutex_);
+  std::optional<CheckpointResult> checkpoint_ HOLDFAST_GUARDED_BY(mutex_);
+  Ticket delivered_ = 0;  // the registry's thread's
 };
 
 }  // namespace holdfast

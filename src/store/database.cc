@@ -47,7 +47,7 @@ class Database::Listener : public rocksdb::EventListener {
  public:
   void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo& info) override {
     if (!info.status.IsCorruption() && !info.status.IsPathNotFound()) return;
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     damaged_.insert(info.cf_name);
   }
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
@@ -55,13 +55,13 @@ class Database::Listener : public rocksdb::EventListener {
     *autoRecovery = false;
   }
   std::set<std::string> take() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return std::exchange(damaged_, {});
   }
 
  private:
-  std::mutex mutex_;
-  std::set<std::string> damaged_;
+  Mutex mutex_;
+  std::set<std::string> damaged_ HOLDFAST_GUARDED_BY(mutex_);
 };
 
 Database::Database(const StoreOptions& options)

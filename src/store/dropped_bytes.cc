@@ -21,7 +21,7 @@ void DroppedBytes::take(std::string_view line) {
   const std::string name(line.substr(begin, at + 4 - begin));
   const std::string_view rest = line.substr(at + kDropping.size());
   const size_t reason = rest.find(kBytes);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!logs_.contains(name) && logs_.size() >= kLogsMax) return;
   Log& log = logs_[name];
   log.bytes += std::strtoull(std::string(rest.substr(0, 20)).c_str(), nullptr, 10);
@@ -31,7 +31,7 @@ void DroppedBytes::take(std::string_view line) {
 }
 
 std::vector<std::string> DroppedBytes::takeSentences() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<std::string> sentences;
   for (const auto& [name, log] : std::exchange(logs_, {})) {
     sentences.push_back("of log " + name + " " + std::to_string(log.bytes) +

@@ -4,10 +4,11 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "locks/mutex.h"
 
 namespace holdfast {
 
@@ -24,8 +25,8 @@ class DroppedBytes {
     uint64_t bytes = 0;
     std::string reason;  // the first one
   };
-  std::mutex mutex_;
-  std::map<std::string, Log> logs_;  // by name
+  Mutex mutex_;
+  std::map<std::string, Log> logs_ HOLDFAST_GUARDED_BY(mutex_);  // by name
 };
 
 }  // namespace holdfast

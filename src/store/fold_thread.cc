@@ -42,24 +42,24 @@ void FoldThread::start() {
 
 void FoldThread::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     jobs_.clear();
-    wakened_.notify_all();
+    wakened_.notifyAll();
   }
   if (thread_.joinable()) thread_.join();
 }
 
 void FoldThread::submit(std::shared_ptr<FoldJob> job) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   jobs_.push_back(std::move(job));
-  wakened_.notify_all();
+  wakened_.notifyAll();
 }
 
 void FoldThread::written() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --unwritten_;
-  wakened_.notify_all();
+  wakened_.notifyAll();
 }
 
 void FoldThread::run() {
@@ -67,8 +67,8 @@ void FoldThread::run() {
   for (;;) {
     std::shared_ptr<FoldJob> job;
     {
-      std::unique_lock lock(mutex_);
-      wakened_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+      const MutexLock lock(mutex_);
+      while (!stopping_ && jobs_.empty()) wakened_.wait(mutex_);
       if (stopping_) return;
       job = std::move(jobs_.front());
       jobs_.pop_front();
@@ -81,7 +81,7 @@ void FoldThread::run() {
     last.clear = last.clear || !last.result.ok;
     last.result.id = job->request.id;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (stopping_) return;
       ++unwritten_;
     }
@@ -91,22 +91,22 @@ void FoldThread::run() {
 
 bool FoldThread::write(FoldWrite write) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopping_) return false;
     ++unwritten_;
   }
   writer_(std::move(write));
-  std::unique_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   // Bounded memory: the next segment is built when this one is written.
   while (unwritten_ > 0 && !stopping_) {
-    wakened_.wait_for(lock, kPatience);
+    wakened_.waitUntil(mutex_, std::chrono::steady_clock::now() + kPatience);
     if (unwritten_ > 0 && database_.leavesWanted()) return false;
   }
   return !stopping_;
 }
 
 bool FoldThread::stopping() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return stopping_;
 }
 

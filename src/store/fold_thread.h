@@ -3,11 +3,9 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -15,6 +13,7 @@
 
 #include "core/registry_store.h"
 #include "format/keys.h"
+#include "locks/mutex.h"
 #include "store/database.h"
 #include "store/store_meter.h"
 
@@ -73,11 +72,11 @@ class FoldThread {
   Database& database_;
   StoreMeter& meter_;
   const Writer writer_;
-  std::mutex mutex_;
-  std::condition_variable wakened_;
-  std::deque<std::shared_ptr<FoldJob>> jobs_;
-  size_t unwritten_ = 0;
-  bool stopping_ = false;
+  Mutex mutex_;
+  Condition wakened_;
+  std::deque<std::shared_ptr<FoldJob>> jobs_ HOLDFAST_GUARDED_BY(mutex_);
+  size_t unwritten_ HOLDFAST_GUARDED_BY(mutex_) = 0;
+  bool stopping_ HOLDFAST_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -32,7 +32,7 @@ KeptFiles::KeptFiles(const std::shared_ptr<rocksdb::FileSystem>& base)
     : FileSystemWrapper(base ? base : rocksdb::FileSystem::Default()) {}
 
 void KeptFiles::onLogDeleted(std::function<void(uint64_t)> callback) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   logDeleted_ = std::move(callback);
 }
 
@@ -41,7 +41,7 @@ rocksdb::IOStatus KeptFiles::DeleteFile(const std::string& path, const rocksdb::
   const auto log = logNumber(path);
   std::function<void(uint64_t)> tell;
   if (log || path.ends_with(".sst")) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (holding_) {
       held_.push_back(path);
       return rocksdb::IOStatus::OK();
@@ -57,14 +57,14 @@ rocksdb::IOStatus KeptFiles::NewWritableFile(const std::string& path,
                                              std::unique_ptr<rocksdb::FSWritableFile>* file,
                                              rocksdb::IODebugContext* debug) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     std::erase(held_, path);
   }
   return target()->NewWritableFile(path, options, file, debug);
 }
 
 std::vector<std::string> KeptFiles::takeHeld() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   holding_ = false;
   return std::exchange(held_, {});
 }

@@ -10,10 +10,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "locks/mutex.h"
 
 namespace holdfast {
 
@@ -46,10 +47,10 @@ class KeptFiles : public rocksdb::FileSystemWrapper {
  private:
   std::vector<std::string> takeHeld();
 
-  std::mutex mutex_;
-  bool holding_ = true;
-  std::vector<std::string> held_;
-  std::function<void(uint64_t)> logDeleted_;
+  Mutex mutex_;
+  bool holding_ HOLDFAST_GUARDED_BY(mutex_) = true;
+  std::vector<std::string> held_ HOLDFAST_GUARDED_BY(mutex_);
+  std::function<void(uint64_t)> logDeleted_ HOLDFAST_GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast

@@ -71,7 +71,7 @@ class OpeningFiles::File : public rocksdb::FSWritableFileOwnerWrapper {
 };
 
 void OpeningFiles::begin() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   deferred_.clear();  // of an open that failed: nothing refers to them
   syncs_ = 0;
   tables_ = 0;
@@ -80,18 +80,18 @@ void OpeningFiles::begin() {
 
 bool OpeningFiles::defer(const std::string& name) {
   if (!opening_ || ++syncs_ <= kTablesSyncedAlone) return false;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   deferred_.push_back(name);
   return true;
 }
 
 IOStatus OpeningFiles::syncDeferred() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::atomic<size_t> next{0};
   std::vector<IOStatus> failures(kSyncThreads);
   std::vector<std::thread> threads;
   for (size_t i = 0; i < std::min(kSyncThreads, deferred_.size()); ++i) {
-    threads.emplace_back([&, i] {
+    threads.emplace_back([&, i]() HOLDFAST_REQUIRES(mutex_) {  // held until they have ended
       for (size_t at = next++; at < deferred_.size() && failures[i].ok(); at = next++) {
         failures[i] = syncFile(deferred_[at]);
       }

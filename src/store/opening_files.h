@@ -12,10 +12,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "locks/mutex.h"
 
 namespace holdfast {
 
@@ -49,8 +50,9 @@ class OpeningFiles : public rocksdb::FileSystemWrapper {
   bool defer(const std::string& name);
   rocksdb::IOStatus syncDeferred();
 
-  std::mutex mutex_;
-  std::vector<std::string> deferred_;  // table files that are still to be synced
+  Mutex mutex_;
+  // Table files that are still to be synced.
+  std::vector<std::string> deferred_ HOLDFAST_GUARDED_BY(mutex_);
   std::atomic<bool> opening_{false};
   std::atomic<uint64_t> syncs_{0};
   std::atomic<uint64_t> tables_{0};

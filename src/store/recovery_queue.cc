@@ -38,8 +38,8 @@ std::optional<std::span<const uint64_t>> RecoveryPart::copy(std::string_view val
 std::unique_ptr<RecoveryPart> RecoveryQueue::blank(OwnerId owner, size_t words) {
   std::unique_ptr<RecoveryPart> part;
   {
-    std::unique_lock lock(mutex_);
-    givenBack_.wait(lock, [this] { return around_ < kPartsMax; });
+    const MutexLock lock(mutex_);
+    while (around_ >= kPartsMax) givenBack_.wait(mutex_);
     ++around_;
     if (!blanks_.empty()) {
       part = std::move(blanks_.back());
@@ -55,19 +55,23 @@ std::unique_ptr<RecoveryPart> RecoveryQueue::blank(OwnerId owner, size_t words) 
 }
 
 void RecoveryQueue::push(std::unique_ptr<RecoveryPart> part) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   parts_.push_back(std::move(part));
-  pushed_.notify_one();
+  pushed_.notifyOne();
+}
+
+bool RecoveryQueue::wait() {
+  const auto until = std::chrono::steady_clock::now() + kProgressInterval;
+  const MutexLock lock(mutex_);
+  while (parts_.empty() && workersLeft_ > 0 && pushed_.waitUntil(mutex_, until)) {
+  }
+  return !parts_.empty() || workersLeft_ == 0;
 }
 
 std::unique_ptr<RecoveryPart> RecoveryQueue::pop(const std::function<void()>& waiting) {
-  std::unique_lock lock(mutex_);
+  while (!wait()) waiting();
+  const MutexLock lock(mutex_);
   if (workersLeft_ == 0) return nullptr;
-  while (!pushed_.wait_for(lock, kProgressInterval, [this] { return !parts_.empty(); })) {
-    lock.unlock();
-    waiting();
-    lock.lock();
-  }
   std::unique_ptr<RecoveryPart> part = std::move(parts_.front());
   parts_.pop_front();
   if (part->last) --workersLeft_;
@@ -80,10 +84,10 @@ void RecoveryQueue::giveBack(std::unique_ptr<RecoveryPart> part) {
   part->last = false;
   part->damage.reset();
   part->pins.clear();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --around_;
   blanks_.push_back(std::move(part));
-  givenBack_.notify_one();
+  givenBack_.notifyOne();
 }
 
 }  // namespace holdfast

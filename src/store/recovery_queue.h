@@ -2,13 +2,11 @@
 // registry. Bounded; parts of one worker stay in order.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,6 +15,7 @@
 
 #include "core/registry_store.h"
 #include "core/result.h"
+#include "locks/mutex.h"
 
 namespace holdfast {
 
@@ -67,13 +66,16 @@ class RecoveryQueue {
   void giveBack(std::unique_ptr<RecoveryPart> part);
 
  private:
-  std::mutex mutex_;
-  std::condition_variable pushed_;
-  std::condition_variable givenBack_;
-  std::deque<std::unique_ptr<RecoveryPart>> parts_;
-  std::vector<std::unique_ptr<RecoveryPart>> blanks_;
-  size_t around_ = 0;
-  size_t workersLeft_;
+  // Waits until pop() can return, but not for long: whether it can.
+  bool wait();
+
+  Mutex mutex_;
+  Condition pushed_;
+  Condition givenBack_;
+  std::deque<std::unique_ptr<RecoveryPart>> parts_ HOLDFAST_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<RecoveryPart>> blanks_ HOLDFAST_GUARDED_BY(mutex_);
+  size_t around_ HOLDFAST_GUARDED_BY(mutex_) = 0;
+  size_t workersLeft_ HOLDFAST_GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast

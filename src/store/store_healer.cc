@@ -24,20 +24,22 @@ void StoreHealer::log(LogLevel level, const std::string& message) const {
 }
 
 void StoreHealer::stop() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!stopping_) deadline_ = std::chrono::steady_clock::now() + options_.closeTimeMax;
   stopping_ = true;
-  stopWanted_.notify_all();
+  stopWanted_.notifyAll();
 }
 
 // False after the deadline of stop().
 bool StoreHealer::pause(std::chrono::milliseconds time) {
-  std::unique_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   auto until = std::chrono::steady_clock::now() + time;
-  stopWanted_.wait_until(lock, until, [this] { return stopping_; });
+  while (!stopping_ && stopWanted_.waitUntil(mutex_, until)) {
+  }
   if (!stopping_) return true;
   until = std::min(until, deadline_);
-  stopWanted_.wait_until(lock, until, [] { return false; });
+  while (stopWanted_.waitUntil(mutex_, until)) {
+  }
   return std::chrono::steady_clock::now() < deadline_;
 }
 

@@ -5,12 +5,11 @@
 #include <rocksdb/status.h>
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 
 #include "core/result.h"
+#include "locks/mutex.h"
 #include "store/completions.h"
 #include "store/database.h"
 #include "store/rocks_store.h"
@@ -52,10 +51,10 @@ class StoreHealer {
   uint32_t failures_ = 0;   // since the last success
   bool triedLast_ = false;  // after the deadline
 
-  std::mutex mutex_;
-  std::condition_variable stopWanted_;
-  bool stopping_ = false;
-  std::chrono::steady_clock::time_point deadline_;
+  Mutex mutex_;
+  Condition stopWanted_;
+  bool stopping_ HOLDFAST_GUARDED_BY(mutex_) = false;
+  std::chrono::steady_clock::time_point deadline_ HOLDFAST_GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast

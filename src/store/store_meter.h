@@ -3,10 +3,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <mutex>
 
 #include "core/histogram.h"
 #include "core/store_statistics.h"
+#include "locks/mutex.h"
 
 namespace holdfast {
 
@@ -17,29 +17,33 @@ class StoreMeter {
 
   // It began then and has just ended.
   void committed(Clock::time_point begin, bool synced) {
-    record(synced ? syncedCommits_ : commits_, begin);
+    const uint64_t took = nanosecondsSince(begin);
+    const MutexLock lock(mutex_);
+    (synced ? syncedCommits_ : commits_).record(took);
   }
-  void folded(Clock::time_point begin) { record(folds_, begin); }
+  void folded(Clock::time_point begin) {
+    const uint64_t took = nanosecondsSince(begin);
+    const MutexLock lock(mutex_);
+    folds_.record(took);
+  }
 
   void read(StoreStatistics& to) const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     to.syncedCommits = syncedCommits_;
     to.commits = commits_;
     to.folds = folds_;
   }
 
  private:
-  void record(Histogram& histogram, Clock::time_point begin) {
-    const auto took =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
-    const std::lock_guard lock(mutex_);
-    histogram.record(static_cast<uint64_t>(took));
+  static uint64_t nanosecondsSince(Clock::time_point begin) {
+    const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin);
+    return static_cast<uint64_t>(took.count());
   }
 
-  mutable std::mutex mutex_;
-  Histogram syncedCommits_;
-  Histogram commits_;
-  Histogram folds_;
+  mutable Mutex mutex_;
+  Histogram syncedCommits_ HOLDFAST_GUARDED_BY(mutex_);
+  Histogram commits_ HOLDFAST_GUARDED_BY(mutex_);
+  Histogram folds_ HOLDFAST_GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast

@@ -45,7 +45,7 @@ void StoreThread::start() {
 
 std::optional<Error> StoreThread::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   healer_.stop();
@@ -56,7 +56,7 @@ std::optional<Error> StoreThread::stop() {
 
 void StoreThread::write(FoldWrite write) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     foldWrites_.push_back(std::move(write));
   }
   queue_.wake();
@@ -64,7 +64,7 @@ void StoreThread::write(FoldWrite write) {
 
 void StoreThread::syncFailed(const rocksdb::Status& status) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     syncFailure_ = status;
   }
   queue_.wake();
@@ -84,7 +84,7 @@ void StoreThread::run() {
     bool stopping = false;
     rocksdb::Status syncFailure;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       stopping = stopping_;
       group.foldWrites = std::exchange(foldWrites_, {});
       syncFailure = std::exchange(syncFailure_, rocksdb::Status());
@@ -188,7 +188,7 @@ bool StoreThread::standStill(const rocksdb::Status& status) {
   lost_ = healer_.standStill(status, committedSequence_);
   if (lost_) return false;
   // Opening has brought everything to table files, so a sync that failed meanwhile is made up.
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   syncFailure_ = rocksdb::Status();
   return true;
 }

@@ -14,13 +14,13 @@
 #include <chrono>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "core/result.h"
+#include "locks/mutex.h"
 #include "store/checkpoint_thread.h"
 #include "store/commit_marker.h"
 #include "store/completions.h"
@@ -97,10 +97,10 @@ class StoreThread {
   std::chrono::steady_clock::time_point nextWrite_;  // not before
   std::optional<Error> lost_;                        // what stop() says
 
-  std::mutex mutex_;  // of what other threads hand in
-  std::deque<FoldWrite> foldWrites_;
-  rocksdb::Status syncFailure_;
-  bool stopping_ = false;
+  Mutex mutex_;  // of what other threads hand in
+  std::deque<FoldWrite> foldWrites_ HOLDFAST_GUARDED_BY(mutex_);
+  rocksdb::Status syncFailure_ HOLDFAST_GUARDED_BY(mutex_);
+  bool stopping_ HOLDFAST_GUARDED_BY(mutex_) = false;
 
   std::atomic<uint32_t> familiesUsed_{0};
   std::atomic<uint32_t> familiesFree_{0};

@@ -36,9 +36,9 @@ void WalSyncer::start() {
 
 rocksdb::Status WalSyncer::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
-    stopWanted_.notify_all();
+    stopWanted_.notifyAll();
   }
   if (!thread_.joinable()) return rocksdb::Status::OK();
   thread_.join();
@@ -51,7 +51,7 @@ rocksdb::Status WalSyncer::stop() {
 void WalSyncer::committed(bool synced) {
   // Only once: there was none yet, since the disk was full at the start.
   if (uint64_t log = 0; log_ == 0 && database_.currentLog(&log).ok()) log_ = log;
-  const std::lock_guard lock(ageMutex_);
+  const MutexLock lock(ageMutex_);
   int64_t& since = syncing_ ? missedSinceMs_ : unsyncedSinceMs_;
   if (synced) {
     // All of the log is synced with it.
@@ -63,7 +63,7 @@ void WalSyncer::committed(bool synced) {
 }
 
 uint64_t WalSyncer::lastSyncAgeMs() const {
-  const std::lock_guard lock(ageMutex_);
+  const MutexLock lock(ageMutex_);
   const int64_t since = unsyncedSinceMs_ != 0 ? unsyncedSinceMs_ : missedSinceMs_;
   return since == 0 ? 0 : static_cast<uint64_t>(std::max<int64_t>(nowMs() - since, 1));
 }
@@ -73,9 +73,7 @@ void WalSyncer::run() {
   const auto interval = options_.walSync == WalSync::kInterval
                             ? std::max(options_.syncInterval, std::chrono::milliseconds(1))
                             : std::chrono::milliseconds(kLookInterval);
-  std::unique_lock lock(mutex_);
-  while (!stopWanted_.wait_for(lock, interval, [this] { return stopping_; })) {
-    lock.unlock();
+  while (!sleep(interval)) {
     rocksdb::Status status = database_.checkDirectory();
     if (status.ok() && options_.walSync == WalSync::kInterval) status = sync();
     if (!status.ok()) {
@@ -87,13 +85,20 @@ void WalSyncer::run() {
       measure();
       if (const auto lease = database_.lease()) database_.resumeCompactions();
     }
-    lock.lock();
   }
+}
+
+bool WalSyncer::sleep(std::chrono::milliseconds time) {
+  const auto until = Clock::now() + time;
+  const MutexLock lock(mutex_);
+  while (!stopping_ && stopWanted_.waitUntil(mutex_, until)) {
+  }
+  return stopping_;
 }
 
 rocksdb::Status WalSyncer::sync() {
   {
-    const std::lock_guard lock(ageMutex_);
+    const MutexLock lock(ageMutex_);
     if (unsyncedSinceMs_ == 0) return rocksdb::Status::OK();
     syncing_ = true;
   }
@@ -105,7 +110,7 @@ rocksdb::Status WalSyncer::sync() {
     if (status.ok()) marker_.synced(committed);
   }
   if (!status.ok()) file_.reset();
-  const std::lock_guard lock(ageMutex_);
+  const MutexLock lock(ageMutex_);
   syncing_ = false;
   if (status.ok()) unsyncedSinceMs_ = 0;
   if (unsyncedSinceMs_ == 0) unsyncedSinceMs_ = missedSinceMs_;
@@ -137,7 +142,7 @@ rocksdb::Status WalSyncer::syncLogs() {
 }
 
 WalSyncer::DiskUse WalSyncer::disk() const {
-  const std::lock_guard lock(diskMutex_);
+  const MutexLock lock(diskMutex_);
   return disk_;
 }
 
@@ -158,7 +163,7 @@ void WalSyncer::measure() {
     use.free = space.available;
     use.size = space.capacity;
   }
-  const std::lock_guard lock(diskMutex_);
+  const MutexLock lock(diskMutex_);
   disk_ = use;
 }
 

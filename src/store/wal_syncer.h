@@ -10,13 +10,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
 
+#include "locks/mutex.h"
 #include "store/commit_marker.h"
 #include "store/database.h"
 #include "store/rocks_store.h"
@@ -52,6 +51,8 @@ class WalSyncer {
  private:
   using Clock = std::chrono::steady_clock;
   void run();
+  // Sleeps, and returns whether this thread is to end.
+  bool sleep(std::chrono::milliseconds time);
   rocksdb::Status sync();
   rocksdb::Status syncLogs();
   void measure();
@@ -60,22 +61,22 @@ class WalSyncer {
   Database& database_;
   CommitMarker& marker_;
   const std::function<void(const rocksdb::Status&)> failed_;
-  mutable std::mutex diskMutex_;
-  DiskUse disk_;
-  mutable std::mutex ageMutex_;
+  mutable Mutex diskMutex_;
+  DiskUse disk_ HOLDFAST_GUARDED_BY(diskMutex_);
+  mutable Mutex ageMutex_;
   // Since when something is committed and not synced; of what a running sync may have missed. 0:
   // there is nothing.
-  int64_t unsyncedSinceMs_ = 0;
-  int64_t missedSinceMs_ = 0;
-  bool syncing_ = false;
+  int64_t unsyncedSinceMs_ HOLDFAST_GUARDED_BY(ageMutex_) = 0;
+  int64_t missedSinceMs_ HOLDFAST_GUARDED_BY(ageMutex_) = 0;
+  bool syncing_ HOLDFAST_GUARDED_BY(ageMutex_) = false;
   Clock::time_point nextMeasure_;
   // The newest log that was synced, kept open so that no error of writing it back is missed. Before
   // that the one of the first write; 0: nothing was written yet.
   std::atomic<uint64_t> log_{0};
   std::unique_ptr<rocksdb::FSRandomRWFile> file_;
-  std::mutex mutex_;
-  std::condition_variable stopWanted_;
-  bool stopping_ = false;
+  Mutex mutex_;
+  Condition stopWanted_;
+  bool stopping_ HOLDFAST_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

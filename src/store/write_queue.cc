@@ -59,20 +59,19 @@ QueueBlock& WriteQueue::blockFor(size_t words) {
   return *blocks_.back();
 }
 
-// Called with the mutex held.
 void WriteQueue::added(size_t bytes) {
   bytes_.fetch_add(bytes, std::memory_order_relaxed);
   if (waiting_) {
     waiting_ = false;
     woken_ = true;
-    wakened_.notify_one();
+    wakened_.notifyOne();
   }
 }
 
 template <typename Encode>
 void WriteQueue::append(QueuedWrite write, size_t words, Encode encode) {
   write.words = static_cast<uint32_t>(words);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   QueueBlock& block = blockFor(words);
   const std::span<uint64_t> value = block.allocate(words);
   encode(value);
@@ -112,7 +111,7 @@ void WriteQueue::append(Ticket ticket, StoreBatch batch) {
   write.kind = QueuedWrite::Kind::kBatch;
   write.ticket = ticket;
   write.steps = static_cast<uint32_t>(batch.steps.size());
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   QueueBlock& block = blockFor(0);
   write.at = static_cast<uint32_t>(block.batches.size());
   block.batches.push_back(std::move(batch));
@@ -123,7 +122,7 @@ void WriteQueue::append(Ticket ticket, StoreBatch batch) {
 void WriteQueue::append(const FoldRequest& request) {
   QueuedWrite write;
   write.kind = QueuedWrite::Kind::kFold;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   QueueBlock& block = blockFor(0);
   write.at = static_cast<uint32_t>(block.folds.size());
   block.folds.push_back(request);
@@ -138,13 +137,13 @@ void WriteQueue::appendCheckpoint(CheckpointRequest request) {
   block->checkpoint = std::move(request);
   block->sealed = true;
   block->writes.push_back(write);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   blocks_.push_back(std::move(block));
   added(bytesOf(write));
 }
 
 std::unique_ptr<QueueBlock> WriteQueue::take() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (blocks_.empty() || blocks_.front()->writes.empty()) return nullptr;
   std::unique_ptr<QueueBlock> block = std::move(blocks_.front());
   blocks_.pop_front();
@@ -154,7 +153,7 @@ std::unique_ptr<QueueBlock> WriteQueue::take() {
 void WriteQueue::giveBack(std::unique_ptr<QueueBlock> block) {
   if (block->capacity() != kBlockWords) return;
   block->clear();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (spares_.size() < kSpareBlocksMax) spares_.push_back(std::move(block));
 }
 
@@ -163,21 +162,23 @@ void WriteQueue::committed(const QueuedWrite& write) {
 }
 
 void WriteQueue::wait(std::chrono::milliseconds timeMax) {
-  std::unique_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (woken_ || (!blocks_.empty() && !blocks_.front()->writes.empty())) {
     woken_ = false;
     return;
   }
   waiting_ = true;
-  wakened_.wait_for(lock, timeMax, [this] { return woken_; });
+  const auto until = std::chrono::steady_clock::now() + timeMax;
+  while (!woken_ && wakened_.waitUntil(mutex_, until)) {
+  }
   waiting_ = false;
   woken_ = false;
 }
 
 void WriteQueue::wake() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   woken_ = true;
-  wakened_.notify_one();
+  wakened_.notifyOne();
 }
 
 }  // namespace holdfast

@@ -5,18 +5,17 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/registry_store.h"
+#include "locks/mutex.h"
 #include "store/rocks_store.h"
 
 namespace holdfast {
@@ -93,19 +92,20 @@ class WriteQueue {
   void wake();
 
  private:
-  QueueBlock& blockFor(size_t words);
+  QueueBlock& blockFor(size_t words) HOLDFAST_REQUIRES(mutex_);
   template <typename Encode>
   void append(QueuedWrite write, size_t words, Encode encode);
-  void added(size_t bytes);
+  void added(size_t bytes) HOLDFAST_REQUIRES(mutex_);
 
   const size_t bytesMax_;
   std::atomic<size_t> bytes_{0};
-  std::mutex mutex_;
-  std::condition_variable wakened_;
-  bool waiting_ = false;
-  bool woken_ = false;
-  std::deque<std::unique_ptr<QueueBlock>> blocks_;  // the last one is open
-  std::vector<std::unique_ptr<QueueBlock>> spares_;
+  Mutex mutex_;
+  Condition wakened_;
+  bool waiting_ HOLDFAST_GUARDED_BY(mutex_) = false;
+  bool woken_ HOLDFAST_GUARDED_BY(mutex_) = false;
+  // The last one is open.
+  std::deque<std::unique_ptr<QueueBlock>> blocks_ HOLDFAST_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<QueueBlock>> spares_ HOLDFAST_GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast

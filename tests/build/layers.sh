@@ -112,4 +112,8 @@ without net 'rocksdb/|capnp/|spdlog/'
 without rpc 'rocksdb/|spdlog/'
 without http 'rocksdb/|spdlog/'
 without client 'rocksdb/|spdlog/'
+# Mutexes say what they guard.
+for folder in src/*/; do
+  [[ "$folder" == src/locks/ ]] || without "${folder#src/}" 'mutex>|condition_variable>'
+done
 exit "$wrong"

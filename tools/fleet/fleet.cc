@@ -64,7 +64,7 @@ Fleet::~Fleet() {
   // One that ends may be about to receive what another one moves.
   std::vector<std::unique_ptr<Client>> clients;
   {
-    const std::lock_guard lock(caches_);
+    const MutexLock lock(caches_);
     for (Worker& worker : workers_) clients.push_back(std::move(worker.client));
   }
 }
@@ -82,7 +82,7 @@ void Fleet::connect(size_t index) {
   options.worldSize = ranksPerInstance_;
   options.labels = {{"fleet", "simulated"},
                     {"zone", "zone-" + std::to_string(index / ranksPerInstance_ % kZones)}};
-  const std::lock_guard lock(caches_);
+  const MutexLock lock(caches_);
   for (const SimulatedRank::Tier& tier : rank.tiers()) {
     options.locations.push_back({tier.location, tier.cache.contents()});
   }
@@ -101,7 +101,7 @@ void Fleet::restart(size_t index, bool diskSurvives) {
   worker.past.add(totalsOf(worker));
   std::unique_ptr<Client> ended;
   {
-    const std::lock_guard lock(caches_);
+    const MutexLock lock(caches_);
     ended = std::move(worker.client);
   }
   // Waits for the client's thread, which may wait for the caches.
@@ -109,7 +109,7 @@ void Fleet::restart(size_t index, bool diskSurvives) {
   if (worker.isRegistered) --registered_;
   worker.isRegistered = false;
   {
-    const std::lock_guard lock(caches_);
+    const MutexLock lock(caches_);
     ranks_[index].restart(diskSurvives);
   }
   connect(index);
@@ -125,7 +125,7 @@ void Fleet::onState(Worker& worker, ClientState state, const std::string& reason
     registered_ += now ? size_t{1} : ~size_t{0};
   }
   if (state == ClientState::kSuperseded || state == ClientState::kRefused) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (givenUp_.empty()) givenUp_ = std::string(clientStateName(state)) + ": " + reason;
   }
 }
@@ -148,7 +148,7 @@ void Fleet::stopFaults() {
 }
 
 std::string Fleet::givenUp() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return givenUp_;
 }
 
@@ -159,12 +159,12 @@ std::optional<size_t> Fleet::instanceNamed(const std::string& name) const {
 }
 
 std::vector<PrefixHolder> Fleet::holders(std::span<const ChunkHash> prompt) const {
-  const std::lock_guard lock(caches_);
+  const MutexLock lock(caches_);
   return heldPrefixes(ranks_, ranksPerInstance_, prompt);
 }
 
 size_t Fleet::serve(size_t instance, std::span<const ChunkHash> prompt) {
-  const std::lock_guard lock(caches_);
+  const MutexLock lock(caches_);
   size_t hits = prompt.size();
   for (size_t r = 0; r < ranksPerInstance_; ++r) {
     const size_t index = instance * ranksPerInstance_ + r;
@@ -265,14 +265,14 @@ std::vector<Fleet::Resumption> Fleet::resumptions() const {
 }
 
 RegistryDigest Fleet::contentDigest() const {
-  const std::lock_guard lock(caches_);
+  const MutexLock lock(caches_);
   RegistryDigest digest;
   for (const SimulatedRank& rank : ranks_) rank.addTo(digest);
   return digest;
 }
 
 uint64_t Fleet::cachedChunks() const {
-  const std::lock_guard lock(caches_);
+  const MutexLock lock(caches_);
   uint64_t sum = 0;
   for (const SimulatedRank& rank : ranks_) sum += rank.chunks();
   return sum;
@@ -284,7 +284,7 @@ uint64_t Fleet::nowMs() {
 }
 
 uint64_t Fleet::pinnedChunks() {
-  const std::lock_guard lock(caches_);
+  const MutexLock lock(caches_);
   uint64_t sum = 0;
   for (SimulatedRank& rank : ranks_) {
     rank.endPins(nowMs());
@@ -294,7 +294,7 @@ uint64_t Fleet::pinnedChunks() {
 }
 
 uint64_t Fleet::compressedChunks() const {
-  const std::lock_guard lock(caches_);
+  const MutexLock lock(caches_);
   uint64_t sum = 0;
   for (const SimulatedRank& rank : ranks_) {
     for (const SimulatedRank::Tier& tier : rank.tiers()) sum += tier.cache.compressed();

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,6 +20,7 @@
 #include "fleet/recent_work.h"
 #include "fleet/router.h"
 #include "fleet/simulated_rank.h"
+#include "locks/mutex.h"
 
 namespace holdfast::fleet {
 
@@ -121,16 +121,17 @@ class Fleet {
   uint64_t restarts_ = 0;
   // The caches are used by the thread that serves and, for the controller's operations, by those of
   // the clients. Held while a change is made and reported, so that both happen in one order.
-  mutable std::mutex caches_;
-  mutable std::mutex mutex_;
-  std::string givenUp_;  // guarded by mutex_
+  mutable Mutex caches_;
+  mutable Mutex mutex_;
+  std::string givenUp_ HOLDFAST_GUARDED_BY(mutex_);
 
   // In this order: clients go before the threads that serve them.
   std::vector<std::unique_ptr<ClientThread>> threads_;
-  // Rank r of instance i at i * ranksPerInstance_ + r.
+  // Rank r of instance i at i * ranksPerInstance_ + r. Changed under caches_; but the thread that
+  // serves reads without it what it alone changes, so clang cannot be told.
   std::vector<SimulatedRank> ranks_;
   std::vector<Worker> workers_;
-  RecentWork work_;  // with the caches
+  RecentWork work_ HOLDFAST_GUARDED_BY(caches_);
 };
 
 }  // namespace holdfast::fleet

@@ -21,7 +21,7 @@ std::optional<Fleet::Operations::Place> Fleet::Operations::find(size_t index,
 template <typename Change>
 void Fleet::Operations::apply(const CacheOperation& operation, const Completion& completion,
                               Change change) {
-  const std::lock_guard lock(fleet_.caches_);
+  const MutexLock lock(fleet_.caches_);
   const std::optional<Place> place = find(index_, operation.location);
   if (!place) return completion.fail("the simulated rank is being restarted");
   std::vector<ChunkHash> chunks =

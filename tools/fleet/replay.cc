@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <cstdio>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "fleet/fault_schedule.h"
 #include "fleet/router.h"
+#include "locks/mutex.h"
 
 namespace holdfast::fleet {
 
@@ -35,21 +34,22 @@ struct Answer {
 class AnswerQueue {
  public:
   void push(Answer answer) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     answers_.push_back(std::move(answer));
-    arrived_.notify_one();
+    arrived_.notifyOne();
   }
   // All that are there, if need be waiting for one until `end`.
   std::deque<Answer> take(SteadyTime end) {
-    std::unique_lock lock(mutex_);
-    arrived_.wait_until(lock, end, [&] { return !answers_.empty(); });
+    const MutexLock lock(mutex_);
+    while (answers_.empty() && arrived_.waitUntil(mutex_, end)) {
+    }
     return std::exchange(answers_, {});
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::deque<Answer> answers_;
+  Mutex mutex_;
+  Condition arrived_;
+  std::deque<Answer> answers_ HOLDFAST_GUARDED_BY(mutex_);
 };
 
 class Replay {

@@ -20,13 +20,13 @@ std::string describe(const Place& place) {
 }
 
 void Findings::add(Finding finding) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ++(finding.severity == Severity::kProblem ? problems_ : notes_);
   if (kept_.size() < kKeptMax) kept_.push_back(std::move(finding));
 }
 
 std::vector<Finding> Findings::sorted() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<Finding> all = kept_;
   // Of one location they are in the order of its records already.
   std::stable_sort(all.begin(), all.end(), [](const Finding& a, const Finding& b) {
@@ -36,12 +36,12 @@ std::vector<Finding> Findings::sorted() const {
 }
 
 size_t Findings::problems() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return problems_;
 }
 
 size_t Findings::notes() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return notes_;
 }
 

@@ -3,10 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "locks/mutex.h"
 
 namespace holdfast::inspect {
 
@@ -47,10 +48,10 @@ class Findings {
   size_t notes() const;
 
  private:
-  mutable std::mutex mutex_;
-  std::vector<Finding> kept_;
-  size_t problems_ = 0;  // kept or not
-  size_t notes_ = 0;
+  mutable Mutex mutex_;
+  std::vector<Finding> kept_ HOLDFAST_GUARDED_BY(mutex_);
+  size_t problems_ HOLDFAST_GUARDED_BY(mutex_) = 0;  // kept or not
+  size_t notes_ HOLDFAST_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace holdfast::inspect

@@ -1,12 +1,12 @@
 // keys, find: which keys a location holds, and which locations hold a key.
 #include <algorithm>
 #include <atomic>
-#include <mutex>
 
 #include "inspect/commands.h"
 #include "inspect/filter.h"
 #include "inspect/parallel.h"
 #include "inspect/registry_view.h"
+#include "locks/mutex.h"
 #include "text/json_writer.h"
 #include "text/table.h"
 
@@ -105,7 +105,7 @@ ExitCode findHolders(const StoreReader& reader, const Output& output, ChunkHash 
   meter.expect(total);
   std::vector<std::vector<const LocationHead*>> holders(view.workers.size());
   std::vector<std::string> errors = view.damaged;
-  std::mutex mutex;
+  Mutex mutex;
   forEach(view.workers.size(), meter, [&](size_t i) {
     const StoredWorker& worker = view.workers[i];
     for (const LocationHead& location : worker.head.locations) {
@@ -113,7 +113,7 @@ ExitCode findHolders(const StoreReader& reader, const Output& output, ChunkHash 
       meter.done(keysOf(location));
       if (held.ok() && held.value()) holders[i].push_back(&location);
       if (held.ok()) continue;
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       errors.push_back("instance '" + worker.head.record.instance + "' worker " +
                        std::to_string(worker.head.record.worker) + ": " + held.error().message);
     }

@@ -1,11 +1,10 @@
 #include "inspect/parallel.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 #include <vector>
 
+#include "locks/mutex.h"
 #include "text/table.h"
 
 namespace holdfast::inspect {
@@ -13,6 +12,31 @@ namespace {
 
 constexpr double kQuietSeconds = 1;
 constexpr std::chrono::milliseconds kShowInterval{100};
+
+// How many threads have not ended.
+class Running {
+ public:
+  explicit Running(size_t threads) : threads_(threads) {}
+
+  void ended() {
+    const MutexLock lock(mutex_);
+    --threads_;
+    changed_.notifyOne();
+  }
+  // False if some still run after this time.
+  bool wait(std::chrono::milliseconds time) {
+    const auto until = std::chrono::steady_clock::now() + time;
+    const MutexLock lock(mutex_);
+    while (threads_ > 0 && changed_.waitUntil(mutex_, until)) {
+    }
+    return threads_ == 0;
+  }
+
+ private:
+  Mutex mutex_;
+  Condition changed_;
+  size_t threads_ HOLDFAST_GUARDED_BY(mutex_);
+};
 
 }  // namespace
 
@@ -37,20 +61,15 @@ void Meter::show() {
 
 void forEach(size_t count, Meter& meter, const std::function<void(size_t)>& work) {
   std::atomic<size_t> next{0};
-  std::mutex mutex;
-  std::condition_variable ended;
   std::vector<std::thread> threads;
-  size_t running = std::min(workThreads(), count);
+  const size_t all = std::min(workThreads(), count);
+  Running running(all);
   const auto run = [&] {
     for (size_t i = next++; i < count; i = next++) work(i);
-    const std::lock_guard lock(mutex);
-    --running;
-    ended.notify_one();
+    running.ended();
   };
-  for (size_t i = running; i > 0; --i) threads.emplace_back(run);
-  std::unique_lock lock(mutex);
-  while (!ended.wait_for(lock, kShowInterval, [&] { return running == 0; })) meter.show();
-  lock.unlock();
+  for (size_t i = 0; i < all; ++i) threads.emplace_back(run);
+  while (!running.wait(kShowInterval)) meter.show();
   for (std::thread& thread : threads) thread.join();
 }
 

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <limits>
 #include <map>
-#include <mutex>
 #include <numeric>
 #include <set>
 #include <tuple>
@@ -17,6 +16,7 @@
 #include "inspect/event_walk.h"
 #include "inspect/family_check.h"
 #include "inspect/parallel.h"
+#include "locks/mutex.h"
 #include "store/store_loss.h"
 
 namespace holdfast::inspect {
@@ -134,7 +134,7 @@ class Verifier {
     for (const auto& table : tables) outcome_.tableBytes += table.bytes;
     outcome_.tableFiles = tables.size();
     meter.expect(outcome_.tableBytes);
-    std::mutex mutex;
+    Mutex mutex;
     forEach(tables.size(), meter, [&](size_t i) {
       const auto error = reader_.verifyTable(tables[i]);
       meter.done(tables[i].bytes);
@@ -147,7 +147,7 @@ class Verifier {
       const bool ofWorker = place.worker.has_value();
       add(Severity::kProblem, "table-file", place, error->message,
           ofWorker ? kQuarantined : kRestore);
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       damagedTables_.insert(tables[i].family);
     });
     if (!reader_.damage().empty() && damagedTables_.empty()) {

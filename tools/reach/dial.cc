@@ -12,15 +12,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
 #include <cstring>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 
 #include "core/ids.h"
+#include "locks/mutex.h"
 
 namespace holdfast::reach {
 namespace {
@@ -57,11 +56,11 @@ std::string reasonOf(int error, bool isUnix) {
 // A look-up of a name, which the system gives no way to cut short: it has a thread of its own, and
 // whoever comes last frees what was found.
 struct LookUp {
-  std::mutex mutex;
-  std::condition_variable ended;
-  bool done = false;
-  int code = 0;
-  addrinfo* found = nullptr;
+  Mutex mutex;
+  Condition ended;
+  bool done HOLDFAST_GUARDED_BY(mutex) = false;
+  int code HOLDFAST_GUARDED_BY(mutex) = 0;
+  addrinfo* found = nullptr;  // not to be touched before it is done
 
   ~LookUp() {
     if (found != nullptr) freeaddrinfo(found);
@@ -82,15 +81,17 @@ Result<std::shared_ptr<LookUp>> resolve(const Address& address, Clock::time_poin
   std::thread([one, address]() {
     addrinfo* found = nullptr;
     const int code = lookUp(address, AI_ADDRCONFIG, &found);
-    const std::lock_guard lock(one->mutex);
+    const MutexLock lock(one->mutex);
     one->code = code;
     one->found = found;
     one->done = true;
-    one->ended.notify_all();
+    one->ended.notifyAll();
   }).detach();
-  std::unique_lock lock(one->mutex);
+  const MutexLock lock(one->mutex);
   const std::string host = quotedForPeople(address.host);
-  if (!one->ended.wait_until(lock, deadline, [&one]() { return one->done; })) {
+  while (!one->done && one->ended.waitUntil(one->mutex, deadline)) {
+  }
+  if (!one->done) {
     return cannot("the address of the host " + host + " could not be found out in time");
   }
   if (one->code == 0) return one;

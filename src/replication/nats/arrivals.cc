@@ -12,7 +12,7 @@ constexpr size_t kRecordBytesWaitingMax = size_t{8} << 20;
 
 void Arrivals::add(Arrival arrival) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (lost_) return;
     lost_ = std::holds_alternative<Error>(arrival);
     arrivals_.push_back(std::move(arrival));
@@ -36,12 +36,15 @@ void Arrivals::lost(Error why) {
   add(std::move(why));
 }
 
+bool Arrivals::taken(uint64_t follow) const {
+  return follow == follow_ && !closed_ && !lost_;
+}
+
 bool Arrivals::record(uint64_t follow, LogSequence sequence, std::string_view bytes) {
   {
-    std::unique_lock lock(mutex_);
-    const auto wanted = [&] { return follow == follow_ && !closed_ && !lost_; };
-    taken_.wait(lock, [&] { return !wanted() || recordBytes_ < kRecordBytesWaitingMax; });
-    if (!wanted()) return false;
+    const MutexLock lock(mutex_);
+    while (taken(follow) && recordBytes_ >= kRecordBytesWaitingMax) taken_.wait(mutex_);
+    if (!taken(follow)) return false;
     recordBytes_ += bytes.size();
     arrivals_.emplace_back(Record{follow, sequence, std::string(bytes)});
   }
@@ -50,24 +53,24 @@ bool Arrivals::record(uint64_t follow, LogSequence sequence, std::string_view by
 }
 
 void Arrivals::follow(uint64_t follow) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   follow_ = follow;
-  taken_.notify_all();
+  taken_.notifyAll();
 }
 
 void Arrivals::close() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   closed_ = true;
-  taken_.notify_all();
+  taken_.notifyAll();
 }
 
 void Arrivals::deliver(LogListener& listener) {
   std::deque<Arrival> arrivals;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     arrivals.swap(arrivals_);
     recordBytes_ = 0;
-    taken_.notify_all();
+    taken_.notifyAll();
   }
   for (const Arrival& arrival : arrivals) deliver(listener, arrival);
 }
@@ -88,7 +91,7 @@ void Arrivals::deliver(LogListener& listener, const Arrival& arrival) {
 }
 
 bool Arrivals::wanted(uint64_t follow) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return follow == follow_;
 }
 

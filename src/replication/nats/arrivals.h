@@ -1,15 +1,14 @@
 // What the threads of a NatsLog found out, until poll() delivers it.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "locks/mutex.h"
 #include "replication/log.h"
 
 namespace holdfast::replication::nats {
@@ -57,15 +56,17 @@ class Arrivals {
   void add(Arrival arrival);
   void deliver(LogListener& listener, const Arrival& arrival);
   bool wanted(uint64_t follow);
+  // Whether records of it are still taken.
+  bool taken(uint64_t follow) const HOLDFAST_REQUIRES(mutex_);
 
   const std::function<void()> notify_;
-  std::mutex mutex_;
-  std::condition_variable taken_;
-  std::deque<Arrival> arrivals_;
-  size_t recordBytes_ = 0;
-  uint64_t follow_ = 0;
-  bool lost_ = false;
-  bool closed_ = false;
+  Mutex mutex_;
+  Condition taken_;
+  std::deque<Arrival> arrivals_ HOLDFAST_GUARDED_BY(mutex_);
+  size_t recordBytes_ HOLDFAST_GUARDED_BY(mutex_) = 0;
+  uint64_t follow_ HOLDFAST_GUARDED_BY(mutex_) = 0;
+  bool lost_ HOLDFAST_GUARDED_BY(mutex_) = false;
+  bool closed_ HOLDFAST_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace holdfast::replication::nats

@@ -21,7 +21,7 @@ std::optional<Error> Connected::open() {
   if (!connection.ok()) return connection.error();
   connection_ = std::move(connection.value());
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closed_ = false;
     connected_ = true;
   }
@@ -32,7 +32,7 @@ std::optional<Error> Connected::open() {
   auto stream = openStream(js, options_);
   if (!stream.ok()) return stream.error();
   stream_ = stream.value();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   first_ = stream_.first;
   last_ = stream_.last;
   return std::nullopt;
@@ -41,14 +41,14 @@ std::optional<Error> Connected::open() {
 void Connected::close() {
   if (!connection_) return;
   natsConnection_Close(connection_.get());
-  std::unique_lock lock(mutex_);
-  ended_.wait(lock, [this] { return closed_; });
+  const MutexLock lock(mutex_);
+  while (!closed_) ended_.wait(mutex_);
 }
 
 Result<Stream> Connected::look() {
   auto found = lookAgain(js_.get(), stream_, options_);
   if (found.ok()) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     first_ = found.value().first;
     last_ = found.value().last;
     warning_ = found.value().warning;
@@ -57,7 +57,7 @@ Result<Stream> Connected::look() {
 }
 
 LogState Connected::state() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return {.connected = connected_,
           .reason = why_,
           .identity = stream_.identity,
@@ -68,7 +68,7 @@ LogState Connected::state() const {
 
 void Connected::setConnected(bool connected, const std::string& why) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     connected_ = connected;
     why_ = why;
   }
@@ -89,10 +89,10 @@ void Connected::onReconnected(natsConnection*, void* self) {
 
 void Connected::onClosed(natsConnection*, void* self) {
   auto* const connected = static_cast<Connected*>(self);
-  const std::lock_guard lock(connected->mutex_);
+  const MutexLock lock(connected->mutex_);
   connected->connected_ = false;
   connected->closed_ = true;
-  connected->ended_.notify_all();
+  connected->ended_.notifyAll();
 }
 
 }  // namespace holdfast::replication::nats

@@ -2,13 +2,12 @@
 // threads that use it.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "locks/mutex.h"
 #include "replication/log.h"
 #include "replication/nats/handles.h"
 #include "replication/nats/stream.h"
@@ -52,14 +51,14 @@ class Connected {
   JetStream js_;
   Stream stream_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable ended_;
-  bool closed_ = true;
-  bool connected_ = false;
-  std::string why_;
-  LogSequence first_ = 0;
-  LogSequence last_ = 0;
-  std::string warning_;
+  mutable Mutex mutex_;
+  Condition ended_;
+  bool closed_ HOLDFAST_GUARDED_BY(mutex_) = true;
+  bool connected_ HOLDFAST_GUARDED_BY(mutex_) = false;
+  std::string why_ HOLDFAST_GUARDED_BY(mutex_);
+  LogSequence first_ HOLDFAST_GUARDED_BY(mutex_) = 0;
+  LogSequence last_ HOLDFAST_GUARDED_BY(mutex_) = 0;
+  std::string warning_ HOLDFAST_GUARDED_BY(mutex_);
 };
 
 }  // namespace holdfast::replication::nats

@@ -4,15 +4,14 @@
 
 #include <charconv>
 #include <chrono>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "core/check.h"
+#include "locks/mutex.h"
 #include "replication/nats/arrivals.h"
 #include "replication/nats/connected.h"
 #include "replication/nats/reader.h"
@@ -51,9 +50,9 @@ struct NatsLog::Impl {
   }
   static void onNoMore(void* self) {
     auto* const impl = static_cast<Impl*>(self);
-    const std::lock_guard lock(impl->mutex);
+    const MutexLock lock(impl->mutex);
     impl->subscribed = false;
-    impl->wakened.notify_all();
+    impl->wakened.notifyAll();
   }
   void acknowledged(natsMsg* message);
   void publish();
@@ -69,12 +68,12 @@ struct NatsLog::Impl {
   std::unique_ptr<Reader> reader;
   AppendId lastId = 0;  // the owner's
 
-  std::mutex mutex;
-  std::condition_variable wakened;
-  std::deque<std::pair<AppendId, std::string>> toPublish;
-  std::deque<LogSequence> toFetch;
-  bool subscribed = false;
-  bool stopping = false;
+  Mutex mutex;
+  Condition wakened;
+  std::deque<std::pair<AppendId, std::string>> toPublish HOLDFAST_GUARDED_BY(mutex);
+  std::deque<LogSequence> toFetch HOLDFAST_GUARDED_BY(mutex);
+  bool subscribed HOLDFAST_GUARDED_BY(mutex) = false;
+  bool stopping HOLDFAST_GUARDED_BY(mutex) = false;
   std::thread publishing;
   std::thread asking;
 };
@@ -86,11 +85,17 @@ std::optional<Error> NatsLog::Impl::open() {
                                                onAcknowledged, this);
   acknowledgements.reset(raw);
   if (status == NATS_OK) status = natsSubscription_SetPendingLimits(raw, -1, -1);
+  // Before the library may say that there are no more.
+  const auto setSubscribed = [this](bool is) {
+    const MutexLock lock(mutex);
+    subscribed = is;
+  };
+  setSubscribed(true);
   if (status == NATS_OK) status = natsSubscription_SetOnCompleteCB(raw, onNoMore, this);
   if (status != NATS_OK) {
+    setSubscribed(false);
     return Error{ErrorCode::kUnavailable, "acknowledgements cannot be received: " + reason(status)};
   }
-  subscribed = true;
   reader = std::make_unique<Reader>(connected, arrivals);
   publishing = std::thread([this] { publish(); });
   asking = std::thread([this] { ask(); });
@@ -99,17 +104,17 @@ std::optional<Error> NatsLog::Impl::open() {
 
 void NatsLog::Impl::close() {
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     stopping = true;
-    wakened.notify_all();
+    wakened.notifyAll();
   }
   arrivals.close();
   connected.close();
   if (publishing.joinable()) publishing.join();
   if (asking.joinable()) asking.join();
   reader.reset();
-  std::unique_lock lock(mutex);
-  wakened.wait(lock, [this] { return !subscribed; });
+  const MutexLock lock(mutex);
+  while (subscribed) wakened.wait(mutex);
 }
 
 void NatsLog::Impl::acknowledged(natsMsg* message) {
@@ -139,8 +144,8 @@ void NatsLog::Impl::publish() {
   for (;;) {
     std::deque<std::pair<AppendId, std::string>> records;
     {
-      std::unique_lock lock(mutex);
-      wakened.wait(lock, [this] { return stopping || !toPublish.empty(); });
+      const MutexLock lock(mutex);
+      while (!stopping && toPublish.empty()) wakened.wait(mutex);
       if (stopping) return;
       records.swap(toPublish);
     }
@@ -159,8 +164,9 @@ void NatsLog::Impl::ask() {
   for (;;) {
     std::deque<LogSequence> sequences;
     {
-      std::unique_lock lock(mutex);
-      wakened.wait_until(lock, nextLook, [this] { return stopping || !toFetch.empty(); });
+      const MutexLock lock(mutex);
+      while (!stopping && toFetch.empty() && wakened.waitUntil(mutex, nextLook)) {
+      }
       if (stopping) return;
       sequences.swap(toFetch);
     }
@@ -217,16 +223,16 @@ Result<std::unique_ptr<NatsLog>> NatsLog::open(const NatsOptions& options) {
 AppendId NatsLog::append(std::string_view bytes) {
   HOLDFAST_CHECK(bytes.size() <= kRecordBytesMax, "a record of %zu bytes", bytes.size());
   const AppendId id = ++impl_->lastId;
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->toPublish.emplace_back(id, bytes);
-  impl_->wakened.notify_all();
+  impl_->wakened.notifyAll();
   return id;
 }
 
 void NatsLog::fetch(LogSequence sequence) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->toFetch.push_back(sequence);
-  impl_->wakened.notify_all();
+  impl_->wakened.notifyAll();
 }
 
 void NatsLog::follow(LogSequence from) {

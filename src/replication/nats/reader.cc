@@ -18,36 +18,38 @@ Reader::Reader(Connected& connected, Arrivals& arrivals)
 
 Reader::~Reader() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
-    wakened_.notify_all();
+    wakened_.notifyAll();
   }
   thread_.join();
 }
 
 void Reader::follow(LogSequence from) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   from_ = from;
   arrivals_.follow(++follow_);
-  wakened_.notify_all();
+  wakened_.notifyAll();
 }
 
 bool Reader::wanted(uint64_t follow) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return follow == follow_ && !stopping_;
 }
 
 void Reader::pause() {
-  std::unique_lock lock(mutex_);
-  wakened_.wait_for(lock, kPause, [this] { return stopping_; });
+  const auto until = std::chrono::steady_clock::now() + kPause;
+  const MutexLock lock(mutex_);
+  while (!stopping_ && wakened_.waitUntil(mutex_, until)) {
+  }
 }
 
 void Reader::run() {
   uint64_t follow = 0;
   for (;;) {
     {
-      std::unique_lock lock(mutex_);
-      wakened_.wait(lock, [&] { return stopping_ || follow_ != follow; });
+      const MutexLock lock(mutex_);
+      while (!stopping_ && follow_ == follow) wakened_.wait(mutex_);
       if (stopping_) return;
       follow = follow_;
       next_ = from_;

@@ -2,10 +2,9 @@
 // the news that the stream no longer has them.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
+#include "locks/mutex.h"
 #include "replication/nats/arrivals.h"
 #include "replication/nats/connected.h"
 
@@ -34,11 +33,11 @@ class Reader {
 
   Connected& connected_;
   Arrivals& arrivals_;
-  std::mutex mutex_;
-  std::condition_variable wakened_;
-  uint64_t follow_ = 0;   // numbers the calls of follow()
-  LogSequence from_ = 0;  // of the last one; 0: nothing
-  bool stopping_ = false;
+  Mutex mutex_;
+  Condition wakened_;
+  uint64_t follow_ HOLDFAST_GUARDED_BY(mutex_) = 0;   // numbers the calls of follow()
+  LogSequence from_ HOLDFAST_GUARDED_BY(mutex_) = 0;  // of the last one; 0: nothing
+  bool stopping_ HOLDFAST_GUARDED_BY(mutex_) = false;
 
   LogSequence next_ = 0;   // the thread's
   uint32_t tooShort_ = 0;  // times in a row that the stream ended before next_
