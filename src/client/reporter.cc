@@ -295,7 +295,7 @@ kj::Promise<void> Reporter::sendHeartbeat() {
   auto request = live_->session->heartbeatRequest();
   {
     const std::lock_guard lock(shared_.mutex);
-    const WorkerStateMachine& machine = shared_.machine;
+    WorkerStateMachine& machine = shared_.machine;
     // A registration that is due or under way says all that a heartbeat would.
     if (machine.phase() != WorkerStateMachine::Phase::kRegistered || machine.registrationWanted()) {
       return kj::READY_NOW;
@@ -355,7 +355,7 @@ void Reporter::stopForGood(ClientState state, const std::string& reason) {
     const std::lock_guard lock(shared_.mutex);
     shared_.machine.stop();
   }
-  shared_.inbox.clear();
+  shared_.inbox.drop();
   connector_.stop({ErrorCode::kUnavailable, reason});
   for (const Flush& flush : flushes_) flush.verdict->give(false);
   flushes_.clear();
