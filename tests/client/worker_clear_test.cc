@@ -145,7 +145,7 @@ TEST_F(WorkerClear, OneOfALocationWhoseEvictsAreNotConfirmedIsTold) {
   reports();
   EXPECT_EQ(gpu().keys.size(), 0u);
   machine_.clear(0);
-  EXPECT_TRUE(machine_.confirmationWanted());
+  EXPECT_NE(gpu().incarnation, before_);
   EXPECT_FALSE(machine_.committed(machine_.position()));
 }
 
@@ -175,6 +175,12 @@ TEST_F(WorkerClear, AFlushWaitsUntilItIsConfirmed) {
   answerOf(incarnation, 1);
   EXPECT_TRUE(machine_.sent(position));
   EXPECT_TRUE(machine_.committed(position));
+  enqueue(20, 21);
+  EXPECT_FALSE(machine_.sent(machine_.position()));
+  reports();
+  EXPECT_FALSE(machine_.committed(machine_.position())) << "it is one operation and no more";
+  heartbeatAnswer(2);
+  EXPECT_TRUE(machine_.committed(machine_.position()));
 }
 
 TEST_F(WorkerClear, RepairsOfWhatWasHeldAreOver) {
