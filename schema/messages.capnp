@@ -11,7 +11,8 @@ using Types = import "types.capnp";
 
 struct LocationStatement {
   # What a worker holds in one location; set by the worker. In a registration: now. In a heartbeat:
-  # as of the last report it sent before this heartbeat on the same session.
+  # as of the last report it sent before this heartbeat on the same session. An incarnation that is
+  # new to the controller, without a key, says in a heartbeat too that the location was cleared.
   location @0 :Text;
   incarnation @1 :UInt64;        # random; drawn whenever numbering restarts; 0: legacy client
   beganEmpty @2 :Bool;           # whether this incarnation began with an empty location

@@ -91,6 +91,7 @@ enum Reason {
   modelChanged @22;     # the worker has another model now: what it held is forgotten
   runRepeated @23;      # another process has the run id of the former one: nothing of it is trusted
   reportsLost @24;      # of a worker that cannot send them again
+  cleared @25;          # another incarnation of the same process, and empty
 }
 
 enum OperationKind {

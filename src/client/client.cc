@@ -172,7 +172,7 @@ Client::~Client() {
   shared_->loop.run([this] { shared_->reporter = nullptr; });
   // Or the loop would go on taking over what is of no use any more.
   shared_->stopped = true;
-  shared_->inbox.clear();
+  shared_->inbox.drop();
   --shared_->loop.users;
 }
 
@@ -208,19 +208,26 @@ void lookAtInbox(const std::shared_ptr<ClientShared>& shared) {
   if (shared->reporter) shared->reporter->wake();
 }
 
+// Whether the client takes changes of the location, which there must be.
+bool takes(const ClientShared& shared, LocationHandle location) {
+  const auto index = static_cast<size_t>(location);
+  HOLDFAST_CHECK(index < shared.options.locations.size(), "no location %zu", index);
+  return !shared.loop.forked() && !shared.stopped.load(std::memory_order_relaxed);
+}
+
 // The loop has to look at the inbox when its first operations come, to send them in time, when
 // there is enough for a report, and when it gets crowded.
-void change(const std::shared_ptr<ClientShared>& shared, LocationHandle location,
-            std::span<const ChunkHash> keys, bool evict) {
-  const auto index = static_cast<size_t>(location);
-  HOLDFAST_CHECK(index < shared->options.locations.size(), "no location %zu", index);
-  if (shared->loop.forked()) return;
-  if (keys.empty() || shared->stopped.load(std::memory_order_relaxed)) return;
-  const Inbox::Level level =
-      shared->inbox.push(index, keys, evict, !shared->loop.isCurrentThread());
+void grew(const std::shared_ptr<ClientShared>& shared, const Inbox::Level& level) {
   const auto crosses = [&](size_t mark) { return level.before < mark && level.after >= mark; };
   if (!crosses(1) && !crosses(shared->options.batchOperations) && !crosses(Inbox::kCrowded)) return;
   if (!shared->wakePosted.exchange(true)) shared->loop.post([shared] { lookAtInbox(shared); });
+}
+
+void change(const std::shared_ptr<ClientShared>& shared, LocationHandle location,
+            std::span<const ChunkHash> keys, bool evict) {
+  if (!takes(*shared, location) || keys.empty()) return;
+  grew(shared, shared->inbox.push(static_cast<size_t>(location), keys, evict,
+                                  !shared->loop.isCurrentThread()));
 }
 
 }  // namespace
@@ -231,6 +238,11 @@ void Client::admit(LocationHandle location, std::span<const ChunkHash> keys) {
 
 void Client::evict(LocationHandle location, std::span<const ChunkHash> keys) {
   change(shared_, location, keys, true);
+}
+
+void Client::clear(LocationHandle location) {
+  if (!takes(*shared_, location)) return;
+  grew(shared_, shared_->inbox.clear(static_cast<size_t>(location)));
 }
 
 void Client::setLoad(double load) {
@@ -349,9 +361,11 @@ ClientCounters Client::counters() const {
   const std::vector<uint64_t> accepted = shared_->inbox.position();
   counters.operationsAccepted = std::accumulate(accepted.begin(), accepted.end(), uint64_t{0});
   counters.operationsSent = from.sent;
+  counters.operationsMoot = from.moot;
   counters.operationsResent = from.resent;
   counters.operationsLost = from.lost;
   counters.losses = from.losses;
+  counters.clears = from.clears;
   counters.reports = from.reports;
   counters.heartbeats = shared_->heartbeats;
   counters.replays = from.replays;

@@ -139,7 +139,9 @@ struct ClientCounters {
   uint64_t decisionsSyncing = 0;
   std::array<uint64_t, kReasons> decisionsByReason{};
   uint64_t pauses = 0;
-  uint64_t operationsAccepted = 0;  // by admit and evict
+  uint64_t operationsAccepted = 0;  // by admit and evict; a clear is one, too
+  uint64_t clears = 0;
+  uint64_t operationsMoot = 0;  // never reported: they waited when a clear came
   uint64_t operationsSent = 0;
   // Of those, sent with a seq that the controller had named as its own before, in the answer to a
   // registration or by confirming it. Stays 0 unless the controller lost what it had confirmed.
@@ -220,6 +222,11 @@ class Client {
   // client has stopped for good.
   void admit(LocationHandle location, std::span<const ChunkHash> keys);
   void evict(LocationHandle location, std::span<const ChunkHash> keys);
+
+  // The location holds nothing any more, whatever it held: as an evict of every key, at no cost
+  // that grows with them. In order with admit and evict; what waits of the location is not sent any
+  // more. From any thread, at once; never waits for room. Controllers of every version take it.
+  void clear(LocationHandle location);
 
   // How busy the engine is, told with the next heartbeat (some seconds) and all after it: 0 idle, 1
   // saturated, above it requests queue up; held to 0 to 1,000. Of instances that match equally

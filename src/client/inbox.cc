@@ -8,13 +8,23 @@ namespace holdfast {
 
 Inbox::Level Inbox::push(size_t location, std::span<const ChunkHash> keys, bool evict,
                          bool mayWait) {
+  return push(location, keys, evict ? Kind::kEvict : Kind::kAdmit, mayWait);
+}
+
+Inbox::Level Inbox::clear(size_t location) {
+  constexpr ChunkHash kNone = 0;
+  return push(location, {&kNone, 1}, Kind::kClear, false);
+}
+
+Inbox::Level Inbox::push(size_t location, std::span<const ChunkHash> keys, Kind kind,
+                         bool mayWait) {
   // A long list is copied before the lock is taken, so that no other thread waits for that.
   std::list<Chunk> copied;
   const auto copyFrom = [&](std::span<const ChunkHash> rest) {
     const uint64_t nowMs = steadyNowMs();
     while (!rest.empty()) {
       const auto part = rest.first(std::min(rest.size(), kChunkKeys));
-      append(copied.emplace_back(), location, part, evict);
+      append(copied.emplace_back(), location, part, kind);
       copied.back().sinceMs = nowMs;
       rest = rest.subspan(part.size());
     }
@@ -33,7 +43,7 @@ Inbox::Level Inbox::push(size_t location, std::span<const ChunkHash> keys, bool 
   if (!copied.empty()) {
     chunks_.splice(chunks_.end(), copied);
   } else if (!chunks_.empty() && chunks_.back().keys.size() + keys.size() <= kChunkKeys) {
-    append(chunks_.back(), location, keys, evict);
+    append(chunks_.back(), location, keys, kind);
   } else {
     copyFrom(keys);
     chunks_.splice(chunks_.end(), copied);
@@ -41,11 +51,10 @@ Inbox::Level Inbox::push(size_t location, std::span<const ChunkHash> keys, bool 
   return {before, operations_};
 }
 
-void Inbox::append(Chunk& chunk, size_t location, std::span<const ChunkHash> keys, bool evict) {
+void Inbox::append(Chunk& chunk, size_t location, std::span<const ChunkHash> keys, Kind kind) {
   chunk.keys.insert(chunk.keys.end(), keys.begin(), keys.end());
   const auto at = static_cast<uint32_t>(location);
-  const uint32_t kind = evict ? 1 : 0;
-  if (!chunk.runs.empty() && chunk.runs.back().location == at && chunk.runs.back().evict == kind) {
+  if (!chunk.runs.empty() && chunk.runs.back().location == at && chunk.runs.back().kind == kind) {
     chunk.runs.back().operations += keys.size();
   } else {
     chunk.runs.push_back({at, kind, keys.size()});
@@ -68,15 +77,19 @@ bool Inbox::drainTo(WorkerStateMachine& machine, size_t operations) {
     const std::span<const ChunkHash> keys = chunk.keys;
     size_t at = 0;
     for (const Run& run : chunk.runs) {
-      machine.enqueue(run.location, keys.subspan(at, run.operations), run.evict != 0,
-                      chunk.sinceMs);
+      if (run.kind == Kind::kClear) {
+        for (size_t i = 0; i < run.operations; ++i) machine.clear(run.location);
+      } else {
+        machine.enqueue(run.location, keys.subspan(at, run.operations), run.kind == Kind::kEvict,
+                        chunk.sinceMs);
+      }
       at += run.operations;
     }
     moved += keys.size();
   }
 }
 
-void Inbox::clear() {
+void Inbox::drop() {
   std::list<Chunk> dropped;
   const MutexLock lock(mutex_);
   dropped.splice(dropped.end(), chunks_);

@@ -37,12 +37,14 @@ class Inbox {
   // From any thread; `mayWait` from any but the client's. How much was here before and is now, in
   // operations.
   Level push(size_t location, std::span<const ChunkHash> keys, bool evict, bool mayWait);
+  // The location is empty: one operation, in order with the others. Never waits.
+  Level clear(size_t location);
 
   // Moves some more than `operations`, the oldest, into the machine's queues. Returns whether any
   // are left. Whoever may use the machine may call it.
   bool drainTo(WorkerStateMachine& machine, size_t operations);
   // Drops what is here; nobody waits.
-  void clear();
+  void drop();
 
   struct Waiting {
     size_t operations = 0;
@@ -56,9 +58,10 @@ class Inbox {
   // Of a chunk: small enough to be allocated and copied under the lock.
   static constexpr size_t kChunkKeys = 4'096;
 
+  enum class Kind : uint32_t { kAdmit, kEvict, kClear };  // a clear has a key that says nothing
   struct Run {
     uint32_t location = 0;
-    uint32_t evict = 0;  // 1: evicts
+    Kind kind = Kind::kAdmit;
     size_t operations = 0;
   };
   struct Chunk {
@@ -67,7 +70,8 @@ class Inbox {
     uint64_t sinceMs = 0;
   };
 
-  static void append(Chunk& chunk, size_t location, std::span<const ChunkHash> keys, bool evict);
+  Level push(size_t location, std::span<const ChunkHash> keys, Kind kind, bool mayWait);
+  static void append(Chunk& chunk, size_t location, std::span<const ChunkHash> keys, Kind kind);
 
   mutable Mutex mutex_;
   Condition room_;

@@ -81,6 +81,24 @@ void LocationState::restartNumbering(uint64_t newIncarnation) {
   origin = accepted - queue.size();
 }
 
+size_t LocationState::clear(uint64_t newIncarnation) {
+  const size_t moot = queue.size();
+  queue.clear();
+  keys = {};
+  digest = {};
+  restartNumbering(newIncarnation);
+  absorbing = false;
+  lastSeq = 1;
+  cursorToEnd();
+  origin = accepted - 1;
+  return moot;
+}
+
+bool LocationState::knownEmpty() const {
+  return stated && keys.empty() && queue.empty() && committed == lastSeq && !diverged && !sync &&
+         !syncCommand;
+}
+
 size_t LocationState::absorb(size_t operations) {
   const size_t n = std::min(operations, queue.size());
   for (size_t i = 0; i < n; ++i) {
@@ -153,6 +171,7 @@ void LocationState::takeFromQueue(size_t operations, size_t ringOperations,
 }
 
 void LocationState::endSession() {
+  told = 0;
   replays.clear();
   syncCommand.reset();
   if (sync) sync->park();

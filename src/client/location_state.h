@@ -1,8 +1,9 @@
 // What a worker knows of its own reporting of one location: the distinct keys, the numbering, what
 // waits to be sent and what was sent lately.
 //
-// Numbers are given at sending. Key set, count, digest and seq therefore always describe one cut:
-// exactly the operations 1..lastSeq, applied to what the incarnation began with.
+// Numbers are given at sending, and to a clear at once. Key set, count, digest and seq therefore
+// always describe one cut: exactly the operations 1..lastSeq, applied to what the incarnation began
+// with.
 //
 //   engine ---> queue ---> numbered: key set, ring ---> report
 //                                                  ^--- again, from the seq that a registration's
@@ -47,7 +48,11 @@ struct LocationState {
     KeyDigest digest;
   } cursor;
 
-  bool stated = false;  // this incarnation was in the last registration
+  // The controller knows this incarnation: by the last registration, or by a heartbeat since, see
+  // clear(). Nothing of another one is sent.
+  bool stated = false;
+  uint64_t told =
+      0;  // the incarnation that a heartbeat of this session told where it was not stated
   // Since a full queue, until a registration: operations become part of what it states.
   bool absorbing = false;
   bool paused = false;
@@ -76,6 +81,11 @@ struct LocationState {
   // Numbers from 1 again, under this incarnation, from what the key set has now. What is queued is
   // to be absorbed.
   void restartNumbering(uint64_t newIncarnation);
+  // Empty from now on, under this incarnation, of which that is operation 1. Returns how many
+  // operations were queued: nobody need hear of them any more.
+  size_t clear(uint64_t newIncarnation);
+  // Empty, and as far as answers told the controller has that already.
+  bool knownEmpty() const;
   // Applies up to so many queued operations to what the incarnation begins with. Returns how many.
   size_t absorb(size_t operations);
 

@@ -357,7 +357,7 @@ void Reporter::stopForGood(ClientState state, const std::string& reason) {
     const MutexLock lock(shared_.mutex);
     shared_.machine.stop();
   }
-  shared_.inbox.clear();
+  shared_.inbox.drop();
   connector_.stop({ErrorCode::kUnavailable, reason});
   for (const Flush& flush : flushes_) flush.verdict->give(false);
   flushes_.clear();

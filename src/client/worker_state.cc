@@ -44,6 +44,22 @@ void WorkerStateMachine::enqueue(size_t index, std::span<const ChunkHash> keys, 
   if (location.absorbing) counters_.lost += location.absorb(2 * keys.size());
 }
 
+void WorkerStateMachine::clear(size_t index) {
+  if (phase_ == Phase::kStopped) return;
+  Location& location = locations_[index];
+  ++location.accepted;
+  ++counters_.accepted;
+  ++counters_.clears;
+  if (location.knownEmpty()) {
+    ++location.origin;
+    return;
+  }
+  // Of an incarnation that is not stated nothing was reported: it may begin once more. So a caller
+  // that clears all the time does not outrun the answers.
+  const bool keeps = !location.stated;
+  counters_.moot += location.clear(keeps ? location.incarnation : randomId(location.incarnation));
+}
+
 bool WorkerStateMachine::absorb(size_t operations) {
   for (Location& location : locations_) {
     if (!location.absorbing || location.queue.empty()) continue;
@@ -156,10 +172,16 @@ bool WorkerStateMachine::mayReport(const Location& location) const {
   return phase_ == Phase::kRegistered && !pausedAll_ && !location.paused && location.stated;
 }
 
+// Whether a heartbeat would bring on what the controller does not know of a clear.
+bool WorkerStateMachine::mayTell(const Location& location) const {
+  return phase_ == Phase::kRegistered && !registrationWanted_ && !pausedAll_ && !location.paused &&
+         !location.stated;
+}
+
 bool WorkerStateMachine::confirmationWanted() const {
   return std::any_of(locations_.begin(), locations_.end(), [&](const Location& location) {
-    return mayReport(location) &&
-           location.window(options_.ringOperations) <= options_.ringOperations / 2;
+    return mayTell(location) || (mayReport(location) && location.window(options_.ringOperations) <=
+                                                            options_.ringOperations / 2);
   });
 }
 
@@ -215,9 +237,10 @@ std::optional<uint64_t> WorkerStateMachine::nextDueMs() const {
   return soonest;
 }
 
-std::vector<LocationStatement> WorkerStateMachine::heartbeat() const {
+std::vector<LocationStatement> WorkerStateMachine::heartbeat() {
   std::vector<LocationStatement> statements;
-  for (const Location& location : locations_) {
+  for (Location& location : locations_) {
+    location.told = location.stated ? 0 : location.incarnation;
     statements.push_back(location.statementOfCursor());
   }
   return statements;
@@ -231,6 +254,7 @@ void WorkerStateMachine::heartbeatAnswered(std::span<const CommittedSeq> committ
     location->committed = std::max(location->committed, std::min(confirmed.seq, location->lastSeq));
     location->named = std::max(location->named, location->committed);
   }
+  for (Location& location : locations_) clearAnswered(location, committed);
   // Only those not in sync are listed.
   for (Location& location : locations_) {
     location.diverged = false;
@@ -246,6 +270,20 @@ void WorkerStateMachine::heartbeatAnswered(std::span<const CommittedSeq> committ
   for (Location& location : locations_) {
     const bool inSync = location.decided && location.decision == DecisionKind::kInSync;
     if (inSync && location.sync && location.sync->parked()) location.sync.reset();
+  }
+}
+
+// A heartbeat had told the incarnation that a clear began.
+void WorkerStateMachine::clearAnswered(Location& location,
+                                       std::span<const CommittedSeq> committed) {
+  if (location.told != location.incarnation || !mayTell(location)) return;
+  const auto known = std::find_if(committed.begin(), committed.end(), [&](const CommittedSeq& one) {
+    return one.location == location.name && one.incarnation == location.incarnation;
+  });
+  if (known == committed.end()) {
+    registrationWanted_ = true;
+  } else if (location.committed == location.lastSeq) {
+    location.stated = true;
   }
 }
 

@@ -13,6 +13,15 @@
 // of what it begins with at seq 0: piece by piece, two operations for each that comes, so that no
 // call has much to do. Nothing is sent of that location before that registration. Memory stays
 // bounded by the queue and by what the engine really holds.
+//
+// A clear. It makes everything before it moot, so it is no operation that travels with others but a
+// new incarnation, whose operation 1 it is: stated by a heartbeat, empty, with seq 1. The repair
+// table knows what to do with that (another incarnation, the worker is empty: what is held is
+// forgotten, in one record), and so do controllers that never heard of clears; connections, crashes
+// and restarts need nothing that registrations do not do anyway. What comes after it waits for an
+// answer that confirms seq 1 of the incarnation. One that names another incarnation means that the
+// controller did not take it (older ones do not while they repair the location): then the worker
+// registers again, which they all take.
 #pragma once
 
 #include <cstddef>
@@ -61,7 +70,9 @@ class WorkerStateMachine {
   using OutgoingReport = holdfast::OutgoingReport;
 
   struct Counters {
-    uint64_t accepted = 0;
+    uint64_t accepted = 0;  // clears too
+    uint64_t clears = 0;
+    uint64_t moot = 0;  // operations that were queued when a clear came
     uint64_t sent = 0;
     uint64_t resent = 0;  // of `sent`: with a seq that the controller had named as its own
     uint64_t lost = 0;
@@ -92,6 +103,8 @@ class WorkerStateMachine {
   // --- engine ---
   // Operations of one location (an index into the options' list) in the order they happened.
   void enqueue(size_t location, std::span<const ChunkHash> keys, bool evict, uint64_t nowMs);
+  // The location is empty: one operation, in order with the others.
+  void clear(size_t location);
 
   // Applies up to so many of the operations that a full queue left to the key set. Returns whether
   // more are left.
@@ -145,14 +158,17 @@ class WorkerStateMachine {
 
   // The next report that is due, if any; it counts as sent. `flush`: nothing waits for company.
   bool nextReport(uint64_t nowMs, bool flush, OutgoingReport& report);
-  // Whether so much is unconfirmed that reports will soon have to wait for a heartbeat's answer.
+  // Whether reports wait for a heartbeat's answer, or will soon: so much is unconfirmed, or a clear
+  // is to be told.
   bool confirmationWanted() const;
   // When a report, or a message of a full sync, becomes due that is not due yet. Nothing: not
   // before another call changes it.
   std::optional<uint64_t> nextDueMs() const;
 
-  // To be called, and sent, in order with the reports; not while registrationWanted().
-  std::vector<LocationStatement> heartbeat() const;
+  // To be called, and sent, in order with the reports; not while registrationWanted(). One after
+  // the other: where the answer to an earlier one is still to come, a clear may lead to a
+  // registration that was not needed.
+  std::vector<LocationStatement> heartbeat();
   void heartbeatAnswered(std::span<const CommittedSeq> committed,
                          std::span<const LocationDecision> decisions);
 
@@ -174,6 +190,8 @@ class WorkerStateMachine {
   uint64_t randomId(uint64_t other) const;
   void restartNumbering(Location& location);
   bool mayReport(const Location& location) const;
+  bool mayTell(const Location& location) const;
+  void clearAnswered(Location& location, std::span<const CommittedSeq> committed);
   bool due(const Location& location, uint64_t nowMs, bool flush) const;
   void decide(Location& location, const LocationDecision& decision);
   void takeCut(Location& location);

@@ -31,7 +31,7 @@ struct Counters {
   uint64_t reportsHeld = 0;
   uint64_t reportsGap = 0;
   uint64_t reportsRefused = 0;
-  uint64_t clears = 0;  // of locations, as one operation
+  uint64_t clears = 0;  // of locations, as one operation or as a worker stated it
   uint64_t lookups = 0;
   // Of those, that found nobody (LookupMiss). `hidden` by what most of the holders are.
   uint64_t lookupMissesNoChunk = 0;

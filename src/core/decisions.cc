@@ -54,6 +54,8 @@ std::string_view reasonName(Reason reason) {
       return "run id repeated by another process";
     case Reason::kReportsLost:
       return "reports were lost for good";
+    case Reason::kCleared:
+      return "cleared by its worker";
   }
   return "?";
 }

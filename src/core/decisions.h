@@ -34,8 +34,9 @@ enum class Reason : uint8_t {
   kModelChanged,
   kRunRepeated,
   kReportsLost,
+  kCleared,
 };
-inline constexpr size_t kReasons = 25;
+inline constexpr size_t kReasons = 26;
 std::string_view reasonName(Reason reason);  // "content differs", for people
 
 enum class DecisionKind : uint8_t { kInSync, kReplay, kDiverged, kSyncing };

@@ -15,8 +15,8 @@ static_assert(sameNumber(schema::DecisionKind::SYNCING, DecisionKind::kSyncing))
 static_assert(sameNumber(schema::Reason::NONE, Reason::kNone));
 static_assert(sameNumber(schema::Reason::WORKER_ROLLED_BACK, Reason::kWorkerRolledBack));
 static_assert(sameNumber(schema::Reason::NOT_STATED, Reason::kNotStated));
-static_assert(sameNumber(schema::Reason::REPORTS_LOST, Reason::kReportsLost));
-static_assert(static_cast<size_t>(schema::Reason::REPORTS_LOST) + 1 == kReasons);
+static_assert(sameNumber(schema::Reason::CLEARED, Reason::kCleared));
+static_assert(static_cast<size_t>(schema::Reason::CLEARED) + 1 == kReasons);
 
 }  // namespace
 

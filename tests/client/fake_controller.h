@@ -40,7 +40,8 @@ class FakeController {
     bool hangRegister = false;  // never answer
     bool hangLookups = false;
     bool omitDecisions = false;
-    bool confirm = true;  // heartbeats confirm what is there
+    bool confirm = true;     // heartbeats confirm what is there
+    bool takeClears = true;  // that heartbeats state; false: only those that registrations state
     bool grantWorker = true;
     bool grantOrchestrator = true;
     bool grantOperator = true;

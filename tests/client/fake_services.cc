@@ -47,6 +47,9 @@ class FakeController::SessionServer final : public schema::WorkerSession::Server
       if (!state.heartbeatError.empty()) kj::throwFatalException(failure(state.heartbeatError));
       ++state.heartbeats;
       state.load = context.getParams().getMessage().getLoad();
+      if (state.takeClears) {
+        state.model.takeClears(read(context.getParams().getMessage().getLocations()), true);
+      }
       HeartbeatOutcome outcome;
       outcome.decisions = state.model.repairs();
       if (state.confirm) outcome.committed = state.model.committed();

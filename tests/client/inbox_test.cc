@@ -48,6 +48,30 @@ TEST(Inbox, OperationsComeOutInTheirOrder) {
   EXPECT_EQ(machine.position(), inbox.position());
 }
 
+TEST(Inbox, AClearKeepsItsPlace) {
+  WorkerStateMachine machine = machineOf({"gpu", "cpu"});
+  Inbox inbox(2);
+  inbox.push(0, range(0, 10), false, true);
+  inbox.push(1, range(0, 5), false, true);
+  const Inbox::Level level = inbox.clear(0);
+  EXPECT_EQ(level.after, level.before + 1);
+  inbox.push(0, range(20, 23), false, true);
+  EXPECT_FALSE(inbox.drainTo(machine, 100));
+  EXPECT_EQ(machine.locations()[0].queue.size(), 3u);
+  EXPECT_EQ(machine.locations()[0].queue.key(0), 20u);
+  EXPECT_EQ(machine.locations()[1].queue.size(), 5u) << "of its location only";
+  EXPECT_EQ(machine.counters().clears, 1u);
+  EXPECT_EQ(machine.position(), inbox.position());
+}
+
+TEST(Inbox, AClearWaitsForNoRoom) {
+  Inbox inbox(1);
+  inbox.push(0, std::vector<ChunkHash>(Inbox::kFull), false, true);
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_EQ(inbox.clear(0).before, Inbox::kFull);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, Inbox::kWaitMax);
+}
+
 TEST(Inbox, AFullOneHasCallersWaitUntilThereIsRoom) {
   WorkerStateMachine machine = machineOf({"gpu"});
   Inbox inbox(1);
@@ -60,7 +84,7 @@ TEST(Inbox, AFullOneHasCallersWaitUntilThereIsRoom) {
   // Nobody makes room: taken all the same, for nothing is lost.
   inbox.push(0, std::vector<ChunkHash>(10'000), false, true);
   EXPECT_GE(inbox.push(0, range(0, 1), false, true).before, Inbox::kFull);
-  inbox.clear();
+  inbox.drop();
   EXPECT_EQ(inbox.waiting().operations, 0u);
 }
 

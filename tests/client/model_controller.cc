@@ -169,6 +169,20 @@ std::vector<LocationDecision> ModelController::compare(
   return decisions;
 }
 
+void ModelController::takeClears(const std::vector<LocationStatement>& statements, bool always) {
+  for (const LocationStatement& statement : statements) {
+    const auto found = locations.find(statement.location);
+    if (found == locations.end()) continue;
+    ModelLocation& location = found->second;
+    const bool known = location.incarnation == statement.incarnation ||
+                       (location.sync && location.sync->start.incarnation == statement.incarnation);
+    if (known || statement.count != 0 || location.paused) continue;
+    if (always || !location.diverged) {
+      location.begin(statement.incarnation, statement.lastSeq, {});
+    }
+  }
+}
+
 std::vector<CommittedSeq> ModelController::committed() const {
   std::vector<CommittedSeq> all;
   for (const auto& [name, location] : locations) {

@@ -51,6 +51,9 @@ class ModelController {
   ReportOutcome report(const Report& report);
   // Of locations whose statement does not equal what is here.
   std::vector<LocationDecision> compare(const std::vector<LocationStatement>& statements) const;
+  // What states that it was cleared, is; but not while it diverges, unless `always`: as older
+  // controllers do.
+  void takeClears(const std::vector<LocationStatement>& statements, bool always);
   std::vector<CommittedSeq> committed() const;
 
   // Those in need of a full sync, as a heartbeat's answer lists them.

@@ -81,6 +81,10 @@ void Simulation::step() {
 
 void Simulation::engineChanges() {
   const size_t location = random_() % truth_.size();
+  if (chance(12)) {
+    truth_[location].clear();
+    return machine_.clear(location);
+  }
   const bool evict = chance(3);
   std::vector<ChunkHash> keys(1 + random_() % 15);
   for (ChunkHash& key : keys) {
@@ -206,12 +210,18 @@ void Simulation::tellStatus(const std::string& location, uint64_t incarnation, u
 
 void Simulation::judge(const std::vector<LocationStatement>& statements) {
   ASSERT_EQ(statements.size(), truth_.size());
+  controller_.takeClears(statements, settling_ || chance(2));
   bool paused = false;
   for (const LocationStatement& statement : statements) {
     const ModelLocation& location = controller_.locations.at(statement.location);
     paused = paused || location.paused;
     if (location.paused) continue;
     EXPECT_LE(statement.replayableFrom, statement.lastSeq + 1);
+    // A clear that was not taken.
+    if (location.diverged && statement.incarnation != location.incarnation &&
+        statement.count == 0) {
+      continue;
+    }
     if (location.sync) {
       EXPECT_EQ(statement.incarnation, location.sync->start.incarnation);
       EXPECT_EQ(statement.syncId, location.sync->start.syncId);

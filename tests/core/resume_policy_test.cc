@@ -75,7 +75,7 @@ TEST(ResumePolicy, AProcessThatRenumbersIsNoOtherProcess) {
   EXPECT_EQ(decided(stating(8, 3, 3, kOther, 1)),
             (ResumeDecision{ResumeAction::kOutdated, Reason::kRenumbered}));
   EXPECT_EQ(decided(stating(8, 0, 0, {}, 1)),
-            (ResumeDecision{ResumeAction::kForget, Reason::kRenumbered}));
+            (ResumeDecision{ResumeAction::kForget, Reason::kCleared}));
   EXPECT_EQ(decided(stating(8, 0, 10, kSome, 1)),
             (ResumeDecision{ResumeAction::kAdopt, Reason::kAdopted}));
   EXPECT_EQ(decided(stating(7, 100, 10, kSome, 101)),

@@ -40,6 +40,11 @@ void BusyWorker::pause() {
 }
 
 void BusyWorker::work() {
+  if (options_.clearOneIn != 0 && random_() % options_.clearOneIn == 0) {
+    held_.clear();
+    order_.clear();
+    client_.clear(cpu_);
+  }
   std::vector<ChunkHash> admitted;
   std::vector<ChunkHash> evicted;
   for (int i = 0; i < 20; ++i) {

@@ -23,6 +23,7 @@ struct BusyWorkerOptions {
   uint32_t rank = 0;
   uint32_t ranks = 1;
   size_t capacity = 3'000;  // chunks
+  uint64_t clearOneIn = 0;  // turns of its work, each of some 20 admits; 0: it never clears
   uint64_t seed = 1;
 };
 

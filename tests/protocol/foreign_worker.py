@@ -80,6 +80,11 @@ class Location:
                 self._count(key, -1)
             self._number(key, True)
 
+    def clear(self):
+        """Empty from now on: operation 1 of a new incarnation, which a heartbeat is to state."""
+        self.__init__(self.name)
+        self.last_seq = self.sent_seq = 1
+
     def replayable_from(self):
         return self.ring[0][0] if self.ring else self.last_seq + 1
 

@@ -265,6 +265,37 @@ async def syncs_what_it_cannot_replay(daemon, worker):
     await in_sync(worker, "gpu")
 
 
+async def clears(worker):
+    gpu = worker.locations["gpu"]
+    before, registrations = gpu.incarnation, worker.attempt
+    assert await lookup(worker, hashes=[2]) != {}
+    gpu.admit(777)  # waits, and is moot
+    gpu.clear()
+    assert gpu.incarnation != before
+
+    async def confirmed():
+        committed, decisions = await worker.heartbeat()
+        return committed["gpu"] == 1 and "gpu" not in decisions
+
+    await eventually(confirmed, "the clear")
+    assert await lookup(worker, hashes=[2]) == {}
+    gpu.admit(5, 6)
+    gpu.evict(6)
+    await worker.report()
+    await in_sync(worker, "gpu")
+    assert await lookup(worker, hashes=[5]) == {worker.instance: (1, CHUNK_SIZE)}
+    # A registration states it as well.
+    gpu.clear()
+    decisions = await worker.register()
+    assert decisions["gpu"] == ("inSync", "cleared", 2), decisions
+    await in_sync(worker, "gpu")
+    assert await lookup(worker, hashes=[5]) == {}
+    assert worker.attempt == registrations + 1
+    gpu.admit(8)
+    await worker.report()
+    await in_sync(worker, "gpu")
+
+
 async def operates(worker):
     message = worker.messages.ClearMsg.new_message(
         eventId="c1", instanceId=worker.instance, location="cpu"
@@ -320,6 +351,7 @@ async def follow(schema, program):
         await replays_what_got_lost(worker)
         await syncs_in_full(daemon, worker)
         await syncs_what_it_cannot_replay(daemon, worker)
+        await clears(worker)
         await operates(worker)
         await errors_say_what_to_do(worker)
         await is_superseded(daemon, worker, schema)

@@ -83,6 +83,39 @@ TEST_F(WorkerTest, HeartbeatConfirmsWhatIsCommitted) {
   EXPECT_EQ(different.getAnswer().getDecisions()[0].getReason(), schema::Reason::CONTENT_DIFFERS);
 }
 
+TEST_F(WorkerTest, AHeartbeatClearsALocationAndConfirmsIt) {
+  const auto peer = connect();
+  auto session = registerWorker(*peer, registration());
+  report(session, "gpu", kIncarnation, 1, {10, 11}).wait(io.waitScope);
+  const auto beat = [&] {
+    auto request = session.heartbeatRequest();
+    auto statement = request.initMessage().initLocations(1)[0];
+    statement.setLocation("gpu");
+    statement.setIncarnation(kIncarnation + 1);
+    statement.setBeganEmpty(true);
+    statement.setLastSeq(1);
+    statement.setReplayableFrom(2);
+    return request.send();
+  };
+  auto early = beat();
+  while (!early.poll(io.waitScope)) {
+  }
+  const auto first = early.wait(io.waitScope);
+  EXPECT_EQ(first.getAnswer().getCommitted()[0].getIncarnation(), kIncarnation + 1);
+  EXPECT_EQ(first.getAnswer().getCommitted()[0].getSeq(), 0u) << "not committed yet";
+  EXPECT_EQ(first.getAnswer().getDecisions().size(), 0u);
+  EXPECT_THAT(lookup(*peer, {10}), IsEmpty());
+  commit();
+  const auto second = await(beat());
+  EXPECT_EQ(second.getAnswer().getCommitted()[0].getSeq(), 1u);
+  report(session, "gpu", kIncarnation + 1, 2, {12}).wait(io.waitScope);
+  EXPECT_THAT(lookup(*peer, {12}), ElementsAre(Pair("llama", 1)));
+  // What comes late of before is dropped.
+  report(session, "gpu", kIncarnation, 3, {13}).wait(io.waitScope);
+  EXPECT_THAT(lookup(*peer, {13}), IsEmpty());
+  EXPECT_EQ(location("llama", 0, "gpu").count, 1u);
+}
+
 TEST_F(WorkerTest, RefusesBadIds) {
   const auto peer = connect();
   const auto errorWith = [&](auto change) {

@@ -70,7 +70,11 @@ OperationOutcome ConvergenceWorld::perform(Worker& worker, const CacheOperation&
   if (operation.kind == OperationKind::kMove && !keys.empty()) {
     change(worker, 1 - location, keys, false);
   }
-  if (leave && !keys.empty()) change(worker, location, keys, true);
+  if (operation.kind == OperationKind::kClear && chance(random_, 50)) {
+    clear(worker, location);
+  } else if (leave && !keys.empty()) {
+    change(worker, location, keys, true);
+  }
   return {.status = OperationOutcome::Status::kDone, .numTokens = 16, .error = {}};
 }
 
@@ -129,6 +133,7 @@ void ConvergenceWorld::addTo(Seen& all) const {
   all.operationsFailed += seen_.operationsFailed;
   all.logsFromAStart += seen_.logsFromAStart;
   all.logsFromUnderWay += seen_.logsFromUnderWay;
+  all.clears += seen_.clears;
 }
 
 }  // namespace holdfast::test

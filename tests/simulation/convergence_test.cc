@@ -21,6 +21,7 @@ TEST(Convergence, EveryLocationComesToBeInSync) {
   EXPECT_GT(seen.operationsFailed, 0u);
   EXPECT_GT(seen.logsFromAStart, 0u);
   EXPECT_GT(seen.logsFromUnderWay, 0u);
+  EXPECT_GT(seen.clears, worlds);
 }
 
 }  // namespace

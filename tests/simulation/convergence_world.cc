@@ -226,6 +226,7 @@ void ConvergenceWorld::startWorker(Worker& worker, bool cacheSurvives) {
 
 void ConvergenceWorld::engineWorks(Worker& worker) {
   const size_t location = below(random_, kLocations.size());
+  if (chance(random_, 4)) return clear(worker, location);
   // Sometimes so much at once that the queue cannot take it.
   for (uint64_t runs = faulty(3) ? 12 : 1 + below(random_, 2); runs > 0; --runs) {
     const bool evict = chance(random_, 35);
@@ -249,6 +250,17 @@ void ConvergenceWorld::change(Worker& worker, size_t location, const std::vector
   promises_.erase({&worker, location});
 }
 
+void ConvergenceWorld::clear(Worker& worker, size_t location) {
+  WorkerTruth& truth = worker.truths[location];
+  const WorkerStateMachine::Location& reported = worker.machine->locations()[location];
+  truth.clear();
+  worker.machine->clear(location);
+  // Where the controller knows that it is empty there is nothing to begin.
+  if (reported.stated) return;
+  truth.beginCleared(reported.incarnation);
+  promises_.erase({&worker, location});
+}
+
 void ConvergenceWorld::drive(Worker& worker) {
   if (worker.connection == nullptr) {
     if (clock_.nowMs >= worker.connectAtMs && controller_ != nullptr) connect(worker);
@@ -258,7 +270,9 @@ void ConvergenceWorld::drive(Worker& worker) {
   if (machine.registrationWanted()) registerOn(worker);
   if (machine.phase() != WorkerStateMachine::Phase::kRegistered) return;
   sendReports(worker);
-  if (clock_.nowMs >= worker.heartbeatAtMs && !machine.registrationWanted()) sendHeartbeat(worker);
+  const bool due =
+      clock_.nowMs >= worker.heartbeatAtMs || (machine.confirmationWanted() && chance(random_, 20));
+  if (due && !machine.registrationWanted()) sendHeartbeat(worker);
 }
 
 void ConvergenceWorld::connect(Worker& worker) {
@@ -412,6 +426,11 @@ void ConvergenceWorld::sendHeartbeat(Worker& worker) {
   send(connection, Direction::kToController,
        [this, connection, session = connection->session, statements = worker.machine->heartbeat(),
         attempt = connection->attempt] {
+         std::vector<uint64_t> before;
+         for (size_t i = 0; i < kLocations.size(); ++i) {
+           const Location* location = find(*connection->worker, i);
+           before.push_back(location == nullptr ? 0 : location->record.live.incarnation);
+         }
          const auto result = take(input::Heartbeat{session, statements});
          if (!result.ok()) {
            // Of an older session, or the worker is cut off.
@@ -419,6 +438,11 @@ void ConvergenceWorld::sendHeartbeat(Worker& worker) {
              if (connection->attempt == attempt) cut(owner);
            });
            return;
+         }
+         for (size_t i = 0; i < kLocations.size(); ++i) {
+           if (result.value().committed[i].incarnation == before[i]) continue;
+           ++seen_.clears;
+           promises_.erase({connection->worker, i});
          }
          answer(connection, [connection, attempt, outcome = result.value()](
                                 Worker&, WorkerStateMachine& machine) {

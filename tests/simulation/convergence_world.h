@@ -1,10 +1,11 @@
 // A whole fleet in one process: the real controller on the store in memory, workers with the real
 // state machine and operation ledger of the client, and a network and clock of the test's. Faults
 // of every kind come from one seed: reports and batches are lost, repeated, delayed and reordered,
-// connections are cut, processes and machines crash on both sides, while operators clear, pin and
-// move, and some controllers are captured, from their start or from under way. What must hold is
-// checked at every step; when the faults stop, every location must come to be in sync and every
-// operation to an end within bounded time. A capture, replayed, leads to the same registry.
+// connections are cut, processes and machines crash on both sides, while engines empty locations,
+// operators clear, pin and move, and some controllers are captured, from their start or from under
+// way. What must hold is checked at every step; when the faults stop, every location must come to
+// be in sync and every operation to an end within bounded time. A capture, replayed, leads to the
+// same registry.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +46,7 @@ class ConvergenceWorld {
     uint64_t operationsFailed = 0;  // by some rank, whatever the reason
     uint64_t logsFromAStart = 0;    // replayed
     uint64_t logsFromUnderWay = 0;
+    uint64_t clears = 0;  // that heartbeats told, and controllers took
   };
   void addTo(Seen& all) const;
 
@@ -103,6 +105,7 @@ class ConvergenceWorld {
   void startWorker(Worker& worker, bool cacheSurvives);
   void engineWorks(Worker& worker);
   void change(Worker& worker, size_t location, const std::vector<ChunkHash>& keys, bool evict);
+  void clear(Worker& worker, size_t location);
   void drive(Worker& worker);
   void connect(Worker& worker);
   void registerOn(Worker& worker);

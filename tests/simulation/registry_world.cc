@@ -166,8 +166,8 @@ void RegistryWorld::operate() {
     }
     if (chance(random_, 10)) cache.forgotten = below(random_, cache.log.size() + 1);
     if (!chance(random_, 3)) continue;
-    // Its queue has overflowed: it numbers what it holds anew.
-    const Keys keys = cache.at(cache.log.size());
+    // Its queue has overflowed: it numbers what it holds anew. Or it was cleared.
+    const Keys keys = chance(random_, 50) ? cache.at(cache.log.size()) : Keys{};
     cache = {};
     cache.incarnation = drawId();
     cache.atStart = keys;
@@ -465,7 +465,12 @@ void RegistryWorld::heartbeat() {
   worker.heardMs = clock_.nowMs;
   if (worker.open && writable_) {
     for (size_t i = 0; i < statements.size(); ++i) {
-      if (replaying[i]) continue;
+      const auto held = worker.locations.find(statements[i].location);
+      if (contents[i].empty() && held->second.incarnation != statements[i].incarnation) {
+        held->second.held.clear();  // cleared, whatever was being repaired
+      } else if (replaying[i]) {
+        continue;
+      }
       decide(worker, statements[i], contents[i], false, true);
       const Location& real = *registry_->tree()
                                   .findWorker(process.id.first, process.id.second)

@@ -33,6 +33,11 @@ class WorkerTruth {
     history.ever = keys_;
     history.states = {{keys_.size(), digestOf(keys_)}};
   }
+  // One whose first operation empties the location.
+  void beginCleared(uint64_t incarnation) {
+    begin(incarnation);
+    histories_[incarnation].states.push_back({});
+  }
   bool knows(uint64_t incarnation) const { return histories_.contains(incarnation); }
   // A report went out; what it numbers for the first time is written down.
   void sent(const WorkerStateMachine::OutgoingReport& report) {

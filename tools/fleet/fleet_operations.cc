@@ -32,9 +32,14 @@ void Fleet::Operations::apply(const CacheOperation& operation, const Completion&
 }
 
 void Fleet::Operations::clear(const CacheOperation& operation, Completion completion) {
-  apply(operation, completion, [](const Place& place, const std::vector<ChunkHash>& chunks) {
+  const bool all = operation.allChunks;
+  apply(operation, completion, [all](const Place& place, const std::vector<ChunkHash>& chunks) {
     for (const ChunkHash chunk : chunks) place.tier->cache.remove(chunk);
-    place.client->evict(place.location, chunks);
+    if (all) {
+      place.client->clear(place.location);
+    } else {
+      place.client->evict(place.location, chunks);
+    }
     return chunks.size();
   });
 }

@@ -29,6 +29,15 @@ notice::Known knownAs(const Worker* worker, const Registration& registration) {
                                                 : notice::Known::kOtherProcess;
 }
 
+// Whether a heartbeat states that its worker emptied the location: an incarnation that is neither
+// held nor built, without a key.
+bool cleared(const Location& location, const LocationStatement& statement) {
+  const LocationRecord& record = location.record;
+  return statement.incarnation != kLegacyIncarnation && statement.count == 0 &&
+         statement.incarnation != record.live.incarnation &&
+         !(record.building && record.building->incarnation == statement.incarnation);
+}
+
 }  // namespace
 
 RegistrationController::RegistrationController(RegistryTree& tree, RegistryStore& store,
@@ -289,7 +298,13 @@ Result<HeartbeatOutcome> RegistrationController::heartbeat(
     StoreBatch batch;
     Comparison::Numbering numbering;
     for (const LocationStatement& statement : statements) {
-      const Location& location = *worker->find(statement.location);
+      Location& location = *worker->find(statement.location);
+      // Whatever was under way is about content that the worker has dropped.
+      if (cleared(location, statement)) {
+        repair_.settle(location);
+        location.gap.clear();
+        abandonBuilding(tree_, location, batch);
+      }
       // What is under way is not decided again before its time-out.
       const bool underWay =
           repair_.wanted(location) || location.gap.replay.to != 0 || !location.gap.held.empty();

@@ -176,6 +176,7 @@ void Comparison::carryOut(Location& location, const LocationStatement& statement
       location.sync = SyncState::kInSync;
       break;
     case ResumeAction::kForget:
+      if (decision.reason == Reason::kCleared) ++tree_.counters().clears;
       if (location.count != 0) {
         notices_.notice(
             notice::LocationForgotten{nameOf(location), decision.reason, location.count});

@@ -17,7 +17,7 @@ ResumeDecision decideOtherIncarnation(const HeldState& held, const LocationState
     return {ResumeAction::kAdopt, Reason::kAdopted};
   }
   if (statement.count == 0) {
-    return {ResumeAction::kForget, sameProcess ? Reason::kRenumbered : Reason::kRestartedEmpty};
+    return {ResumeAction::kForget, sameProcess ? Reason::kCleared : Reason::kRestartedEmpty};
   }
   if (sameProcess) return {ResumeAction::kOutdated, Reason::kRenumbered};
   return {ResumeAction::kHide, Reason::kRestarted};
