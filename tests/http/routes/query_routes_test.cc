@@ -112,7 +112,8 @@ TEST_F(QueryRoutesTest, AListOfManyIsWholeAndSmallCallsOvertakeIt) {
                    return kj::mv(reply);
                  })
                  .eagerlyEvaluate(nullptr);
-  EXPECT_THAT(get("/v1/status"), HasSubstr(R"("instances":40,)"));
+  // The list has its turns between them.
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(get("/v1/status"), HasSubstr(R"("instances":40,)"));
   EXPECT_FALSE(answered);
   EXPECT_NE(services().longCallBytes, 0u) << "it is collected in pieces";
   EXPECT_EQ(count(await(kj::mv(all)).body, "\"workerId\""), 200u);
