@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "locks/flag.h"
 #include "locks/mutex.h"
 
 namespace holdfast {
@@ -105,20 +106,12 @@ void ClientThread::Loop::post(std::function<void()> task) {
 void ClientThread::Loop::run(const std::function<void()>& task) {
   if (forked()) return;
   HOLDFAST_CHECK(!isCurrentThread(), "this call waits for the client thread, so not from there");
-  struct {
-    Mutex mutex;
-    Condition ended;
-    bool done HOLDFAST_GUARDED_BY(mutex) = false;
-  } run;
+  Flag done;
   post([&] {
     task();
-    // Notified under the lock: the waiting thread owns both and goes on as soon as it can.
-    const MutexLock lock(run.mutex);
-    run.done = true;
-    run.ended.notifyOne();
+    done.raise();
   });
-  const MutexLock lock(run.mutex);
-  while (!run.done) run.ended.wait(run.mutex);
+  done.wait();
 }
 
 void ClientThread::Loop::serve(std::promise<bool> started) {

@@ -35,11 +35,7 @@ void WalSyncer::start() {
 }
 
 rocksdb::Status WalSyncer::stop() {
-  {
-    const MutexLock lock(mutex_);
-    stopping_ = true;
-    stopWanted_.notifyAll();
-  }
+  stopWanted_.raise();
   if (!thread_.joinable()) return rocksdb::Status::OK();
   thread_.join();
   const rocksdb::Status status =
@@ -73,7 +69,7 @@ void WalSyncer::run() {
   const auto interval = options_.walSync == WalSync::kInterval
                             ? std::max(options_.syncInterval, std::chrono::milliseconds(1))
                             : std::chrono::milliseconds(kLookInterval);
-  while (!sleep(interval)) {
+  while (!stopWanted_.waitFor(interval)) {
     rocksdb::Status status = database_.checkDirectory();
     if (status.ok() && options_.walSync == WalSync::kInterval) status = sync();
     if (!status.ok()) {
@@ -86,14 +82,6 @@ void WalSyncer::run() {
       if (const auto lease = database_.lease()) database_.resumeCompactions();
     }
   }
-}
-
-bool WalSyncer::sleep(std::chrono::milliseconds time) {
-  const auto until = Clock::now() + time;
-  const MutexLock lock(mutex_);
-  while (!stopping_ && stopWanted_.waitUntil(mutex_, until)) {
-  }
-  return stopping_;
 }
 
 rocksdb::Status WalSyncer::sync() {

@@ -15,6 +15,7 @@
 #include <memory>
 #include <thread>
 
+#include "locks/flag.h"
 #include "locks/mutex.h"
 #include "store/commit_marker.h"
 #include "store/database.h"
@@ -51,8 +52,6 @@ class WalSyncer {
  private:
   using Clock = std::chrono::steady_clock;
   void run();
-  // Sleeps, and returns whether this thread is to end.
-  bool sleep(std::chrono::milliseconds time);
   rocksdb::Status sync();
   rocksdb::Status syncLogs();
   void measure();
@@ -74,9 +73,7 @@ class WalSyncer {
   // that the one of the first write; 0: nothing was written yet.
   std::atomic<uint64_t> log_{0};
   std::unique_ptr<rocksdb::FSRandomRWFile> file_;
-  Mutex mutex_;
-  Condition stopWanted_;
-  bool stopping_ HOLDFAST_GUARDED_BY(mutex_) = false;
+  Flag stopWanted_;
   std::thread thread_;
 };
 
