@@ -51,8 +51,8 @@ struct LocationState {
   // The controller knows this incarnation: by the last registration, or by a heartbeat since, see
   // clear(). Nothing of another one is sent.
   bool stated = false;
-  uint64_t told =
-      0;  // the incarnation that a heartbeat of this session told where it was not stated
+  // The incarnation that a heartbeat of this session told where it was not stated.
+  uint64_t told = 0;
   // Since a full queue, until a registration: operations become part of what it states.
   bool absorbing = false;
   bool paused = false;

@@ -168,14 +168,18 @@ bool WorkerStateMachine::paused() const {
                                    [](const Location& location) { return location.paused; });
 }
 
+// Of the location anything may be said at all.
+bool WorkerStateMachine::isOpen(const Location& location) const {
+  return phase_ == Phase::kRegistered && !pausedAll_ && !location.paused;
+}
+
 bool WorkerStateMachine::mayReport(const Location& location) const {
-  return phase_ == Phase::kRegistered && !pausedAll_ && !location.paused && location.stated;
+  return isOpen(location) && location.stated;
 }
 
 // Whether a heartbeat would bring on what the controller does not know of a clear.
 bool WorkerStateMachine::mayTell(const Location& location) const {
-  return phase_ == Phase::kRegistered && !registrationWanted_ && !pausedAll_ && !location.paused &&
-         !location.stated;
+  return isOpen(location) && !location.stated && !registrationWanted_;
 }
 
 bool WorkerStateMachine::confirmationWanted() const {

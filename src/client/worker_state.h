@@ -189,6 +189,7 @@ class WorkerStateMachine {
  private:
   uint64_t randomId(uint64_t other) const;
   void restartNumbering(Location& location);
+  bool isOpen(const Location& location) const;
   bool mayReport(const Location& location) const;
   bool mayTell(const Location& location) const;
   void clearAnswered(Location& location, std::span<const CommittedSeq> committed);
