@@ -1,8 +1,6 @@
 // Crowds of hostile peers against a real controller: what it holds for them is bounded, and
 // look-ups go on meanwhile.
 #include <arpa/inet.h>
-#include <capnp/rpc.capnp.h>
-#include <capnp/serialize.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <netinet/in.h>
@@ -15,7 +13,7 @@
 
 #include "client/lookup_client.h"
 #include "daemon_process.h"
-#include "schema/controller.capnp.h"
+#include "tests/support/rpc_messages.h"
 
 namespace holdfast::test {
 namespace {
@@ -28,33 +26,6 @@ constexpr size_t kConnectionBytes = 64 << 10;
 constexpr size_t kSlack = 64 * kMiBytes;
 
 using Wire = std::string;
-
-void appendMessage(Wire& to, capnp::MallocMessageBuilder& message) {
-  const auto words = capnp::messageToFlatArray(message);
-  const auto bytes = words.asChars();
-  to.append(bytes.begin(), bytes.size());
-}
-
-Wire authentication(uint32_t question) {
-  Wire wire;
-  capnp::MallocMessageBuilder message;
-  auto call = message.initRoot<capnp::rpc::Message>().initCall();
-  call.setQuestionId(question);
-  call.initTarget().initPromisedAnswer().setQuestionId(0);
-  call.setInterfaceId(capnp::typeId<schema::Bootstrap>());
-  call.setMethodId(0);
-  call.initParams().getContent().initAs<schema::Bootstrap::AuthenticateParams>();
-  appendMessage(wire, message);
-  return wire;
-}
-
-Wire bootstrap() {
-  Wire wire;
-  capnp::MallocMessageBuilder message;
-  message.initRoot<capnp::rpc::Message>().initBootstrap().setQuestionId(0);
-  appendMessage(wire, message);
-  return wire;
-}
 
 class HostileNetworkTest : public DaemonTest {
  protected:
@@ -130,7 +101,7 @@ TEST_F(HostileNetworkTest, HalfOpenConnections) {
 }
 
 TEST_F(HostileNetworkTest, SlowLoris) {
-  const Wire greeting = bootstrap() + authentication(1);
+  const Wire greeting = bootstrapMessage() + authenticateMessage(1);
   for (size_t i = 0; i < 1'000; ++i) connectOne();
   for (size_t byte = 0; byte < greeting.size(); ++byte) {
     for (const int fd : sockets) push(fd, greeting.substr(byte, 1));
@@ -143,8 +114,8 @@ TEST_F(HostileNetworkTest, SlowLoris) {
 TEST_F(HostileNetworkTest, PartsOfLargeMessages) {
   const uint32_t header[2] = {0, 63 * kMiBytes / 8};
   // Strangers may not send that much.
-  const Wire begin =
-      bootstrap() + authentication(1) + Wire(reinterpret_cast<const char*>(header), sizeof(header));
+  const Wire begin = bootstrapMessage() + authenticateMessage(1) +
+                     Wire(reinterpret_cast<const char*>(header), sizeof(header));
   for (size_t i = 0; i < 100; ++i) push(connectOne(), begin);
   const std::string zeros(256 << 10, '\0');
   // 20 MiB of each would be 2 GiB.
@@ -165,10 +136,10 @@ TEST_F(HostileNetworkTest, PartsOfLargeMessages) {
 // Every question stays open in the protocol: those cost something, and end with the connection.
 TEST_F(HostileNetworkTest, AuthenticatingWithoutAFinish) {
   const int fd = connectOne();
-  Wire wire = bootstrap();
+  Wire wire = bootstrapMessage();
   char sink[64 << 10];
   for (uint32_t question = 1; question <= 20'000; ++question) {
-    wire += authentication(question);
+    wire += authenticateMessage(question);
     if (wire.size() < (32 << 10)) continue;
     const size_t taken = push(fd, wire);
     wire.erase(0, taken);
@@ -182,16 +153,17 @@ TEST_F(HostileNetworkTest, AuthenticatingWithoutAFinish) {
 
 TEST_F(HostileNetworkTest, AClientThatNeverReads) {
   const int fd = connectOne();
-  Wire wire = bootstrap();
+  Wire wire = bootstrapMessage();
   push(fd, wire);
-  for (uint32_t question = 1; question <= 20'000; ++question) push(fd, authentication(question));
+  for (uint32_t question = 1; question <= 20'000; ++question)
+    push(fd, authenticateMessage(question));
   expectLookup();
   expectBounded();
 }
 
 TEST_F(HostileNetworkTest, ConnectionStorms) {
   for (int round = 0; round < 5; ++round) {
-    for (size_t i = 0; i < 400; ++i) push(connectOne(), bootstrap());
+    for (size_t i = 0; i < 400; ++i) push(connectOne(), bootstrapMessage());
     for (const int fd : sockets) close(fd);
     sockets.clear();
     expectLookup();

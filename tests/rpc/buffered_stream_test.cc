@@ -124,31 +124,44 @@ TEST(BufferedStreamArrivalTest, OfTheFirstBytesIsNotPutBeforeTheConnection) {
   EXPECT_GE(streams.right->lastByteNotBefore(), streams.start);
 }
 
-// A crowd of workers that all have something to say does not keep one who asks waiting.
-TEST(BufferedStreamBudgetTest, WhoAsksOvertakesACrowdOfWorkers) {
-  auto io = kj::setupAsyncIo();
-  LoopTurns turns(io.unixEventPort.getTimer());
-  ReadBudget budget(io.unixEventPort.getTimer(), turns);
-  constexpr size_t kWorkers = 200;
-  constexpr size_t kMessage = 4'000;
+// Streams on one loop, and what is connected to each.
+class BufferedStreamBudgetTest : public testing::Test {
+ protected:
+  ~BufferedStreamBudgetTest() noexcept override = default;
+
+  BufferedStream& connect() {
+    int ends[2];
+    HOLDFAST_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0,
+                   "no sockets");
+    peers.emplace_back(ends[0]);
+    streams.push_back(kj::heap<BufferedStream>(kj::AutoCloseFd(ends[1]),
+                                               kj::systemPreciseMonotonicClock().now(),
+                                               io.unixEventPort, turns, budget));
+    return *streams.back();
+  }
+
+  kj::AsyncIoContext io = kj::setupAsyncIo();
+  kj::Timer& timer = io.unixEventPort.getTimer();
+  LoopTurns turns{timer};
+  ReadBudget budget{timer, turns};
   std::vector<kj::Own<BufferedStream>> streams;
   std::vector<kj::AutoCloseFd> peers;
+};
+
+// A crowd of workers that all have something to say does not keep one who asks waiting.
+TEST_F(BufferedStreamBudgetTest, WhoAsksOvertakesACrowdOfWorkers) {
+  constexpr size_t kWorkers = 200;
+  constexpr size_t kMessage = 4'000;
   std::vector<kj::Promise<void>> reads;
   std::vector<kj::Array<kj::byte>> buffers;
   size_t served = 0;
   size_t servedBefore = kWorkers;
   for (size_t i = 0; i <= kWorkers; ++i) {
-    int ends[2];
-    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-    peers.emplace_back(ends[0]);
-    streams.push_back(kj::heap<BufferedStream>(kj::AutoCloseFd(ends[1]),
-                                               kj::systemPreciseMonotonicClock().now(),
-                                               io.unixEventPort, turns, budget));
+    BufferedStream& stream = connect();
     const bool worker = i < kWorkers;
-    if (worker) streams.back()->setBudgeted();
+    if (worker) stream.setBudgeted();
     buffers.push_back(kj::heapArray<kj::byte>(kMessage));
-    reads.push_back(streams.back()
-                        ->tryRead(buffers.back().begin(), kMessage, kMessage)
+    reads.push_back(stream.tryRead(buffers.back().begin(), kMessage, kMessage)
                         .then([&, worker](size_t) {
                           if (worker) {
                             ++served;
@@ -169,24 +182,12 @@ TEST(BufferedStreamBudgetTest, WhoAsksOvertakesACrowdOfWorkers) {
 }
 
 // However many send a byte now and then, a turn of the loop looks at a few of them.
-TEST(BufferedStreamBudgetTest, ThoseWhoSendAByteNowAndThenHaveFewReadsATurn) {
-  auto io = kj::setupAsyncIo();
-  kj::Timer& timer = io.unixEventPort.getTimer();
-  LoopTurns turns(timer);
-  ReadBudget budget(timer, turns);
+TEST_F(BufferedStreamBudgetTest, ThoseWhoSendAByteNowAndThenHaveFewReadsATurn) {
   constexpr size_t kPeers = 400;
   kj::byte message[64];
-  std::vector<kj::Own<BufferedStream>> streams;
-  std::vector<kj::AutoCloseFd> peers;
   std::vector<kj::Promise<size_t>> reads;
   for (size_t i = 0; i < kPeers; ++i) {
-    int ends[2];
-    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-    peers.emplace_back(ends[0]);
-    streams.push_back(kj::heap<BufferedStream>(kj::AutoCloseFd(ends[1]),
-                                               kj::systemPreciseMonotonicClock().now(),
-                                               io.unixEventPort, turns, budget));
-    reads.push_back(streams.back()->tryRead(message, sizeof message, sizeof message));
+    reads.push_back(connect().tryRead(message, sizeof message, sizeof message));
   }
   const auto sendAByte = [&] {
     for (kj::AutoCloseFd& peer : peers) EXPECT_EQ(::send(peer.get(), message, 1, 0), 1);

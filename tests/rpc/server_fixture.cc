@@ -1,34 +1,22 @@
 #include "server_fixture.h"
 
-#include <capnp/rpc.capnp.h>
-#include <capnp/serialize.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <map>
 
+#include "tests/support/rpc_messages.h"
+
 namespace holdfast::test {
 
 void append(Bytes& to, capnp::MallocMessageBuilder& message) {
-  const auto words = capnp::messageToFlatArray(message);
-  const auto bytes = words.asBytes();
+  const std::string bytes = bytesOf(message);
   to.insert(to.end(), bytes.begin(), bytes.end());
 }
 
 Bytes greeting() {
-  Bytes bytes;
-  capnp::MallocMessageBuilder bootstrap;
-  bootstrap.initRoot<capnp::rpc::Message>().initBootstrap().setQuestionId(0);
-  append(bytes, bootstrap);
-  capnp::MallocMessageBuilder authenticate;
-  auto call = authenticate.initRoot<capnp::rpc::Message>().initCall();
-  call.setQuestionId(1);
-  call.initTarget().initPromisedAnswer().setQuestionId(0);
-  call.setInterfaceId(capnp::typeId<schema::Bootstrap>());
-  call.setMethodId(0);
-  call.initParams().getContent().initAs<schema::Bootstrap::AuthenticateParams>();
-  append(bytes, authenticate);
-  return bytes;
+  const std::string text = bootstrapMessage() + authenticateMessage(1);
+  return {text.begin(), text.end()};
 }
 
 kj::Promise<void> RecordingWorker::pause(PauseContext context) {
