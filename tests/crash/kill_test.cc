@@ -31,11 +31,11 @@ class KillTest : public DaemonTest {
 
   // Kills so often while the workers are busy; each time what the restarted controller holds must
   // be what they hold.
-  void killUnderLoad(Workers& workers, uint64_t kills, std::mt19937_64& random) {
+  void killUnderLoad(Workers& workers) {
     auto daemon = startOnSocket();
-    for (uint64_t kill = 1; kill <= kills; ++kill) {
+    for (uint64_t kill = 1; kill <= kills_; ++kill) {
       for (auto& worker : workers) worker->resume();
-      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 150));
+      std::this_thread::sleep_for(std::chrono::milliseconds(random_() % 150));
       daemon->signal(SIGKILL);
       ASSERT_EQ(daemon->wait(), -SIGKILL);
       daemon = startOnSocket();
@@ -52,55 +52,54 @@ class KillTest : public DaemonTest {
       ASSERT_EQ(statusText(socketAddress(), "contentDigest"), truth.hex()) << "kill " << kill;
     }
   }
-  // How many operations were sent. `kills`: each of them cost a registration.
-  static uint64_t expectNothingSentAgain(const Workers& workers, uint64_t kills) {
+  // How many operations were sent.
+  uint64_t expectNothingSentAgain(const Workers& workers) const {
     uint64_t sent = 0;
     for (const auto& worker : workers) {
       const ClientCounters counters = worker->client().counters();
       EXPECT_EQ(counters.keysResent(), 0u);
       EXPECT_EQ(counters.losses, 0u);
       EXPECT_EQ(counters.decisionsDiverged, 0u);
-      EXPECT_GE(counters.registrations, kills);
+      EXPECT_GE(counters.registrations, kills_);
       sent += counters.operationsSent;
     }
     return sent;
   }
 
+  BusyWorkerOptions options() const {
+    BusyWorkerOptions of;
+    of.controller = socketAddress();
+    of.capacity = kCapacity;
+    of.seed = seed_;
+    return of;
+  }
+
+  const uint64_t kills_ = repetitions("HOLDFAST_KILLS", 50);
   const uint64_t seed_ = fromEnvironment("HOLDFAST_SEED", std::random_device{}());
+  const testing::ScopedTrace trace_{__FILE__, __LINE__,
+                                    "replay with HOLDFAST_SEED=" + std::to_string(seed_)};
   std::mt19937_64 random_{seed_};
+  ClientThread thread_;
 };
 
 TEST_F(KillTest, NothingIsLostAndNothingIsSentAgain) {
-  const uint64_t kills = repetitions("HOLDFAST_KILLS", 50);
-  SCOPED_TRACE("replay with HOLDFAST_SEED=" + std::to_string(seed_));
-  ClientThread thread;
-  BusyWorkerOptions of;
-  of.controller = socketAddress();
-  of.capacity = kCapacity;
-  of.seed = seed_;
-  auto workers = busyWorkers(thread, kInstances, kRanks, of);
-  killUnderLoad(workers, kills, random_);
-  const uint64_t sent = expectNothingSentAgain(workers, kills);
+  auto workers = busyWorkers(thread_, kInstances, kRanks, options());
+  killUnderLoad(workers);
+  const uint64_t sent = expectNothingSentAgain(workers);
   for (auto& worker : workers) EXPECT_GT(worker->held(), kCapacity / 2);
-  std::cout << kills << " kills, " << sent << " operations sent, none twice\n";
+  std::cout << kills_ << " kills, " << sent << " operations sent, none twice\n";
 }
 
 TEST_F(KillTest, WhatWasClearedStaysSoAndNeedsNoFullSync) {
-  const uint64_t kills = repetitions("HOLDFAST_KILLS", 50);
-  SCOPED_TRACE("replay with HOLDFAST_SEED=" + std::to_string(seed_));
-  ClientThread thread;
-  BusyWorkerOptions of;
-  of.controller = socketAddress();
-  of.capacity = kCapacity;
-  of.seed = seed_;
+  BusyWorkerOptions of = options();
   of.clearOneIn = 50;
-  auto workers = busyWorkers(thread, kInstances, kRanks, of);
-  killUnderLoad(workers, kills, random_);
-  const uint64_t sent = expectNothingSentAgain(workers, kills);
+  auto workers = busyWorkers(thread_, kInstances, kRanks, of);
+  killUnderLoad(workers);
+  const uint64_t sent = expectNothingSentAgain(workers);
   uint64_t clears = 0;
   for (auto& worker : workers) clears += worker->client().counters().clears;
-  EXPECT_GT(clears, kills);
-  std::cout << kills << " kills, " << clears << " clears, " << sent << " operations sent\n";
+  EXPECT_GT(clears, kills_);
+  std::cout << kills_ << " kills, " << clears << " clears, " << sent << " operations sent\n";
 }
 
 }  // namespace
