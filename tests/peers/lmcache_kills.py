@@ -57,6 +57,11 @@ class Load:
             pass
 
 
+def layout(prefixes):
+    """As a look-up answers them."""
+    return {instance: (CPU, chunks * CHUNK) for instance, chunks in prefixes.items()}
+
+
 class World:
     def __init__(self, controller, draw):
         self.controller, self.draw = controller, draw
@@ -84,7 +89,7 @@ class World:
         return self.counts() == [len(one.cpu.held) for one in self.workers] and \
             not self.controller.diverged() and \
             not any(one.engine.frozen for one in self.workers) and \
-            all(self.controller.lookup(tokens) == self.holders(hashes)
+            all(self.controller.lookup(tokens) == layout(self.prefixes(hashes))
                 for tokens, hashes in self.prompts)
 
     def prefixes(self, hashes):
@@ -98,16 +103,11 @@ class World:
                 held[one.instance] = chunks
         return held
 
-    def holders(self, hashes):
-        """As a look-up has them."""
-        return {instance: (CPU, chunks * CHUNK)
-                for instance, chunks in self.prefixes(hashes).items()}
-
     def compare(self):
         """Everything as what is held says, once it has had time to become so."""
         for tokens, hashes in self.draw.sample(self.prompts, 20):
             held = self.prefixes(hashes)
-            wanted = self.holders(hashes)
+            wanted = layout(held)
             found = self.controller.lookup(tokens)
             assert found == wanted, f"a look-up found {found}, not {wanted}"
             for one in self.workers:

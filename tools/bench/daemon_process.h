@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -42,5 +43,10 @@ class DaemonProcess {
   std::vector<std::string> more_;
   pid_t pid_ = -1;
 };
+
+// Of "HOST:PORT".
+inline uint16_t portOf(const std::string& address) {
+  return static_cast<uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
+}
 
 }  // namespace holdfast::bench

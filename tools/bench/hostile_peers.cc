@@ -182,10 +182,6 @@ const HostileKind kKinds[] = {{"10,000 silent connections", sayNothing},
                               {"connections that come and go", comeAndGo},
                               {"authentications that are not finished with", neverFinish}};
 
-uint16_t portOf(const std::string& address) {
-  return static_cast<uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
-}
-
 }  // namespace
 
 std::span<const HostileKind> hostileKinds() {

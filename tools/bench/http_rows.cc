@@ -34,7 +34,7 @@ class HttpLookups {
         "\r\n\r\n" + body;
     sockaddr_in to{};
     to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<uint16_t>(std::stoul(address.substr(address.find(':') + 1))));
+    to.sin_port = htons(portOf(address));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     for (size_t i = 0; i < kConnections; ++i) {
       const int one = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
