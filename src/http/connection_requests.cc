@@ -61,6 +61,11 @@ std::string callOf(const Route& route) {
   return kj::str(route.method).cStr() + (" " + std::string(route.path));
 }
 
+// What comes of a request that was let in: in the words of the route's own API.
+Reply failureOf(const Route& route, const kj::Exception& why) {
+  return route.failed != nullptr ? route.failed(why) : errorReply(why);
+}
+
 // Why a query is not what the route declares.
 std::optional<Error> unknownParameter(
     const Route& route, const std::map<std::string, std::string, std::less<>>& query) {
@@ -120,9 +125,9 @@ kj::Promise<void> Connection::serve(kj::HttpMethod method, std::string_view url,
     return respond(response, errorReply(*refused));
   }
   auto query = parseQuery(target.query);
-  if (!query.ok()) return respond(response, errorReply(query.error()));
+  if (!query.ok()) return respond(response, failureOf(route, wireError(query.error())));
   if (const auto unknown = unknownParameter(route, query.value())) {
-    return respond(response, errorReply(*unknown));
+    return respond(response, failureOf(route, wireError(*unknown)));
   }
   request->query = std::move(query.value());
   request->path = std::move(found.path);
@@ -204,9 +209,7 @@ kj::Promise<Reply> Connection::handle(const Route& route, std::shared_ptr<Reques
         onSending_ = std::move(request->onSending);
         return std::move(done);
       },
-      [&route](kj::Exception&& e) {
-        return route.failed != nullptr ? route.failed(e) : errorReply(e);
-      });
+      [&route](kj::Exception&& e) { return failureOf(route, e); });
 }
 
 // Told once, also where the peer leaves before there is an answer.

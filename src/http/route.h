@@ -80,8 +80,9 @@ struct Route {
   // One of the two. On the loop's thread; work of more than about 0.1 ms goes on in pieces
   // (serving/). The promise is dropped when the peer leaves.
   std::function<kj::Promise<Reply>(std::shared_ptr<Request>)> handle = {};
-  // The reply of a handler that failed, where it is another one than that of error_reply.h; then
-  // otherAnswers describes it. A pointer, since it is one for many routes.
+  // The reply where the handler failed or the query is not what is declared here, if it is another
+  // one than that of error_reply.h; then otherAnswers describes it. A pointer, since it is one for
+  // many routes.
   Reply (*failed)(const kj::Exception& why) = nullptr;
   // Sends events until the peer leaves.
   std::function<kj::Promise<void>(std::shared_ptr<Request>, EventStream&)> stream = {};

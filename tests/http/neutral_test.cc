@@ -219,6 +219,12 @@ TEST_F(NeutralTest, GroupsAreApart) {
               StartsWith(R"({"scores":{"2":{"0":8}},)"));
   EXPECT_THAT(client->get("/workers?routing_group=blue").body, StartsWith(R"([{"instance_id":2,)"));
   EXPECT_EQ(client->get("/workers?model_name=other").body, "[]");
+  // Errors are texts whoever notices them: the route, or the door before it.
+  for (const char* wrong : {"/workers?model=other", "/workers?model_name=%zz"}) {
+    const auto refused = client->get(wrong);
+    EXPECT_EQ(refused.status, 400) << wrong;
+    EXPECT_THAT(refused.body, StartsWith(R"({"error":")")) << wrong;
+  }
   const std::string text = dump();
   EXPECT_THAT(text, StartsWith(R"({"llama:default":{"block_size":4,"events":[{"worker_id":1,)"));
   EXPECT_THAT(text, HasSubstr(R"("llama:blue":{"block_size":4,"events":[{"worker_id":2,)"));

@@ -69,6 +69,7 @@ std::vector<Row> scrapeRows();
 std::vector<Row> doorRows();
 std::vector<Row> httpRows();
 std::vector<Row> lmcacheRows();
+std::vector<Row> engineRows();
 
 // All rows in the order of the report.
 std::vector<Row> allRows();

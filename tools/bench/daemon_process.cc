@@ -31,11 +31,15 @@ DaemonProcess::DaemonProcess(std::vector<std::string> more)
     : directory_(newDirectory()), more_(std::move(more)) {}
 
 DaemonProcess::~DaemonProcess() {
-  if (pid_ > 0) {
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
+  kill();
   std::filesystem::remove_all(directory_);
+}
+
+void DaemonProcess::kill() {
+  if (pid_ <= 0) return;
+  ::kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+  pid_ = -1;
 }
 
 std::string DaemonProcess::log() const {
@@ -105,7 +109,7 @@ std::string DaemonProcess::start() {
 }
 
 bool DaemonProcess::stop() {
-  kill(pid_, SIGTERM);
+  ::kill(pid_, SIGTERM);
   int status = 0;
   waitpid(pid_, &status, 0);
   pid_ = -1;

@@ -27,6 +27,8 @@ class DaemonProcess {
   std::string dataDir() const { return directory_ / "data"; }
   // SIGTERM, and waits for the end; whether that was clean.
   bool stop();
+  // SIGKILL.
+  void kill();
   // That all its threads have spent on a processor since the last start.
   double processorSeconds() const;
   // "unix:PATH", the same after a restart.

@@ -29,6 +29,7 @@ Reply errorReply(const kj::Exception& why) {
 
 std::vector<Answer> errorsOf(std::initializer_list<uint32_t> statuses) {
   std::vector<Answer> answers = {{400, "It is malformed or over a limit", kErrorSchema},
+                                 {500, "The controller failed", kErrorSchema},
                                  {503, "It cannot be done now", kErrorSchema}};
   for (const uint32_t status : statuses) {
     answers.push_back({status, reasonOf(status), kErrorSchema});

@@ -67,10 +67,12 @@ std::optional<Error> EventPublisher::open() {
     publish_ = zmq::socket_t(context_, zmq::socket_type::pub);
     publish_.set(zmq::sockopt::sndhwm, kHighWaterMark);
     bindTo(publish_, endpoint_);
+    endpoint_ = publish_.get(zmq::sockopt::last_endpoint);
     at = &replayEndpoint_;
     replay_ = zmq::socket_t(context_, zmq::socket_type::router);
     replay_.set(zmq::sockopt::sndhwm, 0);
     bindTo(replay_, replayEndpoint_);
+    replayEndpoint_ = replay_.get(zmq::sockopt::last_endpoint);
   } catch (const zmq::error_t& why) {
     return Error{ErrorCode::kUnavailable, "cannot publish on " + *at + ": " + why.what()};
   }

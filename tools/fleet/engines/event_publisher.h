@@ -29,7 +29,8 @@ class EventPublisher {
   EventPublisher(zmq::context_t& context, std::string endpoint, std::string replayEndpoint,
                  size_t kept);
 
-  // Binds both. An error names the endpoint that cannot be had.
+  // Binds both; "tcp://HOST:*" takes a free port, and keeps it. An error names the endpoint that
+  // cannot be had.
   std::optional<Error> open();
   // A new process: it numbers from 0 and has kept nothing.
   std::optional<Error> restart();
@@ -54,8 +55,8 @@ class EventPublisher {
             const std::string& payload);
 
   zmq::context_t& context_;
-  const std::string endpoint_;
-  const std::string replayEndpoint_;
+  std::string endpoint_;
+  std::string replayEndpoint_;
   const size_t keptMax_;
   zmq::socket_t publish_;
   zmq::socket_t replay_;
