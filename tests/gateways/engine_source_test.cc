@@ -180,6 +180,48 @@ TEST_F(engineSource, AnEngineThatAnswersNoReplayIsNotWaitedForForEver) {
   EXPECT_TRUE(source_->caughtUp());
 }
 
+TEST_F(engineSource, TheLastMessageBeforeASilenceIsNotMissedForEver) {
+  beginAt(2);
+  live(3);
+  source_->tick(4'999);
+  EXPECT_EQ(sink_.take(), Told{"3"});
+  source_->tick(5'000);
+  EXPECT_EQ(sink_.take(), Told{"ask 3"});
+  source_->replayed(3, "x", 5'000);
+  source_->replayed(4, "x", 5'000);
+  source_->replayEnded(5'000);
+  EXPECT_EQ(sink_.take(), Told{"r4"});
+  EXPECT_EQ(source_->counts().lost, 0u);
+  EXPECT_EQ(source_->counts().gaps, 1u);
+}
+
+TEST_F(engineSource, AnIdleEngineIsAskedLessAndLess) {
+  beginAt(2);
+  std::vector<uint64_t> asked;
+  for (uint64_t now = 0; now <= 300'000; now += 1'000) {
+    source_->tick(now);
+    if (sink_.take().empty()) continue;
+    asked.push_back(now);
+    source_->replayed(2, "x", now);
+    source_->replayEnded(now);
+  }
+  EXPECT_EQ(asked,
+            (std::vector<uint64_t>{5'000, 15'000, 35'000, 75'000, 135'000, 195'000, 255'000}));
+  source_->live(3, "x", 300'000);
+  source_->tick(305'000);
+  EXPECT_EQ(sink_.take(), (Told{"3", "ask 3"}));
+}
+
+TEST_F(engineSource, WhoAnswersNothingAfterASilenceKeepsWhatItHas) {
+  beginAt(2);
+  source_->tick(5'000);
+  source_->replayEnded(5'000);
+  for (uint64_t now = 15'000; now <= 30'000; now += 3'000) source_->tick(now);
+  const Told told = sink_.take();
+  EXPECT_EQ(std::set<std::string>(told.begin(), told.end()), std::set<std::string>{"ask 2"});
+  EXPECT_TRUE(source_->caughtUp());
+}
+
 TEST_F(engineSource, WhatCannotBeReadIsLostAndEndsNothing) {
   beginAt(2);
   live(3, "?");
@@ -373,7 +415,13 @@ class ModelWorld {
     while (!last) last = engine_->step();
     if (!connected_) source_->connected(now_);
     connected_ = true;
-    live_.push_back(*last);
+    // It may be lost as well: then the silence behind it tells.
+    if (chance(50)) {
+      live_.push_back(*last);
+    } else {
+      now_ += 60'000;
+      source_->tick(now_);
+    }
     while (!live_.empty() || !replay_.empty() || !source_->caughtUp() || registry_.asked) {
       ASSERT_LT(now_, uint64_t{1} << 40);
       now_ += 100;

@@ -38,6 +38,7 @@ void Source::connected(uint64_t nowMs) {
   connected_ = true;
   unsure_ = true;
   failures_ = 0;
+  listen(nowMs);
   if (options_.canReplay) ask(nowMs);
 }
 
@@ -55,6 +56,7 @@ void Source::live(uint64_t seq, std::string_view payload, uint64_t nowMs) {
     return;
   }
   if (!connected_) connected(nowMs);
+  listen(nowMs);
   // Of one process they ascend.
   if (newestLive_ && seq <= *newestLive_) restart();
   newestLive_ = seq;
@@ -108,6 +110,7 @@ void Source::replayed(uint64_t seq, std::string_view payload, uint64_t nowMs) {
     ++counts_.again;
     return;
   }
+  if (std::exchange(asked_->afterSilence, false)) ++counts_.gaps;
   if (seq > next_) {
     if (!first) return hold(seq, payload);  // a hole: perhaps another replay has it
     lose(seq - 1);
@@ -117,7 +120,8 @@ void Source::replayed(uint64_t seq, std::string_view payload, uint64_t nowMs) {
 
 void Source::replayEnded(uint64_t nowMs) {
   if (!asked_) return;
-  if (asked_->compares) {
+  // An engine that we know keeps nothing for replays has lost nothing by that.
+  if (asked_->compares && !asked_->afterSilence) {
     // It has not come as far as the message that we know.
     restart();
     return ask(nowMs);
@@ -128,15 +132,28 @@ void Source::replayEnded(uint64_t nowMs) {
 
 void Source::tick(uint64_t nowMs) {
   if (asked_ && nowMs >= asked_->deadlineMs) settle(nowMs, false);
+  if (!connected_ || asked_ || nowMs < silentUntilMs_) return;
+  silenceMs_ = std::min(2 * silenceMs_, options_.silenceMsMax);
+  silentUntilMs_ = nowMs + silenceMs_;
+  if (!options_.canReplay) return;
+  ask(nowMs);
+  asked_->afterSilence = true;
+}
+
+void Source::listen(uint64_t nowMs) {
+  silenceMs_ = options_.silenceMs;
+  silentUntilMs_ = nowMs + silenceMs_;
 }
 
 // A replay is over: what is still missing is asked for again, or lost. `whole`: its end came.
 void Source::settle(uint64_t nowMs, bool whole) {
   const uint64_t before = asked_->nextAtStart;
   const bool answered = !unsure_;
+  const bool afterSilence = asked_->afterSilence;
+  if (!afterSilence) listen(nowMs);
   asked_.reset();
   if (answered) drain();
-  if (whole && answered && (!newest_ || *newest_ < next_)) {
+  if ((whole || afterSilence) && answered && (!newest_ || *newest_ < next_)) {
     failures_ = 0;
     return;
   }

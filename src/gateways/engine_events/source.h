@@ -49,6 +49,10 @@ class Source {
     uint64_t replayTimeoutMs = 3'000;
     // In a row: then what is missing is lost, and who cannot be compared is taken for another one.
     uint32_t replayFailuresMax = 3;
+    // Without a message for so long a replay is asked for: the last one may have been lost on its
+    // way. Then after twice as long, and so on up to the most.
+    uint64_t silenceMs = 5'000;
+    uint64_t silenceMsMax = 60'000;
   };
 
   struct Counts {
@@ -101,6 +105,7 @@ class Source {
     bool compares = false;  // its first message is to be the last one that was applied
     bool anything = false;  // something came
     uint64_t nextAtStart = 0;
+    bool afterSilence = false;  // nothing is known to be missing
   };
 
   bool take(uint64_t seq, std::string_view payload, bool replayed);
@@ -109,6 +114,7 @@ class Source {
   void drain();
   void settle(uint64_t nowMs, bool whole);
   void ask(uint64_t nowMs);
+  void listen(uint64_t nowMs);
   void giveUp();
   void lose(uint64_t upTo);
   void restart();
@@ -126,7 +132,9 @@ class Source {
   std::map<uint64_t, std::string> held_;
   size_t heldBytes_ = 0;
   std::optional<Replay> asked_;
-  uint32_t failures_ = 0;  // replays in a row that brought nothing new
+  uint32_t failures_ = 0;   // replays in a row that brought nothing new
+  uint64_t silenceMs_ = 0;  // that is waited for
+  uint64_t silentUntilMs_ = UINT64_MAX;
   Counts counts_;
 };
 
