@@ -59,6 +59,12 @@ class RegistryWorld {
  private:
   using WorkerId = std::pair<std::string, uint32_t>;
 
+  static constexpr uint64_t kKeys = 16;
+  static constexpr uint64_t kTimeoutMs = 1000;
+  static constexpr uint64_t kGraceMs = 5000;
+  // Plain keys from a small universe, `i` below kKeys; the extremes are ordinary keys.
+  static ChunkHash keyOf(uint64_t i);
+
   // --- The truth: what a worker's process has ---
   struct Operation {
     ChunkHash key;
