@@ -60,7 +60,7 @@ using Notice = std::variant<
     notice::HashingAgrees,
     // engines.h
     notice::EngineUnreachable, notice::EngineRestarted, notice::EngineMessagesLost,
-    notice::EngineMessageUnreadable>;
+    notice::EngineMessageUnreadable, notice::EngineResetAsked, notice::EngineResetFailed>;
 // A kind is a place in this list: Notice::index().
 inline constexpr size_t kNoticeKinds = std::variant_size_v<Notice>;
 template <typename Kind>

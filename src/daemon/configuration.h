@@ -98,6 +98,7 @@ struct Configuration {
   bool keepAfterLoss = false;         // what engines said, when messages of theirs are lost
   bool clearMeansAll = false;
   bool engineGroups = false;
+  bool engineReset = false;
 
   LogOptions capture;  // no directory: no log
   bool captureRedact = false;

@@ -37,6 +37,7 @@
 #include "daemon/reload.h"
 #include "daemon/start_reports.h"
 #include "daemon/wakeup.h"
+#include "gateways/engine_events/cache_resets.h"
 #include "gateways/engine_events/intake.h"
 #include "gateways/zmq/socket_thread.h"
 #include "hashing/hash_doctor.h"
@@ -172,12 +173,16 @@ ServerOptions serverOptions(const Configuration& configuration, const ServerTls*
           .metricsOfLmcache = configuration.lmcache.on()};
 }
 
-engines::IntakeOptions intakeOptions(const Configuration& configuration) {
+engines::IntakeOptions intakeOptions(const Configuration& configuration,
+                                     engines::CacheResets& resets) {
   engines::IntakeOptions options;
   options.streams.reading.clearMeansAll = configuration.clearMeansAll;
   options.streams.reading.keepGroups = configuration.engineGroups;
   options.keepAfterLoss = configuration.keepAfterLoss;
   options.heartbeatTimeoutMs = configuration.heartbeatTimeoutMs;
+  if (configuration.engineReset) {
+    options.onLost = [&resets](const EngineSource& source) { resets.ask(source); };
+  }
   return options;
 }
 
@@ -358,8 +363,9 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   const uint64_t recoveryMs = millisecondsSince(start);
 
   HashDoctor doctor(watch);
+  engines::CacheResets resets(io.provider->getNetwork(), timer, watch);
   engines::Intake intake(controller, sockets, timer, watch, doctor, drawRandom,
-                         intakeOptions(configuration));
+                         intakeOptions(configuration, resets));
   LoopTurns turns(timer);
   ProcessFacts facts{
       .version = HOLDFAST_VERSION,

@@ -400,6 +400,10 @@ void addEngineOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
                "Of models with several kinds of layers, keep the blocks of those that make no "
                "prefixes too, in locations of their own (GPU/1)")
       ->group(kGroup);
+  app.add_flag("--engine-reset", c.engineReset,
+               "Have an engine whose messages were lost empty its prefix cache, at the 'http' "
+               "address of its table: what it holds is known again, and it computes it anew")
+      ->group(kGroup);
 }
 
 void addCaptureOptions(CLI::App& app, Configuration& c) {

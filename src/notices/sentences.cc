@@ -493,6 +493,16 @@ std::string sentence(const notice::EngineMessageUnreadable& n) {
          " of its engine cannot be read: " + n.why;
 }
 
+std::string sentence(const notice::EngineResetAsked& n) {
+  return name(n.worker) + ": its engine at " + n.address +
+         " empties its prefix cache, as it was asked to";
+}
+
+std::string sentence(const notice::EngineResetFailed& n) {
+  return name(n.worker) + ": its engine at " + n.address +
+         " could not be asked to empty its prefix cache: " + n.why;
+}
+
 }  // namespace
 
 std::string sentenceOf(const Notice& notice) {

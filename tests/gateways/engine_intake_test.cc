@@ -324,6 +324,24 @@ TEST_F(engineIntake, WhatNothingCanBringIsForgottenAndKnownToBeMissing) {
   EXPECT_FALSE(holds(2));
 }
 
+TEST_F(engineIntake, WhoeverLostSomethingIsNamedAlsoAfterARestartUntilItIsEmpty) {
+  end();
+  std::vector<std::string> lost;
+  options_.onLost = [&](const EngineSource& source) { lost.push_back(source.name.instance); };
+  begin({});
+  PeerEngine engine;
+  for (int i = 0; i < 60; ++i) engine.publish(storing({2}));  // it keeps 50
+  ASSERT_TRUE(intake_->add(sourceOf(engine)).ok());
+  untilAt(59);
+  EXPECT_EQ(lost.size(), 1u);
+  restart();
+  EXPECT_EQ(lost.size(), 2u);
+  engine.publish(messageBytes({eventBytes("AllBlocksCleared", {})}));
+  untilAt(60);
+  restart();
+  EXPECT_EQ(lost, (std::vector<std::string>{"a", "a"}));
+}
+
 TEST_F(engineIntake, WhatCannotBeReadIsToldAndEndsNothing) {
   PeerEngine engine;
   ASSERT_TRUE(intake_->add(sourceOf(engine)).ok());

@@ -290,6 +290,12 @@ void addEngines(Samples& to) {
       "instance 'llama' worker 3: message 5 of its engine cannot be read: no list of events at "
       "byte "
       "3");
+  add(to, EngineResetAsked{kWorker, "http://10.0.0.5:8000"},
+      "instance 'llama' worker 3: its engine at http://10.0.0.5:8000 empties its prefix cache, as "
+      "it was asked to");
+  add(to, EngineResetFailed{kWorker, "http://10.0.0.5:8000", "nobody answers there"},
+      "instance 'llama' worker 3: its engine at http://10.0.0.5:8000 could not be asked to empty "
+      "its prefix cache: nobody answers there");
 }
 
 void addProcess(Samples& to) {

@@ -63,4 +63,32 @@ struct EngineMessageUnreadable {
   }
 };
 
+// To empty its prefix cache, as messages of it were lost; it will.
+struct EngineResetAsked {
+  static constexpr std::string_view kName = "engine_reset_asked";
+  static constexpr NoticeLevel kLevel = kInfo;
+  WorkerName worker;
+  std::string address;
+
+  void fields(auto& visit) const {
+    worker.fields(visit);
+    visit("address", std::string_view(address));
+  }
+};
+
+// It could not be asked, or will not.
+struct EngineResetFailed {
+  static constexpr std::string_view kName = "engine_reset_failed";
+  static constexpr NoticeLevel kLevel = kWarning;
+  WorkerName worker;
+  std::string address;
+  std::string why;
+
+  void fields(auto& visit) const {
+    worker.fields(visit);
+    visit("address", std::string_view(address));
+    visit("why", std::string_view(why));
+  }
+};
+
 }  // namespace holdfast::notice

@@ -99,6 +99,7 @@ void Intake::open(Entry& entry) {
   entry.lossy =
       worker != nullptr && std::any_of(worker->locations.begin(), worker->locations.end(),
                                        [](const auto& one) { return one->record.live.incomplete; });
+  if (entry.lossy && options_.onLost) options_.onLost(entry.source);
   tasks_.add(
       thread_.executor().executeAsync([this, id = entry.id, source = entry.source, position]() {
         streams_->open(id, source, position);
@@ -287,6 +288,7 @@ Intake::Taken Intake::takeLoss(Entry& entry, const Step& step) {
     lose(entry, name);
   }
   entry.lossy = true;
+  if (options_.onLost) options_.onLost(entry.source);
   if (nowMs() < entry.noticeMs) return Taken::kYes;
   entry.noticeMs = nowMs() + kNoticeMs;
   const WorkerName worker = nameOf(entry.source);

@@ -32,6 +32,9 @@ struct IntakeOptions {
   bool keepAfterLoss = false;
   uint64_t heartbeatTimeoutMs = 30'000;  // as the registry's
   size_t sourcesMax = 16'384;
+  // Told of an engine of which messages are lost, again after a start; may have it empty its cache.
+  // May be null.
+  std::function<void(const EngineSource&)> onLost = {};
 };
 
 // On the loop's thread. Begins to read what the registry knows of when it is made.

@@ -2,7 +2,7 @@
 // workers that are connected by RPC.
 #pragma once
 
-#include <cstring>
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -39,7 +39,7 @@ class RoutesTest : public OperationsTest {
     const auto made = std::make_shared<Request>();
     made->query = query;
     made->buffer = kj::heapArray<kj::byte>(body.size() + kBodyPadding);
-    std::memcpy(made->buffer.begin(), body.data(), body.size());
+    std::copy(body.begin(), body.end(), made->buffer.begin());
     made->bodyBytes = body.size();
     made->bodies = &bodies;
     return made;
