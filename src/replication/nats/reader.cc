@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kPause{100};
 constexpr int64_t kSilenceMs = 1000;
+constexpr int64_t kFlushMs = 1000;
 // A node that has just become the stream's leader may not yet know of its last records.
 constexpr uint32_t kTooShortMax = 50;
 
@@ -61,11 +62,16 @@ void Reader::run() {
 
 void Reader::read(uint64_t follow) {
   if (!there(follow)) return pause();
-  const Subscription subscription = subscribe();
+  Subscription subscription = subscribe();
   if (!subscription) return pause();
+  read(follow, subscription.get());
+  end(std::move(subscription));
+}
+
+void Reader::read(uint64_t follow, natsSubscription* subscription) {
   while (wanted(follow)) {
     natsMsg* raw = nullptr;
-    const natsStatus status = natsSubscription_NextMsg(&raw, subscription.get(), kSilenceMs);
+    const natsStatus status = natsSubscription_NextMsg(&raw, subscription, kSilenceMs);
     const Message message(raw);
     if (status == NATS_TIMEOUT) {
       // The consumer may be gone with its server, in silence.
@@ -126,6 +132,12 @@ Subscription Reader::subscribe() {
   natsSubscription* raw = nullptr;
   js_SubscribeSync(&raw, connected_.js(), stream.subject.c_str(), nullptr, &how, nullptr);
   return Subscription(raw);
+}
+
+void Reader::end(Subscription subscription) {
+  natsSubscription_Unsubscribe(subscription.get());
+  ended_.push_back(std::move(subscription));
+  if (natsConnection_FlushTimeout(connected_.connection(), kFlushMs) == NATS_OK) ended_.clear();
 }
 
 void Reader::lost(std::string why) {

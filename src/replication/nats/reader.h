@@ -3,6 +3,7 @@
 #pragma once
 
 #include <thread>
+#include <vector>
 
 #include "locks/mutex.h"
 #include "replication/nats/arrivals.h"
@@ -24,9 +25,14 @@ class Reader {
   void run();
   // Reads until something is wrong with the subscription, or it is not wanted any more.
   void read(uint64_t follow);
+  void read(uint64_t follow, natsSubscription* subscription);
   // Whether the stream has what comes next. Otherwise it says so, or it is to be asked later.
   bool there(uint64_t follow);
   Subscription subscribe();
+  // Before 3.6, the library may still be about to put a message into a subscription that is
+  // destroyed (nats.c issue 637). When the server has answered what was sent behind the end of it,
+  // no message for it is under way any more.
+  void end(Subscription subscription);
   bool wanted(uint64_t follow);
   void pause();
   void lost(std::string why);
@@ -39,8 +45,9 @@ class Reader {
   LogSequence from_ HOLDFAST_GUARDED_BY(mutex_) = 0;  // of the last one; 0: nothing
   bool stopping_ HOLDFAST_GUARDED_BY(mutex_) = false;
 
-  LogSequence next_ = 0;   // the thread's
-  uint32_t tooShort_ = 0;  // times in a row that the stream ended before next_
+  LogSequence next_ = 0;             // the thread's
+  uint32_t tooShort_ = 0;            // times in a row that the stream ended before next_
+  std::vector<Subscription> ended_;  // may still get a message; few, as who is cut off makes none
   std::thread thread_;
 };
 
