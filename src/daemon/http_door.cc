@@ -23,9 +23,17 @@ namespace {
 
 using http::Readiness;
 
-Readiness readinessOf(const RegistryStore& store) {
+// Only who takes writes is ready: by that a fleet finds its leader.
+Readiness readinessOf(const RegistryStore& store, GroupMember& member) {
   const StoreHealth health = store.health();
   Readiness readiness;
+  if (const ReplicaView& view = member.view(); !view.takesWrites()) {
+    readiness.state = view.role == ReplicaRole::kBootstrapping ? Readiness::State::kRecovering
+                                                               : Readiness::State::kStandby;
+    readiness.reason =
+        view.leader.empty() ? "nobody is known to lead" : "the leader is " + view.leader;
+    return readiness;
+  }
   if (!health.writable) {
     readiness.state = Readiness::State::kReadOnly;
     readiness.reason = health.reason;
@@ -93,7 +101,8 @@ void HttpDoor::report(const MigrationProgress& progress) {
 }
 
 std::optional<Error> HttpDoor::serve(const Configuration& configuration, Services& services,
-                                     WatchLog& watch, kj::UnixEventPort& port) {
+                                     WatchLog& watch, kj::UnixEventPort& port,
+                                     GroupMember& member) {
   std::vector<ListeningSocket> lmcache;
   if (auto wrong =
           listenOnAll(configuration.lmcache.http, configuration, "LMCache's HTTP", lmcache)) {
@@ -111,7 +120,7 @@ std::optional<Error> HttpDoor::serve(const Configuration& configuration, Service
   http::addWatchRoutes(routes_, services, watch, port.getTimer());
   for (http::RouteTable* table : {&routes_, &lmcacheRoutes_}) {
     http::addProbes(*table, HOLDFAST_VERSION,
-                    [&store = services.store]() { return readinessOf(store); });
+                    [&store = services.store, &member]() { return readinessOf(store, member); });
     http::lmcache::addRoutes(*table, services);
     http::addMetricsRoute(*table, services);
     http::addOpenApi(*table, HOLDFAST_VERSION);

@@ -75,13 +75,14 @@ class NamingSink final : public RecoverySink {
   const std::function<void(OwnerId, OwnerName)> name_;
 };
 
-// Says what the own store says, but of its health.
+// Says what the own store says, but of its health only that it is another one.
 class WithoutHealth final : public StoreListener {
  public:
   explicit WithoutHealth(StoreListener& to) : to_(to) {}
   void onCommitted(Ticket upTo) override { to_.onCommitted(upTo); }
   void onFolded(const FoldResult& result) override { to_.onFolded(result); }
-  void onHealth(const StoreHealth&) override {}
+  void onHealth(const StoreHealth&) override { changed = true; }
+  bool changed = false;
 
  private:
   StoreListener& to_;
@@ -112,7 +113,7 @@ struct LoggedStore::Block {
 };
 
 LoggedStore::LoggedStore(PlacedStore& own, const Clock& clock, LoggedStoreOptions options)
-    : own_(own), clock_(clock), options_(std::move(options)) {}
+    : own_(own), clock_(clock), options_(std::move(options)), writable_(own.health().writable) {}
 
 LoggedStore::~LoggedStore() = default;
 
@@ -420,7 +421,7 @@ void LoggedStore::poll(StoreListener& listener) {
   WithoutHealth without(listener);
   own_.poll(without);
   const StoreHealth now = health();
-  if (now.writable == writable_) return;
+  if (now.writable == writable_ && (now.writable || !without.changed)) return;
   writable_ = now.writable;
   listener.onHealth(now);
 }

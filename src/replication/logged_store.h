@@ -132,7 +132,7 @@ class LoggedStore final : public RegistryStore {
   size_t published_ = 0;  // of these, from the front
   Ticket queued_ = 0;
   Ticket handedOn_ = 0;
-  bool writable_ = true;  // as the listener knows it
+  bool writable_;  // as the listener knows it
 };
 
 }  // namespace holdfast::replication
