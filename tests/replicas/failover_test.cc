@@ -103,8 +103,12 @@ class FailoverTest : public DaemonTest {
     of.seed = seed_;
     return busyWorkers(thread_, 2, 2, of);
   }
+  // They work from now on until truthOf(), for so long before this returns.
   void workFor(Workers& workers, uint64_t ms) {
-    for (auto& worker : workers) worker->resume();
+    for (auto& worker : workers) {
+      worker->pause();
+      worker->resume();
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(ms));
   }
   // They rest, and everything is confirmed: what they hold.
