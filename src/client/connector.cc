@@ -41,7 +41,6 @@ void set(kj::AsyncIoStream& stream, int level, int option, int value) {
 
 // Of several controllers: one that does not answer is not waited for any longer.
 constexpr uint32_t kReachMs = 1'000;
-constexpr uint32_t kPeerTimeoutMs = 1'000;
 
 }  // namespace
 

@@ -40,8 +40,9 @@ class Connector {
     // Connecting, authenticating and establish(): then it failed. Of several, the first two have 1 s
     // (doubling each time that all were tried in vain, up to this).
     uint32_t callTimeoutMs = 0;
-    std::optional<uint32_t> peerTimeoutMs;  // nothing: 1,000 with several, 0 with one
+    std::optional<uint32_t> peerTimeoutMs;  // nothing: kPeerTimeoutMs with several, 0 with one
   };
+  static constexpr uint32_t kPeerTimeoutMs = 1'000;
 
   class User {
    public:

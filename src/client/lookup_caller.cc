@@ -28,7 +28,7 @@ class LookupClient::Caller::Line final : private Connector::User {
                     .backoffMinMs = caller.options_.backoffMinMs,
                     .backoffMaxMs = caller.options_.backoffMaxMs,
                     .callTimeoutMs = caller.options_.timeoutMs,
-                    .peerTimeoutMs = caller.options_.peerTimeoutMs},
+                    .peerTimeoutMs = peerTimeoutMs(caller)},
                    *this) {}
   ~Line() { live_ = nullptr; }
 
@@ -50,7 +50,11 @@ class LookupClient::Caller::Line final : private Connector::User {
                          .then([this, id] { answered(id, std::nullopt); },
                                [this, id](kj::Exception&& exception) { failed(id, exception); }));
   }
-  void drop(const Error& error) { connector_.fail(error); }
+  void drop() {
+    slowSinceMs = 0;
+    connector_.fail({ErrorCode::kUnavailable, "the controller at " + connector_.controller() +
+                                                  " did not answer in time"});
+  }
 
  private:
   struct Live final : private kj::TaskSet::ErrorHandler {
@@ -60,6 +64,12 @@ class LookupClient::Caller::Line final : private Connector::User {
     bool broken = false;  // its end is not told yet
     kj::TaskSet calls;
   };
+
+  // The connector knows of one controller, and there are others.
+  static std::optional<uint32_t> peerTimeoutMs(const Caller& caller) {
+    const auto& wanted = caller.options_.peerTimeoutMs;
+    return wanted || !caller.several() ? wanted : std::optional(Connector::kPeerTimeoutMs);
+  }
 
   void answered(uint64_t id, const std::optional<Error>& error) {
     slowSinceMs = 0;
@@ -114,7 +124,9 @@ class LookupClient::Caller::Line final : private Connector::User {
 
 LookupClient::Caller::Caller(ClientThread::Loop& loop, const LookupClientOptions& options)
     : options_(options), loop_(loop) {
-  for (const std::string& controller : controllerAddresses(options.controller)) {
+  const std::vector<std::string> controllers = controllerAddresses(options.controller);
+  several_ = controllers.size() > 1;
+  for (const std::string& controller : controllers) {
     lines_.push_back(std::make_unique<Line>(*this, lines_.size(), controller));
   }
   // Of many clients not all begin with the same one.
@@ -259,8 +271,7 @@ void LookupClient::Caller::passOver(uint64_t nowMs) {
   // What it was asked is kept for as long as it may answer.
   for (const auto& line : lines_) {
     if (line->slowSinceMs != 0 && nowMs - line->slowSinceMs > options_.timeoutMs) {
-      line->slowSinceMs = 0;
-      line->drop({ErrorCode::kUnavailable, "a controller did not answer in time"});
+      line->drop();
     }
   }
 }

@@ -63,7 +63,7 @@ class LookupClient::Caller final {
     Error lastError{ErrorCode::kUnavailable, ""};  // that a controller answered with
   };
 
-  bool several() const { return lines_.size() > 1; }
+  bool several() const { return several_; }
   void place(uint64_t id, Waiting& waiting);
   // The next one for it; null: there is none.
   Line* lineFor(const Waiting& waiting);
@@ -82,6 +82,7 @@ class LookupClient::Caller final {
 
   const LookupClientOptions& options_;
   ClientThread::Loop& loop_;
+  bool several_ = false;  // controllers
   uint64_t nextId_ = 1;
   std::map<uint64_t, Waiting> calls_;  // in the order of their deadlines too: all wait alike
   size_t nextLine_ = 0;                // calls go to all in turns

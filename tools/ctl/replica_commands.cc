@@ -15,6 +15,7 @@ constexpr uint64_t kAgeUnknown = ~uint64_t{0};
 struct Asked {
   std::string address;
   std::string error;  // why it could not be asked; empty: it answered, with what follows
+  bool reached = true;
   schema::ReplicaRole role = schema::ReplicaRole::ALONE;
   uint64_t epoch = 0;
   uint64_t index = 0;
@@ -48,6 +49,7 @@ Asked ask(const std::string& address, const ClientSecurity& security,
     asked.digest = stringOf(answer.getRegistryDigest());
     asked.version = stringOf(answer.getVersion());
   } catch (const Unreachable& e) {
+    asked.reached = false;
     asked.error = e.what();
   } catch (const Refused& e) {
     asked.error = e.what();
@@ -71,7 +73,7 @@ bool compare(std::vector<Asked>& all) {
 void writeOne(JsonWriter& json, const Asked& one) {
   json.beginObject();
   json.text("address", one.address);
-  json.boolean("reachable", one.error.empty());
+  json.boolean("reachable", one.reached);
   if (!one.error.empty()) {
     json.text("error", one.error);
   } else {
@@ -100,7 +102,7 @@ void print(std::ostream& out, const std::vector<Asked>& all) {
                      {"registry digest"}});
   for (const Asked& one : all) {
     if (!one.error.empty()) {
-      table.add({one.address, "AWAY", "", "", "", "", ""});
+      table.add({one.address, one.reached ? "does not say" : "AWAY", "", "", "", "", ""});
       continue;
     }
     table.add({one.address, enumerantName(one.role), grouped(one.epoch), grouped(one.index),
