@@ -21,6 +21,7 @@ constexpr uint64_t kTickMs = 20;
 // More has not passed for the group between two ticks: what came meanwhile is read first.
 constexpr uint64_t kStepMsMax = 100;
 constexpr kj::Duration kConfirmTimeMax = 5 * kj::SECONDS;
+constexpr kj::Duration kAnswerTime = 200 * kj::MILLISECONDS;
 constexpr kj::Duration kRetireTimeMax = 2 * kj::SECONDS;
 
 Result<NatsOptions> natsOptions(const Configuration::Replication& from, Wakeup& wakeup) {
@@ -114,6 +115,15 @@ std::optional<Error> Group::start(Controller& controller, std::function<uint64_t
   return std::nullopt;
 }
 
+const ReplicaView& Group::view() {
+  return member_ == nullptr ? starting_ : member_->view();
+}
+
+void Group::stepDown(std::function<void(const std::optional<Error>&)> done) {
+  if (member_ != nullptr) return member_->stepDown(std::move(done));
+  done(Error{ErrorCode::kRefused, "it does not lead"});
+}
+
 kj::Promise<void> Group::poll() {
   return logWakeup_.signalled().then([this]() -> kj::Promise<void> {
     if (stopping_ && !member_->leads()) return kj::READY_NOW;
@@ -145,7 +155,10 @@ void Group::look() {
   if (const auto& why = member_->ended()) {
     ended_ = true;
     if (stopping_) return;
-    events_.onEnd(*why, member_->deposed());
+    // Whoever asked it to step down is answered first.
+    const kj::Duration grace = member_->deposed() ? kAnswerTime : 0 * kj::MILLISECONDS;
+    tasks_.add(timer_->afterDelay(grace).then(
+        [this]() { events_.onEnd(*member_->ended(), member_->deposed()); }));
     return;
   }
   const ReplicaView& view = member_->view();

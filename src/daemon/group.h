@@ -23,17 +23,20 @@
 namespace holdfast {
 
 // On the loop's thread; references outlive it.
-class Group final : private kj::TaskSet::ErrorHandler {
+class Group final : public GroupMember, private kj::TaskSet::ErrorHandler {
  public:
   // Connects to the log; takes some seconds at most. kUnavailable: its servers cannot be reached
   // now. `storeWakeup` is signalled when the store is to be polled.
   static Result<std::unique_ptr<Group>> open(const Configuration& configuration, RocksStore& store,
                                              Wakeup& storeWakeup, kj::UnixEventPort& port);
-  ~Group();
+  ~Group() override;
 
   // What the controller writes to.
   RegistryStore& store() { return store_; }
-  GroupMember& member() { return *member_; }
+
+  // --- GroupMember; bootstrapping until start() ---
+  const ReplicaView& view() override;
+  void stepDown(std::function<void(const std::optional<Error>&)> done) override;
 
   // How the group's end for this process comes about; both are called once at most.
   struct Events {
@@ -74,6 +77,7 @@ class Group final : private kj::TaskSet::ErrorHandler {
   kj::Timer* timer_ = nullptr;
   Events events_;
   std::string leader_;  // as it was said last
+  const ReplicaView starting_{.role = ReplicaRole::kBootstrapping};
   bool ended_ = false;
   bool stopping_ = false;
   kj::TaskSet tasks_;

@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "access/access_control.h"
-#include "core/replica_view.h"
 #include "core/result.h"
 #include "daemon/configuration.h"
 #include "daemon/logging.h"
@@ -34,9 +33,8 @@ class HttpDoor {
   // The start is over: everything is answered, on the loop, from what RPC answers from. The address
   // of --lmcache-http is bound only now: its scripts wait until they can connect, as they do for
   // LMCache's controller, and would take "recovering" for a failure. Why it cannot be bound.
-  // `member` says which part it has in its group; outlives the door.
   std::optional<Error> serve(const Configuration& configuration, Services& services,
-                             WatchLog& watch, kj::UnixEventPort& port, GroupMember& member);
+                             WatchLog& watch, kj::UnixEventPort& port);
   // Open now.
   size_t connections() const { return server_ == nullptr ? 0 : server_->connections(); }
   // The process ends: nothing is answered any more.

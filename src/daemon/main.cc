@@ -438,6 +438,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
       .logLevel = [&notices](std::string_view level) { return logLevelFor(level, notices); },
       .hashing = &doctor,
       .engines = &intake,
+      .group = group.get(),
   };
   Server server(serverOptions(configuration, tls.value().get()), std::move(facts), controller,
                 written, notices, access.value(), turns, io.unixEventPort);
@@ -476,7 +477,6 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
       if (lmcache != nullptr) lmcache->serve(server.services(), drawRandom);
     };
     if (group == nullptr) openGateways();
-    NoGroup alone;
     if (group != nullptr) {
       const auto onEnd = [&](const Error& why, bool deposed) {
         spdlog::error("{}", why.message);
@@ -489,9 +489,8 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
         return ExitCode::kGroup;
       }
     }
-    GroupMember& member = group != nullptr ? group->member() : alone;
-    if (const auto wrong = http.value()->serve(configuration, server.services(), watch,
-                                               io.unixEventPort, member)) {
+    if (const auto wrong =
+            http.value()->serve(configuration, server.services(), watch, io.unixEventPort)) {
       spdlog::error("{}", wrong->message);
       return ExitCode::kListen;
     }

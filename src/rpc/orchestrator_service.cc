@@ -63,10 +63,12 @@ kj::Promise<void> OrchestratorService::queryWorkers(QueryWorkersContext context)
   return inPieces(services_, context,
                   ListAnswer(
                       queries::WorkerCursor(services_.registry, std::move(filter.value())),
-                      [context, eventId = std::string(viewOf(message.getEventId()))](
+                      [this, context, eventId = std::string(viewOf(message.getEventId()))](
                           const auto&, kj::uint size) mutable {
                         auto answer = context.getResults().initAnswer();
                         answer.setEventId(textOf(eventId));
+                        answer.setRole(
+                            static_cast<schema::ReplicaRole>(services_.group.view().role));
                         return answer.initWorkerInfos(size);
                       },
                       [](const queries::WorkerView& worker, auto to) {

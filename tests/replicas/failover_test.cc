@@ -183,6 +183,22 @@ TEST_F(FailoverTest, ALeaderThatIsStoppedHandsOver) {
   expectNothingSentAgain(all);
 }
 
+TEST_F(FailoverTest, ALeaderStepsDownWhenItIsAsked) {
+  for (size_t node = 0; node < kControllers; ++node) startNode(node);
+  const size_t former = awaitLeader();
+  ASSERT_NE(former, kNoLeader);
+  Workers all = workers();
+  workFor(all, 300);
+  const CommandResult asked = ctl(addressOf(former), "step-down");
+  EXPECT_EQ(asked.exitCode, 0) << asked.output;
+  EXPECT_EQ(nodes_[former]->wait(), kDeposed) << nodes_[former]->log();
+  nodes_[former].reset();
+  ASSERT_NE(awaitLeader(), kNoLeader);
+  startNode(former);
+  expectAllHold(truthOf(all));
+  expectNothingSentAgain(all);
+}
+
 // It sleeps while it is replaced, and must not confirm anything when it wakes up.
 TEST_F(FailoverTest, ALeaderThatWasAsleepEndsAndFollows) {
   for (size_t node = 0; node < kControllers; ++node) startNode(node);
