@@ -7,12 +7,14 @@ using Messages = import "messages.capnp";
 
 interface Bootstrap {
   authenticate @0 (token :Text) -> (worker :WorkerGateway, orchestrator :Orchestrator,
-                                    operator :Operator);
+                                    operator :Operator, replica :Messages.ReplicaInfo);
   # The capabilities that the token's role grants; the others are null, and where a role includes a
   # part of an interface, its other methods fail with "denied:". Fails with "unauthenticated:" where
   # no token was sent and one is needed, and where the one that was sent is not right. May be called
   # again: then it decides for the capabilities that were given before, too. A connection from the
-  # network that does not call it within 5 s is closed.
+  # network that does not call it within 5 s is closed. `replica` says what the controller is in its
+  # group: one that neither leads nor is alone answers everything but questions with "unavailable:",
+  # and its leader is where to go.
 }
 
 interface WorkerGateway {
@@ -119,4 +121,8 @@ interface Operator {
   # "warning" or "error"; empty: as before. The level in force then.
   hashing @8 (message :Messages.HashingMsg) -> (answer :Messages.HashingRetMsg);
   # How the engines of each model hash, as was learned from what they publish, and who differs.
+  replica @9 () -> (answer :Messages.ReplicaRetMsg);
+  stepDown @10 () -> ();
+  # A leader hands over to another controller of its group; answered when that leads. "refused:" by
+  # who does not lead.
 }

@@ -7,6 +7,29 @@ using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("holdfast::schema");
 using Types = import "types.capnp";
 
+# --- controllers of a group -----------------------------------------------------------------------
+
+enum ReplicaRole {
+  # What a controller is in its group (docs/replication.md).
+  alone @0;          # it has no group; also what controllers are that know of none
+  bootstrapping @1;  # has nothing yet, or not enough: it answers no look-up
+  follower @2;       # keeps up with the log of the group, and answers look-ups
+  candidate @3;      # wants to lead: until it does, as a follower
+  leader @4;         # takes writes, and has the workers
+}
+
+struct ReplicaInfo {
+  # Of a controller, as of the answer.
+  role @0 :ReplicaRole;
+  epoch @1 :UInt64;              # of the newest leader that it knows of
+  index @2 :UInt64;              # last frame of the log that its registry has
+  ageMs @3 :UInt64;              # since the newest valid record of the log came; 0 for who leads or
+                                 # is alone; 2^64 - 1: none came yet
+  lag @4 :UInt64;                # records of the log that it knows of and has not applied
+  leader @5 :Text;               # where workers and routers find the leader, host:port; empty: unknown
+  log @6 :Text;                  # identity of the log; empty: none, or not known yet
+}
+
 # --- worker to controller -------------------------------------------------------------------------
 
 struct LocationStatement {
@@ -229,6 +252,8 @@ struct LookupMsg {
   loraName @7 :Text;             # of the adapter that the prompt is for; empty: none
   loraPath @8 :Text;             # where the engines loaded it from; vLLM hashes it as well
   cacheSalt @9 :Text;            # empty: none
+  maxAgeMs @10 :UInt64;          # 0: any. A controller whose ageMs (ReplicaInfo) is higher when the
+                                 # look-up comes answers "unavailable: stale by N ms"
 }
 
 enum LookupMiss {
@@ -266,6 +291,10 @@ struct LookupRetMsg {
   hidden @4 :Hidden;             # of a miss: holders of the first chunk that are not named
   leftOut @5 :UInt32;            # instances that are not listed: over maxInstances, or over what the
                                  # answers to many look-ups may have in all
+  role @6 :ReplicaRole;          # of who answers; these four as in ReplicaInfo
+  epoch @7 :UInt64;
+  index @8 :UInt64;
+  ageMs @9 :UInt64;
 
   struct Hidden {
     drained @0 :UInt32;
@@ -427,6 +456,7 @@ struct QueryWorkerInfoRetMsg {
   # controller goes on with everything else meanwhile.
   eventId @0 :Text;
   workerInfos @1 :List(WorkerInfo);
+  role @2 :ReplicaRole;          # of who answers: workers' sessions are the leader's
 }
 
 # Cache operations. Each becomes an event, which is on stable storage before any worker hears of it.
@@ -622,6 +652,7 @@ struct StatusRetMsg {
                                  # they have diverged
   auth @43 :Text;                # "off": nobody who comes over the network needs a token; "tokens":
                                  # everybody does; "local": nobody comes in over the network
+  replica @44 :ReplicaInfo;
 
   struct Counter {
     name @0 :Text;
@@ -682,6 +713,14 @@ struct BackupRetMsg {
   memberships @5 :UInt64;
   registryDigest @6 :Text;       # 32 hex digits
   milliseconds @7 :UInt64;       # from the message to the answer
+}
+
+struct ReplicaRetMsg {
+  info @0 :ReplicaInfo;
+  settled @1 :Bool;              # the digest is that of its index: nothing is applied that is not in
+                                 # the log yet
+  registryDigest @2 :Text;       # 32 hex digits
+  version @3 :Text;
 }
 
 # --- how engines hash ------------------------------------------------------------------------------

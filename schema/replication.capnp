@@ -29,6 +29,7 @@ struct TakeOver {
   wallMs @4 :UInt64;       # ms since 1970-01-01 UTC, for people
   formatMin @5 :UInt32;    # storage formats that it reads and writes
   formatMax @6 :UInt32;
+  digest @7 :Text;         # of its registry at the base: everyone's is that; empty: not said
 }
 
 struct Beat {

@@ -22,6 +22,16 @@ struct TimeRecord {
   boot @3 :Text;             # names that boot
 }
 
+struct LogPlaceRecord {
+  # `default` family, key "log": where a store of a group stands in the group's log (see
+  # core/placed_store.h). Absent: it is no store of a group. Written with what it covers.
+  identity @0 :Text;         # of the log
+  epoch @1 :UInt64;
+  index @2 :UInt64;
+  sequence @3 :UInt64;
+  writes @4 :UInt32;
+}
+
 struct OwnerRecord {
   # `default` family, one per family in use.
   instance @0 :Text;

@@ -58,7 +58,8 @@ std::optional<Error> ClientOptions::validate() const {
   for (auto& wrong :
        {invalidId("instance id", instance, kInstanceIdBytesMax),
         invalidText("model", model, kModelBytesMax), invalidText("ip", ip, kIpBytesMax),
-        invalidText("peer URL", peerUrl, kPeerUrlBytesMax), invalidControllerAddress(controller)}) {
+        invalidText("peer URL", peerUrl, kPeerUrlBytesMax),
+        invalidControllerAddresses(controller)}) {
     if (wrong) return invalid(*wrong);
   }
   if (const auto wrong = invalidLabels(labels)) return invalid(*wrong);

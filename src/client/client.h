@@ -57,10 +57,14 @@ struct ClientHashing {
 };
 
 struct ClientOptions {
-  std::string controller = "127.0.0.1:7440";  // "HOST:PORT" or "unix:PATH"
-  ClientSecurity security = {};               // a token of the role worker, TLS
-  std::string instance = {};                  // 1 to 256 bytes of UTF-8
-  uint32_t worker = 0;                        // rank, from 0, below worldSize
+  // "HOST:PORT" or "unix:PATH", or a list of 1 to 16 of them, separated by commas: the controllers
+  // of a group. The client finds the one that leads, and the next one when that is gone. It
+  // connects to no address that is not in the list, whatever a controller says, so that token and
+  // reports go only there.
+  std::string controller = "127.0.0.1:7440";
+  ClientSecurity security = {};  // a token of the role worker, TLS
+  std::string instance = {};     // 1 to 256 bytes of UTF-8
+  uint32_t worker = 0;           // rank, from 0, below worldSize
   // Where the engine itself is reached: told to whoever asks for the instance at an ip, or for an
   // instance's workers, and used for nothing else. Empty and 0: not said. At most 64 bytes.
   std::string ip = {};
@@ -85,12 +89,16 @@ struct ClientOptions {
   // 4,294,967,295. No more are sent ahead of its confirmations, so that its crash alone never
   // diverges a location.
   size_t ringOperations = 65'536;
-  // Reconnection: doubles from min to max, each wait drawn from its upper half. The maximum is
-  // also kept below the heartbeat time-out that the controller names.
+  // Reconnection, for each address: doubles from min to max, each wait drawn from its upper half.
+  // The maximum is also kept below the heartbeat time-out that the controller names.
   uint32_t backoffMinMs = 50;
   uint32_t backoffMaxMs = 5'000;
   uint32_t callTimeoutMs = 10'000;  // connecting, registering: then the attempt has failed
-  size_t syncBatchKeys = 1'024;     // 1 to 65,536; of one batch of a full sync
+  // A machine that does not acknowledge what was sent to it for so long, or answers no question of
+  // the system after as much silence, is gone: the connection ends. 0: as the system has it, which
+  // is minutes. Nothing: 1,000 where there are several controllers, else 0.
+  std::optional<uint32_t> peerTimeoutMs = {};
+  size_t syncBatchKeys = 1'024;  // 1 to 65,536; of one batch of a full sync
 
   // What the controller may ask the engine to do with its cache; null: nothing. At most so many at
   // a time, in the order they were asked for.

@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/controller_address.h"
 #include "core/limits.h"
+#include "wire/errors.h"
+#include "wire/replica.h"
 
 namespace holdfast {
 namespace {
@@ -32,12 +35,12 @@ void enlarge(kj::AsyncIoStream& stream, int option) {
   }
 }
 
-void tune(kj::AsyncIoStream& stream, bool tcp) {
-  enlarge(stream, SO_SNDBUF);
-  enlarge(stream, SO_RCVBUF);
-  const int on = 1;
-  if (tcp) stream.setsockopt(IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+void set(kj::AsyncIoStream& stream, int level, int option, int value) {
+  stream.setsockopt(level, option, &value, sizeof value);
 }
+
+// Of several controllers: one that does not answer is not waited for any longer.
+constexpr uint32_t kReachMs = 1'000;
 
 }  // namespace
 
@@ -61,7 +64,12 @@ struct Connector::Connection {
 };
 
 Connector::Connector(ClientThread::Loop& loop, Options options, User& user)
-    : loop_(loop), options_(std::move(options)), user_(user) {}
+    : loop_(loop),
+      options_(std::move(options)),
+      user_(user),
+      ring_(controllerAddresses(options_.controllers),
+            {.minMs = options_.backoffMinMs, .maxMs = options_.backoffMaxMs},
+            [this] { return random_(); }) {}
 
 Connector::~Connector() {
   dropping_ = nullptr;
@@ -75,8 +83,9 @@ void Connector::start() {
 
 void Connector::attempt() {
   failing_ = false;
+  sentOnTo_.reset();
   step_ = ConnectionStep::kResolving;
-  auto prepared = PreparedSecurity::read(options_.security, options_.controller);
+  auto prepared = PreparedSecurity::read(options_.security, controller());
   if (!prepared.ok()) {
     // Later: this may be called from what giving up replaces.
     attempt_ =
@@ -87,14 +96,39 @@ void Connector::attempt() {
   attempt_ = loop_.timer()
                  .timeoutAfter(options_.callTimeoutMs * kj::MILLISECONDS,
                                kj::evalNow([this] { return connect(); }))
-                 .then([this] { backoffMs_ = 0; },
+                 .then([this] { ring_.established(); },
                        [this](kj::Exception&& exception) { fail(explain(exception)); })
                  .eagerlyEvaluate(nullptr);
 }
 
 kj::Promise<void> Connector::connect() {
+  auto reached = reach();
+  if (several()) {
+    const size_t doublings = std::min<size_t>(ring_.roundsInVain(), 16);
+    const uint64_t ms = std::min<uint64_t>(options_.callTimeoutMs, uint64_t{kReachMs} << doublings);
+    reached = loop_.timer().timeoutAfter(ms * kj::MILLISECONDS, kj::mv(reached));
+  }
+  return reached.then([this](Authenticated grants) -> kj::Promise<void> {
+    step_ = ConnectionStep::kTalking;
+    if (const auto why = notLeading(grants)) return wireError(*why);
+    return user_.establish(grants);
+  });
+}
+
+std::optional<Error> Connector::notLeading(Grants grants) {
+  if (!options_.toLeader || !grants.hasReplica()) return std::nullopt;
+  const ReplicaStatus replica = read(grants.getReplica());
+  if (replica.leads()) return std::nullopt;
+  sentOnTo_ = replica.leader;
+  return Error{ErrorCode::kUnavailable,
+               "the controller at " + controller() + " does not lead its group, it is " +
+                   replica.role +
+                   (replica.leader.empty() ? "" : "; the leader is " + replica.leader)};
+}
+
+kj::Promise<Connector::Authenticated> Connector::reach() {
   return loop_.network()
-      .parseAddress(options_.controller)
+      .parseAddress(controller())
       .then([this](kj::Own<kj::NetworkAddress> address) {
         step_ = ConnectionStep::kConnecting;
         // The address is kept for as long as connecting takes.
@@ -105,12 +139,30 @@ kj::Promise<void> Connector::connect() {
 }
 
 kj::Promise<kj::Own<kj::AsyncIoStream>> Connector::secure(kj::Own<kj::AsyncIoStream> socket) {
-  tune(*socket, !options_.controller.starts_with("unix:"));
+  tune(*socket);
   if (security_.speaksTls()) step_ = ConnectionStep::kSecuring;
   return security_.secure(kj::mv(socket));
 }
 
-kj::Promise<void> Connector::authenticate(kj::Own<kj::AsyncIoStream> stream) {
+// Small buffers are enlarged.
+void Connector::tune(kj::AsyncIoStream& stream) const {
+  enlarge(stream, SO_SNDBUF);
+  enlarge(stream, SO_RCVBUF);
+  if (controller().starts_with("unix:")) return;
+  set(stream, IPPROTO_TCP, TCP_NODELAY, 1);
+  const uint32_t ms = options_.peerTimeoutMs.value_or(several() ? kPeerTimeoutMs : 0);
+  if (ms == 0) return;
+  constexpr uint32_t kMost = 1'000'000'000;
+  set(stream, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(std::min(ms, kMost)));
+  // The system asks after seconds without a word, and then the time above counts.
+  constexpr uint32_t kSecondsMost = 32'767;
+  const int seconds = static_cast<int>(std::clamp(ms / 1'000, 1u, kSecondsMost));
+  set(stream, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(stream, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+  set(stream, IPPROTO_TCP, TCP_KEEPINTVL, seconds);
+}
+
+kj::Promise<Connector::Authenticated> Connector::authenticate(kj::Own<kj::AsyncIoStream> stream) {
   step_ = ConnectionStep::kGreeting;
   connection_ = std::make_unique<Connection>(kj::mv(stream));
   connection_->disconnected =
@@ -119,16 +171,12 @@ kj::Promise<void> Connector::authenticate(kj::Own<kj::AsyncIoStream> stream) {
             // Before its first answer that fails as well, and knows more.
             if (step_ != ConnectionStep::kTalking) return;
             fail({ErrorCode::kUnavailable,
-                  "the controller at " + options_.controller + " closed the connection"});
+                  "the controller at " + controller() + " closed the connection"});
           })
           .eagerlyEvaluate([this](kj::Exception&& exception) { fail(explain(exception)); });
   auto request = connection_->bootstrap().authenticateRequest();
   request.setToken({security_.token().data(), security_.token().size()});
-  return request.send().then(
-      [this](capnp::Response<schema::Bootstrap::AuthenticateResults> grants) {
-        step_ = ConnectionStep::kTalking;
-        return user_.establish(grants);
-      });
+  return request.send();
 }
 
 void Connector::fail(const Error& error) {
@@ -149,7 +197,13 @@ void Connector::giveUp(const Error& error) {
   // Later, because the caller may run inside of what is to be destroyed.
   dropping_ = kj::evalLater([this, error] {
                 drop(error);
-                return loop_.timer().afterDelay(nextBackoffMs() * kj::MILLISECONDS);
+                const uint64_t nowMs = steadyNowMs();
+                if (sentOnTo_) {
+                  ring_.sentOn(nowMs, *sentOnTo_);
+                } else {
+                  ring_.failed(nowMs);
+                }
+                return loop_.timer().afterDelay(ring_.next(nowMs) * kj::MILLISECONDS);
               })
                   .then([this] {
                     if (!stopped_) attempt();
@@ -161,13 +215,6 @@ void Connector::drop(const Error& error) {
   attempt_ = nullptr;
   user_.lost(error);
   connection_ = nullptr;
-}
-
-uint32_t Connector::nextBackoffMs() {
-  const uint32_t ceiling = std::max(1u, std::min(options_.backoffMaxMs, backoffLimitMs_));
-  const uint32_t ms = std::clamp(backoffMs_, std::min(options_.backoffMinMs, ceiling), ceiling);
-  backoffMs_ = std::min(ms * 2, ceiling);
-  return ms / 2 + static_cast<uint32_t>(random_() % (ms - ms / 2 + 1));
 }
 
 }  // namespace holdfast

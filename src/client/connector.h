@@ -1,5 +1,11 @@
-// Keeps a connection to the controller: connects, authenticates, and after a loss tries again with
-// exponential back-off and jitter. On a client thread's loop only.
+// Keeps a connection to a controller, of one or of several that may be the right one: connects,
+// authenticates, and after a loss tries again, the next one first (controller_ring.h). On a client
+// thread's loop only.
+//
+// A machine that vanished sends nothing, not even that it is gone: where peerTimeoutMs is not 0, a
+// connection ends when what was sent on it is not acknowledged for so long, or when nothing was
+// sent and the machine does not answer the system's own question; a second or two longer. That is
+// about machines, not processes: one that is stopped has a system that goes on answering.
 #pragma once
 
 #include <capnp/rpc-twoparty.h>
@@ -7,10 +13,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 
 #include "client/connection_error.h"
+#include "client/controller_ring.h"
 #include "client/event_loop.h"
 #include "client/prepared_security.h"
 #include "client/security.h"
@@ -24,12 +32,17 @@ class Connector {
   using Grants = schema::Bootstrap::AuthenticateResults::Reader;
 
   struct Options {
-    std::string controller;
+    std::string controllers;  // a valid list (controller_address.h)
+    bool toLeader = false;    // passes over those that say that they do not lead their group
     ClientSecurity security;
     uint32_t backoffMinMs = 0;
     uint32_t backoffMaxMs = 0;
-    uint32_t callTimeoutMs = 0;  // connecting, authenticating and establish(): then it failed
+    // Connecting, authenticating and establish(): then it failed. Of several, the first two have 1
+    // s (doubling each time that all were tried in vain, up to this).
+    uint32_t callTimeoutMs = 0;
+    std::optional<uint32_t> peerTimeoutMs;  // nothing: kPeerTimeoutMs with several, 0 with one
   };
+  static constexpr uint32_t kPeerTimeoutMs = 1'000;
 
   class User {
    public:
@@ -56,30 +69,37 @@ class Connector {
   void fail(const Error& error);
   // No connection any more, and no further attempt.
   void stop(const Error& error);
-  void limitBackoff(uint32_t ms) { backoffLimitMs_ = ms; }
+  void limitBackoff(uint32_t ms) { ring_.limitBackoff(ms); }
   bool stopped() const { return stopped_; }
+  // The address of the present attempt or connection, or of the last one.
+  const std::string& controller() const { return ring_.current(); }
+  bool several() const { return ring_.size() > 1; }
   // What an exception of the connection, or of a call on it, means.
   Error explain(const kj::Exception& exception) const {
-    return toError(exception, options_.controller, step_);
+    return toError(exception, controller(), step_);
   }
 
  private:
   struct Connection;
+  using Authenticated = capnp::Response<schema::Bootstrap::AuthenticateResults>;
 
   void attempt();
   kj::Promise<void> connect();
   kj::Promise<kj::Own<kj::AsyncIoStream>> secure(kj::Own<kj::AsyncIoStream> socket);
-  kj::Promise<void> authenticate(kj::Own<kj::AsyncIoStream> stream);
+  kj::Promise<Authenticated> authenticate(kj::Own<kj::AsyncIoStream> stream);
+  // Why the controller is not the one to talk to.
+  std::optional<Error> notLeading(Grants grants);
+  kj::Promise<Authenticated> reach();
+  void tune(kj::AsyncIoStream& stream) const;
   void giveUp(const Error& error);
   void drop(const Error& error);
-  uint32_t nextBackoffMs();
 
   ClientThread::Loop& loop_;
   const Options options_;
   User& user_;
-  uint32_t backoffMs_ = 0;  // of the next wait, before jitter; 0: the minimum
-  uint32_t backoffLimitMs_ = ~uint32_t{0};
   std::mt19937_64 random_{std::random_device{}()};
+  ControllerRing ring_;
+  std::optional<std::string> sentOnTo_;  // of this attempt: it does not lead, and names who does
   ConnectionStep step_ = ConnectionStep::kResolving;  // of the present attempt or connection
   PreparedSecurity security_;                         // likewise
   bool failing_ = false;

@@ -2,7 +2,9 @@
 
 #include <sys/un.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 
 #include "core/ids.h"
@@ -50,6 +52,32 @@ std::optional<std::string> invalidControllerAddress(std::string_view address) {
     return named + "has no port from 1 to 65535 at its end: " + std::string(kForms);
   }
   return std::nullopt;
+}
+
+std::optional<std::string> invalidControllerAddresses(std::string_view list) {
+  const std::vector<std::string> addresses = controllerAddresses(list);
+  if (addresses.size() > kControllersMax) {
+    return std::to_string(addresses.size()) + " addresses of controllers, at most " +
+           std::to_string(kControllersMax) + " are allowed";
+  }
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    if (auto wrong = invalidControllerAddress(addresses[i])) return wrong;
+    if (std::find(addresses.begin(), addresses.begin() + static_cast<std::ptrdiff_t>(i),
+                  addresses[i]) != addresses.begin() + static_cast<std::ptrdiff_t>(i)) {
+      return "the address of the controller, " + quotedForPeople(addresses[i]) + ", is named twice";
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> controllerAddresses(std::string_view list) {
+  std::vector<std::string> addresses;
+  for (;;) {
+    const size_t comma = list.find(',');
+    addresses.emplace_back(list.substr(0, comma));
+    if (comma == std::string_view::npos) return addresses;
+    list.remove_prefix(comma + 1);
+  }
 }
 
 std::string hostOf(std::string_view address) {

@@ -1,17 +1,15 @@
 #include "client/lookup_client.h"
 
-#include <atomic>
-#include <deque>
-#include <map>
 #include <optional>
+#include <utility>
 
-#include "client/connector.h"
 #include "client/controller_address.h"
-#include "client/event_loop.h"
+#include "client/lookup_caller.h"
 #include "client/lookup_messages.h"
 #include "client/one_answer.h"
 #include "core/check.h"
 #include "core/limits.h"
+#include "wire/enums.h"
 #include "wire/errors.h"
 #include "wire/lists.h"
 #include "wire/lookups.h"
@@ -19,159 +17,6 @@
 #include "wire/text.h"
 
 namespace holdfast {
-namespace {
-
-// Time-outs are judged this often while calls are under way.
-constexpr uint32_t kSweepMs = 20;
-
-}  // namespace
-
-// Calls on the loop: each is under way on the present connection, or waits for the next one. All
-// of them only read, so a call whose connection was lost is made again.
-class LookupClient::Caller final : private Connector::User {
- public:
-  struct Capabilities {
-    std::optional<schema::Orchestrator::Client> orchestrator;
-    std::optional<schema::Operator::Client> operator_;
-  };
-  struct Call {
-    uint64_t deadlineMs = 0;
-    // Makes the call; the promise ends when the answer was given to whoever asked.
-    std::function<kj::Promise<void>(Capabilities&)> make;
-    std::function<void(const Error&)> fail;
-  };
-
-  Caller(ClientThread::Loop& loop, const LookupClientOptions& options)
-      : options_(options),
-        loop_(loop),
-        connector_(loop,
-                   {.controller = options.controller,
-                    .security = options.security,
-                    .backoffMinMs = options.backoffMinMs,
-                    .backoffMaxMs = options.backoffMaxMs,
-                    .callTimeoutMs = options.timeoutMs},
-                   *this) {}
-  ~Caller() {
-    live_ = nullptr;
-    failAll({ErrorCode::kUnavailable, "the client is closed"});
-  }
-
-  void start() { connector_.start(); }
-  void add(Call call);
-
-  std::atomic<size_t> underWay = 0;  // asked for and not yet answered
-
- private:
-  struct Live final : private kj::TaskSet::ErrorHandler {
-    Live() : calls(*this) {}
-    void taskFailed(kj::Exception&&) override {}
-    Capabilities capabilities;
-    kj::TaskSet calls;
-  };
-
-  kj::Promise<void> establish(Connector::Grants grants) override;
-  void lost(const Error& error) override;
-  void make(uint64_t id);
-  void ended(uint64_t id, const std::optional<Error>& error);
-  kj::Promise<void> sweep();
-  void failAll(const Error& error);
-
-  const LookupClientOptions& options_;
-  ClientThread::Loop& loop_;
-  Connector connector_;
-  uint64_t nextId_ = 1;
-  std::map<uint64_t, Call> calls_;  // in the order of their deadlines too: all wait alike
-  Error lastError_{ErrorCode::kUnavailable, "not connected yet"};
-  bool sweeping_ = false;
-  kj::Promise<void> sweep_ = nullptr;
-  std::unique_ptr<Live> live_;
-};
-
-kj::Promise<void> LookupClient::Caller::establish(Connector::Grants grants) {
-  if (!grants.hasOrchestrator() && !grants.hasOperator()) {
-    return wireError({ErrorCode::kDenied, "this token grants neither look-ups nor operations"});
-  }
-  if (options_.onLog) {
-    options_.onLog(ClientLogLevel::kInfo, "connected to the controller at " + options_.controller);
-  }
-  live_ = std::make_unique<Live>();
-  if (grants.hasOrchestrator()) live_->capabilities.orchestrator = grants.getOrchestrator();
-  if (grants.hasOperator()) live_->capabilities.operator_ = grants.getOperator();
-  std::vector<uint64_t> waiting;
-  for (const auto& [id, call] : calls_) waiting.push_back(id);
-  for (const uint64_t id : waiting) make(id);
-  return kj::READY_NOW;
-}
-
-void LookupClient::Caller::lost(const Error& error) {
-  if (options_.onLog && (live_ || error.message != lastError_.message)) {
-    // Controllers close what is idle for long.
-    const bool idle = live_ && calls_.empty();
-    options_.onLog(connector_.stopped() ? ClientLogLevel::kError
-                   : idle               ? ClientLogLevel::kInfo
-                                        : ClientLogLevel::kWarning,
-                   error.message + (connector_.stopped() ? "" : "; trying again"));
-  }
-  live_ = nullptr;
-  lastError_ = error;
-  // A token that is let in later is noticed, but nobody should wait for that.
-  if (connector_.stopped() || error.code == ErrorCode::kUnauthenticated) failAll(error);
-}
-
-void LookupClient::Caller::add(Call call) {
-  if (connector_.stopped()) return call.fail(lastError_);
-  const uint64_t id = nextId_++;
-  calls_.emplace(id, std::move(call));
-  if (live_) make(id);
-  if (sweeping_) return;
-  sweeping_ = true;
-  sweep_ = sweep().eagerlyEvaluate(nullptr);
-}
-
-void LookupClient::Caller::make(uint64_t id) {
-  const auto found = calls_.find(id);
-  if (found == calls_.end()) return;
-  live_->calls.add(kj::evalNow([&] { return found->second.make(live_->capabilities); })
-                       .then([this, id] { ended(id, std::nullopt); },
-                             [this, id](kj::Exception&& exception) {
-                               // It waits for the next connection.
-                               if (exception.getType() != kj::Exception::Type::DISCONNECTED) {
-                                 ended(id, connector_.explain(exception));
-                               }
-                             }));
-}
-
-void LookupClient::Caller::ended(uint64_t id, const std::optional<Error>& error) {
-  const auto found = calls_.find(id);
-  if (found == calls_.end()) return;
-  const Call call = std::move(found->second);
-  calls_.erase(found);
-  if (error) call.fail(*error);
-}
-
-kj::Promise<void> LookupClient::Caller::sweep() {
-  return loop_.timer().afterDelay(kSweepMs * kj::MILLISECONDS).then([this]() -> kj::Promise<void> {
-    const uint64_t nowMs = steadyNowMs();
-    while (!calls_.empty() && calls_.begin()->second.deadlineMs <= nowMs) {
-      const Call call = std::move(calls_.begin()->second);
-      calls_.erase(calls_.begin());
-      call.fail({ErrorCode::kUnavailable, live_ ? "the controller did not answer in time"
-                                                : "not connected: " + lastError_.message});
-    }
-    sweeping_ = !calls_.empty();
-    if (!sweeping_) return kj::READY_NOW;
-    return sweep();
-  });
-}
-
-void LookupClient::Caller::failAll(const Error& error) {
-  while (!calls_.empty()) {
-    const Call call = std::move(calls_.begin()->second);
-    calls_.erase(calls_.begin());
-    call.fail(error);
-  }
-}
-
 namespace {
 
 // Words of a call beside its list.
@@ -184,6 +29,12 @@ capnp::MessageSize sizeFor(size_t words) {
 kj::Exception roleMissing(std::string_view role) {
   return wireError(
       {ErrorCode::kDenied, "this token does not grant the role of an " + std::string(role)});
+}
+
+// For the caller, which asks the next one then.
+kj::Exception notTheLeader(std::string_view role) {
+  return wireError(
+      {ErrorCode::kUnavailable, "no leader answers; asked was a " + std::string(role)});
 }
 
 // Asks for what `fill` puts into a request of so many words.
@@ -211,13 +62,14 @@ std::optional<Error> LookupClientOptions::validate() const {
   const auto invalid = [](const std::string& message) {
     return Error{ErrorCode::kInvalid, message};
   };
-  if (const auto wrong = invalidControllerAddress(controller)) return invalid(*wrong);
+  if (const auto wrong = invalidControllerAddresses(controller)) return invalid(*wrong);
   if (auto wrong = security.validate()) return wrong;
   if (timeoutMs == 0) return invalid("timeoutMs is 0, it must be at least 1");
   if (backoffMinMs == 0 || backoffMinMs > backoffMaxMs) {
     return invalid("backoffMinMs is " + std::to_string(backoffMinMs) +
                    ", it must be 1 to backoffMaxMs, " + std::to_string(backoffMaxMs));
   }
+  if (passOverMs == 0) return invalid("passOverMs is 0, it must be at least 1");
   if (callsMax == 0) return invalid("callsMax is 0, it must be at least 1");
   return std::nullopt;
 }
@@ -409,7 +261,12 @@ Result<std::vector<WorkerView>> LookupClient::queryWorkers(std::string instance,
         message.setInstanceId(textOf(instance));
         copyNumbers<uint32_t>(workers, message.initWorkerIds(listSize(workers.size())));
         return request.send().then(
-            [](auto&& results) { return read(results.getAnswer().getWorkerInfos()); });
+            [several = granted.several](auto&& results) -> kj::Promise<std::vector<WorkerView>> {
+              ReplicaStatus replica;
+              replica.role = enumerantName(results.getAnswer().getRole());
+              if (several && !replica.leads()) return notTheLeader(replica.role);
+              return read(results.getAnswer().getWorkerInfos());
+            });
       },
       answer.callback());
   return wait(answer);
@@ -421,7 +278,12 @@ void LookupClient::status(Callback<ControllerStatus> callback, bool resetLookupW
         if (!granted.operator_) return roleMissing("operator");
         auto request = granted.operator_->statusRequest();
         request.initMessage().setResetLookupWindow(resetLookupWindow);
-        return request.send().then([](auto&& results) { return read(results.getAnswer()); });
+        return request.send().then(
+            [several = granted.several](auto&& results) -> kj::Promise<ControllerStatus> {
+              ControllerStatus status = read(results.getAnswer());
+              if (several && !status.replica.leads()) return notTheLeader(status.replica.role);
+              return status;
+            });
       },
       std::move(callback));
 }

@@ -1,5 +1,10 @@
 // What routers and tools ask the controller: look-ups, queries, status. Reconnects by itself; a
 // call made while there is no connection waits for one, until its time-out.
+//
+// Of the controllers of a group any one may answer: calls are spread over those that are there. One
+// that is away, says that it is unavailable (its log is older than a look-up allows, it does not
+// lead) or has not answered in time (passOverMs) is passed over, until the call's time is over.
+// What only the leader knows (status, queryWorkers, diverged) is asked until it has answered.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +23,17 @@
 namespace holdfast {
 
 struct LookupClientOptions {
-  std::string controller = "127.0.0.1:7440";  // "HOST:PORT" or "unix:PATH"
-  ClientSecurity security = {};               // a token of the role router or operator, TLS
-  uint32_t timeoutMs = 5'000;                 // of one call, waiting for a connection included
-  uint32_t backoffMinMs = 20;                 // reconnection: doubles from min to max, jittered
+  // "HOST:PORT" or "unix:PATH", or a list of 1 to 16 of them, separated by commas: the controllers
+  // of a group. No other address is connected to.
+  std::string controller = "127.0.0.1:7440";
+  ClientSecurity security = {};  // a token of the role router or operator, TLS
+  uint32_t timeoutMs = 5'000;    // of one call, waiting for a connection included
+  uint32_t backoffMinMs = 20;    // reconnection: doubles from min to max, jittered
   uint32_t backoffMaxMs = 1'000;
+  std::optional<uint32_t> peerTimeoutMs = {};  // as of ClientOptions
+  // Of several controllers: one that has not answered a call for so long is passed over, and not
+  // asked until it answers something, unless all are so; at least 1.
+  uint32_t passOverMs = 200;
   size_t callsMax = 65'536;  // not yet answered; one more fails at once
   // Told why the controller cannot be reached, once for each new reason, and that it is. May be
   // null.
@@ -42,6 +53,8 @@ struct LookupOptions {
   std::string loraName = {};
   std::string loraPath = {};
   std::string cacheSalt = {};
+  // Who answers may be that much behind its group's log, ms (LookupAnswer::ageMs); 0: any.
+  uint64_t maxAgeMs = 0;
   // Answers of the same id have instances that match equally in the same order; empty: those come
   // in another one each time. At most 256 bytes.
   std::string eventId = {};
@@ -105,7 +118,7 @@ class LookupClient {
   Result<std::vector<DivergedView>> diverged();
 
  private:
-  class Caller;  // lives on the loop
+  class Caller;  // lookup_caller.h; lives on the loop
   const LookupClientOptions options_;
   ClientThread::Loop& loop_;
   std::unique_ptr<Caller> caller_;

@@ -11,6 +11,7 @@ void write(const LookupOptions& options, schema::LookupMsg::Builder to) {
   to.setModel(textOf(options.model));
   to.setWithPins(options.withPins);
   to.setMaxInstances(options.maxInstances);
+  to.setMaxAgeMs(options.maxAgeMs);
   if (!options.loraName.empty()) to.setLoraName(textOf(options.loraName));
   if (!options.loraPath.empty()) to.setLoraPath(textOf(options.loraPath));
   if (!options.cacheSalt.empty()) to.setCacheSalt(textOf(options.cacheSalt));

@@ -17,6 +17,10 @@ namespace {
 // A flush asks for confirmation again after this long, doubling.
 constexpr uint32_t kHurriedBeatMinMs = 1;
 constexpr uint32_t kHurriedBeatMaxMs = 50;
+// Reasons that are told until there is a connection again.
+constexpr size_t kTroublesTold = 64;
+// Where there are several controllers, one is waited for no longer.
+constexpr uint32_t kAnswerOfSeveralMs = 2'000;
 // For a controller that names none, or nonsense.
 constexpr uint32_t kHeartbeatIntervalMinMs = 10;
 constexpr uint32_t kHeartbeatTimeoutMinMs = 1'000;
@@ -49,11 +53,13 @@ void writeRegistration(const ClientOptions& options,
 Reporter::Reporter(ClientShared& shared)
     : shared_(shared),
       connector_(shared.loop,
-                 {.controller = shared.options.controller,
+                 {.controllers = shared.options.controller,
+                  .toLeader = true,
                   .security = shared.options.security,
                   .backoffMinMs = shared.options.backoffMinMs,
                   .backoffMaxMs = shared.options.backoffMaxMs,
-                  .callTimeoutMs = shared.options.callTimeoutMs},
+                  .callTimeoutMs = shared.options.callTimeoutMs,
+                  .peerTimeoutMs = shared.options.peerTimeoutMs},
                  *this),
       operations_(shared.options.operationsAtOnce,
                   [this](const CacheOperation& operation) { operate(operation); }) {}
@@ -308,8 +314,11 @@ kj::Promise<void> Reporter::sendHeartbeat() {
     write(statements, message.initLocations(listSize(statements.size())));
   }
   const uint64_t registration = live_->registrations;
+  // One that hangs is left for another one, if there is one.
+  const uint32_t waitMs = connector_.several() ? std::min(heartbeatTimeoutMs_, kAnswerOfSeveralMs)
+                                               : heartbeatTimeoutMs_;
   return shared_.loop.timer()
-      .timeoutAfter(heartbeatTimeoutMs_ * kj::MILLISECONDS,
+      .timeoutAfter(waitMs * kj::MILLISECONDS,
                     request.send().then([this, registration](auto&& results) {
                       if (registration != live_->registrations) return;
                       heartbeatAnswered(results.getAnswer());
@@ -372,13 +381,16 @@ void Reporter::setState(ClientState state, const std::string& reason) {
     shared_.state = state;
     shared_.stateReason = reason;
   }
-  const std::string& controller = shared_.options.controller;
   switch (state) {
     case ClientState::kConnecting:
-      tell(ClientLogLevel::kWarning, reason + "; trying again");
+      // Once, though each controller of several may have a reason of its own, in turns.
+      if (troublesTold_.size() < kTroublesTold && troublesTold_.insert(reason).second) {
+        tell(ClientLogLevel::kWarning, reason + "; trying again");
+      }
       break;
     case ClientState::kRegistered:
-      tell(ClientLogLevel::kInfo, "registered at the controller at " + controller);
+      troublesTold_.clear();
+      tell(ClientLogLevel::kInfo, "registered at the controller at " + connector_.controller());
       break;
     case ClientState::kPaused:
       tell(ClientLogLevel::kInfo, "the controller holds reports back: " + reason);

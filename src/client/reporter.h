@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -94,6 +95,7 @@ class Reporter final : private Connector::User, private FullSyncSender::User {
   std::unique_ptr<Live> live_;  // what lives as long as a connection
   WorkerStateMachine::OutgoingReport report_;
   uint64_t lossesTold_ = 0;
+  std::set<std::string> troublesTold_;  // since it was registered last
   uint32_t heartbeatIntervalMs_ = 0;
   uint32_t heartbeatTimeoutMs_ = 0;
   std::vector<Flush> flushes_;

@@ -10,8 +10,27 @@ Controller::Controller(const ControllerOptions& options, const Clock& clock, Reg
       executor_(registry_.tree(), registry_.pins(), registry_.ledger(), outside_.clock(), notices,
                 options.executor, [this]() { return outside_.random(); }),
       recovered_(registry_.recover()) {
-  executor_.recover(registry_.takeRecoveredEvents());
   registry_.observeSessions(&executor_);
+  if (options.follows) {
+    leaderIs("");
+    replica().recovered(registry_.takeRecoveredEvents());
+  } else {
+    executor_.recover(registry_.takeRecoveredEvents());
+  }
+}
+
+void Controller::leaderIs(const std::string& address) {
+  following_ = Error{ErrorCode::kUnavailable,
+                     address.empty() ? "this controller follows, and no leader is known now"
+                                     : "this controller follows: the leader is " + address};
+}
+
+void Controller::lead() {
+  HOLDFAST_CHECK(following_, "it leads already");
+  outside_.begin();
+  following_.reset();
+  registry_.lead();
+  executor_.recover(replica().takeEvents());
 }
 
 bool Controller::advance(PromptLookup& lookup, size_t workMax) {
@@ -134,12 +153,17 @@ Result<Ticket> Controller::handle(const input::Drain& message) {
 // --- of the event loop and the store ---
 
 Done Controller::handle(const input::Tick&) {
+  if (following_) {
+    registry_.tickFollowing();
+    return {};
+  }
   registry_.tick();
   executor_.tick();
   return {};
 }
 
 bool Controller::handle(const input::Work&) {
+  if (following_) return registry_.work();
   const bool more = registry_.work();
   const bool moreOperations = executor_.work();
   return more || moreOperations;

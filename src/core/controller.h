@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,12 +18,16 @@
 #include "core/operations/executor.h"
 #include "core/outside.h"
 #include "core/registry/registry.h"
+#include "core/replica/replica.h"
+#include "core/result.h"
 
 namespace holdfast {
 
 struct ControllerOptions {
   RegistryOptions registry;
   Executor::Options executor;
+  // It begins as a follower of a group; see Controller::lead().
+  bool follows = false;
 };
 
 class Controller final : public StoreListener {
@@ -55,6 +60,19 @@ class Controller final : public StoreListener {
   void onSettled(std::function<void(const Event&)> callback) {
     executor_.onSettled(std::move(callback));
   }
+
+  // --- Of a group of controllers ---
+
+  // A follower takes no message of workers, routers or operators: each gets the error that
+  // leaderIs() says. What its leader writes comes to replica(); look-ups are answered; time-outs
+  // are the leader's.
+  bool follows() const { return following_.has_value(); }
+  Replica& replica() { return registry_.replica(); }
+  // Where the leader is, "host:port"; empty: nobody knows.
+  void leaderIs(const std::string& address);
+  // It is elected: everything is as after a start on what its store holds. The store takes writes
+  // of a leader from now on.
+  void lead();
 
   // --- Observation ---
 
@@ -115,7 +133,17 @@ class Controller final : public StoreListener {
   RecoveryReport recovered_;
   InputObserver* observer_ = nullptr;
   bool taking_ = false;
+  std::optional<Error> following_;  // what messages are answered; none: it leads, or is alone
 };
+
+namespace controller {
+
+template <typename T>
+inline constexpr bool kIsResult = false;
+template <typename T>
+inline constexpr bool kIsResult<Result<T>> = true;
+
+}  // namespace controller
 
 template <typename Input>
 typename Input::Outcome Controller::take(const Input& input) {
@@ -123,7 +151,12 @@ typename Input::Outcome Controller::take(const Input& input) {
   HOLDFAST_CHECK(!taking_, "an input within another one");
   taking_ = true;
   outside_.begin();
-  typename Input::Outcome outcome = handle(input);
+  typename Input::Outcome outcome = [&]() -> typename Input::Outcome {
+    if constexpr (controller::kIsResult<typename Input::Outcome>) {
+      if (following_) return *following_;
+    }
+    return handle(input);
+  }();
   if (observer_ != nullptr) observer_->taken(Taken<Input>{input, outcome});
   taking_ = false;
   return outcome;

@@ -28,6 +28,20 @@ struct Endpoint {
 // states nothing, or has not for the heartbeat time-out.
 using StatedLoad = std::optional<double>;
 
+// schema/messages.capnp: ReplicaInfo says what each is.
+struct ReplicaStatus {
+  std::string role = "alone";  // "alone", "bootstrapping", "follower", "candidate", "leader"
+  uint64_t epoch = 0;
+  uint64_t index = 0;
+  uint64_t ageMs = 0;
+  uint64_t lag = 0;
+  std::string leader;
+  std::string log;
+
+  // Whether it has the workers, and knows what only who has them knows.
+  bool leads() const { return role == "alone" || role == "leader"; }
+};
+
 // One instance's answer to a look-up.
 struct InstanceLayout {
   std::string instance;
@@ -53,6 +67,11 @@ struct LookupAnswer {
   uint32_t hiddenDrained = 0;
   uint32_t hiddenLost = 0;
   uint32_t hiddenDiverged = 0;
+  // Who answered, in its group of controllers; ReplicaStatus says what each is.
+  std::string role = "alone";
+  uint64_t epoch = 0;
+  uint64_t index = 0;
+  uint64_t ageMs = 0;
 };
 
 // One rank of an instance.
@@ -171,6 +190,7 @@ struct ControllerStatus {
   uint64_t recoveredWorkers = 0;
   uint64_t recoveredChunks = 0;
   uint64_t connections = 0;
+  ReplicaStatus replica;
   std::string auth;  // who needs a token: "off", "tokens" or "local", as StatusRetMsg has it
 };
 

@@ -77,6 +77,9 @@ Exit codes:
   5  the disk lost what had been confirmed, or what was queued at the end could not be written
   6  the log that --capture asks for cannot be begun
   7  the output of --help, --version, --print-config or --sample-config could not be written
+  8  another controller of the group leads now: to be started again, it follows then
+  9  it cannot be part of the group: the log is not there, or not the one that its store is of; the
+     last line of the log says what to do
 
 Everything that can be wrong with 2 and 4 is checked before the data directory is touched.)";
 
@@ -130,6 +133,27 @@ void checkLmcache(const Configuration::Lmcache& c, const Fail& fail) {
   }
 }
 
+template <typename Fail>
+void checkReplication(const Configuration& c, const Fail& fail) {
+  const Configuration::Replication& r = c.replication;
+  if (!r.on()) return;
+  if (!c.capture.directory.empty()) {
+    fail("--capture is not there in a group: what a follower has comes of no input",
+         {"capture", "replicate-nats"});
+  }
+  if (r.certificateFile.empty() != r.keyFile.empty()) {
+    fail("--nats-cert and --nats-key go together", {"nats-cert", "nats-key"});
+  }
+  const auto listens = parseAddress(c.listen.front());
+  const bool all =
+      listens.ok() && (listens.value().host == "0.0.0.0" || listens.value().host == "::");
+  if (all && r.advertise.empty()) {
+    fail("--listen " + c.listen.front() +
+             " is no address that workers could be told: say which one with --advertise",
+         {"listen", "replicate-nats"});
+  }
+}
+
 // What options mean together, of which each is right by itself. Throws CLI::ValidationError.
 void checkTogether(Configuration& c, const OptionTexts& t, const Settings& settings) {
   // `keys` take part in it: which variable or file sets them is told.
@@ -147,6 +171,7 @@ void checkTogether(Configuration& c, const OptionTexts& t, const Settings& setti
   c.clearMeansAll = t.clearMeans == "all";
   checkNetwork(c, t, fail);
   checkLmcache(c.lmcache, fail);
+  checkReplication(c, fail);
   if (c.http == std::vector<std::string>{"off"}) c.http.clear();
   c.hashing.algorithm = *parseHashAlgorithm(t.algorithm);
   const auto noneHash = parseNoneHash(t.noneHash, c.hashing.algorithm);

@@ -28,6 +28,8 @@ enum class ExitCode : int {
   kFatal = 5,    // the store lost what it had confirmed, or could not write everything at the end
   kCapture = 6,  // the log that --capture asks for cannot be begun
   kOutput = 7,   // --help or --version could not be printed
+  kDeposed = 8,  // another controller of the group leads now: to be started again, as a follower
+  kGroup = 9,    // it cannot be part of the group as it is
 };
 
 enum class LogFormat { kText, kJson };
@@ -99,6 +101,27 @@ struct Configuration {
   bool clearMeansAll = false;
   bool engineGroups = false;
   bool engineReset = false;
+
+  // A group of controllers with one log, on NATS JetStream. No server: it is alone.
+  struct Replication {
+    std::vector<std::string> servers;
+    std::string cluster = "holdfast";
+    std::string node;       // for people; empty: its address
+    std::string advertise;  // where workers find it; empty: its first address
+    uint64_t silenceMs = 300;
+    std::string user;
+    std::string passwordFile;
+    std::string credentialsFile;
+    bool tls = false;
+    std::string caFile;
+    std::string certificateFile;
+    std::string keyFile;
+    uint32_t replicas = 3;
+    uint64_t bytesMax = uint64_t{8} << 30;
+
+    bool on() const { return !servers.empty(); }
+  };
+  Replication replication;
 
   LogOptions capture;  // no directory: no log
   bool captureRedact = false;

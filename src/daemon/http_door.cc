@@ -17,16 +17,27 @@
 #include "http/probes.h"
 #include "http/query_routes.h"
 #include "http/watch_routes.h"
+#include "serving/replica_gate.h"
 
 namespace holdfast {
 namespace {
 
 using http::Readiness;
 
-Readiness readinessOf(const RegistryStore& store) {
-  const StoreHealth health = store.health();
+// Since the newest record of its group's log came: a leader that is there says something ten times
+// a second.
+constexpr uint64_t kStaleMs = 5'000;
+
+Readiness readinessOf(const Services& services) {
+  const StoreHealth health = services.store.health();
+  const ReplicaView& replica = services.group.view();
   Readiness readiness;
-  if (!health.writable) {
+  readiness.role = replicaRoleName(replica.role);
+  if (!replica.takesWrites()) {
+    const bool old = replica.role == ReplicaRole::kBootstrapping || replica.ageMs > kStaleMs;
+    readiness.state = old ? Readiness::State::kStale : Readiness::State::kStandby;
+    readiness.reason = leftToLeader(replica)->message;
+  } else if (!health.writable) {
     readiness.state = Readiness::State::kReadOnly;
     readiness.reason = health.reason;
   }
@@ -110,8 +121,7 @@ std::optional<Error> HttpDoor::serve(const Configuration& configuration, Service
   http::addNeutralRoutes(routes_, services, services.facts.engines);
   http::addWatchRoutes(routes_, services, watch, port.getTimer());
   for (http::RouteTable* table : {&routes_, &lmcacheRoutes_}) {
-    http::addProbes(*table, HOLDFAST_VERSION,
-                    [&store = services.store]() { return readinessOf(store); });
+    http::addProbes(*table, HOLDFAST_VERSION, [&services]() { return readinessOf(services); });
     http::lmcache::addRoutes(*table, services);
     http::addMetricsRoute(*table, services);
     http::addOpenApi(*table, HOLDFAST_VERSION);

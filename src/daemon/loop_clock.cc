@@ -16,14 +16,15 @@ uint64_t milliseconds() {
 
 }  // namespace
 
-LoopClock::LoopClock(std::function<uint64_t()> storeTime)
+LoopClock::LoopClock(std::function<uint64_t()> storeTime, uint64_t stepMsMax)
     : storeTime_(std::move(storeTime)),
+      stepMsMax_(stepMsMax),
       systemMs_(milliseconds<std::chrono::steady_clock>()),
       storeMs_(storeTime_()) {}
 
 void LoopClock::tick() {
   const uint64_t systemMs = milliseconds<std::chrono::steady_clock>();
-  nowMs_ += std::min(systemMs - systemMs_, kStepMsMax);
+  nowMs_ += std::min(systemMs - systemMs_, stepMsMax_);
   systemMs_ = systemMs;
   storeMs_ = std::max(storeMs_, storeTime_());
 }

@@ -7,15 +7,16 @@
 
 namespace holdfast {
 
-// The steady clock stands still between ticks, and a tick moves it on by kStepMsMax at most: if the
-// process was stopped or the loop was held up for longer, that time does not count as silence of
-// the workers, whose messages wait in the sockets and are read before the next time-out is judged.
+// The steady clock stands still between ticks, and a tick moves it on by `stepMsMax` at most: if
+// the process was stopped or the loop was held up for longer, that time does not count as silence
+// of the workers, whose messages wait in the sockets and are read before the next time-out is
+// judged.
 class LoopClock final : public Clock {
  public:
   static constexpr uint64_t kStepMsMax = 1'000;
 
   // `storeTime` gives the store's time, see Clock::storeMs; it is asked at every tick.
-  explicit LoopClock(std::function<uint64_t()> storeTime);
+  explicit LoopClock(std::function<uint64_t()> storeTime, uint64_t stepMsMax = kStepMsMax);
 
   void tick();
   uint64_t steadyMs() const override { return nowMs_; }
@@ -24,6 +25,7 @@ class LoopClock final : public Clock {
 
  private:
   const std::function<uint64_t()> storeTime_;
+  const uint64_t stepMsMax_;
   uint64_t systemMs_ = 0;  // of the system's steady clock, at the last tick
   uint64_t nowMs_ = 1;
   uint64_t storeMs_ = 0;

@@ -30,6 +30,7 @@
 #include "daemon/capture_switch.h"
 #include "daemon/configuration.h"
 #include "daemon/daemon.h"
+#include "daemon/group.h"
 #include "daemon/http_door.h"
 #include "daemon/lmcache_door.h"
 #include "daemon/logging.h"
@@ -49,6 +50,7 @@
 #include "os/service_manager.h"
 #include "rpc/server.h"
 #include "store/rocks_store.h"
+#include "wire/errors.h"
 
 namespace holdfast {
 namespace {
@@ -57,6 +59,11 @@ using SteadyClock = std::chrono::steady_clock;
 
 // Adds so much to a cache operation or a registration, and look-ups notice less of the disk.
 constexpr std::chrono::microseconds kSyncedWriteInterval{2'000};
+
+constexpr kj::Duration kBetweenAttempts = 1 * kj::SECONDS;
+
+constexpr const char* kNoCaptureInGroup =
+    "a controller of a group has no capture log: what a follower has comes of no input";
 
 uint64_t millisecondsSince(SteadyClock::time_point start) {
   return static_cast<uint64_t>(
@@ -85,6 +92,7 @@ StoreOptions storeOptions(const Configuration& configuration, Wakeup& wakeup,
   options.walSync = configuration.walSync;
   options.syncInterval = std::chrono::milliseconds(configuration.walSyncIntervalMs);
   options.syncedWriteInterval = kSyncedWriteInterval;
+  options.followsLog = configuration.replication.on();
   options.createdBy = "holdfastd " HOLDFAST_VERSION;
   options.notify = [&wakeup]() { wakeup.signal(); };
   options.log = logFromStore;
@@ -117,6 +125,36 @@ std::optional<Error> backUp(RocksStore& store, const Registry& registry, NoticeS
         }
         done({result.error, result.path, result.bytes, result.sequence});
       });
+}
+
+// Of a group: what is written and not in its log yet is not in the store's queue either.
+std::optional<Error> backUp(Group* group, RocksStore& store, const Registry& registry,
+                            NoticeSink& notices, const std::string& path,
+                            std::function<void(const BackupOutcome&)> done) {
+  if (group == nullptr) return backUp(store, registry, notices, path, std::move(done));
+  group->whenHandedOn([&store, &registry, &notices, path, done = std::move(done)]() {
+    if (const auto wrong = backUp(store, registry, notices, path, done)) {
+      done({wrong, path, 0, 0});
+    }
+  });
+  return std::nullopt;
+}
+
+// As soon as the log of the group can be reached. Null: the process was asked to end before.
+Result<std::unique_ptr<Group>> joinGroup(const Configuration& configuration, RocksStore& store,
+                                         Wakeup& storeWakeup, kj::AsyncIoContext& io) {
+  bool ended = false;
+  auto signal = io.unixEventPort.onSignal(SIGTERM)
+                    .exclusiveJoin(io.unixEventPort.onSignal(SIGINT))
+                    .then([&ended](siginfo_t) { ended = true; })
+                    .eagerlyEvaluate(nullptr);
+  while (!ended) {
+    auto joined = Group::open(configuration, store, storeWakeup, io.unixEventPort);
+    if (joined.ok() || joined.error().code != ErrorCode::kUnavailable) return joined;
+    spdlog::warn("{}; trying again", joined.error().message);
+    io.lowLevelProvider->getTimer().afterDelay(kBetweenAttempts).wait(io.waitScope);
+  }
+  return std::unique_ptr<Group>();
 }
 
 RegistryOptions registryOptions(const Configuration& configuration, FaultAhead& faultAhead) {
@@ -339,6 +377,18 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   const std::unique_ptr<RocksStore> store = std::move(opened.value());
   if (store->created()) spdlog::info("created a new store in {}", configuration.dataDir);
 
+  std::unique_ptr<Group> group;
+  if (configuration.replication.on()) {
+    auto joined = joinGroup(configuration, *store, storeWakeup, io);
+    if (!joined.ok()) {
+      spdlog::error("{}", joined.error().message);
+      return ExitCode::kGroup;
+    }
+    group = std::move(joined.value());
+    if (group == nullptr) return ExitCode::kClean;
+  }
+  RegistryStore& written = group != nullptr ? group->store() : *store;
+
   const LogOptions captureOptions = logOptions(configuration);
   std::unique_ptr<LogWriter> log;
   if (!captureOptions.directory.empty()) {
@@ -353,8 +403,9 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   FaultAhead faultAhead;
   LoopClock clock([&store]() { return store->timeMs(); });
   WatchLog watch(notices, clock, drawRandom());
-  Controller controller({registryOptions(configuration, faultAhead), configuration.executor}, clock,
-                        *store, drawRandom, watch);
+  Controller controller(
+      {registryOptions(configuration, faultAhead), configuration.executor, group != nullptr}, clock,
+      written, drawRandom, watch);
   watch.begin(controller.registry().tree());
   const RecoveryReport& recovered = controller.recovered();
   Recorder recorder(controller, notices);
@@ -379,19 +430,24 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
       .store = [&store]() { return store->statistics(); },
       .httpConnections = [&http]() { return http.value()->connections(); },
       .captureBytes = [&recorder]() { return recorder.bytes(); },
-      .captureOn = [&capture](const std::string& directory,
-                              bool redact) { return capture.on(directory, redact); },
+      .captureOn = [&capture, inGroup = group != nullptr](const std::string& directory,
+                                                          bool redact) -> kj::Promise<std::string> {
+        if (inGroup) return wireError({ErrorCode::kRefused, kNoCaptureInGroup});
+        return capture.on(directory, redact);
+      },
       .captureOff = [&capture]() { return capture.off(); },
       .backup =
           [&](const std::string& path, std::function<void(const BackupOutcome&)> done) {
-            return backUp(*store, controller.registry(), notices, path, std::move(done));
+            return backUp(group.get(), *store, controller.registry(), notices, path,
+                          std::move(done));
           },
       .logLevel = [&notices](std::string_view level) { return logLevelFor(level, notices); },
       .hashing = &doctor,
       .engines = &intake,
+      .group = group.get(),
   };
   Server server(serverOptions(configuration, tls.value().get()), std::move(facts), controller,
-                *store, notices, access.value(), turns, io.unixEventPort);
+                written, notices, access.value(), turns, io.unixEventPort);
   std::vector<std::string> addresses;
   for (const std::string& address : configuration.listen) {
     auto names = server.listen(address, configuration.unixSockets);
@@ -407,8 +463,10 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   addDoors(reload, configuration, server, tls.value().get());
   auto signal = io.unixEventPort.onSignal(SIGTERM).exclusiveJoin(io.unixEventPort.onSignal(SIGINT));
   int signalNumber = 0;
+  auto ended = kj::newPromiseAndFulfiller<void>();  // of the group
+  std::optional<ExitCode> groupEnd;
   {
-    Daemon daemon(controller, *store, server, clock, turns, storeWakeup, timer, [&]() {
+    Daemon daemon(controller, written, server, clock, turns, storeWakeup, timer, [&]() {
       notices.tick();
       intake.tick();
       manager.alive();
@@ -418,8 +476,25 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
     if (recovered.quarantined != 0) {
       notices.notice(notice::WorkersQuarantined{recovered.quarantined});
     }
-    intake.configure(configuration.engines);
-    if (lmcache != nullptr) lmcache->serve(server.services(), drawRandom);
+    // What other systems' wires bring: a leader's alone.
+    const auto openGateways = [&]() {
+      if (group != nullptr) intake.begin();
+      intake.configure(configuration.engines);
+      if (lmcache != nullptr) lmcache->serve(server.services(), drawRandom);
+    };
+    if (group == nullptr) openGateways();
+    if (group != nullptr) {
+      const auto onEnd = [&](const Error& why, bool deposed) {
+        spdlog::error("{}", why.message);
+        groupEnd = deposed ? ExitCode::kDeposed : ExitCode::kGroup;
+        ended.fulfiller->fulfill();
+      };
+      if (const auto wrong = group->start(controller, drawRandom, addresses.front(), timer,
+                                          {openGateways, onEnd})) {
+        spdlog::error("{}", wrong->message);
+        return ExitCode::kGroup;
+      }
+    }
     if (const auto wrong =
             http.value()->serve(configuration, server.services(), watch, io.unixEventPort)) {
       spdlog::error("{}", wrong->message);
@@ -431,15 +506,23 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
     notices.notice(ready);
     manager.ready(status);
     const auto hangUps = reload.onHangUps(io.unixEventPort, manager, status);
-    signalNumber = signal.wait(io.waitScope).si_signo;
+    signal.then([&](siginfo_t caught) { signalNumber = caught.si_signo; })
+        .exclusiveJoin(kj::mv(ended.promise))
+        .wait(io.waitScope);
   }
 
-  spdlog::info("{}: writing what is queued", strsignal(signalNumber));
+  if (group != nullptr) group->stop();
+  if (groupEnd) {
+    spdlog::info("ending, to be started again");
+  } else {
+    spdlog::info("{}: writing what is queued", strsignal(signalNumber));
+  }
   manager.stopping("writing what is queued");
   http.value()->stop();
   if (lmcache != nullptr) lmcache->stop().wait(io.waitScope);
   server.stop();
   intake.stop().wait(io.waitScope);
+  if (group != nullptr) group->handOver().wait(io.waitScope);
   recorder.end(Recorder::End::kProcessEnded);
   if (const auto lost = store->close()) {
     spdlog::error("{}", lost->message);
@@ -447,7 +530,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   }
   notices.finish();
   spdlog::info("ended");
-  return ExitCode::kClean;
+  return groupEnd.value_or(ExitCode::kClean);
 }
 
 // Of a process that is not to run.

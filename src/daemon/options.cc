@@ -406,6 +406,51 @@ void addEngineOptions(CLI::App& app, Configuration& c, OptionTexts& t) {
       ->group(kGroup);
 }
 
+void addReplicationOptions(CLI::App& app, Configuration& c) {
+  constexpr const char* kGroup =
+      "Replication (a group of controllers with one log; off by default)";
+  Configuration::Replication& r = c.replication;
+  const auto text = [&](const char* name, std::string& to, const char* type, const char* help) {
+    app.add_option(name, to, help)->type_name(type)->capture_default_str()->group(kGroup);
+  };
+  app.add_option("--replicate-nats", r.servers,
+                 "NATS servers with JetStream that have the group's log: nats://HOST:PORT or "
+                 "tls://HOST:PORT; may be repeated. One controller of the group leads, the others "
+                 "follow it and one of them takes over when it is gone")
+      ->type_name("URL")
+      ->delimiter(',')
+      ->take_all()
+      ->group(kGroup);
+  text("--cluster", r.cluster, "NAME",
+       "Name of the group: controllers with the same one share a log. Letters, digits, - and _");
+  text("--node", r.node, "NAME", "Name of this controller, for people. Default: its address");
+  text("--advertise", r.advertise, "ADDR",
+       "Where workers and routers find this controller, as the others tell them while it leads: "
+       "host:port. Default: the first address of --listen");
+  addDuration(app, "--lead-after", r.silenceMs,
+              "Silence of the leader after which a follower takes over; a leader says something "
+              "every 100ms")
+      ->group(kGroup);
+  text("--nats-user", r.user, "NAME", "User at the NATS servers");
+  text("--nats-password-file", r.passwordFile, "FILE", "Its password, as the file's first line");
+  text("--nats-credentials", r.credentialsFile, "FILE",
+       "Credentials (a JWT and its seed), in place of user and password");
+  app.add_flag("--nats-tls", r.tls, "TLS, also where no URL says so")->group(kGroup);
+  text("--nats-ca", r.caFile, "FILE",
+       "Authorities (PEM) of the servers' certificates. Default: the system's");
+  text("--nats-cert", r.certificateFile, "FILE", "Certificate for the servers (PEM)");
+  text("--nats-key", r.keyFile, "FILE", "Its private key (PEM)");
+  app.add_option("--nats-replicas", r.replicas,
+                 "Copies of the log, each on a server of its own, where this controller makes it")
+      ->check(CLI::Range(uint32_t{1}, uint32_t{5}))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(kGroup);
+  addSize(app, "--nats-size", r.bytesMax, uint64_t{64} << 20, uint64_t{1} << 50,
+          "Size of the log, over which its oldest records go, where this controller makes it")
+      ->group(kGroup);
+}
+
 void addCaptureOptions(CLI::App& app, Configuration& c) {
   constexpr const char* kGroup = "Capture (a log of everything that comes in, for holdfast-replay)";
   app.add_option("--capture", c.capture.directory,
@@ -468,6 +513,7 @@ void addOptions(CLI::App& app, Configuration& configuration, OptionTexts& texts,
   addHashingOptions(app, configuration, texts);
   addLmcacheOptions(app, configuration);
   addEngineOptions(app, configuration, texts);
+  addReplicationOptions(app, configuration);
   addCaptureOptions(app, configuration);
   addLogOptions(app, configuration, texts);
 }

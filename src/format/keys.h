@@ -4,6 +4,7 @@
 //   key := "format"              -> FormatRecord
 //        | "owner/" family-name  -> OwnerRecord, one per family in use
 //        | "time"                -> TimeRecord
+//        | "log"                 -> LogPlaceRecord
 // Families `f/00000`, `f/00001`, ..., each of one instance or one worker:
 //   key := 'I'                                                -> InstanceRecord
 //        | 'W'                                                -> WorkerRecord
@@ -103,6 +104,7 @@ std::optional<PinKey> parsePinKey(std::string_view key);
 
 inline constexpr std::string_view kFormatKey = "format";
 inline constexpr std::string_view kTimeKey = "time";
+inline constexpr std::string_view kLogPlaceKey = "log";
 inline constexpr std::string_view kOwnerPrefix = "owner/";
 inline constexpr std::string_view kFamilyPrefix = "f/";
 inline constexpr std::string_view kEventsFamily = "events";

@@ -111,6 +111,17 @@ std::string encodeRecord(const TimeRecord& record) {
   });
 }
 
+std::string encodeRecord(const LogPlace& place) {
+  const size_t words = 16 + wordsOfBytes(place.identity.size());
+  return encode<schema::LogPlaceRecord>(words, [&](schema::LogPlaceRecord::Builder to) {
+    to.setIdentity(text(place.identity));
+    to.setEpoch(place.epoch);
+    to.setIndex(place.index);
+    to.setSequence(place.sequence);
+    to.setWrites(place.writes);
+  });
+}
+
 std::string encodeRecord(const InstanceRecord& record) {
   const size_t words = 16 + wordsOfBytes(record.instance.size());
   return encode<schema::InstanceRecord>(words, [&](schema::InstanceRecord::Builder to) {
@@ -212,6 +223,19 @@ std::optional<TimeRecord> decodeTime(std::string_view value) {
                       .bootMs = from.getBootMs(),
                       .boot = std::string(text(from.getBoot()))};
   });
+}
+
+std::optional<LogPlace> decodeLogPlace(std::string_view value) {
+  auto place = decode<schema::LogPlaceRecord>(value, [](schema::LogPlaceRecord::Reader from) {
+    return LogPlace{.identity = std::string(text(from.getIdentity())),
+                    .epoch = from.getEpoch(),
+                    .index = from.getIndex(),
+                    .sequence = from.getSequence(),
+                    .writes = from.getWrites()};
+  });
+  if (place && (place->identity.empty() || place->identity.size() > kLogIdentityBytesMax))
+    return {};
+  return place;
 }
 
 std::optional<OwnerRecord> decodeOwner(std::string_view value) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/placed_store.h"
 #include "core/records.h"
 #include "core/registry_store.h"
 
@@ -41,6 +42,7 @@ struct OwnerRecord {
 
 std::string encodeRecord(const FormatRecord& record);
 std::string encodeRecord(const TimeRecord& record);
+std::string encodeRecord(const LogPlace& place);
 std::string encodeRecord(const OwnerRecord& record);
 std::string encodeRecord(const InstanceRecord& record);
 std::string encodeRecord(const WorkerRecord& record);
@@ -49,6 +51,7 @@ std::string encodeRecord(const PinRecord& record);
 
 std::optional<FormatRecord> decodeFormat(std::string_view value);
 std::optional<TimeRecord> decodeTime(std::string_view value);
+std::optional<LogPlace> decodeLogPlace(std::string_view value);
 std::optional<OwnerRecord> decodeOwner(std::string_view value);
 std::optional<InstanceRecord> decodeInstance(std::string_view value);
 std::optional<WorkerRecord> decodeWorker(std::string_view value);

@@ -15,6 +15,7 @@
 #include "http/server.h"
 #include "http/target.h"
 #include "serving/audit.h"
+#include "serving/replica_gate.h"
 #include "wire/errors.h"
 
 namespace holdfast::http {
@@ -200,8 +201,20 @@ kj::Promise<void> Connection::answer(const Route& route, std::shared_ptr<Request
 }
 
 kj::Promise<Reply> Connection::handle(const Route& route, std::shared_ptr<Request> request) {
-  auto reply = kj::evalNow([&]() { return route.handle(request); });
-  if (route.permission == Permission::kOperate || route.permission == Permission::kManage) {
+  const bool changes =
+      route.permission == Permission::kOperate || route.permission == Permission::kManage;
+  auto reply = kj::evalNow([&]() -> kj::Promise<Reply> {
+    GroupMember* const group = server_.grounds().group;
+    if (group != nullptr && route.leaderOnly.value_or(changes)) {
+      const ReplicaView& here = group->view();
+      if (const auto elsewhere = leftToLeader(here)) {
+        request->leader = here.leader;
+        return wireError(*elsewhere);
+      }
+    }
+    return route.handle(request);
+  });
+  if (changes) {
     reply = audited(route, request, kj::mv(reply));
   }
   return reply.then(
@@ -209,7 +222,13 @@ kj::Promise<Reply> Connection::handle(const Route& route, std::shared_ptr<Reques
         onSending_ = std::move(request->onSending);
         return std::move(done);
       },
+<<<<<<< HEAD
       [&route](kj::Exception&& e) { return failureOf(route, e); });
+=======
+      [&route, request](kj::Exception&& e) {
+        return route.failed != nullptr ? route.failed(e) : errorReply(e, request->leader);
+      });
+>>>>>>> 82500403711fc8e6190d6e59afbfc2a564fd7487
 }
 
 // Told once, also where the peer leaves before there is an answer.

@@ -60,28 +60,26 @@ uint32_t statusOf(ErrorCode code) {
 
 }  // namespace
 
-Reply errorReply(uint32_t status, std::string_view code, std::string_view message) {
+Reply errorReply(uint32_t status, std::string_view code, std::string_view message,
+                 std::string_view leader) {
   Reply reply{.status = status};
-  JsonWriter(reply.body)
-      .beginObject()
-      .key("error")
-      .beginObject()
-      .text("code", code)
-      .text("message", message)
-      .endObject()
-      .endObject();
+  JsonWriter json(reply.body);
+  json.beginObject().key("error").beginObject().text("code", code).text("message", message);
+  if (!leader.empty()) json.text("leader", leader);
+  json.endObject().endObject();
   return reply;
 }
 
-Reply errorReply(const Error& error) {
+Reply errorReply(const Error& error, std::string_view leader) {
   const uint32_t status = statusOf(error.code);
   const bool superseded = error.code == ErrorCode::kSuperseded;
-  return errorReply(status, superseded ? "superseded" : codeOf(status), error.message);
+  return errorReply(status, superseded ? "superseded" : codeOf(status), error.message, leader);
 }
 
-Reply errorReply(const kj::Exception& exception) {
+Reply errorReply(const kj::Exception& exception, std::string_view leader) {
   const auto error = errorWithin(exception);
-  return error ? errorReply(*error) : errorReply(500, "internal", descriptionOf(exception).text);
+  return error ? errorReply(*error, leader)
+               : errorReply(500, "internal", descriptionOf(exception).text);
 }
 
 std::optional<Error> errorWithin(const kj::Exception& exception) {

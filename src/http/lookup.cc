@@ -31,6 +31,7 @@ struct LookupBody {
   bool withPins = false;
   bool withoutEndpoints = false;
   uint64_t maxInstances = 0;
+  uint64_t maxAgeMs = 0;
 };
 
 std::vector<Field> fieldsOf(LookupBody& body) {
@@ -44,7 +45,8 @@ std::vector<Field> fieldsOf(LookupBody& body) {
       {"cacheSalt", &body.cacheSalt},
       {"withPins", &body.withPins},
       {"withoutEndpoints", &body.withoutEndpoints},
-      {"maxInstances", Number{&body.maxInstances, 0, UINT32_MAX}}};
+      {"maxInstances", Number{&body.maxInstances, 0, UINT32_MAX}},
+      {"maxAgeMs", Number{&body.maxAgeMs, 0, UINT32_MAX}}};
 }
 
 struct LookupsBody {
@@ -81,7 +83,8 @@ LookupQuestion questionOf(const LookupBody& body) {
                    .extraKey = {}},
           .withPins = body.withPins,
           .withEndpoints = !body.withoutEndpoints,
-          .maxInstances = static_cast<uint32_t>(body.maxInstances)};
+          .maxInstances = static_cast<uint32_t>(body.maxInstances),
+          .maxAgeMs = body.maxAgeMs};
 }
 
 void writeEndpoint(JsonWriter& json, const EndpointRef& endpoint) {
@@ -133,6 +136,11 @@ void writeFound(JsonWriter& json, const LookupFound& found, const LookupQuestion
         .number("diverged", hidden.diverged)
         .endObject();
   }
+  const ReplicaView& replica = *found.replica;
+  json.text("role", replicaRoleName(replica.role))
+      .number("epoch", replica.epoch)
+      .number("index", replica.index)
+      .number("ageMs", replica.ageMs);
   json.endObject();
 }
 

@@ -18,7 +18,9 @@ inline constexpr std::string_view kLookupBodySchema = R"({"type":"object","prope
 "withPins":{"type":"boolean","default":false,"description":"say how much of each prefix is pinned"},
 "withoutEndpoints":{"type":"boolean","default":false,"description":"for who knows where instances are: a shorter answer"},
 "maxInstances":{"type":"integer","minimum":0,"maximum":4294967295,"default":0,
-  "description":"answer with the best ones only; 0: with all"}},
+  "description":"answer with the best ones only; 0: with all"},
+"maxAgeMs":{"type":"integer","minimum":0,"maximum":4294967295,"default":0,
+  "description":"a controller whose ageMs is higher answers 503; 0: any"}},
 "additionalProperties":false,
 "oneOf":[{"required":["tokens"]},{"required":["hashes"]}]})";
 
@@ -34,7 +36,7 @@ inline constexpr std::string_view kEndpointSchema = R"({"type":"object",
 "description":"where the instance is reached and what it says of itself"})";
 
 inline constexpr std::string_view kLookupAnswerSchema = R"({"type":"object",
-"required":["layoutInfo","leftOut","miss","message"],"properties":{
+"required":["layoutInfo","leftOut","miss","message","role","epoch","index","ageMs"],"properties":{
 "eventId":{"type":"string"},
 "layoutInfo":{"type":"array","description":"every instance with at least the first chunk, best first",
  "items":{"type":"object","required":["instanceId","location","matchedEnd","allRanksEnd","matchedChunks",
@@ -57,7 +59,12 @@ inline constexpr std::string_view kLookupAnswerSchema = R"({"type":"object",
 "message":{"type":"string","description":"the same for people; empty with none"},
 "hidden":{"type":"object","required":["drained","lost","diverged"],
  "description":"of a miss: holders of the first chunk that are not named",
- "properties":{"drained":{"type":"integer"},"lost":{"type":"integer"},"diverged":{"type":"integer"}}}}})";
+ "properties":{"drained":{"type":"integer"},"lost":{"type":"integer"},"diverged":{"type":"integer"}}},
+"role":{"type":"string","enum":["alone","bootstrapping","follower","candidate","leader"],
+ "description":"of who answers, in its group of controllers"},
+"epoch":{"type":"integer","description":"of the newest leader that it knows of"},
+"index":{"type":"integer","description":"last frame of the group's log that it has"},
+"ageMs":{"type":"integer","description":"since the newest record of the log came; 0: it leads, or is alone"}}})";
 
 inline constexpr std::string_view kLookupsBodySchema = R"({"type":"object","required":["lookups"],
 "properties":{"lookups":{"type":"array","maxItems":1024,

@@ -161,6 +161,7 @@ void addOperationRoutes(RouteTable& routes, Services& services) {
   routes.add({.method = kj::HttpMethod::POST,
               .path = "/v1/operations/check-finish",
               .permission = Permission::kQuery,
+              .leaderOnly = true,
               .summary = "What became of an operation: as GET /v1/operations/{id}",
               .body = R"({
   "type": "object", "additionalProperties": false, "required": ["eventId"],
@@ -176,6 +177,7 @@ void addOperationRoutes(RouteTable& routes, Services& services) {
   routes.add(
       {.path = "/v1/operations/{id}",
        .permission = Permission::kQuery,
+       .leaderOnly = true,
        .summary = "An operation, by its event id, and what each rank answered",
        .body = {},
        .answer = kOperationSchema,
@@ -187,6 +189,7 @@ void addOperationRoutes(RouteTable& routes, Services& services) {
   routes.add(
       {.path = "/v1/operations",
        .permission = Permission::kQuery,
+       .leaderOnly = true,
        .summary = "The operations that are remembered, newest first",
        .body = {},
        .answer = R"({

@@ -213,16 +213,20 @@ constexpr std::string_view kLogLevelAnswer = R"({
   "type": "object", "required": ["level"],
   "properties": {"level": {"type": "string", "description": "that is in force now"}}})";
 
+// What an order is about: the fleet, which is the leader's, or the process that is asked.
+enum class Order : uint8_t { kFleet, kProcess };
+
 // A route that reads a Body and answers with `carryOut`.
 template <typename Body>
 void addOrder(RouteTable& routes, Services& services, std::string_view path,
               std::string_view summary, std::string_view body, std::string_view answer,
               const std::vector<uint32_t>& errors,
-              kj::Promise<Reply> (*carryOut)(Services&, const Body&)) {
+              kj::Promise<Reply> (*carryOut)(Services&, const Body&), Order concerns) {
   routes.add(
       {.method = kj::HttpMethod::POST,
        .path = path,
        .permission = Permission::kManage,
+       .leaderOnly = concerns == Order::kFleet,
        .summary = summary,
        .body = body,
        .answer = answer,
@@ -242,21 +246,21 @@ void addOrder(RouteTable& routes, Services& services, std::string_view path,
 void addOperatorRoutes(RouteTable& routes, Services& services) {
   addOrder<ForgetBody>(routes, services, "/v1/forget",
                        "Drops a worker with all its content; alive, it registers again by itself",
-                       kForgetBody, kForgetAnswer, {404, 409}, forget);
+                       kForgetBody, kForgetAnswer, {404, 409}, forget, Order::kFleet);
   addOrder<DrainBody>(routes, services, "/v1/drain",
                       "Has look-ups not name an instance, or name it again", kDrainBody,
-                      kDrainAnswer, {404, 409}, drain);
+                      kDrainAnswer, {404, 409}, drain, Order::kFleet);
   addOrder<SyncBody>(routes, services, "/v1/sync", "Has a worker send all its keys again",
-                     kSyncBody, kSyncAnswer, {404, 409}, sync);
+                     kSyncBody, kSyncAnswer, {404, 409}, sync, Order::kFleet);
   addOrder<BackupBody>(routes, services, "/v1/backup",
                        "Copies the store into a directory of the controller's machine", kBackupBody,
-                       kBackupAnswer, {409}, backup);
+                       kBackupAnswer, {409}, backup, Order::kProcess);
   addOrder<CaptureBody>(routes, services, "/v1/capture",
                         "Begins or ends a log of all that comes in, for holdfast-replay",
-                        kCaptureBody, kCaptureAnswer, {409}, capture);
+                        kCaptureBody, kCaptureAnswer, {409}, capture, Order::kProcess);
   addOrder<LogLevelBody>(routes, services, "/v1/log-level",
                          "What the log tells from now on, or what it tells", kLogLevelBody,
-                         kLogLevelAnswer, {409}, logLevel);
+                         kLogLevelAnswer, {409}, logLevel, Order::kProcess);
 }
 
 }  // namespace holdfast::http

@@ -18,6 +18,8 @@ constexpr std::string_view kReadinessSchema =
     R"({"type":"object","required":["state"],)"
     R"("properties":{"state":{"type":"string","enum":["ready","migrating","recovering",)"
     R"("read-only","standby","stale"]},)"
+    R"("role":{"type":"string","enum":["alone","bootstrapping","follower","candidate","leader"],)"
+    R"("description":"in its group of controllers"},)"
     R"("done":{"type":"number","minimum":0,"maximum":1,"description":"of what it does"},)"
     R"("etaSeconds":{"type":"number","minimum":0},)"
     R"("reason":{"type":"string","description":"for people"}}})";
@@ -30,6 +32,7 @@ std::string bodyOf(const Readiness& readiness) {
   std::string body;
   JsonWriter json(body);
   json.beginObject().text("state", nameOf(readiness.state));
+  if (!readiness.role.empty()) json.text("role", readiness.role);
   if (readiness.done)
     json.real("done", std::clamp(rounded(*readiness.done * 100, 1) / 100, 0., 1.));
   if (readiness.etaSeconds)

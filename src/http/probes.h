@@ -18,11 +18,12 @@ struct Readiness {
     kMigrating,   // brings its store to the format of this version
     kRecovering,  // reads its store
     kReadOnly,    // the store cannot write: look-ups are answered, reports wait
-    kStandby,     // follows another controller
-    kStale,       // follows another controller, and is behind
+    kStandby,     // follows another controller, and answers look-ups
+    kStale,       // is in a group of controllers, and cannot answer look-ups, or only old ones
   };
   State state = State::kReady;
-  std::optional<double> done;        // of what it does, 0 to 1
+  std::string_view role = {};  // in its group of controllers; static storage; empty: not known
+  std::optional<double> done;  // of what it does, 0 to 1
   std::optional<double> etaSeconds;  // that remain
   std::string reason;                // for people; empty: the state says it
 };

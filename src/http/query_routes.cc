@@ -156,10 +156,12 @@ void addQueryRoutes(RouteTable& routes, Services& services) {
        {"page", "the `next` of the page before; left out: the first page",
         R"({"type":"integer","minimum":0})"}},
       services, pins));
-  routes.add(queryRoute(
+  Route repairs = queryRoute(
       "/v1/diverged", Permission::kStatus,
       "Locations that are being repaired or wait for it, and how far that is", kDivergedSchema,
-      {kInstanceFilter, kWorkersFilter, kMaxParameter, kPageParameter}, services, diverged));
+      {kInstanceFilter, kWorkersFilter, kMaxParameter, kPageParameter}, services, diverged);
+  repairs.leaderOnly = true;
+  routes.add(std::move(repairs));
   routes.add(queryRoute(
       "/v1/status", Permission::kStatus, "The state of the controller in numbers", kStatusSchema,
       {}, services, [](Services& all, const Request&) -> kj::Promise<Reply> {

@@ -45,7 +45,7 @@ inline constexpr std::string_view kStatusSchema = R"({
     "residentBytes", "diskBytes", "storeWritable", "storeReason", "storeQueueBytes",
     "contentDigest", "registryDigest", "committed", "counters", "limits", "lookups",
     "lookupWindow", "recoveryMs", "recoveredInstances", "recoveredWorkers", "recoveredChunks",
-    "connections"],
+    "connections", "replica"],
   "properties": {
     "version": {"type": "string"},
     "clusterId": {"type": "string"},
@@ -90,6 +90,14 @@ inline constexpr std::string_view kStatusSchema = R"({
     "recoveredInstances": {"type": "integer"},
     "recoveredWorkers": {"type": "integer"},
     "recoveredChunks": {"type": "integer"},
-    "connections": {"type": "integer"}}})";
+    "connections": {"type": "integer"},
+    "replica": {"type": "object", "description": "what it is in its group of controllers",
+      "required": ["role", "epoch", "index", "ageMs", "lag", "leader", "log"], "properties": {
+      "role": {"type": "string",
+        "enum": ["alone", "bootstrapping", "follower", "candidate", "leader"]},
+      "epoch": {"type": "integer"}, "index": {"type": "integer"},
+      "ageMs": {"type": "integer",
+        "description": "since the newest record of the log; 18446744073709551615: none came yet"},
+      "lag": {"type": "integer"}, "leader": {"type": "string"}, "log": {"type": "string"}}}}})";
 
 }  // namespace holdfast::http

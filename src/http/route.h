@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,6 +38,7 @@ struct Request {
   BodyThread* bodies = nullptr;  // outlives the request
   // What an operator's call is about, for the log ("llama-0"): set by the handler.
   std::string about;
+  std::string leader;  // where to go instead, of what only the leader answers; empty: unknown
   // Set by whoever measures its answers: called in the moment in which the answer's first bytes are
   // given to the socket.
   std::function<void(kj::TimePoint)> onSending = {};
@@ -69,6 +71,9 @@ struct Route {
   kj::HttpMethod method = kj::HttpMethod::GET;
   std::string_view path;  // "/v1/operations/{id}"
   Permission permission = Permission::kOpen;
+  // Whether only the leader of a group of controllers answers (serving/replica_gate.h). Nothing: as
+  // the permission says, what operates or manages is its.
+  std::optional<bool> leaderOnly = {};
   std::string_view summary;
   std::string_view body;    // schema of the body; empty: none is read
   std::string_view answer;  // schema of a 200; for another type than JSON of its text

@@ -42,7 +42,8 @@ Grounds groundsOf(Services& services, kj::UnixEventPort& port, BodyThread& bodie
           .addresses = services.addresses,
           .connections = services.connections,
           .connectionsMax = services.options.connectionsMax,
-          .bodies = bodies};
+          .bodies = bodies,
+          .group = &services.group};
 }
 
 Server::Server(const RouteTable& routes, Grounds grounds, Bounds bounds)

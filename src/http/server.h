@@ -33,6 +33,7 @@ struct Grounds {
   size_t& connections;    // open now, of both doors
   size_t connectionsMax;  // of both; this door takes half of them at most
   BodyThread& bodies;
+  GroupMember* group = nullptr;  // of the controller that serves; null: nobody serves yet
 };
 // Those of a controller that serves.
 Grounds groundsOf(Services& services, kj::UnixEventPort& port, BodyThread& bodies,

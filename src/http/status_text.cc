@@ -63,6 +63,19 @@ void writeLimits(JsonWriter& json, const queries::Status& status) {
   json.endObject();
 }
 
+void writeReplica(JsonWriter& json, const ReplicaView& replica) {
+  json.key("replica")
+      .beginObject()
+      .text("role", replicaRoleName(replica.role))
+      .number("epoch", replica.epoch)
+      .number("index", replica.index)
+      .number("ageMs", replica.ageMs)
+      .number("lag", replica.lag)
+      .text("leader", replica.leader)
+      .text("log", replica.log)
+      .endObject();
+}
+
 void writeCounters(JsonWriter& json, const queries::Status& status) {
   json.key("counters").beginObject();
   for (const auto& [name, value] : named(status.counters)) json.number(name, value);
@@ -98,8 +111,9 @@ std::string statusText(const Services& services) {
       .number("recoveredInstances", facts.recovery.instances)
       .number("recoveredWorkers", facts.recovery.workers)
       .number("recoveredChunks", facts.recovery.chunks)
-      .number("connections", services.connections)
-      .endObject();
+      .number("connections", services.connections);
+  writeReplica(json, services.group.view());
+  json.endObject();
   return text;
 }
 

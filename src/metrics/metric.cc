@@ -37,6 +37,8 @@ std::string_view titleOf(Group group) {
       return "Process";
     case Group::kDoors:
       return "Doors";
+    case Group::kReplicas:
+      return "Groups of controllers";
     case Group::kEngines:
       return "Engines";
     case Group::kInstances:

@@ -27,6 +27,7 @@ enum class Group : uint8_t {
   kStore,
   kProcess,
   kDoors,
+  kReplicas,
   kEngines,
   kInstances,  // only where --metrics-instances asks for them
   kLmcache,    // only where its gateway is on

@@ -19,6 +19,7 @@ Snapshot collect(const Services& services, uint64_t openFiles) {
   snapshot.measured = services.measured;
   if (facts.hashing != nullptr) snapshot.hashing = facts.hashing->counts();
   if (facts.engines != nullptr) snapshot.engines = facts.engines->totals();
+  snapshot.replica = services.group.view();
   snapshot.storeWritable = services.store.health().writable;
   if (facts.store) snapshot.store = facts.store();
   if (facts.captureBytes) snapshot.captureBytes = facts.captureBytes();

@@ -11,6 +11,7 @@
 #include "core/histogram.h"
 #include "core/queries/status.h"
 #include "core/repair/full_sync_tracker.h"
+#include "core/replica_view.h"
 #include "core/source_table.h"
 #include "core/store_statistics.h"
 #include "os/process_usage.h"
@@ -37,6 +38,8 @@ struct Snapshot {
   HashingCounts hashing;
 
   SourceTotals engines;
+
+  ReplicaView replica;
 
   bool storeWritable = false;
   StoreStatistics store;

@@ -15,6 +15,7 @@ std::span<const Metric> table();
 std::span<const Metric> fleetMetrics();    // look-ups, reports, fleet
 std::span<const Metric> repairMetrics();   // repair, cache operations
 std::span<const Metric> processMetrics();  // store, process, doors
+std::span<const Metric> replicaMetrics();
 std::span<const Metric> engineMetrics();
 std::span<const Metric> instanceMetrics();
 std::span<const Metric> lmcacheMetrics();  // under the names that its controller has for them

@@ -1,5 +1,6 @@
 #include "replication/apply.h"
 
+#include <cstddef>
 #include <variant>
 
 #include "format/contents.h"
@@ -36,17 +37,35 @@ std::optional<Error> applyWrite(const StoreBatch& batch, Replica& replica) {
   return replica.apply(batch);
 }
 
-}  // namespace
-
-std::optional<Error> apply(const FrameBody& body, Replica& replica) {
+// `before` is told how many are applied with the next one.
+template <typename Before>
+std::optional<Error> applyFrom(size_t first, const FrameBody& body, Replica& replica,
+                               Before before) {
   replica.name(body.owners);
   std::optional<Error> error;
-  for (const LoggedWrite& write : body.writes) {
-    error = std::visit([&](const auto& one) { return applyWrite(one, replica); }, write);
-    if (error) break;
+  for (size_t i = first; i < body.writes.size() && !error; ++i) {
+    before(i + 1);
+    error = std::visit([&](const auto& one) { return applyWrite(one, replica); }, body.writes[i]);
   }
   replica.name({});
   return error;
+}
+
+}  // namespace
+
+std::optional<Error> apply(const FrameBody& body, Replica& replica) {
+  return applyFrom(0, body, replica, [](size_t) {});
+}
+
+std::optional<Error> apply(const FrameBody& body, Replica& replica, PlacedStore& store,
+                           LogPlace from, const LogPlace& after) {
+  if (from.writes > body.writes.size()) {
+    return Error{ErrorCode::kInvalid, "the store has more of a batch than there is in it"};
+  }
+  return applyFrom(from.writes, body, replica, [&](size_t count) {
+    from.writes = static_cast<uint32_t>(count);
+    store.reach(count == body.writes.size() ? after : from);
+  });
 }
 
 }  // namespace holdfast::replication

@@ -28,9 +28,10 @@ void Publisher::publish(std::vector<std::string> frames, uint64_t nowMs) {
   }
 }
 
-void Publisher::announce(const std::string& record) {
-  if (ended()) return;
+AppendId Publisher::announce(const std::string& record) {
+  if (ended()) return 0;
   announced_ = log_.append(record);
+  return announced_;
 }
 
 void Publisher::append(Sent& frame, uint64_t nowMs) {

@@ -17,8 +17,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "core/placed_store.h"
 #include "core/result.h"
 #include "replication/log.h"
 #include "replication/log_rule.h"
@@ -42,6 +44,11 @@ struct LogPosition {
   friend bool operator==(const LogPosition&, const LogPosition&) = default;
 };
 
+// The same as a store has it.
+inline LogPlace placeAt(std::string identity, const LogPosition& position) {
+  return {std::move(identity), position.at.epoch, position.at.index, position.sequence, 0};
+}
+
 class Publisher final {
  public:
   // `from`: the leader's own take-over was read there as valid. `log` outlives it, and is polled by
@@ -58,8 +65,9 @@ class Publisher final {
   // Appends frames that encodeFrames(body, next(), ...) made, in order. hasRoom() is the caller's.
   // Dropped when deposed or failed.
   void publish(std::vector<std::string> frames, uint64_t nowMs);
-  // Appends a beat or a retirement of this epoch; nobody waits for them, nor sends them again.
-  void announce(const std::string& record);
+  // Appends a beat or a retirement of this epoch; nobody waits for them, nor sends them again. 0:
+  // it has ended.
+  AppendId announce(const std::string& record);
 
   // --- What came ---
 

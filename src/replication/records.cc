@@ -28,7 +28,8 @@ LogPoint getPoint(schema::LogPoint::Reader from) {
 }
 
 std::string encoded(const TakeOver& from) {
-  const size_t words = 24 + wordsOfBytes(from.node.size()) + wordsOfBytes(from.address.size());
+  const size_t words = 24 + wordsOfBytes(from.node.size()) + wordsOfBytes(from.address.size()) +
+                       wordsOfBytes(from.digest.size());
   return encode<schema::LogRecord>(words, [&](schema::LogRecord::Builder record) {
     auto to = record.initTakeOver();
     setPoint(to.initBase(), from.base);
@@ -38,6 +39,7 @@ std::string encoded(const TakeOver& from) {
     to.setWallMs(from.wallMs);
     to.setFormatMin(from.formatMin);
     to.setFormatMax(from.formatMax);
+    to.setDigest(text(from.digest));
   });
 }
 
@@ -79,8 +81,12 @@ std::optional<LogRecord> readRecord(schema::LogRecord::Reader record) {
                   .address = std::string(text(from.getAddress())),
                   .wallMs = from.getWallMs(),
                   .formatMin = from.getFormatMin(),
-                  .formatMax = from.getFormatMax()};
-      if (to.node.size() > kNodeBytesMax || to.address.size() > kAddressBytesMax) return {};
+                  .formatMax = from.getFormatMax(),
+                  .digest = std::string(text(from.getDigest()))};
+      if (to.node.size() > kNodeBytesMax || to.address.size() > kAddressBytesMax ||
+          to.digest.size() > kDigestBytesMax) {
+        return {};
+      }
       return to;
     }
     case schema::LogRecord::BEAT:

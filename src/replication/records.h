@@ -23,6 +23,7 @@ inline constexpr size_t kRecordBytesMax = size_t{256} << 10;
 inline constexpr uint32_t kPartsMax = 1024;
 inline constexpr size_t kNodeBytesMax = 256;
 inline constexpr size_t kAddressBytesMax = 1024;
+inline constexpr size_t kDigestBytesMax = 80;
 
 // A node wants to lead.
 struct TakeOver {
@@ -33,6 +34,7 @@ struct TakeOver {
   uint64_t wallMs = 0;
   uint32_t formatMin = 0;  // of the store
   uint32_t formatMax = 0;
+  std::string digest = {};  // Replica::digest at the base; at most kDigestBytesMax, empty: unknown
 };
 
 struct Beat {

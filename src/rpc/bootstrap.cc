@@ -8,6 +8,7 @@
 #include "rpc/orchestrator_service.h"
 #include "rpc/worker_gateway.h"
 #include "wire/errors.h"
+#include "wire/replica.h"
 #include "wire/text.h"
 
 namespace holdfast {
@@ -47,6 +48,7 @@ class BootstrapService final : public schema::Bootstrap::Server {
 
  private:
   void give(AuthenticateResults::Builder granted) {
+    write(services_.group.view(), granted.initReplica());
     const Principal& principal = handle_->caller->principal;
     if (mayUse<schema::WorkerGateway>(principal)) {
       granted.setWorker(kj::heap<WorkerGatewayService>(services_, handle_));

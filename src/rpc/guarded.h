@@ -1,5 +1,6 @@
-// An interface whose every call is checked against what its connection's token grants, and whose
-// calls that are for operators alone are told to the log when they have ended.
+// An interface whose every call is checked against what its connection's token grants, and against
+// what a controller that does not lead its group may do; calls that are for operators alone are
+// told to the log when they have ended.
 #pragma once
 
 #include <capnp/capability.h>
@@ -13,7 +14,9 @@
 
 #include "rpc/connection.h"
 #include "rpc/method_permissions.h"
+#include "serving/replica_gate.h"
 #include "serving/services.h"
+#include "wire/errors.h"
 
 namespace holdfast {
 
@@ -36,6 +39,8 @@ class Guarded : public Interface::Server {
 
   Dispatched dispatchCall(uint64_t interfaceId, uint16_t methodId, Call context) final {
     constexpr auto& kAsked = MethodPermissions<Interface>::kAsked;
+    constexpr auto& kServed = MethodPermissions<Interface>::kServed;
+    static_assert(kAsked.size() == kServed.size());
     if (methodId >= kAsked.size() || interfaceId != capnp::typeId<Interface>()) {
       return {KJ_EXCEPTION(UNIMPLEMENTED, "this controller has no such method"), false};
     }
@@ -44,12 +49,16 @@ class Guarded : public Interface::Server {
     if (!handle_->caller->principal.may(asked)) {
       return {denied(services_, *handle_->caller, asked, method(methodId)), false};
     }
+    auto elsewhere = kServed[methodId] == ServedBy::kLeader ? leftToLeader(services_.group.view())
+                                                            : std::nullopt;
     if (asked != Permission::kOperate && asked != Permission::kManage) {
+      if (elsewhere) return {wireError(*elsewhere), false};
       return Interface::Server::dispatchCall(interfaceId, methodId, context);
     }
     std::string about;
-    auto outcome = kj::evalNow([&]() {
+    auto outcome = kj::evalNow([&]() -> kj::Promise<void> {
       about = aboutOf(method(methodId), context.getParams());
+      if (elsewhere) return wireError(*elsewhere);
       return Interface::Server::dispatchCall(interfaceId, methodId, context).promise;
     });
     return {audited(services_, *handle_->caller, nameOf(method(methodId)), std::move(about),

@@ -1,9 +1,10 @@
-// What each method of each interface asks for, by its number. tests/rpc/access_test.cc wants an
-// entry for each.
+// What each method of each interface asks for, and who of a group of controllers answers it, by its
+// number. tests/rpc/access_test.cc wants an entry for each.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 #include "access/caller.h"
 #include "schema/controller.capnp.h"
@@ -13,10 +14,17 @@ namespace holdfast {
 template <typename Interface>
 struct MethodPermissions;
 
+// Who of a group answers a method (serving/replica_gate.h).
+enum class ServedBy : uint8_t {
+  kLeader,  // what changes something, and what only the leader knows
+  kAnyone,
+};
+
 template <>
 struct MethodPermissions<schema::WorkerGateway> {
   // The sessions it gives belong to the connection, which ends those that it may not have any more.
   static constexpr std::array kAsked = {Permission::kReport};
+  static constexpr std::array kServed = {ServedBy::kLeader};
 };
 
 template <>
@@ -37,6 +45,22 @@ struct MethodPermissions<schema::Orchestrator> {
       Permission::kLookUp,   // lookups
       Permission::kQuery,    // instances
   };
+  static constexpr std::array kServed = {
+      ServedBy::kAnyone,  // lookup
+      ServedBy::kAnyone,  // queryInstance
+      ServedBy::kAnyone,  // queryWorkers
+      ServedBy::kLeader,  // clear
+      ServedBy::kLeader,  // pin
+      ServedBy::kLeader,  // compress
+      ServedBy::kLeader,  // decompress
+      ServedBy::kLeader,  // move
+      ServedBy::kLeader,  // health
+      ServedBy::kLeader,  // checkFinish
+      ServedBy::kLeader,  // events
+      ServedBy::kAnyone,  // pins
+      ServedBy::kAnyone,  // lookups
+      ServedBy::kAnyone,  // instances
+  };
 };
 
 template <>
@@ -51,6 +75,21 @@ struct MethodPermissions<schema::Operator> {
       Permission::kManage,  // backup
       Permission::kManage,  // logLevel
       Permission::kStatus,  // hashing
+      Permission::kStatus,  // replica
+      Permission::kManage,  // stepDown
+  };
+  static constexpr std::array kServed = {
+      ServedBy::kAnyone,  // status
+      ServedBy::kLeader,  // diverged
+      ServedBy::kLeader,  // forceSync
+      ServedBy::kLeader,  // forget
+      ServedBy::kLeader,  // drain
+      ServedBy::kAnyone,  // capture
+      ServedBy::kAnyone,  // backup
+      ServedBy::kAnyone,  // logLevel
+      ServedBy::kAnyone,  // hashing
+      ServedBy::kAnyone,  // replica
+      ServedBy::kAnyone,  // stepDown: it says itself why not
   };
 };
 

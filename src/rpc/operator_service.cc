@@ -1,5 +1,7 @@
 #include "rpc/operator_service.h"
 
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "core/queries/diverged.h"
@@ -9,6 +11,7 @@
 #include "serving/orders.h"
 #include "wire/counters.h"
 #include "wire/errors.h"
+#include "wire/replica.h"
 #include "wire/text.h"
 
 namespace holdfast {
@@ -67,6 +70,7 @@ kj::Promise<void> OperatorService::answerStatus(StatusContext context) {
   answer.setRecoveredChunks(facts.recovery.chunks);
   answer.setConnections(services_.connections);
   answer.setAuth(textOf(services_.access.mode()));
+  holdfast::write(services_.group.view(), answer.initReplica());
   if (reset) services_.lookupWindow.reset();
   return kj::READY_NOW;
 }
@@ -139,6 +143,30 @@ kj::Promise<void> OperatorService::logLevel(LogLevelContext context) {
   if (!level.ok()) return wireError(level.error());
   context.getResults().setLevel(textOf(level.value()));
   return kj::READY_NOW;
+}
+
+kj::Promise<void> OperatorService::replica(ReplicaContext context) {
+  return services_.budget.readyToAnswer().then([this, context]() mutable {
+    const queries::Status status = queries::statusOf(services_.registry, services_.executor);
+    const ReplicaView& view = services_.group.view();
+    auto answer = context.getResults().initAnswer();
+    holdfast::write(view, answer.initInfo());
+    // Whoever takes writes has applied them before they are in the log.
+    answer.setSettled(!view.takesWrites() || status.committed);
+    answer.setRegistryDigest(textOf(status.registryDigest.hex()));
+    answer.setVersion(textOf(services_.facts.version));
+  });
+}
+
+kj::Promise<void> OperatorService::stepDown(StepDownContext) {
+  auto over = kj::newPromiseAndFulfiller<void>();
+  // Shared, since the caller may leave before it is over.
+  const auto told = std::make_shared<kj::Own<kj::PromiseFulfiller<void>>>(kj::mv(over.fulfiller));
+  services_.group.stepDown([told](const std::optional<Error>& error) {
+    if (error) return (*told)->reject(wireError(*error));
+    (*told)->fulfill();
+  });
+  return kj::mv(over.promise);
 }
 
 }  // namespace holdfast

@@ -24,6 +24,8 @@ class OperatorService final : public Guarded<schema::Operator> {
   kj::Promise<void> backup(BackupContext context) override;
   kj::Promise<void> logLevel(LogLevelContext context) override;
   kj::Promise<void> hashing(HashingContext context) override;
+  kj::Promise<void> replica(ReplicaContext context) override;
+  kj::Promise<void> stepDown(StepDownContext context) override;
 
  private:
   kj::Promise<void> answerStatus(StatusContext context);

@@ -34,7 +34,8 @@ LookupQuestion questionOf(schema::LookupMsg::Reader message, std::vector<uint64_
                                    .extraKey = {}},
                           .withPins = message.getWithPins(),
                           .withEndpoints = !message.getWithoutEndpoints(),
-                          .maxInstances = message.getMaxInstances()};
+                          .maxInstances = message.getMaxInstances(),
+                          .maxAgeMs = message.getMaxAgeMs()};
   if (question.byTokens) {
     question.tokens = numbersOf<uint32_t>(message.getTokens(), tokens);
   } else {
@@ -60,6 +61,7 @@ void writeAnswer(const LookupFound& found, capnp::Text::Reader eventId,
   if (eventId.size() != 0) to.setEventId(eventId);
   if (found.leftOut != 0) to.setLeftOut(found.leftOut);
   write(found.miss, to);
+  writeStamp(*found.replica, to);
   auto layouts = to.initLayoutInfo(listSize(found.matches.size()));
   for (kj::uint i = 0; i < layouts.size(); ++i) {
     write(found.matches[i], found.endsOf(found.matches[i]), layouts[i]);

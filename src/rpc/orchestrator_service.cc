@@ -60,19 +60,21 @@ kj::Promise<void> OrchestratorService::queryWorkers(QueryWorkersContext context)
   if (auto error = invalidEventId(message.getEventId())) return wireError(*error);
   auto filter = filterOf(message.getInstanceId(), message.getWorkerIds());
   if (!filter.ok()) return wireError(filter.error());
-  return inPieces(services_, context,
-                  ListAnswer(
-                      queries::WorkerCursor(services_.registry, std::move(filter.value())),
-                      [context, eventId = std::string(viewOf(message.getEventId()))](
-                          const auto&, kj::uint size) mutable {
-                        auto answer = context.getResults().initAnswer();
-                        answer.setEventId(textOf(eventId));
-                        return answer.initWorkerInfos(size);
-                      },
-                      [](const queries::WorkerView& worker, auto to) {
-                        write(worker, to);
-                        return 1 + worker.locations.size();
-                      }));
+  return inPieces(
+      services_, context,
+      ListAnswer(
+          queries::WorkerCursor(services_.registry, std::move(filter.value())),
+          [this, context, eventId = std::string(viewOf(message.getEventId()))](
+              const auto&, kj::uint size) mutable {
+            auto answer = context.getResults().initAnswer();
+            answer.setEventId(textOf(eventId));
+            answer.setRole(static_cast<schema::ReplicaRole>(services_.group.view().role));
+            return answer.initWorkerInfos(size);
+          },
+          [](const queries::WorkerView& worker, auto to) {
+            write(worker, to);
+            return 1 + worker.locations.size();
+          }));
 }
 
 kj::Promise<void> OrchestratorService::instances(InstancesContext context) {

@@ -59,6 +59,7 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Controller& con
                 .store = store,
                 .notices = notices,
                 .access = access,
+                .group = services_.facts.group != nullptr ? *services_.facts.group : alone_,
                 .turns = turns,
                 .waiters = CommitWaiters(controller.registry().ledger(), store),
                 .eventWaiters = {},

@@ -71,6 +71,7 @@ class Server final : private kj::TaskSet::ErrorHandler {
   void taskFailed(kj::Exception&& exception) override;
 
   kj::UnixEventPort& port_;
+  NoGroup alone_;  // where the facts name no group
   Services services_;
   const DoorSockets door_;
   Connections silent_;       // that have not said anything, oldest first

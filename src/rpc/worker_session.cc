@@ -3,6 +3,7 @@
 #include <string>
 
 #include "serving/long_lookup.h"
+#include "serving/replica_gate.h"
 #include "wire/decoded.h"
 #include "wire/errors.h"
 #include "wire/full_sync.h"
@@ -16,6 +17,15 @@ namespace holdfast {
 kj::Exception WorkerSessionService::malformed(const std::string& what) {
   services_.controller.take(input::SessionFailed{session_, "it sent a " + what});
   return wireError({ErrorCode::kInvalid, what + "; this session has ended, register again"});
+}
+
+WorkerSessionService::DispatchCallResult WorkerSessionService::dispatchCall(
+    uint64_t interfaceId, uint16_t methodId,
+    capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) {
+  if (const auto elsewhere = leftToLeader(services_.group.view())) {
+    return {wireError(*elsewhere), false};
+  }
+  return schema::WorkerSession::Server::dispatchCall(interfaceId, methodId, context);
 }
 
 kj::Promise<void> WorkerSessionService::report(ReportContext context) {

@@ -19,6 +19,10 @@ class WorkerSessionService final : public schema::WorkerSession::Server {
                        SessionId session)
       : services_(services), handle_(std::move(connection)), session_(session) {}
 
+  // Every call fails where the controller does not lead (any more): nothing is taken then.
+  DispatchCallResult dispatchCall(
+      uint64_t interfaceId, uint16_t methodId,
+      capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) override;
   // Answered when the store has room for more, so that the peer's flow window is our back-pressure.
   // Throws only for what no honest client sends: then the session has ended, and the worker may
   // register again. A stream call that throws breaks its capability, so every later call says so.

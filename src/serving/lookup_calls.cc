@@ -7,6 +7,7 @@
 
 #include "core/limits.h"
 #include "serving/long_lookup.h"
+#include "serving/replica_gate.h"
 #include "wire/errors.h"
 
 namespace holdfast {
@@ -69,6 +70,7 @@ LookupFound foundOf(Services& services, const LookupQuestion& question,
                     std::span<const LookupMatch> matches) {
   LookupFound found{.matches = matches,
                     .miss = {},
+                    .replica = &services.group.view(),
                     .chunkSize = hashing != nullptr
                                      ? hashing->chunkSize()
                                      : PromptHashing(services, question.model).chunkSize(),
@@ -114,6 +116,9 @@ class LookupRun {
       if (!asked_) {
         if (next_ == call_.size()) return false;
         question_ = call_.question(next_);
+        if (const auto error = tooOld(services_.group.view(), question_.maxAgeMs)) {
+          kj::throwFatalException(wireError(*error));
+        }
         hashing_.reset();
         if (question_.byTokens) hashing_.emplace(services_, question_.model, question_.keys);
         asked_ = true;
@@ -235,6 +240,7 @@ LookupEnds LookupFound::endsOf(const LookupMatch& match) const {
 
 Result<std::optional<LookupFound>> lookUpAtOnce(Services& services, const LookupQuestion& question,
                                                 std::vector<uint64_t>& hashes) {
+  if (auto error = tooOld(services.group.view(), question.maxAgeMs)) return *std::move(error);
   std::span<const uint64_t> asked = question.hashes;
   std::optional<PromptHashing> hashing;
   if (question.byTokens) {

@@ -31,6 +31,7 @@ struct LookupQuestion {
   bool withPins = false;
   bool withEndpoints = true;
   uint32_t maxInstances = 0;  // 0: all
+  uint64_t maxAgeMs = 0;      // of what is answered from (serving/replica_gate.h); 0: any
 };
 
 // What was found. Valid until the next input of the controller: written at once.
@@ -38,6 +39,7 @@ struct LookupFound {
   std::span<const LookupMatch> matches;  // best first, at most maxInstances; none: `miss` says why
   uint32_t leftOut = 0;                  // instances that match as well
   ExplainedMiss miss;                    // kNone where somebody was found
+  const ReplicaView* replica = nullptr;  // who answers; never null
   uint32_t chunkSize = 0;                // tokens of a chunk
   std::optional<size_t> tokens;          // of the prompt; nothing where it was asked by hashes
 
@@ -56,12 +58,14 @@ std::optional<Error> invalidPromptKeys(std::string_view loraName, std::string_vi
                                        std::string_view cacheSalt);
 
 // At once, where it takes no more than a turn of the loop; nothing where it does, and nothing has
-// happened then. kInvalid: it is malformed or over a limit. `hashes`: scratch.
+// happened then. kInvalid: it is malformed or over a limit; kUnavailable: what this controller has
+// is older than asked for, or not enough to answer from. `hashes`: scratch.
 Result<std::optional<LookupFound>> lookUpAtOnce(Services& services, const LookupQuestion& question,
                                                 std::vector<uint64_t>& hashes);
 
-// However long it takes, in its turn among the long calls of its connection. `answer` is called
-// once, unless the promise fails with an exception of wireError(). Everything outlives the promise.
+// What lookUpAtOnce() left, however long it takes, in its turn among the long calls of its
+// connection. `answer` is called once, unless the promise fails with an exception of wireError().
+// Everything outlives the promise.
 kj::Promise<void> lookUpInPieces(Services& services, CallQueue& queue, LookupQuestion question,
                                  kj::Function<void(const LookupFound&)> answer);
 
@@ -106,7 +110,7 @@ class ManyLookups {
 // says what is not; what the answers take counts as long as `call` goes on, and as if they were
 // written in Cap'n Proto's encoding. `bytes`: of the message. Fails as a whole, with exceptions of
 // wireError(): "invalid:" where one of them is, "unavailable:" where long calls take too much
-// memory. Everything outlives the promise.
+// memory, or as lookUpAtOnce(). Everything outlives the promise.
 kj::Promise<void> lookUpMany(Services& services, CallQueue& queue, ManyLookups& call, size_t bytes);
 
 }  // namespace holdfast

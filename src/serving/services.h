@@ -13,6 +13,7 @@
 #include "core/controller.h"
 #include "core/limits.h"
 #include "core/notice_sink.h"
+#include "core/replica_view.h"
 #include "core/result.h"
 #include "core/source_table.h"
 #include "core/store_statistics.h"
@@ -95,6 +96,8 @@ struct ProcessFacts {
   const HashDoctor* hashing = nullptr;
   // Engines whose KV events are read; outlives the server. Null: there can be none.
   SourceTable* engines = nullptr;
+  // Its place in a group of controllers; outlives the server. Null: it is alone.
+  GroupMember* group = nullptr;
 };
 
 // References outlive the server.
@@ -107,6 +110,7 @@ struct Services {
   RegistryStore& store;
   NoticeSink& notices;
   AccessControl& access;
+  GroupMember& group;
   LoopTurns& turns;
   CommitWaiters waiters;
   EventWaiters eventWaiters;

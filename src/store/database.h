@@ -56,6 +56,8 @@ class Database {
   bool created() const { return created_; }
   // What the store says of its time; empty: nothing that can be read. After open().
   std::optional<TimeRecord> storedTime() const;
+  // The same of its place in a log. Nothing too where some of what it covers may be missing.
+  std::optional<LogPlace> storedPlace() const;
 
   // What open() found to be lost, which was logged; and the mark that told it.
   const StoreLoss& loss() const { return loss_; }

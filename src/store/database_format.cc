@@ -57,6 +57,15 @@ std::optional<TimeRecord> Database::storedTime() const {
   return found.ok() ? decodeTime(value) : std::nullopt;
 }
 
+std::optional<LogPlace> Database::storedPlace() const {
+  // Without damage the store is as it was at some moment, and the place is of that one.
+  if (loss_.damage || !loss_.cut.empty()) return std::nullopt;
+  std::string value;
+  const rocksdb::Status found =
+      db_->Get(rocksdb::ReadOptions(), default_, std::string(kLogPlaceKey), &value);
+  return found.ok() ? decodeLogPlace(value) : std::nullopt;
+}
+
 std::optional<Error> Database::checkFormat() {
   std::string value;
   const rocksdb::Status found =

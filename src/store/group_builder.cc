@@ -78,6 +78,9 @@ bool GroupBuilder::build(WriteGroup& group) {
       }
       if (write.ticket != 0) group.upTo = write.ticket;
     }
+    if (block.place) {
+      group.put(database_.defaultFamily(), kLogPlaceKey, encodeRecord(*block.place));
+    }
   }
   // After the drops of the block, so that what was cancelled is not written.
   for (FoldWrite& write : group.foldWrites) build(group, write);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "format/keys.h"
 #include "store/checkpoint_thread.h"
 #include "store/commit_marker.h"
 #include "store/completions.h"
@@ -22,6 +23,19 @@
 #include "store/write_queue.h"
 
 namespace holdfast {
+
+namespace {
+
+// What it has from now on stands in no log.
+void forgetPlace(Database& database, rocksdb::WriteBatch& leftovers) {
+  std::string value;
+  const std::string key(kLogPlaceKey);
+  if (!database.db()->Get({}, database.defaultFamily(), key, &value).ok()) return;
+  const rocksdb::Status status = leftovers.Delete(database.defaultFamily(), key);
+  HOLDFAST_CHECK(status.ok(), "%s", status.ToString().c_str());
+}
+
+}  // namespace
 
 struct RocksStore::Parts {
   explicit Parts(StoreOptions given)
@@ -52,6 +66,8 @@ struct RocksStore::Parts {
   CommitMarker marker;
   WalSyncer syncer;
 
+  std::optional<LogPlace> place;  // at open
+
   // The registry's thread.
   Ticket nextTicket = 1;
   OwnerId nextOwner = 0;
@@ -71,6 +87,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(StoreOptions options) {
   auto parts = std::make_unique<Parts>(std::move(options));
   if (auto error = parts->database.open()) return std::move(*error);
   parts->clock.begin(parts->database.storedTime());
+  parts->place = parts->database.storedPlace();
   parts->nextOwner = static_cast<OwnerId>(parts->database.owned().size());
   return std::unique_ptr<RocksStore>(new RocksStore(std::move(parts)));
 }
@@ -154,6 +171,15 @@ std::optional<Error> RocksStore::checkpoint(CheckpointRequest request,
   return std::nullopt;
 }
 
+void RocksStore::reach(const LogPlace& place) {
+  HOLDFAST_CHECK(parts_->options.followsLog, "a place in a log of a store that follows none");
+  parts_->queue.reach(place);
+}
+
+std::optional<LogPlace> RocksStore::place() const {
+  return parts_->place;
+}
+
 void RocksStore::recover(RecoverySink& sink) {
   HOLDFAST_CHECK(!parts_->recovered, "recover() was called before");
   RecoveryOutcome outcome = recoverAll(parts_->database, parts_->options, sink);
@@ -163,6 +189,7 @@ void RocksStore::recover(RecoverySink& sink) {
                        damaged ? NewestRecords() : owner.newest);
     if (damaged) parts_->database.quarantine(owner.family);
   }
+  if (!parts_->options.followsLog) forgetPlace(parts_->database, outcome.leftovers);
   parts_->marker.start(std::move(outcome.marks));
   parts_->database.recovered();
   parts_->thread.cleanUp(std::move(outcome.leftovers));

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "core/limits.h"
+#include "core/placed_store.h"
 #include "core/registry_store.h"
 #include "core/result.h"
 #include "core/store_statistics.h"
@@ -58,6 +59,8 @@ struct StoreOptions {
   std::string dataDir;
   // Makes the directory where there is none. A store is made in an empty directory in any case.
   bool create = false;
+  // It is written to by what stands in a group's log alone. Otherwise it forgets its place there.
+  bool followsLog = false;
   // Where a store of an older format is copied to before it is brought to this program's: a new
   // directory on the same disk. Empty: it is not copied.
   std::string checkpointBeforeMigration;
@@ -117,7 +120,7 @@ struct CheckpointResult {
   uint64_t sequence = 0;  // RocksDB's number of the last write in it, as offline tools show it
 };
 
-class RocksStore : public RegistryStore {
+class RocksStore : public PlacedStore {
  public:
   // Opens the store in options.dataDir, or makes one there if the directory is empty. The error
   // says what is wrong, where, and what to do.
@@ -139,6 +142,8 @@ class RocksStore : public RegistryStore {
   uint64_t timeMs() const;
   void poll(StoreListener& listener) override;
   void recover(RecoverySink& sink) override;
+  void reach(const LogPlace& place) override;
+  std::optional<LogPlace> place() const override;
 
   // Copies the store to request.path, as it is when everything that was queued before is committed,
   // and nothing of what is queued behind: a place in the order of writes that the caller chooses.

@@ -45,6 +45,7 @@ void QueueBlock::clear() {
   writes.clear();
   batches.clear();
   folds.clear();
+  place.reset();
 }
 
 QueueBlock& WriteQueue::blockFor(size_t words) {
@@ -68,6 +69,12 @@ void WriteQueue::added(size_t bytes) {
   }
 }
 
+void WriteQueue::added(QueueBlock& block, const QueuedWrite& write) {
+  block.writes.push_back(write);
+  if (place_ && write.ticket != 0) block.place = place_;
+  added(bytesOf(write));
+}
+
 template <typename Encode>
 void WriteQueue::append(QueuedWrite write, size_t words, Encode encode) {
   write.words = static_cast<uint32_t>(words);
@@ -76,8 +83,7 @@ void WriteQueue::append(QueuedWrite write, size_t words, Encode encode) {
   const std::span<uint64_t> value = block.allocate(words);
   encode(value);
   write.at = static_cast<uint32_t>(value.data() - block.start());
-  block.writes.push_back(write);
-  added(bytesOf(write));
+  added(block, write);
 }
 
 void WriteQueue::append(Ticket ticket, const ReportRecord& report) {
@@ -115,8 +121,7 @@ void WriteQueue::append(Ticket ticket, StoreBatch batch) {
   QueueBlock& block = blockFor(0);
   write.at = static_cast<uint32_t>(block.batches.size());
   block.batches.push_back(std::move(batch));
-  block.writes.push_back(write);
-  added(bytesOf(write));
+  added(block, write);
 }
 
 void WriteQueue::append(const FoldRequest& request) {
@@ -126,8 +131,7 @@ void WriteQueue::append(const FoldRequest& request) {
   QueueBlock& block = blockFor(0);
   write.at = static_cast<uint32_t>(block.folds.size());
   block.folds.push_back(request);
-  block.writes.push_back(write);
-  added(bytesOf(write));
+  added(block, write);
 }
 
 void WriteQueue::appendCheckpoint(CheckpointRequest request) {

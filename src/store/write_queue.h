@@ -9,11 +9,13 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/placed_store.h"
 #include "core/registry_store.h"
 #include "locks/mutex.h"
 #include "store/rocks_store.h"
@@ -56,8 +58,9 @@ class QueueBlock {
   std::vector<QueuedWrite> writes;
   std::vector<StoreBatch> batches;
   std::vector<FoldRequest> folds;
-  CheckpointRequest checkpoint;  // of a block that holds nothing else
-  bool sealed = false;           // takes no more
+  CheckpointRequest checkpoint;   // of a block that holds nothing else
+  std::optional<LogPlace> place;  // that its last write leads to; none: the store follows no log
+  bool sealed = false;            // takes no more
 
  private:
   std::unique_ptr<uint64_t[]> words_;
@@ -75,6 +78,8 @@ class WriteQueue {
   void append(Ticket ticket, const BatchRecord& batch);
   void append(Ticket ticket, StoreBatch batch);
   void append(const FoldRequest& request);
+  // What is appended from now on leads to this place of a log, until another one is said.
+  void reach(const LogPlace& place) { place_ = place; }
   // Between what was appended before and what comes: in a block, hence a group, of its own.
   void appendCheckpoint(CheckpointRequest request);
 
@@ -95,9 +100,11 @@ class WriteQueue {
   QueueBlock& blockFor(size_t words) HOLDFAST_REQUIRES(mutex_);
   template <typename Encode>
   void append(QueuedWrite write, size_t words, Encode encode);
+  void added(QueueBlock& block, const QueuedWrite& write) HOLDFAST_REQUIRES(mutex_);
   void added(size_t bytes) HOLDFAST_REQUIRES(mutex_);
 
   const size_t bytesMax_;
+  std::optional<LogPlace> place_;  // the registry's thread's
   std::atomic<size_t> bytes_{0};
   Mutex mutex_;
   Condition wakened_;

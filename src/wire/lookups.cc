@@ -35,7 +35,7 @@ void write(const LookupMatch& match, const LookupEnds& ends,
 }
 
 uint64_t wordsOf(std::span<const LookupMatch> matches) {
-  constexpr uint64_t kAnswer = 8;
+  constexpr uint64_t kAnswer = 11;
   uint64_t words = kAnswer;
   for (const LookupMatch& match : matches) words += wordsOf(match);
   return words;
@@ -59,6 +59,13 @@ void write(const ExplainedMiss& miss, schema::LookupRetMsg::Builder to) {
   hidden.setDrained(miss.hidden.drained);
   hidden.setLost(miss.hidden.lost);
   hidden.setDiverged(miss.hidden.diverged);
+}
+
+void writeStamp(const ReplicaView& replica, schema::LookupRetMsg::Builder to) {
+  to.setRole(static_cast<schema::ReplicaRole>(replica.role));
+  to.setEpoch(replica.epoch);
+  to.setIndex(replica.index);
+  to.setAgeMs(replica.ageMs);
 }
 
 LookupAnswer read(schema::LookupRetMsg::Reader from) {
@@ -87,6 +94,10 @@ LookupAnswer read(schema::LookupRetMsg::Reader from) {
   answer.hiddenLost = from.getHidden().getLost();
   answer.hiddenDiverged = from.getHidden().getDiverged();
   answer.message = stringOf(from.getMessage());
+  answer.role = enumerantName(from.getRole());
+  answer.epoch = from.getEpoch();
+  answer.index = from.getIndex();
+  answer.ageMs = from.getAgeMs();
   return answer;
 }
 

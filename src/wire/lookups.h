@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/lookups.h"
+#include "core/replica_view.h"
 #include "core/views.h"
 #include "schema/messages.capnp.h"
 
@@ -27,6 +28,8 @@ uint64_t wordsOf(std::span<const LookupMatch> matches);
 uint64_t wordsOf(const LookupMatch& match);
 // Why nobody was found; nothing where somebody was.
 void write(const ExplainedMiss& miss, schema::LookupRetMsg::Builder to);
+// Who answers.
+void writeStamp(const ReplicaView& replica, schema::LookupRetMsg::Builder to);
 LookupAnswer read(schema::LookupRetMsg::Reader from);
 
 void write(std::span<const PeerMatch> peers, schema::BatchedP2PLookupRetMsg::Builder to);

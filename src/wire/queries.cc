@@ -5,6 +5,7 @@
 #include "wire/counters.h"
 #include "wire/endpoints.h"
 #include "wire/enums.h"
+#include "wire/replica.h"
 #include "wire/text.h"
 
 namespace holdfast {
@@ -130,6 +131,7 @@ ControllerStatus read(schema::StatusRetMsg::Reader from) {
   status.recoveredWorkers = from.getRecoveredWorkers();
   status.recoveredChunks = from.getRecoveredChunks();
   status.connections = from.getConnections();
+  status.replica = read(from.getReplica());
   status.auth = stringOf(from.getAuth());
   return status;
 }

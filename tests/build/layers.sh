@@ -97,7 +97,7 @@ of_core() {
 # the store, and all that a client gets of it.
 plain=(core/types.h core/result.h core/check.h core/ids.h core/limits.h core/decisions.h core/hash_settings.h
        core/ticket.h core/messages.h core/cache_operations.h core/labels.h core/load.h
-       core/lookups.h core/views.h)
+       core/lookups.h core/replica_view.h core/views.h)
 of_core wire "${plain[@]}" core/counters.h core/event_record.h core/operations/event_summary.h
 of_core client "${plain[@]}" core/index/key_set.h core/index/prefetch.h
 of_core tokens core/hash_settings.h core/result.h

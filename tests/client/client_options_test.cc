@@ -36,6 +36,14 @@ TEST(Client, OptionsAreChecked) {
   EXPECT_TRUE(isWrong([](ClientOptions& o) { o.backoffMinMs = 6'000; }));
   EXPECT_TRUE(isWrong([](ClientOptions& o) { o.controller = ""; }));
   EXPECT_TRUE(isWrong([](ClientOptions& o) { o.controller = "127.0.0.1"; }));
+  EXPECT_FALSE(isWrong([](ClientOptions& o) { o.controller = "a:1,[::1]:2,unix:/x"; }));
+  EXPECT_TRUE(isWrong([](ClientOptions& o) { o.controller = "a:1,"; }));
+  EXPECT_TRUE(isWrong([](ClientOptions& o) { o.controller = "a:1,b"; }));
+  EXPECT_TRUE(isWrong([](ClientOptions& o) { o.controller = "a:1,b:1,a:1"; })) << "named twice";
+  EXPECT_TRUE(isWrong([](ClientOptions& o) {
+    o.controller = "h0:1";
+    for (int i = 1; i < 17; ++i) o.controller += ",h" + std::to_string(i) + ":1";
+  })) << "17";
   EXPECT_TRUE(isWrong([](ClientOptions& o) { o.hashing = ClientHashing{.chunkSize = 0}; }));
   EXPECT_TRUE(isWrong([](ClientOptions& o) {
     o.worker = 2;

@@ -18,6 +18,7 @@
 #include "client/event_loop.h"
 #include "core/labels.h"
 #include "core/load.h"
+#include "core/replica_view.h"
 #include "model_controller.h"
 #include "schema/controller.capnp.h"
 
@@ -37,7 +38,8 @@ class FakeController {
     std::string heartbeatError;
     std::string reportError;
     std::string lookupError;
-    bool hangRegister = false;  // never answer
+    bool hangAuthenticate = false;  // never answer
+    bool hangRegister = false;
     bool hangLookups = false;
     bool omitDecisions = false;
     bool confirm = true;     // heartbeats confirm what is there
@@ -45,6 +47,7 @@ class FakeController {
     bool grantWorker = true;
     bool grantOrchestrator = true;
     bool grantOperator = true;
+    std::optional<ReplicaView> replica;  // nothing: as a controller that knows of no groups
     uint32_t heartbeatIntervalMs = 3'600'000;
     bool askFullSyncs = true;          // after registrations that call for them
     std::string startError;            // starts are refused for this

@@ -9,6 +9,7 @@
 #include "wire/errors.h"
 #include "wire/full_sync.h"
 #include "wire/registration.h"
+#include "wire/replica.h"
 #include "wire/reports.h"
 #include "wire/text.h"
 
@@ -213,7 +214,11 @@ class FakeController::OrchestratorServer final : public schema::Orchestrator::Se
   }
   kj::Promise<void> queryWorkers(QueryWorkersContext context) override {
     const auto message = context.getParams().getMessage();
-    auto infos = context.getResults().initAnswer().initWorkerInfos(message.getWorkerIds().size());
+    auto answer = context.getResults().initAnswer();
+    fake_.with([&](State& state) {
+      if (state.replica) answer.setRole(static_cast<schema::ReplicaRole>(state.replica->role));
+    });
+    auto infos = answer.initWorkerInfos(message.getWorkerIds().size());
     for (unsigned i = 0; i < infos.size(); ++i) {
       infos[i].setInstanceId(message.getInstanceId());
       infos[i].setWorkerId(message.getWorkerIds()[i]);
@@ -232,6 +237,8 @@ class FakeController::OrchestratorServer final : public schema::Orchestrator::Se
 
 class FakeController::OperatorServer final : public schema::Operator::Server {
  public:
+  explicit OperatorServer(FakeController& fake) : fake_(fake) {}
+
   kj::Promise<void> status(StatusContext context) override {
     auto answer = context.getResults().initAnswer();
     answer.setVersion("fake");
@@ -240,6 +247,9 @@ class FakeController::OperatorServer final : public schema::Operator::Server {
     auto counter = answer.initCounters(1)[0];
     counter.setName("reports");
     counter.setValue(5);
+    fake_.with([&](State& state) {
+      if (state.replica) write(*state.replica, answer.initReplica());
+    });
     return kj::READY_NOW;
   }
   kj::Promise<void> diverged(DivergedContext context) override {
@@ -249,6 +259,9 @@ class FakeController::OperatorServer final : public schema::Operator::Server {
     location.initInfo().setSync(schema::SyncState::DIVERGED);
     return kj::READY_NOW;
   }
+
+ private:
+  FakeController& fake_;
 };
 
 class FakeController::BootstrapServer final : public schema::Bootstrap::Server {
@@ -256,7 +269,7 @@ class FakeController::BootstrapServer final : public schema::Bootstrap::Server {
   explicit BootstrapServer(FakeController& fake) : fake_(fake) {}
 
   kj::Promise<void> authenticate(AuthenticateContext context) override {
-    fake_.with([&](State& state) {
+    const bool hang = fake_.with([&](State& state) {
       state.token = stringOf(context.getParams().getToken());
       if (!state.authenticateError.empty()) {
         kj::throwFatalException(failure(state.authenticateError));
@@ -264,8 +277,11 @@ class FakeController::BootstrapServer final : public schema::Bootstrap::Server {
       auto results = context.getResults();
       if (state.grantWorker) results.setWorker(kj::heap<GatewayServer>(fake_));
       if (state.grantOrchestrator) results.setOrchestrator(kj::heap<OrchestratorServer>(fake_));
-      if (state.grantOperator) results.setOperator(kj::heap<OperatorServer>());
+      if (state.grantOperator) results.setOperator(kj::heap<OperatorServer>(fake_));
+      if (state.replica) write(*state.replica, results.initReplica());
+      return state.hangAuthenticate;
     });
+    if (hang) return kj::NEVER_DONE;
     return kj::READY_NOW;
   }
 

@@ -30,11 +30,13 @@ class Witness final : public InputObserver {
 
 class ControllerTest : public testing::Test {
  protected:
-  void open(MemoryStore::Disk disk) {
+  void open(MemoryStore::Disk disk, bool follows = false) {
     controller_.reset();
     store_ = std::make_unique<MemoryStore>(std::move(disk));
+    ControllerOptions options;
+    options.follows = follows;
     controller_ = std::make_unique<Controller>(
-        ControllerOptions(), clock_, *store_, [this] { return ++drawn_; }, notices_);
+        options, clock_, *store_, [this] { return ++drawn_; }, notices_);
   }
   ControllerTest() { open({}); }
 
@@ -130,6 +132,51 @@ TEST_F(ControllerTest, RecoversRegistryAndOperations) {
   const Event* event = controller_->executor().find("e");
   ASSERT_NE(event, nullptr);
   EXPECT_EQ(event->record.ranks.at(0).status, RankStatus::kUnknown);
+}
+
+TEST_F(ControllerTest, AFollowerTakesNothingUntilItLeads) {
+  const SessionId session = registered();
+  const std::vector<ChunkHash> keys = {1, 2, 3};
+  EXPECT_TRUE(controller_->take(input::Report{session, {"gpu", 11, 1, {keys, {}}}}).ok());
+  OperationRequest request;
+  request.eventId = "e";
+  request.instance = "a";
+  request.location = "gpu";
+  EXPECT_TRUE(controller_->take(input::Operation{request}).ok());
+  commit();
+  open(store_->afterCrash(), true);
+  EXPECT_TRUE(controller_->follows());
+  controller_->leaderIs("10.0.0.7:7440");
+  Registration message;
+  message.instance = "b";
+  message.run = message.attempt = 1;
+  const auto refused = controller_->take(input::Register{message, link_});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(refused.error().message, "this controller follows: the leader is 10.0.0.7:7440");
+  EXPECT_FALSE(controller_->take(input::Operation{request}).ok());
+  EXPECT_FALSE(controller_->take(input::Drain{"a", true}).ok());
+  // Nothing is late for it: that is its leader's to say.
+  clock_.nowMs += 100'000'000;
+  controller_->take(input::Tick{});
+  while (controller_->take(input::Work{})) {
+  }
+  EXPECT_EQ(store_->queued(), 0u);
+  EXPECT_EQ(controller_->registry().tree().memberships(), 3u);
+
+  controller_->lead();
+  const Worker* const worker = controller_->registry().tree().findWorker("a", 0);
+  ASSERT_NE(worker, nullptr);
+  EXPECT_EQ(worker->record.state, WorkerState::kRecovered);
+  const Event* const event = controller_->executor().find("e");
+  ASSERT_NE(event, nullptr);
+  EXPECT_EQ(event->record.ranks.at(0).status, RankStatus::kUnknown);
+  controller_->take(input::Tick{});
+  EXPECT_EQ(worker->record.state, WorkerState::kRecovered) << "its time begins now";
+  EXPECT_TRUE(controller_->take(input::Register{message, link_}).ok());
+  clock_.nowMs += 100'000;
+  controller_->take(input::Tick{});
+  EXPECT_EQ(worker->record.state, WorkerState::kLost);
 }
 
 TEST_F(ControllerTest, AnInputWithinAnotherOneIsABug) {

@@ -193,6 +193,33 @@ TEST_F(CtlTest, SaysWhyNoControllerIsReached) {
   expectPlain(fleet);
 }
 
+TEST_F(CtlTest, SeveralControllersAreAskedEachOrTheOneThatIsThere) {
+  const auto daemon = startWithWorker();
+  const std::string both = "127.0.0.1:1," + socketAddress();
+  EXPECT_EQ(ctl(both, "status").exitCode, 0);
+  EXPECT_EQ(ctl(socketAddress() + "," + socketAddress(), "status").exitCode, kCtlUsage);
+
+  const CommandResult away = ctl(both, "replicas");
+  EXPECT_EQ(away.exitCode, kCtlUnreachable);
+  EXPECT_THAT(away.output, HasSubstr("AWAY"));
+  EXPECT_THAT(away.output, HasSubstr("alone"));
+  EXPECT_THAT(away.output, HasSubstr("nothing listens there"));
+  const CommandResult json = ctl(both, "replicas --json");
+  EXPECT_EQ(json.exitCode, kCtlUnreachable);
+  EXPECT_THAT(json.output, HasSubstr("\"reachable\": false"));
+  EXPECT_THAT(json.output, HasSubstr("\"role\": \"alone\""));
+  EXPECT_THAT(json.output, HasSubstr("\"differ\": false"));
+  EXPECT_EQ(ctl(socketAddress(), "replicas").exitCode, 0);
+
+  const CommandResult alone = ctl(both, "step-down");
+  EXPECT_EQ(alone.exitCode, 4);
+  EXPECT_THAT(alone.output, HasSubstr("not in a group"));
+  const CommandResult none = ctl("127.0.0.1:1,127.0.0.1:2", "status");
+  EXPECT_EQ(none.exitCode, kCtlUnreachable);
+  EXPECT_THAT(none.output, HasSubstr("127.0.0.1:2"));
+  for (const CommandResult& one : {away, alone, none}) expectPlain(one.output);
+}
+
 TEST_F(CtlTest, AStoppedControllerIsNotWaitedForForEver) {
   const auto daemon = start(onDataDir());
   daemon->signal(SIGSTOP);

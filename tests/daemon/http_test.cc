@@ -58,7 +58,7 @@ TEST_F(HttpDoorTest, AnswersWhereTheLogSays) {
   const auto daemon = start(onDataDir({"--http", "127.0.0.1:0"}));
   const std::string address = httpAddressIn(daemon->log());
   ASSERT_THAT(address, StartsWith("127.0.0.1:"));
-  EXPECT_THAT(get(address, "/readyz"), HasSubstr(R"({"state":"ready"})"));
+  EXPECT_THAT(get(address, "/readyz"), HasSubstr(R"({"state":"ready","role":"alone"})"));
   EXPECT_THAT(get(address, "/livez"), HasSubstr("200 OK"));
   EXPECT_THAT(get(address, "/openapi.json"), HasSubstr("/v1/lookup"));
   EXPECT_THAT(get(address, "/nothing"), HasSubstr("404 Not Found"));

@@ -63,6 +63,8 @@ void storeRecords(std::string_view input) {
       return checkRecord(decodeFormat, value);
     case 't':
       return checkRecord(decodeTime, value);
+    case 'g':
+      return checkRecord(decodeLogPlace, value);
     case 'o':
       return checkRecord(decodeOwner, value);
     case 'i':

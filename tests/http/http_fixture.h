@@ -14,6 +14,7 @@
 #include "net/listen_address.h"
 #include "serving/audit.h"
 #include "tests/http/http_client.h"
+#include "tests/support/fake_group.h"
 #include "tests/support/recorded_notices.h"
 #include "tests/support/scratch.h"
 #include "wire/errors.h"
@@ -48,7 +49,8 @@ class HttpServerTest : public testing::Test {
                                                           .addresses = addresses,
                                                           .connections = connections,
                                                           .connectionsMax = connectionsMax,
-                                                          .bodies = bodies},
+                                                          .bodies = bodies,
+                                                          .group = &group},
                                             bounds);
     auto sockets = listenOn("127.0.0.1:0");
     ASSERT_TRUE(sockets.ok());
@@ -102,6 +104,7 @@ class HttpServerTest : public testing::Test {
   HeldBytes held{{.each = size_t{16} << 20, .all = size_t{32} << 20}};
   AddressCounts addresses{20'000};
   ConnectionEnds ends;
+  FakeGroup group;  // alone, until a test says otherwise
   AccessControl access = AccessControl::open({}).value();
   size_t connections = 0;
   size_t connectionsMax = 20'000;

@@ -175,5 +175,22 @@ TEST_F(HttpLookupTest, AnswersManyInACall) {
   EXPECT_THAT(errorOfBody("{}", "/v1/lookups"), HasSubstr("missing"));
 }
 
+TEST_F(HttpLookupTest, SaysHowOldItIsAndMayBeTooOld) {
+  held({1, 2, 3, 4});
+  EXPECT_EQ(ask(R"({"hashes":[1],"maxAgeMs":1})")["role"].get_string().value(), "alone");
+  group.now = follower("leader.example:7440", 250);
+  const auto answer = ask(R"({"hashes":[1],"maxAgeMs":250})");
+  EXPECT_EQ(answer["role"].get_string().value(), "follower");
+  EXPECT_EQ(answer["epoch"].get_uint64().value(), 3u);
+  EXPECT_EQ(answer["index"].get_uint64().value(), 70u);
+  EXPECT_EQ(answer["ageMs"].get_uint64().value(), 250u);
+  const HttpAnswer old = client->ask("POST", "/v1/lookup", R"({"hashes":[1],"maxAgeMs":100})");
+  EXPECT_EQ(old.status, 503);
+  EXPECT_THAT(old.body, HasSubstr("stale by 150 ms"));
+  const HttpAnswer many = client->ask(
+      "POST", "/v1/lookups", R"({"lookups":[{"hashes":[1]},{"hashes":[2],"maxAgeMs":100}]})");
+  EXPECT_EQ(many.status, 503);
+}
+
 }  // namespace
 }  // namespace holdfast::test

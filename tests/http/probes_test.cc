@@ -45,6 +45,12 @@ TEST_F(ProbesTest, SayWhetherTheControllerCanBeUsed) {
     EXPECT_EQ(readOnly.status, 503);
     EXPECT_EQ(readOnly.headers.at("retry-after"), "1");
     EXPECT_EQ(readOnly.body, R"({"state":"read-only","reason":"the disk is full"})");
+    now = {};
+    now.state = Readiness::State::kStandby;
+    now.role = "follower";
+    const HttpAnswer standby = client.get(path);
+    EXPECT_EQ(standby.status, 503);
+    EXPECT_EQ(standby.body, R"({"state":"standby","role":"follower"})");
   }
 }
 

@@ -117,6 +117,35 @@ TEST_F(HttpServerTest, ARouteMayHaveErrorsOfItsOwn) {
   EXPECT_THAT(notices.last<notice::OperatorCall>().error, HasSubstr("no such thing"));
 }
 
+TEST_F(HttpServerTest, WhatOnlyTheLeaderDoesNamesIt) {
+  addFixed("/look", "looked", Permission::kLookUp);
+  addFixed("/drain", "drained", Permission::kManage);
+  http::Route level = route(kj::HttpMethod::GET, "/level", Permission::kManage);
+  level.leaderOnly = false;
+  level.handle = [](const auto&) -> kj::Promise<Reply> { return Reply{.body = "info"}; };
+  routes.add(std::move(level));
+  http::Route operations = route(kj::HttpMethod::GET, "/operations", Permission::kQuery);
+  operations.leaderOnly = true;
+  operations.handle = [](const auto&) -> kj::Promise<Reply> { return Reply{.body = "[]"}; };
+  routes.add(std::move(operations));
+  serve();
+  HttpClient client = connect();
+  EXPECT_EQ(client.get("/drain").body, "drained");
+  group.now = follower("leader.example:7440");
+  EXPECT_EQ(client.get("/look").body, "looked");
+  EXPECT_EQ(client.get("/level").body, "info");
+  const HttpAnswer elsewhere = client.get("/drain");
+  EXPECT_EQ(elsewhere.status, 503);
+  EXPECT_THAT(elsewhere.body, HasSubstr(R"("code":"unavailable")"));
+  EXPECT_THAT(elsewhere.body, HasSubstr(R"("leader":"leader.example:7440")"));
+  EXPECT_THAT(notices.last<notice::OperatorCall>().error, HasSubstr("the leader is"));
+  EXPECT_EQ(client.get("/operations").status, 503);
+  group.now.leader.clear();
+  EXPECT_THAT(client.get("/drain").body, testing::Not(HasSubstr(R"("leader")")));
+  group.now = leader("here:7440");
+  EXPECT_EQ(client.get("/operations").body, "[]");
+}
+
 TEST_F(HttpServerTest, AListenerMayHaveRoutesOfItsOwn) {
   addFixed("/all", "1");
   http::RouteTable others;

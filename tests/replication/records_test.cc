@@ -27,7 +27,8 @@ TEST(RecordsTest, ATakeOverComesBackWhole) {
                       .address = "10.0.0.2:7440",
                       .wallMs = 1'700'000'000'000,
                       .formatMin = 2,
-                      .formatMax = 5};
+                      .formatMax = 5,
+                      .digest = "00ff/3/1"};
   RecordDecoder decoder;
   const auto record = decoder.decode(encodeRecord(sent));
   ASSERT_TRUE(record);
@@ -39,6 +40,7 @@ TEST(RecordsTest, ATakeOverComesBackWhole) {
   EXPECT_EQ(got.wallMs, sent.wallMs);
   EXPECT_EQ(got.formatMin, sent.formatMin);
   EXPECT_EQ(got.formatMax, sent.formatMax);
+  EXPECT_EQ(got.digest, sent.digest);
   EXPECT_EQ(headOf(*record).kind, RecordHead::Kind::kTakeOver);
   EXPECT_EQ(headOf(*record).nonce, sent.nonce);
 }

@@ -61,6 +61,8 @@ const std::map<std::string, Roles> kMayCall = {
     {"Operator.backup", kForOperators},
     {"Operator.logLevel", kForOperators},
     {"Operator.hashing", kForAskers},
+    {"Operator.replica", kForAskers},
+    {"Operator.stepDown", kForOperators},
 };
 
 // The interfaces that calls can lead to, beginning with what a connection has.

@@ -109,7 +109,8 @@ ServerTest::ServerTest(const ServerOptions& options, const ControllerOptions& co
                      .captureOn = {},
                      .captureOff = {},
                      .backup = {},
-                     .hashing = &doctor};
+                     .hashing = &doctor,
+                     .group = &group};
   // Time does not pass while a test drives the loop, so nobody may wait for it, unless a test wants
   // just that.
   ServerOptions unpaced = options;

@@ -20,6 +20,7 @@
 #include "hashing/hash_doctor.h"
 #include "rpc/server.h"
 #include "schema/controller.capnp.h"
+#include "tests/support/fake_group.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/recorded_notices.h"
 #include "wire/errors.h"
@@ -153,6 +154,7 @@ class ServerTest : public testing::Test {
   AccessControl access;
   LoopTurns turns;
   HashDoctor doctor{notices};
+  FakeGroup group;  // alone, until a test says otherwise
   std::unique_ptr<Server> server;
   std::vector<std::string> workerCalls;
 

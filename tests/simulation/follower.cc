@@ -112,9 +112,7 @@ void Follower::start(MemoryStore::Disk disk) {
   store_ = std::make_unique<MemoryStore>(std::move(disk));
   registry_ = std::make_unique<Registry>(options_, clock_, *store_, notices_);
   EXPECT_EQ(registry_->recover().quarantined, 0u);
-  for (EventRecord& event : registry_->takeRecoveredEvents()) {
-    registry_->replica().events()[event.id] = std::move(event);
-  }
+  registry_->replica().recovered(registry_->takeRecoveredEvents());
 }
 
 std::unique_ptr<MemoryStore> Follower::makeStore(MemoryStore::Disk disk) {

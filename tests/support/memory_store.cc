@@ -142,6 +142,12 @@ MemoryStore::MemoryStore(Disk disk) : disk_(std::move(disk)) {
 
 Ticket MemoryStore::enqueue(bool synced, std::function<void(Disk&)> apply) {
   const Ticket ticket = next_++;
+  if (place_) {
+    apply = [apply = std::move(apply), place = *place_](Disk& disk) {
+      apply(disk);
+      disk.place = place;
+    };
+  }
   queue_.push_back({ticket, synced, std::move(apply)});
   return ticket;
 }

@@ -12,11 +12,11 @@
 #include <tuple>
 #include <vector>
 
-#include "core/registry_store.h"
+#include "core/placed_store.h"
 
 namespace holdfast::test {
 
-class MemoryStore : public RegistryStore {
+class MemoryStore : public PlacedStore {
  public:
   // What is on the disk, a plain value.
   struct Journal {
@@ -44,6 +44,7 @@ class MemoryStore : public RegistryStore {
   };
   struct Disk : std::map<OwnerId, Family> {
     std::map<std::string, EventRecord> events;  // of cache operations, by id
+    std::optional<LogPlace> place;
   };
 
   MemoryStore() = default;
@@ -79,6 +80,11 @@ class MemoryStore : public RegistryStore {
   void poll(StoreListener& listener) override;
   void recover(RecoverySink& sink) override;
 
+  // --- PlacedStore ---
+
+  void reach(const LogPlace& place) override { place_ = place; }
+  std::optional<LogPlace> place() const override { return disk_.place; }
+
  private:
   struct Write {
     Ticket ticket = 0;  // 0: a fold
@@ -102,6 +108,7 @@ class MemoryStore : public RegistryStore {
   StoreHealth health_;
   bool healthChanged_ = false;
   bool full_ = false;
+  std::optional<LogPlace> place_;  // of what is queued
 };
 
 }  // namespace holdfast::test

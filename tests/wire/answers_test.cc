@@ -11,6 +11,7 @@
 #include "wire/lists.h"
 #include "wire/lookups.h"
 #include "wire/queries.h"
+#include "wire/replica.h"
 #include "wire/text.h"
 
 namespace holdfast::test {
@@ -49,11 +50,16 @@ TEST(AnswersTest, LookUps) {
     Arrived<schema::LookupRetMsg> arrived([&](schema::LookupRetMsg::Builder to) {
       auto layouts = to.initLayoutInfo(listSize(matches.size()));
       for (kj::uint i = 0; i < layouts.size(); ++i) write(matches[i], ends[i], layouts[i]);
+      writeStamp({.role = ReplicaRole::kLeader, .epoch = 3, .index = 4, .ageMs = 5}, to);
       EXPECT_LE(to.totalSize().wordCount, wordsOf(matches));
       to.setMessage(textOf(message));
     });
     const LookupAnswer answer = read(arrived.get());
     EXPECT_EQ(answer.message, message);
+    EXPECT_EQ(answer.role, "leader");
+    EXPECT_EQ(answer.epoch, 3u);
+    EXPECT_EQ(answer.index, 4u);
+    EXPECT_EQ(answer.ageMs, 5u);
     ASSERT_EQ(answer.layouts.size(), matches.size());
     for (size_t i = 0; i < matches.size(); ++i) {
       const InstanceLayout& got = answer.layouts[i];
@@ -308,6 +314,14 @@ TEST(AnswersTest, Status) {
     auto counter = to.initCounters(1)[0];
     counter.setName("reports");
     counter.setValue(5);
+    write({.role = ReplicaRole::kFollower,
+           .epoch = 9,
+           .index = 10,
+           .ageMs = 11,
+           .lag = 12,
+           .leader = "a:7440",
+           .log = "log-1"},
+          to.initReplica());
   });
   const ControllerStatus status = read(arrived.get());
   EXPECT_EQ(status.version, "1.2");
@@ -319,6 +333,26 @@ TEST(AnswersTest, Status) {
   EXPECT_EQ(status.lookupP99Us, 7);
   EXPECT_EQ(status.lookupWindowP99Us, 8);
   EXPECT_THAT(status.counters, ElementsAre(Pair("reports", 5)));
+  EXPECT_EQ(status.replica.role, "follower");
+  EXPECT_FALSE(status.replica.leads());
+  EXPECT_EQ(status.replica.epoch, 9);
+  EXPECT_EQ(status.replica.index, 10);
+  EXPECT_EQ(status.replica.ageMs, 11);
+  EXPECT_EQ(status.replica.lag, 12);
+  EXPECT_EQ(status.replica.leader, "a:7440");
+  EXPECT_EQ(status.replica.log, "log-1");
+}
+
+// Who says nothing of groups has none, and who is something that is not known here does not lead.
+TEST(AnswersTest, RolesOfOlderAndNewerControllers) {
+  Arrived<schema::StatusRetMsg> older([](schema::StatusRetMsg::Builder) {});
+  EXPECT_EQ(read(older.get()).replica.role, "alone");
+  EXPECT_TRUE(read(older.get()).replica.leads());
+  Arrived<schema::StatusRetMsg> newer([](schema::StatusRetMsg::Builder to) {
+    to.initReplica().setRole(static_cast<schema::ReplicaRole>(77));
+  });
+  EXPECT_EQ(read(newer.get()).replica.role, "77");
+  EXPECT_FALSE(read(newer.get()).replica.leads());
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "controller.h"
+#include "exit_code.h"
 
 namespace holdfast::ctl {
 
@@ -63,6 +64,13 @@ void makeToken(const Output& output, const TokenWish& wish);
 
 // Sets what the controller's log tells; an empty level asks for the one in force.
 void showLogLevel(Controller& controller, const Output& output, const std::string& level);
+
+// Every controller of a group, as it is. kExitUnreachable where one of them cannot be asked,
+// kExitReplicasDiffer where two have something else at the same place of the same log.
+ExitCode showReplicas(const std::vector<std::string>& addresses, const ClientSecurity& security,
+                      std::optional<Patience> patience, const Output& output);
+// Has the leader hand over.
+void stepDown(Controller& controller, const Output& output);
 
 // How engines hash, and who differs.
 void showHashing(Controller& controller, const Output& output);

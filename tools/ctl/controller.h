@@ -21,15 +21,17 @@ inline constexpr Patience kPatienceForChanges{30'000};
 
 class Controller {
  public:
-  // Connects. `patience`: for every answer, if --timeout was given. Throws Unreachable.
-  Controller(const std::string& address, const ClientSecurity& security,
+  // Connects, as reach::Connection does. `patience`: for every answer, if --timeout was given.
+  // Throws Unreachable.
+  Controller(const std::string& addresses, const ClientSecurity& security,
              std::optional<Patience> patience)
       : patience_(patience),
         io_(kj::setupAsyncIo()),
-        connection_(io_, address, security, patience.value_or(kUsualPatience)) {}
+        connection_(io_, addresses, security, patience.value_or(kUsualPatience)) {}
 
   schema::Orchestrator::Client orchestrator() { return connection_.orchestrator(); }
   schema::Operator::Client op() { return connection_.op(); }
+  const std::string& address() const { return connection_.address(); }
 
   // Sends a request and waits for its answer, for --timeout if that was given, else for `usual`.
   // Throws Unreachable or Refused.

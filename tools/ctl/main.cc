@@ -11,10 +11,10 @@
 #include "command_line/output_end.h"
 #include "command_line/usage.h"
 #include "commands.h"
-#include "core/address.h"
 #include "exit_code.h"
 #include "number_arguments.h"
 #include "operation_line.h"
+#include "reach/addresses.h"
 #include "reach/security_options.h"
 
 namespace holdfast::ctl {
@@ -60,6 +60,10 @@ constexpr std::string_view kExamples = R"(Examples:
   holdfast-ctl token new worker llama-pool --instances 'llama-*'
                                               a token, and its line for holdfastd --tokens FILE
   holdfast-ctl log-level debug                have its log tell more, until 'log-level info'
+  holdfast-ctl --controller a:7440,b:7440,c:7440 replicas
+                                              how each controller of a group is, and who leads it
+  holdfast-ctl --controller a:7440,b:7440,c:7440 step-down
+                                              have the leader hand over to another one
   holdfast-ctl --controller unix:/run/holdfast.sock status
   holdfast-ctl --controller controller.example:7440 --tls-ca ca.pem --token-file token status
                                               over the network
@@ -70,12 +74,13 @@ Exit codes:
   0  done
   1  what was named (instance, rank, location, event, ip, model) is not there
   2  the command line is wrong
-  3  no controller could be reached, or it did not answer in time (--timeout)
+  3  no controller could be reached, or it did not answer in time (--timeout); replicas: one of them
   4  the controller answered with an error
   5  an operation on caches: not every rank did it
   6  check-finish: it has not ended yet
   7  status --check: the store is read-only, reports are refused
-  8  the output could not be written)";
+  8  the output could not be written
+  9  replicas: two of them have something else at the same place of the log)";
 
 // Those of one command, with the lines that continue them.
 std::string examplesOf(const std::string& command) {
@@ -87,7 +92,7 @@ std::string examplesOf(const std::string& command) {
     constexpr std::string_view kBegin = "  holdfast-ctl ";
     if (line.starts_with(kBegin)) {
       const std::string rest = line.substr(kBegin.size()) + " ";
-      wanted = rest.starts_with(command + " ");
+      wanted = rest.starts_with(command + " ") || rest.ends_with("0 " + command + " ");
     } else if (!line.starts_with("   ")) {
       wanted = false;
     }
@@ -121,7 +126,9 @@ int run(int argc, const char* const* argv) {
   std::string address = "127.0.0.1:7440";
   bool json = false;
   app.set_version_flag("--version", "holdfast-ctl " HOLDFAST_VERSION);
-  app.add_option("--controller", address, "host:port, [v6]:port or unix:PATH")
+  app.add_option("--controller", address,
+                 "host:port, [v6]:port or unix:PATH; several of a group, separated by commas: the "
+                 "one that leads is asked")
       ->type_name("ADDR")
       ->envname("HOLDFAST_CONTROLLER")
       ->capture_default_str();
@@ -247,6 +254,11 @@ int run(int argc, const char* const* argv) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->type_name("");
 
+  CLI::App* replicas = app.add_subcommand(
+      "replicas", "Every controller of --controller: its role, place in the log, and digest");
+  CLI::App* handOver =
+      app.add_subcommand("step-down", "Have the leader of a group hand over to another controller");
+
   OperationLine operations(app);
   for (CLI::App* command : app.get_subcommands({})) {
     command->footer(examplesOf(command->get_name()));
@@ -259,14 +271,18 @@ int run(int argc, const char* const* argv) {
     if (lookup->parsed()) numbers = prompt.read(true);
     const auto operation = operations.command();
     const auto patience = patienceOf(timeout);
-    if (const auto parsed = parseAddress(address); !parsed.ok()) {
-      throw CLI::ValidationError("--controller: " + parsed.error().message);
+    const auto addresses = reach::addressesIn(address);
+    if (!addresses.ok()) {
+      throw CLI::ValidationError("--controller: " + addresses.error().message);
     }
     if (const auto wrong = security.validate()) throw CLI::ValidationError(wrong->message);
     const Output output{std::cout, json};
     if (tokenNew->parsed()) {
       makeToken(output, wish);
       return written(kExitDone);
+    }
+    if (replicas->parsed()) {
+      return written(showReplicas(addresses.value(), security, patience, output));
     }
     Controller controller(address, security, patience);
     if (operation) return written((*operation)(controller, output));
@@ -300,6 +316,10 @@ int run(int argc, const char* const* argv) {
     if (query->parsed()) found = showInstanceOfIp(controller, output, ip);
     if (level->parsed()) {
       showLogLevel(controller, output, logLevel);
+      found = true;
+    }
+    if (handOver->parsed()) {
+      stepDown(controller, output);
       found = true;
     }
     if (backup->parsed()) found = backUp(controller, output, backupPath);

@@ -3,6 +3,7 @@
 
 #include "commands.h"
 #include "describe.h"
+#include "wire/enums.h"
 
 namespace holdfast::ctl {
 namespace {
@@ -14,6 +15,18 @@ void writeLatency(JsonWriter& json, std::string_view key, schema::Latency::Reade
   json.number("p99Us", latency.getP99Us());
   json.number("p999Us", latency.getP999Us());
   json.number("maxUs", latency.getMaxUs());
+  json.endObject();
+}
+
+void writeReplica(JsonWriter& json, schema::ReplicaInfo::Reader replica) {
+  json.beginObject("replica");
+  json.text("role", enumerantName(replica.getRole()));
+  json.number("epoch", replica.getEpoch());
+  json.number("index", replica.getIndex());
+  json.number("lag", replica.getLag());
+  json.number("ageMs", replica.getAgeMs());
+  json.text("leader", viewOf(replica.getLeader()));
+  json.text("log", viewOf(replica.getLog()));
   json.endObject();
 }
 
@@ -74,6 +87,7 @@ void writeStatus(JsonWriter& json, schema::StatusRetMsg::Reader s) {
   json.number("recoveredChunks", s.getRecoveredChunks());
   json.number("connections", s.getConnections());
   json.text("auth", viewOf(s.getAuth()));
+  writeReplica(json, s.getReplica());
   json.endObject();
 }
 
@@ -106,6 +120,14 @@ void printStatus(std::ostream& out, schema::StatusRetMsg::Reader s) {
   line("up", durationText(s.getUptimeMs()) + ", " + grouped(s.getConnections()) + " connections");
   if (s.getAuth() == "off") {
     line("access", "authentication is OFF: whoever reaches it has every right (--auth off)");
+  }
+  const auto replica = s.getReplica();
+  if (replica.getRole() != schema::ReplicaRole::ALONE) {
+    line("group", enumerantName(replica.getRole()) + " in epoch " + grouped(replica.getEpoch()) +
+                      ", index " + grouped(replica.getIndex()) +
+                      (viewOf(replica.getLeader()).empty()
+                           ? ""
+                           : ", the leader is " + stringOf(replica.getLeader())));
   }
   line("recovered", recoveryText(s));
   line("store", storeText(s));

@@ -192,7 +192,7 @@ int run(const Options& options) {
     return kExitUsage;
   }
 
-  if (const auto wrong = invalidControllerAddress(options.controller)) {
+  if (const auto wrong = invalidControllerAddresses(options.controller)) {
     std::fprintf(stderr, "holdfast-fleet: --controller: %s\n", wrong->c_str());
     return kExitUsage;
   }

@@ -8,9 +8,9 @@
 
 #include "command_line/output_end.h"
 #include "command_line/usage.h"
-#include "core/address.h"
 #include "core/limits.h"
 #include "fleet/request.h"
+#include "reach/addresses.h"
 #include "reach/security_options.h"
 
 namespace holdfast::fleet {
@@ -97,8 +97,8 @@ std::string problemOfEngines(const Options& options) {
 }
 
 std::string problemOf(const Options& options) {
-  if (const auto address = parseAddress(options.controller); !address.ok()) {
-    return "--controller: " + address.error().message;
+  if (const auto addresses = reach::addressesIn(options.controller); !addresses.ok()) {
+    return "--controller: " + addresses.error().message;
   }
   if (const auto wrong = options.security.validate()) return wrong->message;
   const uint64_t workers = uint64_t{options.instances} * options.ranks;
@@ -193,7 +193,8 @@ ParsedOptions parseOptions(int argc, char** argv) {
   app.set_version_flag("--version", "holdfast-fleet " HOLDFAST_VERSION);
   app.get_formatter()->column_width(34);
 
-  app.add_option("--controller", options.controller, "where: HOST:PORT or unix:PATH")
+  app.add_option("--controller", options.controller,
+                 "where: HOST:PORT or unix:PATH; several of a group, separated by commas")
       ->type_name("ADDR")
       ->capture_default_str();
   app.add_option("--instances", options.instances, "LLM instances")

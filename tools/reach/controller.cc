@@ -1,10 +1,12 @@
 #include "reach/controller.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "client/connection_error.h"
 #include "client/prepared_security.h"
 #include "core/limits.h"
+#include "reach/addresses.h"
 #include "reach/dial.h"
 
 namespace holdfast::reach {
@@ -15,9 +17,52 @@ constexpr const char* kStartOne =
 
 }  // namespace
 
-Connection::Connection(kj::AsyncIoContext& io, const std::string& address,
+Connection::Connection(kj::AsyncIoContext& io, const std::string& addresses,
                        const ClientSecurity& security, Patience patience)
-    : address_(address), io_(io) {
+    : io_(io) {
+  const auto list = addressesIn(addresses);
+  if (!list.ok()) throw Unreachable(list.error().message);
+  const size_t size = list.value().size();
+  if (size == 1) {
+    open(addresses, security, patience);
+    return;
+  }
+  const Patience share = std::max(Patience(1'000), patience / static_cast<int>(size));
+  std::string there;  // the first that is, and does not lead
+  std::string why;
+  for (const std::string& address : list.value()) {
+    try {
+      close();
+      open(address, security, share);
+      if (leads()) return;
+      if (there.empty()) there = address;
+    } catch (const Unreachable& e) {
+      why += (why.empty() ? "" : "\n") + std::string(e.what());
+    }
+  }
+  if (there.empty()) throw Unreachable(why);
+  if (there == address_ && answer_ != nullptr) return;
+  close();
+  open(there, security, share);
+}
+
+bool Connection::leads() const {
+  const auto role = granted_.getReplica().getRole();
+  return role == schema::ReplicaRole::ALONE || role == schema::ReplicaRole::LEADER;
+}
+
+void Connection::close() {
+  granted_ = {};
+  answer_ = nullptr;
+  rpc_ = nullptr;
+  network_ = nullptr;
+  stream_ = nullptr;
+  step_ = ConnectionStep::kConnecting;
+}
+
+void Connection::open(const std::string& address, const ClientSecurity& security,
+                      Patience patience) {
+  address_ = address;
   const auto parsed = parseAddress(address);
   if (!parsed.ok()) throw Unreachable(parsed.error().message);
   auto prepared = PreparedSecurity::read(security, address);
@@ -31,7 +76,7 @@ Connection::Connection(kj::AsyncIoContext& io, const std::string& address,
   using Provider = kj::LowLevelAsyncIoProvider;
   const kj::uint flags =
       Provider::TAKE_OWNERSHIP | Provider::ALREADY_NONBLOCK | Provider::ALREADY_CLOEXEC;
-  auto socket = io.lowLevelProvider->wrapSocketFd(dialled.value().release(), flags);
+  auto socket = io_.lowLevelProvider->wrapSocketFd(dialled.value().release(), flags);
   step_ = ConnectionStep::kSecuring;
   stream_ = await(prepared.value().secure(kj::mv(socket)), patience);
   step_ = ConnectionStep::kGreeting;

@@ -34,10 +34,14 @@ inline constexpr Patience kUsualPatience{5'000};
 
 class Connection {
  public:
-  // "host:port", "[v6]:port" or "unix:PATH"; connected, and recognised as a controller, within
-  // `patience` for each. Throws Unreachable. `io` must outlive it.
-  Connection(kj::AsyncIoContext& io, const std::string& address, const ClientSecurity& security,
+  // `addresses`: a list that addressesIn() takes (addresses.h). Of several it is the first that
+  // leads its group, or has none; where none does, the first that is there. Connected, and
+  // recognised as a controller, within `patience` for each, of several within an equal share of it,
+  // but at least a second. Throws Unreachable. `io` must outlive it.
+  Connection(kj::AsyncIoContext& io, const std::string& addresses, const ClientSecurity& security,
              Patience patience);
+
+  const std::string& address() const { return address_; }
 
   // Throw Refused where the token does not include any of it.
   schema::WorkerGateway::Client worker() {
@@ -78,10 +82,13 @@ class Connection {
           return KJ_EXCEPTION(OVERLOADED, "no answer in time");
         });
   }
+  void open(const std::string& address, const ClientSecurity& security, Patience patience);
+  void close();
+  bool leads() const;
   [[noreturn]] void notGranted(const char* what) const;
   [[noreturn]] void fail(const kj::Exception& e, bool late) const;
 
-  const std::string address_;
+  std::string address_;
   kj::AsyncIoContext& io_;
   ConnectionStep step_ = ConnectionStep::kConnecting;
   kj::Own<kj::AsyncIoStream> stream_;

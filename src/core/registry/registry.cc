@@ -28,14 +28,24 @@ RecoveryReport Registry::recover() {
   ledger_.recover(loader);
   const RecoveryReport report = loader.complete(ledger_);
   recoveredEvents_ = loader.takeEvents();
+  begin();
+  return report;
+}
+
+void Registry::lead() {
+  dropWatch_.restart(tree_.counters());
+  begin();
+}
+
+void Registry::begin() {
   for (const auto& [name, instance] : tree_.instances()) {
     for (const auto& [id, worker] : instance->workers) {
+      worker->lastHeardMs = clock_.steadyMs();
       for (const auto& location : worker->locations) {
         if (location->building != nullptr) fullSyncs_.resume(*location);
       }
     }
   }
-  return report;
 }
 
 void Registry::tick() {

@@ -72,6 +72,8 @@ class Registry : public StoreListener {
   void tick();
   // The same for a follower: waiting retirements and folds. Everything else is its leader's to say.
   void tickFollowing();
+  // A follower is to lead: time-outs begin, full syncs under way go on. It is as after recover().
+  void lead();
   // One bounded piece of background work (held reports, full syncs, pins that are over, a turn of
   // the sweep). False when there is none left.
   bool work();
@@ -96,6 +98,9 @@ class Registry : public StoreListener {
   void onHealth(const StoreHealth& health) override;
 
  private:
+  // What it holds is there; nobody has said anything since.
+  void begin();
+
   Clock& clock_;
   TicketLedger ledger_;
   NoticeSink& notices_;

@@ -27,6 +27,24 @@ bool concernsOneStore(const StoreBatch& batch) {
                      [](const StoreStep& step) { return std::holds_alternative<DropFold>(step); });
 }
 
+void Replica::recovered(std::vector<EventRecord> events) {
+  for (EventRecord& event : events) {
+    std::string id = event.id;
+    events_[std::move(id)] = std::move(event);
+  }
+}
+
+std::vector<EventRecord> Replica::takeEvents() {
+  std::vector<EventRecord> events;
+  for (auto& [id, event] : std::exchange(events_, {})) events.push_back(std::move(event));
+  return events;
+}
+
+std::string Replica::digest() const {
+  return tree_.stateDigest().hex() + "/" + std::to_string(tree_.workers()) + "/" +
+         std::to_string(events_.size());
+}
+
 const OwnerName* Replica::nameOf(OwnerId owner) const {
   return owner < names_.size() ? &names_[owner] : nullptr;
 }

@@ -45,8 +45,14 @@ class Replica {
   std::optional<Error> apply(const BatchRecord& batch);
   std::optional<Error> apply(const StoreBatch& batch);
 
-  // Cache operations as the store has them, by id. recover()ed ones are put there first.
-  std::map<std::string, EventRecord>& events() { return events_; }
+  // Cache operations as the store has them: what it had when it was opened, and what came since.
+  void recovered(std::vector<EventRecord> events);
+  const std::map<std::string, EventRecord>& events() const { return events_; }
+  std::vector<EventRecord> takeEvents();
+
+  // Of what it holds: the registry's digest, and how many workers and operations there are. Equal
+  // for all who have applied the same. At most 80 bytes.
+  std::string digest() const;
 
  private:
   // What was released in this batch and not yet claimed again: the tree forgets an instance with

@@ -63,6 +63,10 @@ Intake::Intake(Controller& controller, gateways::SocketThread& thread, kj::Timer
     return this->take(std::move(handover));
   };
   streams_ = thread_.make<Streams>(kj::getCurrentThreadExecutor(), take, options_.streams);
+  if (!controller_.follows()) begin();
+}
+
+void Intake::begin() {
   for (const auto& [name, instance] : controller_.registry().tree().instances()) {
     for (const auto& [rank, worker] : instance->workers) {
       if (worker->record.source) open(place(*worker->record.source));

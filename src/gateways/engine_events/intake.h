@@ -37,7 +37,8 @@ struct IntakeOptions {
   std::function<void(const EngineSource&)> onLost = {};
 };
 
-// On the loop's thread. Begins to read what the registry knows of when it is made.
+// On the loop's thread. Begins to read what the registry knows of when it is made, or, for a
+// follower of a group, with begin().
 class Intake final : public SourceTable, private kj::TaskSet::ErrorHandler {
  public:
   // References outlive it. `random` gives 64 random bits; `doctor` is shown how engines hash.
@@ -47,6 +48,8 @@ class Intake final : public SourceTable, private kj::TaskSet::ErrorHandler {
   // stop() comes before, and has resolved.
   ~Intake() noexcept override;
 
+  // The controller has followed another one, and leads now.
+  void begin();
   // The sources of the configuration file: those that it has no longer are removed.
   void configure(const std::vector<EngineSource>& sources);
   // Ten times a second.

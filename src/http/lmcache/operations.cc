@@ -210,6 +210,7 @@ void addCheckFinish(RouteTable& routes, Services& services) {
   routes.add({.method = kj::HttpMethod::POST,
               .path = "/check_finish",
               .permission = Permission::kQuery,
+              .leaderOnly = true,
               .summary = "LMCache's: what became of an operation",
               .body = R"({
   "type": "object", "required": ["event_id"],

@@ -1,0 +1,203 @@
+#include "daemon/group.h"
+
+#include <spdlog/spdlog.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <utility>
+
+#include "migrations/migrations.h"
+
+namespace holdfast {
+namespace {
+
+using replication::LoggedStoreOptions;
+using replication::MemberOptions;
+using replication::NatsLog;
+using replication::NatsOptions;
+
+// Several times within what counts as silence of a leader.
+constexpr uint64_t kTickMs = 20;
+// More has not passed for the group between two ticks: what came meanwhile is read first.
+constexpr uint64_t kStepMsMax = 100;
+constexpr kj::Duration kConfirmTimeMax = 5 * kj::SECONDS;
+constexpr kj::Duration kAnswerTime = 200 * kj::MILLISECONDS;
+constexpr kj::Duration kRetireTimeMax = 2 * kj::SECONDS;
+
+Result<NatsOptions> natsOptions(const Configuration::Replication& from, Wakeup& wakeup) {
+  NatsOptions options;
+  options.servers = from.servers;
+  options.cluster = from.cluster;
+  options.user = from.user;
+  if (!from.passwordFile.empty()) {
+    std::ifstream file(from.passwordFile);
+    if (!std::getline(file, options.password)) {
+      return Error{ErrorCode::kInvalid,
+                   "the file of --nats-password-file cannot be read, or is "
+                   "empty: " +
+                       from.passwordFile};
+    }
+  }
+  options.credentialsFile = from.credentialsFile;
+  options.tls = from.tls;
+  options.caFile = from.caFile;
+  options.certificateFile = from.certificateFile;
+  options.keyFile = from.keyFile;
+  options.replicas = from.replicas;
+  options.bytesMax = from.bytesMax;
+  options.notify = [&wakeup]() { wakeup.signal(); };
+  return options;
+}
+
+LoggedStoreOptions storeOptions(Wakeup& wakeup) {
+  LoggedStoreOptions options;
+  options.notify = [&wakeup]() { wakeup.signal(); };
+  return options;
+}
+
+}  // namespace
+
+Group::Group(const Configuration& configuration, RocksStore& store, Wakeup& storeWakeup,
+             kj::UnixEventPort& port)
+    : configuration_(configuration),
+      own_(store),
+      storeWakeup_(storeWakeup),
+      logWakeup_(port),
+      clock_([&store]() { return store.timeMs(); }, kStepMsMax),
+      store_(store, clock_, storeOptions(storeWakeup)),
+      tasks_(*this) {}
+
+Group::~Group() = default;
+
+Result<std::unique_ptr<Group>> Group::open(const Configuration& configuration, RocksStore& store,
+                                           Wakeup& storeWakeup, kj::UnixEventPort& port) {
+  std::unique_ptr<Group> group(new Group(configuration, store, storeWakeup, port));
+  auto options = natsOptions(configuration.replication, group->logWakeup_);
+  if (!options.ok()) return options.error();
+  auto opened = NatsLog::open(options.value());
+  if (!opened.ok()) return opened.error();
+  group->log_ = std::move(opened.value());
+  const std::string warning = group->log_->state().warning;
+  if (!warning.empty()) spdlog::warn("the log of the group: {}", warning);
+  return group;
+}
+
+std::optional<Error> Group::start(Controller& controller, std::function<uint64_t()> random,
+                                  const std::string& address, kj::Timer& timer, Events events) {
+  controller_ = &controller;
+  timer_ = &timer;
+  events_ = std::move(events);
+  const Configuration::Replication& options = configuration_.replication;
+  const RecoveryReport& recovered = controller.recovered();
+  if (recovered.behind != 0 || recovered.quarantined != 0) {
+    return Error{ErrorCode::kRefused,
+                 "the store is damaged or has lost something, so it is not what the group has: "
+                 "make a copy of the leader's store with `holdfast-ctl backup`, and start on that "
+                 "in place of this data directory"};
+  }
+  const std::string advertised = options.advertise.empty() ? address : options.advertise;
+  member_ = std::make_unique<replication::Member>(
+      *log_, store_, controller.replica(), clock_, std::move(random),
+      MemberOptions{.node = options.node.empty() ? advertised : options.node,
+                    .address = advertised,
+                    .format = newestFormat(),
+                    .silenceMsMax = options.silenceMs,
+                    .askLeader = {}});
+  const bool hasContent =
+      !controller.registry().tree().instances().empty() || !controller.replica().events().empty();
+  clock_.tick();
+  if (auto wrong = member_->start(hasContent)) return wrong;
+  spdlog::info("following the log of group '{}' from record {} (epoch {}, frame {})",
+               options.cluster, member_->read().sequence + 1, member_->read().at.epoch,
+               member_->read().at.index);
+  tasks_.add(poll());
+  tasks_.add(tick());
+  return std::nullopt;
+}
+
+const ReplicaView& Group::view() {
+  return member_ == nullptr ? starting_ : member_->view();
+}
+
+void Group::stepDown(std::function<void(const std::optional<Error>&)> done) {
+  if (member_ != nullptr) return member_->stepDown(std::move(done));
+  done(Error{ErrorCode::kRefused, "it does not lead"});
+}
+
+kj::Promise<void> Group::poll() {
+  return logWakeup_.signalled().then([this]() -> kj::Promise<void> {
+    if (stopping_ && !member_->leads()) return kj::READY_NOW;
+    if (member_->step()) logWakeup_.signal();
+    look();
+    return poll();
+  });
+}
+
+kj::Promise<void> Group::tick() {
+  return timer_->afterDelay(kTickMs * kj::MILLISECONDS).then([this]() {
+    // What came of the log is read before anybody is called silent.
+    return kj::evalLast([this]() {
+             clock_.tick();
+             if (stopping_ && !member_->leads()) return;
+             if (member_->step()) logWakeup_.signal();
+             member_->tick();
+             look();
+             // Its health may be another one by now.
+             if (member_->leads()) storeWakeup_.signal();
+           })
+        .then([this]() { return tick(); });
+  });
+}
+
+// What has come of it.
+void Group::look() {
+  if (ended_) return;
+  if (const auto& why = member_->ended()) {
+    ended_ = true;
+    if (stopping_) return;
+    // Whoever asked it to step down is answered first.
+    const kj::Duration grace = member_->deposed() ? kAnswerTime : 0 * kj::MILLISECONDS;
+    tasks_.add(timer_->afterDelay(grace).then(
+        [this]() { events_.onEnd(*member_->ended(), member_->deposed()); }));
+    return;
+  }
+  const ReplicaView& view = member_->view();
+  if (member_->leads() && controller_->follows()) {
+    spdlog::info("leading group '{}': epoch {}, from frame {}", configuration_.replication.cluster,
+                 view.epoch, view.index);
+    leader_ = view.leader;
+    controller_->lead();
+    events_.onLead();
+  } else if (view.leader != leader_) {
+    leader_ = view.leader;
+    controller_->leaderIs(leader_);
+    spdlog::info("the leader of group '{}' is {} (epoch {})", configuration_.replication.cluster,
+                 leader_, view.epoch);
+  }
+}
+
+kj::Promise<void> Group::waitUntil(std::function<bool()> done, kj::Duration most) {
+  if (done() || most <= 0 * kj::MILLISECONDS) return kj::READY_NOW;
+  const kj::Duration step = kTickMs * kj::MILLISECONDS;
+  return timer_->afterDelay(step).then([this, done = std::move(done), most, step]() mutable {
+    return waitUntil(std::move(done), most - step);
+  });
+}
+
+kj::Promise<void> Group::handOver() {
+  if (member_ == nullptr || !member_->leads() || ended_) return kj::READY_NOW;
+  return waitUntil([this]() { return store_.quiet() || ended_; }, kConfirmTimeMax)
+      .then([this]() -> kj::Promise<void> {
+        if (ended_) return kj::READY_NOW;
+        member_->retire();
+        return waitUntil([this]() { return member_->retired(); }, kRetireTimeMax);
+      });
+}
+
+void Group::taskFailed(kj::Exception&& exception) {
+  // No task here is expected to fail.
+  spdlog::critical("broken invariant in the group: {}", kj::str(exception).cStr());
+  std::abort();
+}
+
+}  // namespace holdfast

@@ -1,0 +1,394 @@
+#include "replication/member.h"
+
+#include <algorithm>
+#include <cstring>
+#include <variant>
+#include <vector>
+
+#include "core/check.h"
+#include "replication/apply.h"
+
+namespace holdfast::replication {
+namespace {
+
+// What a follower takes in one step, about a millisecond's work; one record in any case.
+constexpr size_t kTakenAtOnce = size_t{128} << 10;
+// Room that its own store must have for it.
+constexpr size_t kRoomBytes = size_t{16} << 20;
+// A store's place in the log moves on after so many records without a write: while nobody writes
+// anything the log goes on, and what is kept of it with that.
+constexpr LogSequence kNoteEvery = 10'000;
+
+constexpr const char* kFromCopy =
+    "end this controller, make a copy of the leader's store with `holdfast-ctl backup`, and start "
+    "this one on that copy in place of its data directory";
+
+Error misfit(std::string what) {
+  return {ErrorCode::kRefused, std::move(what) + "; " + kFromCopy};
+}
+
+std::string named(const LogPoint& at) {
+  return "epoch " + std::to_string(at.epoch) + ", frame " + std::to_string(at.index);
+}
+
+uint64_t wallMsOf(const LogRecord& record) {
+  return std::visit([](const auto& of) { return of.wallMs; }, record);
+}
+
+}  // namespace
+
+Member::Member(Log& log, LoggedStore& store, Replica& replica, const Clock& clock,
+               std::function<uint64_t()> random, MemberOptions options)
+    : log_(log),
+      store_(store),
+      replica_(replica),
+      clock_(clock),
+      random_(std::move(random)),
+      options_(std::move(options)) {}
+
+// --- beginning ---
+
+std::optional<Error> Member::start(bool hasContent) {
+  const LogState state = log_.state();
+  if (auto error = begin(hasContent, state)) return error;
+  identity_ = state.identity;
+  known_ = state.last;
+  rule_ = LogRule({place_.epoch, place_.index});
+  read_ = {rule_.at(), place_.sequence};
+  delivered_ = read_.sequence;
+  quietSinceMs_ = clock_.steadyMs();
+  if (hasRead(known_)) role_ = ReplicaRole::kFollower;
+  log_.follow(delivered_ + 1);
+  return std::nullopt;
+}
+
+std::optional<Error> Member::begin(bool hasContent, const LogState& state) {
+  const auto stored = store_.own().place();
+  if (!stored) {
+    if (hasContent && state.last != 0) {
+      return misfit(
+          "the store has content that is not of the group's log: it was filled by itself, or has "
+          "lost something");
+    }
+    // The group begins with what this one has; the others must have the same.
+    place_ = {state.identity, 0, 0, 0, 0};
+    store_.note(place_);
+    return std::nullopt;
+  }
+  if (stored->identity != state.identity) {
+    return misfit("the store is of another log (" + stored->identity + ") than the group's (" +
+                  state.identity + "), which was deleted and made anew, or is another group's");
+  }
+  if (stored->sequence > state.last) {
+    return misfit(
+        "the log ends at record " + std::to_string(state.last) + ", but the store has " +
+        std::to_string(stored->sequence) +
+        " of them: the log was restored, or has lost its end. Where this store is the one "
+        "to go on with, begin a new group with it instead (another --cluster)");
+  }
+  place_ = *stored;
+  return std::nullopt;
+}
+
+// --- what the log delivers ---
+
+void Member::onRecord(LogSequence sequence, std::string_view bytes) {
+  if (leads() || ended_) return;
+  if (sequence != delivered_ + 1) {
+    return end(misfit("record " + std::to_string(delivered_ + 1) + " of the log is followed by " +
+                      std::to_string(sequence)));
+  }
+  delivered_ = sequence;
+  waiting_.emplace_back(sequence, bytes);
+}
+
+void Member::onLogLost(const Error& why) {
+  end({ErrorCode::kRefused, why.message + "; " + kFromCopy});
+}
+
+void Member::onAppended(AppendId id, LogSequence sequence) {
+  if (!leads()) return;
+  if (id == retiring_) retired_ = true;
+  store_.publisher().onAppended(id, sequence, clock_.steadyMs());
+}
+
+void Member::onAppendUnknown(AppendId id, const Error&) {
+  if (leads()) store_.publisher().onAppendUnknown(id);
+}
+
+void Member::onFetched(LogSequence sequence, std::string_view bytes) {
+  if (leads()) store_.publisher().onFetched(sequence, bytes, clock_.steadyMs());
+}
+
+bool Member::step() {
+  if (ended_) return false;
+  // What waits is bounded by what one poll brings.
+  if (waiting_.empty()) log_.poll(*this);
+  if (leads()) {
+    stepLeader();
+    return false;
+  }
+  size_t bytes = 0;
+  while (!waiting_.empty() && bytes < kTakenAtOnce && !ended_ && !leads()) {
+    if (!store_.hasRoom(kRoomBytes)) {
+      full_ = true;
+      return false;  // tick() goes on when there is room
+    }
+    const auto [sequence, record] = std::move(waiting_.front());
+    waiting_.pop_front();
+    bytes += record.size();
+    take(sequence, record);
+  }
+  if (ended_) return false;
+  if (leads()) {
+    waiting_.clear();  // the publisher fetches it
+    stepLeader();
+    return false;
+  }
+  noteProgress();
+  if (role_ == ReplicaRole::kBootstrapping && hasRead(known_)) role_ = ReplicaRole::kFollower;
+  return !waiting_.empty();
+}
+
+void Member::take(LogSequence sequence, std::string_view bytes) {
+  read_.sequence = sequence;
+  const auto record = decoder_.decode(bytes);
+  if (!record || !rule_.take(headOf(*record))) return;
+  read_.at = rule_.at();
+  validMs_ = quietSinceMs_ = clock_.steadyMs();
+  validWallMs_ = wallMsOf(*record);
+  askedMs_.reset();
+  // Somebody leads. If its own take-over is valid in spite of that, it does.
+  if (role_ == ReplicaRole::kCandidate) role_ = ReplicaRole::kFollower;
+  if (const auto* takeOver = std::get_if<TakeOver>(&*record)) return take(*takeOver);
+  if (const auto* frame = std::get_if<Frame>(&*record)) return take(*frame);
+  leaderRetired_ |= std::holds_alternative<Retire>(*record);
+}
+
+void Member::take(const TakeOver& takeOver) {
+  assembler_.drop();
+  leader_ = takeOver.address;
+  leaderRetired_ = false;
+  if (nonce_ && takeOver.nonce == *nonce_) return lead();
+  nonce_.reset();
+  if (auto error = cannotFollow(takeOver)) end(std::move(*error));
+}
+
+std::optional<Error> Member::cannotFollow(const TakeOver& leader) const {
+  if (leader.formatMax > options_.format) {
+    return Error{ErrorCode::kRefused, "node '" + leader.node + "' leads with storage format " +
+                                          std::to_string(leader.formatMax) + ", this program has " +
+                                          std::to_string(options_.format) +
+                                          ": upgrade this controller"};
+  }
+  // Within a batch there is nothing to compare with.
+  if (leader.digest.empty() || place_.writes != 0 || leader.digest == replica_.digest()) {
+    return std::nullopt;
+  }
+  return misfit("what this controller holds is not what node '" + leader.node +
+                "' began to lead with at " + named(leader.base));
+}
+
+void Member::take(const Frame& frame) {
+  switch (assembler_.take(frame)) {
+    case BatchAssembler::Taken::kPart:
+      return;
+    case BatchAssembler::Taken::kWhole:
+      return apply();
+    case BatchAssembler::Taken::kBroken:
+      return end(misfit("the log has a part of a batch at " + named(frame.at) +
+                        " that does not belong there"));
+  }
+}
+
+void Member::apply() {
+  const BatchAssembler::Batch& batch = assembler_.batch();
+  std::vector<uint64_t> words((batch.body.size() + sizeof(uint64_t) - 1) / sizeof(uint64_t));
+  std::memcpy(words.data(), batch.body.data(), batch.body.size());
+  const auto body = decodeBody(words);
+  if (!body) {
+    return end(misfit("the batch at " + named(batch.at) + " is damaged or of a newer program"));
+  }
+  LogPlace after = placeAt(identity_, read_);
+  if (auto error = replication::apply(*body, replica_, store_.own(), place_, after)) {
+    return end(misfit("the batch at " + named(batch.at) + ": " + error->message));
+  }
+  place_ = std::move(after);
+}
+
+void Member::noteProgress() {
+  if (!assembler_.idle() || place_.writes != 0) return;
+  if (read_.sequence < place_.sequence + kNoteEvery) return;
+  place_ = placeAt(identity_, read_);
+  store_.note(place_);
+}
+
+// --- leading ---
+
+void Member::lead() {
+  nonce_.reset();
+  if (place_.writes != 0) {
+    return end(misfit("the store has a part of a batch that the log has no more"));
+  }
+  role_ = ReplicaRole::kLeader;
+  log_.follow(0);
+  store_.lead(log_, identity_, read_);
+  saidMs_ = clock_.steadyMs();
+}
+
+void Member::stepLeader() {
+  store_.step();
+  if (auto why = store_.ended()) {
+    deposed_ = store_.publisher().deposed();
+    if (deposed_) leader_ = store_.publisher().deposedBy().address;
+    end(std::move(*why));
+    return;
+  }
+  const Publisher& publisher = store_.publisher();
+  if (publisher.next().index != saidIndex_) {
+    saidIndex_ = publisher.next().index;
+    saidMs_ = clock_.steadyMs();
+  }
+  const LogPosition& read = publisher.read();
+  if (store_.quiet() && read.sequence >= place_.sequence + kNoteEvery) {
+    place_ = placeAt(identity_, read);
+    store_.note(place_);
+  }
+}
+
+void Member::tickLeader() {
+  const uint64_t nowMs = clock_.steadyMs();
+  store_.publisher().tick(nowMs);
+  if (nowMs >= saidMs_ + options_.beatMs) {
+    saidMs_ = nowMs;
+    store_.publisher().announce(
+        encodeRecord(Beat{store_.publisher().next().epoch, clock_.wallMs()}));
+  }
+  if (stepDownDone_ && nowMs >= stepDownMs_ + options_.handOverMsMax) {
+    answerStepDown(Error{ErrorCode::kUnavailable,
+                         "nobody has taken over: this controller leads until somebody does; look "
+                         "whether others follow"});
+  }
+  stepLeader();
+}
+
+void Member::retire() {
+  HOLDFAST_CHECK(leads(), "a follower retires");
+  store_.step();
+  retiring_ = store_.publisher().announce(
+      encodeRecord(Retire{store_.publisher().next().epoch, clock_.wallMs()}));
+  retired_ = false;
+}
+
+bool Member::retired() const {
+  return retired_ || ended_.has_value();
+}
+
+void Member::stepDown(std::function<void(const std::optional<Error>&)> done) {
+  if (!leads() || stepDownDone_) {
+    return done(Error{ErrorCode::kRefused, leads() ? "it steps down already" : "it does not lead"});
+  }
+  stepDownDone_ = std::move(done);
+  stepDownMs_ = clock_.steadyMs();
+  retire();
+}
+
+void Member::answerStepDown(const std::optional<Error>& why) {
+  if (const auto done = std::exchange(stepDownDone_, nullptr)) done(why);
+}
+
+// --- wanting to lead ---
+
+void Member::tick() {
+  if (ended_) return;
+  if (leads()) return tickLeader();
+  tickFollower();
+}
+
+void Member::tickFollower() {
+  const uint64_t nowMs = clock_.steadyMs();
+  const LogState state = log_.state();
+  if (full_) {
+    full_ = false;
+    step();
+  }
+  if (!waiting_.empty() || !state.connected || !hasRead(std::max(known_, state.last))) {
+    // It does not have all yet, so nobody knows whether it is quiet.
+    quietSinceMs_ = nowMs;
+    return;
+  }
+  if (role_ == ReplicaRole::kCandidate) {
+    if (nowMs >= campaignedMs_ + options_.repeatMs) campaign();
+    return;
+  }
+  if (leaderRetired_) return campaign();
+  if (askedMs_) {
+    if (nowMs >= *askedMs_ + options_.answerMsMax) campaign();
+    return;
+  }
+  if (nowMs < quietSinceMs_ + options_.silenceMsMax) return;
+  if (!options_.askLeader || leader_.empty()) return campaign();
+  askedMs_ = nowMs;
+  options_.askLeader(leader_);
+}
+
+void Member::leaderAnswered(uint64_t acknowledgedAgeMs) {
+  if (!askedMs_ || acknowledgedAgeMs > options_.acknowledgedAgeMsMax) return;
+  askedMs_.reset();
+  quietSinceMs_ = clock_.steadyMs();
+}
+
+void Member::campaign() {
+  role_ = ReplicaRole::kCandidate;
+  askedMs_.reset();
+  campaignedMs_ = clock_.steadyMs();
+  if (!nonce_) nonce_ = random_();
+  log_.append(encodeRecord(TakeOver{.base = rule_.at(),
+                                    .node = options_.node,
+                                    .nonce = *nonce_,
+                                    .address = options_.address,
+                                    .wallMs = clock_.wallMs(),
+                                    .formatMin = options_.format,
+                                    .formatMax = options_.format,
+                                    .digest = place_.writes == 0 ? replica_.digest() : ""}));
+}
+
+// --- what is said of it ---
+
+void Member::end(Error why) {
+  ended_ = std::move(why);
+  role_ = ReplicaRole::kBootstrapping;
+  log_.follow(0);
+  waiting_.clear();
+  answerStepDown(deposed_ ? std::nullopt : ended_);
+}
+
+const ReplicaView& Member::view() {
+  const uint64_t nowMs = clock_.steadyMs();
+  view_.role = role_;
+  view_.log = identity_;
+  if (leads()) {
+    const LogPosition read = store_.publisher().read();
+    view_.epoch = read.at.epoch;
+    view_.index = read.at.index;
+    view_.ageMs = view_.lag = 0;
+    view_.leader = options_.address;
+    return view_;
+  }
+  view_.epoch = read_.at.epoch;
+  view_.index = read_.at.index;
+  view_.leader = leader_;
+  const LogSequence last = std::max(delivered_, known_);
+  view_.lag = last - std::min(last, read_.sequence);
+  view_.ageMs = ReplicaView::kAgeUnknown;
+  if (!validMs_) return view_;
+  view_.ageMs = nowMs - *validMs_;
+  // What comes late was made earlier.
+  const uint64_t wallMs = clock_.wallMs();
+  if (view_.lag > 0 && wallMs > validWallMs_) {
+    view_.ageMs = std::max(view_.ageMs, wallMs - validWallMs_);
+  }
+  return view_;
+}
+
+}  // namespace holdfast::replication

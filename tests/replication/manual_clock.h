@@ -1,0 +1,15 @@
+// Time that a test passes.
+#pragma once
+
+#include "core/clock.h"
+
+namespace holdfast::test {
+
+class ManualClock final : public Clock {
+ public:
+  uint64_t steadyMs() const override { return nowMs; }
+  uint64_t wallMs() const override { return 1'700'000'000'000 + nowMs; }
+  uint64_t nowMs = 1'000;
+};
+
+}  // namespace holdfast::test

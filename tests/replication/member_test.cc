@@ -1,0 +1,316 @@
+// Who leads, when, and who refuses to follow.
+#include "replication/member.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <random>
+#include <string>
+
+#include "core/registry/registry.h"
+#include "tests/replication/manual_clock.h"
+#include "tests/support/ignored_link.h"
+#include "tests/support/memory_log.h"
+#include "tests/support/memory_store.h"
+#include "tests/support/message_of.h"
+#include "tests/support/recorded_notices.h"
+
+namespace holdfast::replication {
+namespace {
+
+using test::ManualClock;
+using test::MemoryLog;
+using test::MemoryLogRecords;
+using test::MemoryStore;
+
+// A controller of the group, without its doors.
+struct OneOfGroup {
+  OneOfGroup(MemoryLogRecords& engine, std::mt19937_64& random, ManualClock& clock,
+             const std::string& name, MemoryStore::Disk disk = {})
+      : log(engine, random),
+        own(std::move(disk)),
+        store(own, clock),
+        registry({}, clock, store, notices),
+        member(
+            log, store, registry.replica(), clock, [&random] { return random(); },
+            MemberOptions{.node = name,
+                          .address = name + ":7440",
+                          .format = 2,
+                          .askLeader = [this](const std::string& address) { asked = address; }}) {
+    registry.recover();
+  }
+  std::string start() { return messageOf(member.start(!registry.tree().instances().empty())); }
+  // Everything that is under way arrives.
+  void run() {
+    do {
+      while (log.step()) {
+      }
+    } while (member.step());
+    own.complete();
+    store.poll(registry);
+  }
+  // Registers a worker, as a client would.
+  void addWorker(const std::string& instance) {
+    Registration registration;
+    registration.instance = instance;
+    registration.run = registration.attempt = 1;
+    EXPECT_TRUE(registry.registration().registerWorker(registration, link).ok());
+  }
+  bool has(const std::string& instance) const {
+    return registry.tree().findInstance(instance) != nullptr;
+  }
+
+  test::IgnoredNotices notices;
+  test::IgnoredLink link;
+  MemoryLog log;
+  MemoryStore own;
+  LoggedStore store;
+  Registry registry;
+  std::string asked;
+  Member member;
+};
+
+class MemberTest : public testing::Test {
+ protected:
+  std::unique_ptr<OneOfGroup> node(const std::string& name, MemoryStore::Disk disk = {}) {
+    return std::make_unique<OneOfGroup>(engine_, random_, clock_, name, std::move(disk));
+  }
+  void pass(uint64_t ms, std::initializer_list<OneOfGroup*> nodes) {
+    for (uint64_t passed = 0; passed < ms; passed += 20) {
+      clock_.nowMs += 20;
+      for (OneOfGroup* one : nodes) {
+        one->run();
+        one->member.tick();
+        one->run();
+      }
+    }
+  }
+  // Of a group that begins.
+  std::unique_ptr<OneOfGroup> leader(const std::string& name, MemoryStore::Disk disk = {}) {
+    auto first = node(name, std::move(disk));
+    EXPECT_EQ(first->start(), "");
+    pass(400, {first.get()});
+    EXPECT_TRUE(first->member.leads());
+    return first;
+  }
+
+  std::mt19937_64 random_{1};
+  MemoryLogRecords engine_;
+  ManualClock clock_;
+};
+
+TEST_F(MemberTest, LeadsWhenNobodyElseDoesAndIsFollowed) {
+  auto a = node("a");
+  ASSERT_EQ(a->start(), "");
+  EXPECT_EQ(a->member.view().role, ReplicaRole::kFollower);
+  pass(280, {a.get()});
+  EXPECT_FALSE(a->member.leads());
+  pass(60, {a.get()});
+  ASSERT_TRUE(a->member.leads());
+  EXPECT_EQ(a->member.view().epoch, 1u);
+
+  auto b = node("b");
+  ASSERT_EQ(b->start(), "");
+  EXPECT_EQ(b->member.view().role, ReplicaRole::kBootstrapping) << "it has not read what is there";
+  a->addWorker("llama");
+  // Beats are enough for nobody else to want it.
+  pass(5000, {a.get(), b.get()});
+  EXPECT_TRUE(a->member.leads());
+  EXPECT_TRUE(b->has("llama"));
+  const ReplicaView view = b->member.view();
+  EXPECT_EQ(view.role, ReplicaRole::kFollower);
+  EXPECT_EQ(view.leader, "a:7440");
+  EXPECT_EQ(view.index, a->member.view().index);
+  EXPECT_EQ(view.lag, 0u);
+  EXPECT_LE(view.ageMs, 120u);
+}
+
+TEST_F(MemberTest, TakesOverFromALeaderThatIsSilentAndDoesNotAnswer) {
+  auto a = leader("a");
+  auto b = node("b");
+  ASSERT_EQ(b->start(), "");
+  a->addWorker("llama");
+  pass(1000, {a.get(), b.get()});
+  // It answers, and the log has taken something of it just now.
+  for (int i = 0; i < 20; ++i) {
+    pass(100, {b.get()});
+    if (!b->asked.empty()) b->member.leaderAnswered(100);
+  }
+  EXPECT_EQ(b->asked, "a:7440");
+  EXPECT_FALSE(b->member.leads());
+  // The log has taken nothing of it for long.
+  b->member.leaderAnswered(1500);
+  pass(600, {b.get()});
+  ASSERT_TRUE(b->member.leads());
+  EXPECT_EQ(b->member.view().epoch, 2u);
+  EXPECT_TRUE(b->has("llama"));
+
+  pass(200, {a.get()});
+  ASSERT_TRUE(a->member.ended());
+  EXPECT_TRUE(a->member.deposed());
+  EXPECT_NE(a->member.ended()->message.find("'b' at b:7440 leads"), std::string::npos);
+}
+
+TEST_F(MemberTest, NothingOfADeposedLeaderCompletes) {
+  auto a = leader("a");
+  auto b = node("b");
+  ASSERT_EQ(b->start(), "");
+  pass(200, {a.get(), b.get()});
+  pass(1000, {b.get()});
+  ASSERT_TRUE(b->member.leads());
+  const Ticket before = a->registry.ledger().committed();
+  a->addWorker("late");
+  pass(2000, {a.get(), b.get()});
+  EXPECT_TRUE(a->member.deposed());
+  EXPECT_EQ(a->registry.ledger().committed(), before);
+  EXPECT_FALSE(b->has("late"));
+}
+
+TEST_F(MemberTest, TakesOverAtOnceFromALeaderThatStepsDown) {
+  auto a = leader("a");
+  auto b = node("b");
+  ASSERT_EQ(b->start(), "");
+  pass(200, {a.get(), b.get()});
+  std::string answer = "none";
+  b->member.stepDown([&](const std::optional<Error>& why) { answer = messageOf(why); });
+  EXPECT_EQ(answer, "it does not lead");
+  answer = "none";
+  a->member.stepDown([&](const std::optional<Error>& why) { answer = messageOf(why); });
+  pass(120, {a.get(), b.get()});
+  EXPECT_TRUE(b->member.leads());
+  pass(120, {a.get(), b.get()});
+  EXPECT_EQ(answer, "");
+  EXPECT_TRUE(a->member.deposed());
+}
+
+TEST_F(MemberTest, GoesOnLeadingWhereNobodyTakesOver) {
+  auto a = leader("a");
+  std::string answer = "none";
+  a->member.stepDown([&](const std::optional<Error>& why) { answer = messageOf(why); });
+  pass(4800, {a.get()});
+  EXPECT_EQ(answer, "none");
+  pass(400, {a.get()});
+  EXPECT_NE(answer.find("nobody has taken over"), std::string::npos);
+  EXPECT_TRUE(a->member.leads());
+}
+
+TEST_F(MemberTest, ComesBackAsAFollowerOfWhatItHas) {
+  auto a = leader("a");
+  a->addWorker("one");
+  pass(200, {a.get()});
+  auto b = node("b");
+  ASSERT_EQ(b->start(), "");
+  pass(200, {a.get(), b.get()});
+  const auto disk = a->own.afterCrash();
+  a.reset();
+  pass(1000, {b.get()});
+  ASSERT_TRUE(b->member.leads());
+  b->addWorker("two");
+  pass(200, {b.get()});
+  a = node("a", disk);
+  ASSERT_EQ(a->start(), "");
+  pass(200, {b.get(), a.get()});
+  EXPECT_TRUE(a->has("two"));
+  EXPECT_EQ(a->registry.registryDigest().hex(), b->registry.registryDigest().hex());
+}
+
+// A store that was alone until now leads with what it has, and a copy of it follows; others do not.
+TEST_F(MemberTest, OnlyACopyFollowsWhoBeganWithContent) {
+  MemoryStore::Disk disk;
+  {
+    auto alone = node("alone");
+    alone->addWorker("before");
+    alone->own.complete();
+    disk = alone->own.afterCrash();
+  }
+  ASSERT_FALSE(disk.place);
+  auto a = leader("a", disk);
+  EXPECT_TRUE(a->has("before"));
+
+  auto empty = node("empty");
+  ASSERT_EQ(empty->start(), "");
+  pass(100, {a.get(), empty.get()});
+  ASSERT_TRUE(empty->member.ended());
+  EXPECT_FALSE(empty->member.deposed());
+  EXPECT_NE(empty->member.ended()->message.find("holdfast-ctl backup"), std::string::npos);
+
+  auto other = node("other", disk);
+  EXPECT_NE(other->start().find("content that is not of the group's log"), std::string::npos);
+
+  auto copy = node("copy", a->own.afterCrash());
+  ASSERT_EQ(copy->start(), "");
+  a->addWorker("after");
+  pass(200, {a.get(), copy.get()});
+  EXPECT_TRUE(copy->has("before"));
+  EXPECT_TRUE(copy->has("after"));
+}
+
+TEST_F(MemberTest, RefusesALogThatIsNotTheOneThatItsStoreIsOf) {
+  auto a = leader("a");
+  a->addWorker("one");
+  pass(200, {a.get()});
+  const auto disk = a->own.afterCrash();
+  a.reset();
+  {
+    SCOPED_TRACE("made anew");
+    MemoryLogRecords former = engine_;
+    engine_.identity = "another";
+    EXPECT_NE(node("a", disk)->start().find("of another log (memory)"), std::string::npos);
+    engine_ = former;
+  }
+  {
+    SCOPED_TRACE("cut");
+    MemoryLogRecords former = engine_;
+    engine_.records.resize(1);
+    EXPECT_NE(node("a", disk)->start().find("has lost its end"), std::string::npos);
+    engine_ = former;
+  }
+  {
+    SCOPED_TRACE("trimmed behind it");
+    engine_.records.erase(engine_.records.begin());
+    ++engine_.first;
+    auto late = node("late");
+    ASSERT_EQ(late->start(), "");
+    late->run();
+    EXPECT_TRUE(late->member.ended());
+    auto known = node("a", disk);
+    EXPECT_EQ(known->start(), "");
+    known->run();
+    EXPECT_FALSE(known->member.ended());
+  }
+}
+
+TEST_F(MemberTest, RefusesALeaderOfANewerStorageFormat) {
+  auto a = node("a");
+  ASSERT_EQ(a->start(), "");
+  a->log.append(encodeRecord(TakeOver{.base = {},
+                                      .node = "new",
+                                      .nonce = 7,
+                                      .address = "new:7440",
+                                      .formatMin = 3,
+                                      .formatMax = 3}));
+  a->run();
+  ASSERT_TRUE(a->member.ended());
+  EXPECT_NE(a->member.ended()->message.find("upgrade this controller"), std::string::npos);
+}
+
+// While nobody writes anything, the log goes on.
+TEST_F(MemberTest, NotesWhereItStandsFromTimeToTime) {
+  auto a = leader("a");
+  auto b = node("b");
+  ASSERT_EQ(b->start(), "");
+  for (int i = 0; i < 10'500; ++i) {
+    clock_.nowMs += 100;
+    a->member.tick();
+    a->run();
+    b->run();
+  }
+  for (OneOfGroup* one : {a.get(), b.get()}) {
+    const auto place = one->own.afterCrash().place;
+    ASSERT_TRUE(place);
+    EXPECT_GE(place->sequence, 10'000u);
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::replication

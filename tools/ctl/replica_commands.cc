@@ -1,0 +1,158 @@
+// replicas, step-down.
+#include <map>
+#include <utility>
+
+#include "commands.h"
+#include "describe.h"
+#include "wire/enums.h"
+
+namespace holdfast::ctl {
+namespace {
+
+constexpr uint64_t kAgeUnknown = ~uint64_t{0};
+
+// What one of the addresses answered.
+struct Asked {
+  std::string address;
+  std::string error;  // why it could not be asked; empty: it answered, with what follows
+  bool reached = true;
+  schema::ReplicaRole role = schema::ReplicaRole::ALONE;
+  uint64_t epoch = 0;
+  uint64_t index = 0;
+  uint64_t lag = 0;
+  uint64_t ageMs = 0;
+  std::string leader;
+  std::string log;
+  bool settled = false;
+  std::string digest;
+  std::string version;
+  bool differs = false;  // from the first one that was at the same place of the same log
+};
+
+Asked ask(const std::string& address, const ClientSecurity& security,
+          std::optional<Patience> patience) {
+  Asked asked;
+  asked.address = address;
+  try {
+    Controller controller(address, security, patience);
+    const auto response = controller.call(controller.op().replicaRequest());
+    const auto answer = response.getAnswer();
+    const auto info = answer.getInfo();
+    asked.role = info.getRole();
+    asked.epoch = info.getEpoch();
+    asked.index = info.getIndex();
+    asked.lag = info.getLag();
+    asked.ageMs = info.getAgeMs();
+    asked.leader = stringOf(info.getLeader());
+    asked.log = stringOf(info.getLog());
+    asked.settled = answer.getSettled();
+    asked.digest = stringOf(answer.getRegistryDigest());
+    asked.version = stringOf(answer.getVersion());
+  } catch (const Unreachable& e) {
+    asked.reached = false;
+    asked.error = e.what();
+  } catch (const Refused& e) {
+    asked.error = e.what();
+  }
+  return asked;
+}
+
+// Only what is at the same place of the same log can be compared. Whether any differs.
+bool compare(std::vector<Asked>& all) {
+  std::map<std::pair<std::string, uint64_t>, std::string> digests;
+  bool differ = false;
+  for (Asked& one : all) {
+    if (!one.error.empty() || !one.settled || one.log.empty()) continue;
+    const auto [first, isFirst] = digests.emplace(std::pair(one.log, one.index), one.digest);
+    one.differs = !isFirst && first->second != one.digest;
+    differ = differ || one.differs;
+  }
+  return differ;
+}
+
+void writeOne(JsonWriter& json, const Asked& one) {
+  json.beginObject();
+  json.text("address", one.address);
+  json.boolean("reachable", one.reached);
+  if (!one.error.empty()) {
+    json.text("error", one.error);
+  } else {
+    json.text("role", enumerantName(one.role));
+    json.number("epoch", one.epoch);
+    json.number("index", one.index);
+    json.number("lag", one.lag);
+    if (one.ageMs != kAgeUnknown) json.number("ageMs", one.ageMs);
+    json.text("leader", one.leader);
+    json.text("log", one.log);
+    json.boolean("settled", one.settled);
+    json.text("registryDigest", one.digest);
+    json.boolean("differs", one.differs);
+    json.text("version", one.version);
+  }
+  json.endObject();
+}
+
+void print(std::ostream& out, const std::vector<Asked>& all) {
+  Table table({{"controller"},
+               {"role"},
+               {"epoch", kRight},
+               {"index", kRight},
+               {"lag", kRight},
+               {"age", kRight},
+               {"registry digest"}});
+  for (const Asked& one : all) {
+    if (!one.error.empty()) {
+      table.add({one.address, one.reached ? "does not say" : "AWAY", "", "", "", "", ""});
+      continue;
+    }
+    table.add({one.address, enumerantName(one.role), grouped(one.epoch), grouped(one.index),
+               grouped(one.lag), one.ageMs == kAgeUnknown ? "?" : durationText(one.ageMs),
+               one.digest + (one.differs   ? " DIFFERS"
+                             : one.settled ? ""
+                                           : " (ahead of its index)")});
+  }
+  table.print(out);
+  for (const Asked& one : all) {
+    if (!one.error.empty()) out << '\n' << one.error << '\n';
+  }
+}
+
+}  // namespace
+
+ExitCode showReplicas(const std::vector<std::string>& addresses, const ClientSecurity& security,
+                      std::optional<Patience> patience, const Output& output) {
+  std::vector<Asked> all;
+  bool away = false;
+  for (const std::string& address : addresses) {
+    away = !all.emplace_back(ask(address, security, patience)).error.empty() || away;
+  }
+  const bool differ = compare(all);
+  if (output.json) {
+    JsonWriter json(output.out);
+    json.beginObject();
+    json.beginList("replicas");
+    for (const Asked& one : all) writeOne(json, one);
+    json.endList();
+    json.boolean("differ", differ);
+    json.endObject();
+  } else {
+    print(output.out, all);
+  }
+  if (differ) return kExitReplicasDiffer;
+  return away ? kExitUnreachable : kExitDone;
+}
+
+void stepDown(Controller& controller, const Output& output) {
+  controller.call(controller.op().stepDownRequest(), kPatienceForChanges);
+  if (output.json) {
+    JsonWriter json(output.out);
+    json.beginObject();
+    json.text("steppedDown", controller.address());
+    json.endObject();
+  } else {
+    output.out << "the controller at " << controller.address()
+               << " has handed over; 'holdfast-ctl replicas' shows who leads now\n";
+  }
+}
+
+}  // namespace holdfast::ctl
