@@ -111,6 +111,7 @@ class LookupClient::Caller::Line final : private Connector::User {
                              error.message + (stopped() ? "" : "; trying again"));
     }
     live_ = nullptr;
+    slowSinceMs = 0;
     lastError_ = error;
     caller_.lost(*this);
   }

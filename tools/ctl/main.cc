@@ -92,6 +92,7 @@ std::string examplesOf(const std::string& command) {
     constexpr std::string_view kBegin = "  holdfast-ctl ";
     if (line.starts_with(kBegin)) {
       const std::string rest = line.substr(kBegin.size()) + " ";
+      // Options of the program may stand in front: an address, which ends with its port.
       wanted = rest.starts_with(command + " ") || rest.ends_with("0 " + command + " ");
     } else if (!line.starts_with("   ")) {
       wanted = false;

@@ -28,9 +28,10 @@ class Schemas:
             return [f"{where} is {value!r}, no {'/'.join(types)}"]
         if "enum" in schema and value not in schema["enum"]:
             found.append(f"{where} is {value!r}, none of {schema['enum']}")
-        if "minimum" in schema and value < schema["minimum"]:
+        number = isinstance(value, (int, float))  # where a text is allowed too, these are not for it
+        if number and "minimum" in schema and value < schema["minimum"]:
             found.append(f"{where} is {value}, below {schema['minimum']}")
-        if "maximum" in schema and value > schema["maximum"]:
+        if number and "maximum" in schema and value > schema["maximum"]:
             found.append(f"{where} is {value}, above {schema['maximum']}")
         if isinstance(value, dict):
             found += self.problems_of_object(schema, value, where, closed)
