@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "core/index/block_arena.h"
@@ -49,7 +48,7 @@ struct ChunkIndex::State {
   uint64_t growths = 0;
   std::vector<Table::Displaced> displaced;  // scratch of growth
 
-  uint32_t searchesWhenFull = 0;  // that found something to remember when the trails were full
+  uint32_t rowsWhenFull = 0;  // of keys that could be remembered when the trails were full
 
   // Where the sweep under way goes on.
   uint32_t sweepTable = 0;
@@ -108,9 +107,9 @@ struct ChunkIndex::State {
   // What is found under this mixed key. Its set is released already.
   void erase(const Table::Place& place, uint64_t mixed);
 
-  // How many of these keys of a prompt, which was just searched, got another place.
-  size_t remember(const KeyMixer& mix, std::span<const ChunkHash> keys);
+  // Gives the chunk in this slot the next place on the trails.
   void append(uint64_t saltedKey, const Table::Place& slot);
+  void prefetchOldest(size_t count) const;
 
   class Run;
   class Search;

@@ -37,6 +37,11 @@ class Trails {
   // What is appended from now on takes the places of others.
   bool full() const { return lines_ == linesMax_; }
   uint32_t places() const { return linesMax_ * kLinePlaces; }
+  // The ring is closed; `count` is at most its size.
+  Place behind(Place place, size_t count) const {
+    const size_t at = place + count;
+    return static_cast<Place>(at < places() ? at : at - places());
+  }
 
   SetId set(Place place) const { return line(place).sets[place % kLinePlaces]; }
   void setSet(Place place, SetId set) { line(place).sets[place % kLinePlaces] = set; }
@@ -79,10 +84,6 @@ class Trails {
     prefetchLine(&line.keys[0]);
     prefetchLine(&line.keys[kLinePlaces / 2]);
     prefetchLine(&line.sets[0]);
-  }
-  // The ring is closed; `count` is at most its size.
-  Place behind(Place place, uint32_t count) const {
-    return place + count < places() ? place + count : place + count - places();
   }
   Line& lineAt(size_t i) const { return reinterpret_cast<Line*>(arena_.at(0))[i]; }
   const Line& line(Place place) const { return lineAt(place / kLinePlaces); }
