@@ -18,6 +18,8 @@ constexpr size_t kAheadOfAhead = 8;
 constexpr size_t kPeek = 12;
 // Slots rebuilt a batch by growth that can wait; one table is rebuilt in any case.
 constexpr uint32_t kGrowthSlotsPerBatch = 2048;
+// A sweep asks for the places of chunks so many buckets before it reads their sets there.
+constexpr uint32_t kSweepAhead = 4;
 // Idle sets looked at for each operation: more than one can make.
 constexpr size_t kReclaimPerKey = 4;
 
@@ -163,10 +165,13 @@ class ChunkIndex::State::Run {
   void peek(size_t i) {
     if (home_[i] == nullptr) return;
     if (home_[i]->full()) prefetchLine(state_.second(mixed_[i]));
-    if (state_.trails.empty()) return;
+    if (!state_.trails.empty()) [[unlikely]]
+      peekAtPlace(i);
+  }
+  [[gnu::noinline]] void peekAtPlace(size_t i) const {
     const uint32_t slot = home_[i]->find(StoredKey::of(mixed_[i]));
-    if (slot == Bucket::kNone || !state_.isPlace(home_[i]->value(slot))) return;
-    state_.trails.prefetchSet(state_.placeOf(home_[i]->value(slot)));
+    if (slot == Bucket::kNone || !isPlace(home_[i]->value(slot))) return;
+    state_.trails.prefetchSet(placeOf(home_[i]->value(slot)));
   }
   // A table was rebuilt: buckets are elsewhere.
   void locateAgain(size_t from) {
@@ -317,6 +322,10 @@ bool ChunkIndex::sweep(size_t slotsMax) {
       }
       Bucket& bucket = *table.bucket(s.arena, s.sweepBucket);
       looked += Bucket::kSlots;
+      if (!s.trails.empty()) {
+        const uint32_t ahead = s.sweepBucket + kSweepAhead;
+        if (ahead < table.buckets()) looked += s.prefetchPlaces(*table.bucket(s.arena, ahead));
+      }
       for (uint32_t slot = 0; slot < bucket.count();) {
         const SetId old = s.setOf(bucket.value(slot));
         const SetId kept = s.sets.stripped(old);

@@ -22,6 +22,8 @@ struct ChunkIndex::State {
   static constexpr size_t kAhead = 32;
   // Keys between two looks at the tables that want to grow, and of one search.
   static constexpr size_t kBatch = 256;
+  // A set that is read at its place takes a sweep as long as so many slots.
+  static constexpr size_t kSlotsOfPlace = 2;
   static constexpr uint32_t kTableBitsMin = 64 - StoredKey::kBits;
   static constexpr uint32_t kTableBitsMax = 16;
 
@@ -108,8 +110,17 @@ struct ChunkIndex::State {
   void erase(const Table::Place& place, uint64_t mixed);
 
   // Gives the chunk in this slot the next place on the trails.
-  void append(uint64_t saltedKey, const Table::Place& slot);
-  void prefetchOldest(size_t count) const;
+  void giveNextPlace(uint64_t saltedKey, const Table::Place& slot);
+  // Those of the chunks in a bucket. What reading their sets takes, in slots.
+  size_t prefetchPlaces(const Bucket& bucket) const {
+    size_t places = 0;
+    for (uint32_t slot = 0; slot < bucket.count(); ++slot) {
+      if (!isPlace(bucket.value(slot))) continue;
+      trails.prefetchSet(placeOf(bucket.value(slot)));
+      ++places;
+    }
+    return places * kSlotsOfPlace;
+  }
 
   class Run;
   class Search;

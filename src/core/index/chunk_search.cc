@@ -15,8 +15,8 @@ constexpr size_t kAheadAtFirst = 8;
 // Chunks that have to be found in a row before it counts as a trail; after one that was shorter
 // than kShortTrail more of them.
 constexpr uint32_t kEvidence = 2;
-constexpr uint32_t kEvidenceAfterShort = 8;
-constexpr size_t kShortTrail = 16;
+constexpr uint32_t kEvidenceAfterShort = 16;
+constexpr size_t kShortTrail = 32;
 // Fewer chunks in a row are not worth a trail: the table is as fast.
 constexpr size_t kTrailMin = 24;
 // Once the trails are full, one batch of so many is remembered: what is asked for often will be.
@@ -51,8 +51,12 @@ class ChunkIndex::State::Search {
       for (end = begin; end < keys_.size() && loose_[end];) ++end;
       if (end - begin < kTrailMin) continue;
       if (state_.trails.full() && ++state_.rowsWhenFull % kRememberedOf != 0) continue;
-      state_.prefetchOldest(end - begin);
-      for (size_t i = begin; i < end; ++i) state_.append(mix_.salted(keys_[i]), {bucket_[i], slot_[i]});
+      state_.trails.forOldest(end - begin, [&](uint64_t saltedKey) {
+        prefetchLine(state_.home(KeyMixer::mixed(saltedKey)));
+      });
+      for (size_t i = begin; i < end; ++i) {
+        state_.giveNextPlace(mix_.salted(keys_[i]), {bucket_[i], slot_[i]});
+      }
       remembered += end - begin;
     }
     return remembered;
@@ -126,10 +130,11 @@ class ChunkIndex::State::Search {
       row = placeOf(value) == trail ? row + 1 : 1;
       trail = placeOf(value);
       if (row == evidence_ && !few) {
+        state_.trails.prefetch(trail, keys_.size() - i);
         for (uint32_t back = 0; back < row; ++back) loose_[i - back] = false;
         return i;
       }
-      state_.trails.prefetch(trail++, row == 1 ? keys_.size() - i : 1);
+      state_.trails.prefetchSet(trail++);
       later(i, value);
     }
     return i;
@@ -173,25 +178,17 @@ class ChunkIndex::State::Search {
   uint32_t slot_[kBatch];   // of a loose one
 };
 
-// The buckets of the chunks that have to make room for so many.
-void ChunkIndex::State::prefetchOldest(size_t count) const {
-  if (!trails.full()) return;
-  for (uint32_t ahead = 0; ahead < std::min<size_t>(count, trails.places()); ++ahead) {
-    const Trails::Place oldest = trails.next(ahead);
-    if (trails.isTaken(oldest)) prefetchLine(home(KeyMixer::mixed(trails.saltedKey(oldest))));
-  }
-}
-
-void ChunkIndex::State::append(uint64_t saltedKey, const Table::Place& slot) {
-  const Trails::Place place = trails.next();
+void ChunkIndex::State::giveNextPlace(uint64_t saltedKey, const Table::Place& slot) {
+  const Trails::Place place = trails.next(chunks);
   if (trails.isTaken(place)) {
     const Table::Place former = locate(KeyMixer::mixed(trails.saltedKey(place)));
-    HOLDFAST_CHECK(former.bucket != nullptr, "the chunk of place %u is not in the index", place);
+    HOLDFAST_CHECK(former.bucket != nullptr && former.bucket->value(former.slot) == valueOf(place),
+                   "no chunk has place %u", place);
     former.bucket->setValue(former.slot, trails.set(place));
     trails.leave(place);
   }
   const SlotValue value = slot.bucket->value(slot.slot);
-  trails.append(saltedKey, setOf(value));
+  trails.fillNext(saltedKey, setOf(value));
   if (isPlace(value)) trails.leave(placeOf(value));
   slot.bucket->setValue(slot.slot, valueOf(place));
 }

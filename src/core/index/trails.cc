@@ -54,17 +54,22 @@ size_t Trails::follow(Place& place, uint64_t salt, std::span<const ChunkHash> ke
   return i;
 }
 
-Trails::Place Trails::append(uint64_t saltedKey, SetId set) {
-  const Place place = next_;
-  if (place / kLinePlaces == lines_) {
+Trails::Place Trails::next(uint64_t chunks) {
+  if (next_ < places()) return next_;
+  if (full() || 2 * places() > kPlacesOfTwoChunks * chunks) {
+    next_ = 0;
+  } else {
     ++lines_;
     while (arena_.memoryBytes() < lines_ * sizeof(Line)) arena_.allocate();
   }
-  Line& here = line(place);
-  here.keys[place % kLinePlaces] = saltedKey;
-  here.sets[place % kLinePlaces] = set;
-  next_ = behind(place, 1);
-  return place;
+  return next_;
+}
+
+void Trails::fillNext(uint64_t saltedKey, SetId set) {
+  Line& here = line(next_);
+  here.keys[next_ % kLinePlaces] = saltedKey;
+  here.sets[next_ % kLinePlaces] = set;
+  ++next_;
 }
 
 }  // namespace holdfast

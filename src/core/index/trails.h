@@ -34,14 +34,8 @@ class Trails {
   Trails(uint32_t placesMax, PageFaulter* faulter);
 
   bool empty() const { return lines_ == 0; }
-  // What is appended from now on takes the places of others.
+  // There are as many places as there may ever be.
   bool full() const { return lines_ == linesMax_; }
-  uint32_t places() const { return linesMax_ * kLinePlaces; }
-  // The ring is closed; `count` is at most its size.
-  Place behind(Place place, size_t count) const {
-    const size_t at = place + count;
-    return static_cast<Place>(at < places() ? at : at - places());
-  }
 
   SetId set(Place place) const { return line(place).sets[place % kLinePlaces]; }
   void setSet(Place place, SetId set) { line(place).sets[place % kLinePlaces] = set; }
@@ -63,12 +57,26 @@ class Trails {
   size_t follow(Place& place, uint64_t salt, std::span<const ChunkHash> keys, SetId* sets,
                 bool& left) const;
 
-  // The place that is used after `ahead` others. Whoever has it must leave it before.
-  Place next(uint32_t ahead = 0) const { return behind(next_, ahead); }
-  bool isTaken(Place place) const {
-    return place / kLinePlaces < lines_ && set(place) != kEmptySet;
+  // The place behind so many others, at most all; the ring is closed.
+  Place behind(Place place, size_t count) const {
+    const size_t at = place + count;
+    return static_cast<Place>(at < places() ? at : at - places());
   }
-  Place append(uint64_t saltedKey, SetId set);
+  // The place that is filled next. A ring of an index of so many chunks does not become longer than
+  // kPlacesOfTwoChunks allows, rounded up: it begins anew.
+  Place next(uint64_t chunks);
+  static constexpr uint64_t kPlacesOfTwoChunks = 3;
+  // Whose chunk has not left it.
+  bool isTaken(Place place) const { return set(place) != kEmptySet; }
+  // Fills the next one. Its chunk must have left it.
+  void fillNext(uint64_t saltedKey, SetId set);
+  // Calls visit(saltedKey) for the chunks whose places are taken by the next so many, or some.
+  template <typename Visit>
+  void forOldest(size_t count, const Visit& visit) const {
+    for (size_t place = next_; place < std::min(next_ + count, places()); ++place) {
+      if (isTaken(static_cast<Place>(place))) visit(saltedKey(static_cast<Place>(place)));
+    }
+  }
 
   uint64_t memoryBytes() const { return arena_.memoryBytes(); }
 
@@ -85,6 +93,7 @@ class Trails {
     prefetchLine(&line.keys[kLinePlaces / 2]);
     prefetchLine(&line.sets[0]);
   }
+  size_t places() const { return lines_ * kLinePlaces; }
   Line& lineAt(size_t i) const { return reinterpret_cast<Line*>(arena_.at(0))[i]; }
   const Line& line(Place place) const { return lineAt(place / kLinePlaces); }
   Line& line(Place place) { return lineAt(place / kLinePlaces); }
@@ -92,7 +101,7 @@ class Trails {
   BlockArena arena_;  // whose blocks are one array of lines
   const uint32_t linesMax_;
   size_t lines_ = 0;
-  Place next_ = 0;
+  Place next_ = 0;  // at most places()
 };
 
 }  // namespace holdfast
