@@ -78,8 +78,8 @@ class Fleet {
     Prompt prompt;
     if (!prompts_.empty() && chance(random_, 60)) {
       const Prompt& other = prompts_[below(random_, prompts_.size())];
-      prompt.assign(other.begin(), other.begin() + static_cast<ptrdiff_t>(
-                                                       below(random_, other.size() + 1)));
+      prompt.assign(other.begin(),
+                    other.begin() + static_cast<ptrdiff_t>(below(random_, other.size() + 1)));
     }
     const size_t length = prompt.size() + 1 + below(random_, chance(random_, 20) ? 600 : 90);
     while (prompt.size() < length) {
@@ -142,8 +142,7 @@ class Fleet {
     const size_t piece = chance(random_, 50) ? prompt.size() : 1 + below(random_, 100);
     ChunkIndex::Trail trail;
     for (size_t begin = 0; begin < prompt.size(); begin += piece) {
-      const auto keys =
-          std::span(prompt).subspan(begin, std::min(piece, prompt.size() - begin));
+      const auto keys = std::span(prompt).subspan(begin, std::min(piece, prompt.size() - begin));
       std::vector<SetId> sets(keys.size(), 12345);
       index_.findPrompt(salt, keys, sets, trail);
       ASSERT_LE(trail.remembered, keys.size());

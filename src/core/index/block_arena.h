@@ -26,8 +26,8 @@ class BlockArena {
   BlockArena(const BlockArena&) = delete;
   BlockArena& operator=(const BlockArena&) = delete;
 
-  // A block filled with zeros, aligned to kBlockBytes. As long as none is freed, each lies behind the
-  // one before.
+  // A block filled with zeros, aligned to kBlockBytes. As long as none is freed, each lies behind
+  // the one before.
   uint32_t allocate();
   void free(uint32_t block);
   // So many more blocks will be allocated soon.

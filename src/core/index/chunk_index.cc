@@ -20,6 +20,8 @@ constexpr size_t kPeek = 12;
 constexpr uint32_t kGrowthSlotsPerBatch = 2048;
 // A sweep asks for the places of chunks so many buckets before it reads their sets there.
 constexpr uint32_t kSweepAhead = 4;
+// Sets at places that are as near as this to each other come by themselves.
+constexpr Trails::Place kNearPlaces = 64;
 // Idle sets looked at for each operation: more than one can make.
 constexpr size_t kReclaimPerKey = 4;
 
@@ -116,7 +118,7 @@ class ChunkIndex::State::Run {
       insert(i);
       return true;
     }
-    const SetId old = state_.setOf(place.bucket->value(place.slot));
+    const SetId old = setAt(place);
     if (old != admitted_.from) {
       const SetId clean = state_.sets.stripped(old);
       const SetId now = state_.sets.with(clean, holder_);
@@ -130,7 +132,7 @@ class ChunkIndex::State::Run {
   bool evict(size_t i) {
     const Place place = state_.locate(mixed_[i], home_[i]);
     if (place.bucket == nullptr) return false;
-    const SetId old = state_.setOf(place.bucket->value(place.slot));
+    const SetId old = setAt(place);
     if (old != evicted_.from) {
       const SetId clean = state_.sets.stripped(old);
       const SetId now = state_.sets.without(clean, holder_);
@@ -165,9 +167,10 @@ class ChunkIndex::State::Run {
   void peek(size_t i) {
     if (home_[i] == nullptr) return;
     if (home_[i]->full()) prefetchLine(state_.second(mixed_[i]));
-    if (!state_.trails.empty()) [[unlikely]]
+    if (scattered_) [[unlikely]]
       peekAtPlace(i);
   }
+  // Where a key's set is kept, if it has a place.
   [[gnu::noinline]] void peekAtPlace(size_t i) const {
     const uint32_t slot = home_[i]->find(StoredKey::of(mixed_[i]));
     if (slot == Bucket::kNone || !isPlace(home_[i]->value(slot))) return;
@@ -179,6 +182,15 @@ class ChunkIndex::State::Run {
     for (size_t i = from; i < std::min(from + kAhead, keys_.size()); ++i) {
       home_[i] = state_.home(mixed_[i]);
     }
+  }
+
+  SetId setAt(const Place& place) {
+    const SlotValue value = place.bucket->value(place.slot);
+    if (!isPlace(value)) return value;
+    const Trails::Place at = placeOf(value);
+    scattered_ = at - lastPlace_ + kNearPlaces > 2 * kNearPlaces;
+    lastPlace_ = at;
+    return state_.trails.set(at);
   }
 
   void insert(size_t i) {
@@ -211,6 +223,8 @@ class ChunkIndex::State::Run {
   uint64_t growths_;
   Transition admitted_;
   Transition evicted_;
+  Trails::Place lastPlace_ = 0;
+  bool scattered_ = false;  // places are far from each other: they are prefetched one by one
   uint64_t mixed_[kBatch];
   Bucket* home_[kBatch];
 };

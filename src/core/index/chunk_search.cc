@@ -93,8 +93,9 @@ class ChunkIndex::State::Search {
     return followed;
   }
 
-  // Looks for one key after the other, up to where a trail begins.
-  size_t probe(size_t i, Trails::Place& trail) {
+  // Looks for one key after the other, up to where a trail begins. Not inline, so that a test can
+  // see whether the prefetches are still there.
+  [[gnu::noinline]] size_t probe(size_t i, Trails::Place& trail) {
     prepared_ = std::max(prepared_, i);
     trail = Trails::kNone;
     uint32_t row = 0;  // keys along `trail`

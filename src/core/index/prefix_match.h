@@ -150,8 +150,8 @@ class PrefixMatcher {
   Filter filter_;
   uint64_t spread_ = 0;
   size_t spent_ = 0;
-  size_t next_ = 0;        // of keys_
-  size_t step_ = 0;        // keys to be found at once
+  size_t next_ = 0;  // of keys_
+  size_t step_ = 0;  // keys to be found at once
   ChunkIndex::Trail trail_;
   bool inPieces_ = false;  // something may have changed since it began
   SetId firstSet_ = kEmptySet;

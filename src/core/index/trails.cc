@@ -6,10 +6,9 @@ namespace holdfast {
 
 Trails::Trails(uint32_t placesMax, PageFaulter* faulter)
     : arena_(faulter, uint64_t{placesMax} * sizeof(Line) / kLinePlaces + sizeof(Line)),
-      linesMax_(static_cast<uint32_t>(
-          std::clamp<uint64_t>((uint64_t{placesMax} + kLinePlaces - 1) / kLinePlaces, 1,
-                               std::min<uint64_t>(arena_.bytesMax() / sizeof(Line),
-                                                  kPlacesEnd / kLinePlaces)))) {}
+      linesMax_(static_cast<uint32_t>(std::clamp<uint64_t>(
+          (uint64_t{placesMax} + kLinePlaces - 1) / kLinePlaces, 1,
+          std::min<uint64_t>(arena_.bytesMax() / sizeof(Line), kPlacesEnd / kLinePlaces)))) {}
 
 size_t Trails::follow(Place& place, uint64_t salt, std::span<const ChunkHash> keys, SetId* sets,
                       bool& left) const {
