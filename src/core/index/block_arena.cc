@@ -74,6 +74,12 @@ uint32_t BlockArena::allocate() {
   return blocks_++;
 }
 
+bool BlockArena::isNextHere() {
+  if (faulter_ == nullptr || firstFree_ != 0 || blocks_ % kBlocksPerPage != 0) return true;
+  announce(0);
+  return !faulter_->isComing(at(blocks_), kHugePage);
+}
+
 void BlockArena::free(uint32_t block) {
   std::memcpy(at(block), &firstFree_, sizeof(firstFree_));
   firstFree_ = block + 1;

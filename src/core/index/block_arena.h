@@ -29,6 +29,8 @@ class BlockArena {
   // A block filled with zeros, aligned to kBlockBytes. As long as none is freed, each lies behind
   // the one before.
   uint32_t allocate();
+  // Whether its memory is here; what is not is asked for.
+  bool isNextHere();
   void free(uint32_t block);
   // So many more blocks will be allocated soon.
   void announce(uint64_t blocks);

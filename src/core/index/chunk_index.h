@@ -70,11 +70,14 @@ class ChunkIndex {
   void find(uint64_t salt, std::span<const ChunkHash> keys, std::span<SetId> sets) const;
 
   // The same of the next chunks of a prompt, in its order, up to one that nobody holds; behind it
-  // all may be kEmptySet. Remembers the order, so that it is several times as fast the next time:
-  // then memory is read in sequence. `trail` is that of the prompt's chunks before. Costs what
-  // find() does, twice that for those that are remembered.
+  // all may be kEmptySet. Of prompts that are asked for more than once the order is remembered, and
+  // then it is several times as fast: memory is read in sequence. `trail` is that of the prompt's
+  // chunks before. Costs what find() does, twice that for chunks that are remembered just now.
   struct Trail {
+    enum class Learns : uint8_t { kUndecided, kNo, kYes };
+
     Trails::Place next = Trails::kNone;  // any: it is a hint
+    Learns learns = Learns::kUndecided;  // whether what is on no trail yet is remembered
     size_t remembered = 0;               // chunks, by the last call
   };
   void findPrompt(uint64_t salt, std::span<const ChunkHash> keys, std::span<SetId> sets,

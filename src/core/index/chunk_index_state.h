@@ -50,7 +50,7 @@ struct ChunkIndex::State {
   uint64_t growths = 0;
   std::vector<Table::Displaced> displaced;  // scratch of growth
 
-  uint32_t rowsWhenFull = 0;  // of keys that could be remembered when the trails were full
+  uint64_t drawn = 0;  // which prompts are remembered
 
   // Where the sweep under way goes on.
   uint32_t sweepTable = 0;
@@ -109,8 +109,10 @@ struct ChunkIndex::State {
   // What is found under this mixed key. Its set is released already.
   void erase(const Table::Place& place, uint64_t mixed);
 
-  // Gives the chunk in this slot the next place on the trails.
-  void giveNextPlace(uint64_t saltedKey, const Table::Place& slot);
+  // Whether the prompt that begins now is remembered, if it is not yet.
+  bool drawLearns();
+  // Gives the chunk in this slot the next place on the trails; false where there is none yet.
+  bool giveNextPlace(uint64_t saltedKey, const Table::Place& slot);
   // Those of the chunks in a bucket. What reading their sets takes, in slots.
   size_t prefetchPlaces(const Bucket& bucket) const {
     size_t places = 0;

@@ -10,8 +10,9 @@
 namespace holdfast {
 namespace {
 
-// As many buckets are prefetched where a trail may begin: as many as come in the time of one.
-constexpr size_t kAheadAtFirst = 8;
+// As many buckets are prefetched where a trail may begin: about as many as come in the
+// time of one.
+constexpr size_t kAheadAtFirst = 6;
 // Chunks that have to be found in a row before it counts as a trail; after one that was shorter
 // than kShortTrail more of them.
 constexpr uint32_t kEvidence = 2;
@@ -19,8 +20,10 @@ constexpr uint32_t kEvidenceAfterShort = 16;
 constexpr size_t kShortTrail = 32;
 // Fewer chunks in a row are not worth a trail: the table is as fast.
 constexpr size_t kTrailMin = 24;
-// Once the trails are full, one batch of so many is remembered: what is asked for often will be.
-constexpr uint32_t kRememberedOf = 16;
+// One prompt of so many is remembered: what is asked for often will be, and the others do not wait
+// for memory that they never use.
+constexpr uint64_t kLearnOneOf = 2;
+constexpr uint64_t kLearnOneOfWhenFull = 16;
 
 }  // namespace
 
@@ -50,14 +53,13 @@ class ChunkIndex::State::Search {
     for (size_t begin = 0, end; begin < keys_.size(); begin = end + 1) {
       for (end = begin; end < keys_.size() && loose_[end];) ++end;
       if (end - begin < kTrailMin) continue;
-      if (state_.trails.full() && ++state_.rowsWhenFull % kRememberedOf != 0) continue;
       state_.trails.forOldest(end - begin, [&](uint64_t saltedKey) {
         prefetchLine(state_.home(KeyMixer::mixed(saltedKey)));
       });
       for (size_t i = begin; i < end; ++i) {
-        state_.giveNextPlace(mix_.salted(keys_[i]), {bucket_[i], slot_[i]});
+        if (!state_.giveNextPlace(mix_.salted(keys_[i]), {bucket_[i], slot_[i]})) return remembered;
+        ++remembered;
       }
-      remembered += end - begin;
     }
     return remembered;
   }
@@ -179,8 +181,14 @@ class ChunkIndex::State::Search {
   uint32_t slot_[kBatch];   // of a loose one
 };
 
-void ChunkIndex::State::giveNextPlace(uint64_t saltedKey, const Table::Place& slot) {
+bool ChunkIndex::State::drawLearns() {
+  drawn = drawn * 6364136223846793005u + 1442695040888963407u;
+  return (drawn >> 32) % (trails.full() ? kLearnOneOfWhenFull : kLearnOneOf) == 0;
+}
+
+bool ChunkIndex::State::giveNextPlace(uint64_t saltedKey, const Table::Place& slot) {
   const Trails::Place place = trails.next(chunks);
+  if (place == Trails::kNone) return false;
   if (trails.isTaken(place)) {
     const Table::Place former = locate(KeyMixer::mixed(trails.saltedKey(place)));
     HOLDFAST_CHECK(former.bucket != nullptr && former.bucket->value(former.slot) == valueOf(place),
@@ -192,6 +200,7 @@ void ChunkIndex::State::giveNextPlace(uint64_t saltedKey, const Table::Place& sl
   trails.fillNext(saltedKey, setOf(value));
   if (isPlace(value)) trails.leave(placeOf(value));
   slot.bucket->setValue(slot.slot, valueOf(place));
+  return true;
 }
 
 void ChunkIndex::find(uint64_t salt, std::span<const ChunkHash> keys, std::span<SetId> sets) const {
@@ -210,12 +219,16 @@ void ChunkIndex::findPrompt(uint64_t salt, std::span<const ChunkHash> keys, std:
   HOLDFAST_CHECK(sets.size() >= keys.size(), "room for %zu sets of %zu keys", sets.size(),
                  keys.size());
   const KeyMixer mix(salt);
+  using Learns = Trail::Learns;
+  if (trail.learns == Learns::kUndecided) {
+    trail.learns = state_->drawLearns() ? Learns::kYes : Learns::kNo;
+  }
   trail.remembered = 0;
   for (size_t begin = 0; begin < keys.size(); begin += State::kBatch) {
     const auto some = keys.subspan(begin, std::min(State::kBatch, keys.size() - begin));
     State::Search search(*state_, mix, some, &sets[begin], true);
     search.run(trail.next);
-    trail.remembered += search.remember();
+    if (trail.learns == Learns::kYes) trail.remembered += search.remember();
     if (!search.over()) continue;
     std::fill(sets.begin() + static_cast<ptrdiff_t>(begin + some.size()),
               sets.begin() + static_cast<ptrdiff_t>(keys.size()), kEmptySet);

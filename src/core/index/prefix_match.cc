@@ -86,7 +86,7 @@ bool PrefixMatcher::advance(size_t workMax) {
     const size_t count = std::min(step_, keys_.size() - begin);
     if (sets_.size() < count) sets_.resize(count);
     index_.findPrompt(salt_, keys_.subspan(begin, count), sets_, trail_);
-    work += (count + 2 * trail_.remembered) * kWorkOfKey;
+    work += count * kWorkOfKey;
     for (size_t from = 0; from < count;) {
       size_t to = from + 1;
       while (to < count && sets_[to] == sets_[from]) ++to;

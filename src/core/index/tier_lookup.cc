@@ -69,7 +69,7 @@ bool TierLookup::advance(size_t workMax) {
     const size_t count = std::min(step_, hashes_.size() - begin);
     if (sets_.size() < count) sets_.resize(count);
     index_.findPrompt(salt_, hashes_.subspan(begin, count), sets_, trail_);
-    work += (count + 2 * trail_.remembered) * PrefixMatcher::kWorkOfKey;
+    work += count * PrefixMatcher::kWorkOfKey;
     step_ = std::min(2 * step_, kHashesMax);
     size_t from = 0;
     while (from < count) {

@@ -57,10 +57,13 @@ Trails::Place Trails::next(uint64_t chunks) {
   if (next_ < places()) return next_;
   if (full() || 2 * places() > kPlacesOfTwoChunks * chunks) {
     next_ = 0;
-  } else {
-    ++lines_;
-    while (arena_.memoryBytes() < lines_ * sizeof(Line)) arena_.allocate();
+    return next_;
   }
+  if (arena_.memoryBytes() < (lines_ + 1) * sizeof(Line)) {
+    if (!arena_.isNextHere()) return kNone;
+    arena_.allocate();
+  }
+  ++lines_;
   return next_;
 }
 

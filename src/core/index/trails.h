@@ -62,8 +62,9 @@ class Trails {
     const size_t at = place + count;
     return static_cast<Place>(at < places() ? at : at - places());
   }
-  // The place that is filled next. A ring of an index of so many chunks does not become longer than
-  // kPlacesOfTwoChunks allows, rounded up: it begins anew.
+  // The place that is filled next; kNone while memory for it is still being brought. A ring of an
+  // index of so many chunks does not become longer than kPlacesOfTwoChunks allows, rounded up: it
+  // begins anew.
   Place next(uint64_t chunks);
   static constexpr uint64_t kPlacesOfTwoChunks = 3;
   // Whose chunk has not left it.
