@@ -38,6 +38,16 @@ void FaultAhead::populate(char* at, size_t bytes) {
   changed_.notifyAll();
 }
 
+bool FaultAhead::isComing(const char* at, size_t bytes) {
+  const auto meets = [&](const char* other, size_t otherBytes) {
+    return other < at + bytes && at < other + otherBytes;
+  };
+  const MutexLock lock(mutex_);
+  if (touching_ != nullptr && meets(touching_, kHugePage)) return true;
+  return std::any_of(ranges_.begin(), ranges_.end(),
+                     [&](const Range& range) { return meets(range.at, range.bytes); });
+}
+
 void FaultAhead::forget(char* at, size_t bytes) {
   const auto inside = [&](const char* address) { return address >= at && address < at + bytes; };
   const MutexLock lock(mutex_);

@@ -16,6 +16,7 @@ class FaultAhead : public PageFaulter {
   ~FaultAhead() override;
 
   void populate(char* at, size_t bytes) override;
+  bool isComing(const char* at, size_t bytes) override;
   void forget(char* at, size_t bytes) override;
   // Returns when everything asked for is present. For tests and measurements.
   void wait();

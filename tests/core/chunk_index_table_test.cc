@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/index/table.h"
+#include "core/types.h"
 
 namespace holdfast {
 namespace {
@@ -16,10 +17,10 @@ class TableTest : public testing::Test {
  protected:
   void rebuild(uint32_t buckets) {
     table_.rebuild(
-        arena_, buckets, [](SetId set) { return set; }, orderOf, scratch_);
+        arena_, buckets, [](SlotValue value) { return value; }, orderOf, scratch_);
   }
-  void insert(uint64_t stored, SetId set) {
-    table_.insert(arena_, table_.homeIndex(orderOf(stored)), StoredKey::of(stored), set);
+  void insert(uint64_t stored, SlotValue value) {
+    table_.insert(arena_, table_.homeIndex(orderOf(stored)), StoredKey::of(stored), value);
   }
   Table::Place find(uint64_t stored) {
     const uint32_t home = table_.homeIndex(orderOf(stored));
@@ -46,11 +47,11 @@ uint64_t crowdedKey(uint64_t i) {
 
 TEST_F(TableTest, OverflowsRoundTheEndAndLeavesNoTraceWhenErased) {
   rebuild(4);
-  for (uint64_t i = 0; i < 15; ++i) insert(crowdedKey(i), static_cast<SetId>(i + 1));
+  for (uint64_t i = 0; i < 15; ++i) insert(crowdedKey(i), static_cast<SlotValue>(i + 1));
   for (uint64_t i = 0; i < 15; ++i) {
     const auto place = find(crowdedKey(i));
     ASSERT_NE(place.bucket, nullptr) << i;
-    EXPECT_EQ(place.bucket->set(place.slot), i + 1);
+    EXPECT_EQ(place.bucket->value(place.slot), i + 1);
   }
   EXPECT_EQ(table_.bucket(arena_, 2)->count(), 6u);
   EXPECT_EQ(table_.bucket(arena_, 3)->count(), 6u);
@@ -84,7 +85,7 @@ TEST_F(TableTest, RebuildsIntoAnySizeAcrossBlocks) {
   std::vector<uint64_t> keys;
   for (uint64_t i = 0; i < 1500; ++i) {
     keys.push_back(splitmix64Finalise(i) & ((uint64_t{1} << 52) - 1));
-    insert(keys.back(), static_cast<SetId>(i + 1));
+    insert(keys.back(), static_cast<SlotValue>(i + 1));
   }
   for (const uint32_t buckets :
        {5u * Table::kBlockBuckets, 300u, 2u * Table::kBlockBuckets, 1000u}) {
@@ -94,7 +95,7 @@ TEST_F(TableTest, RebuildsIntoAnySizeAcrossBlocks) {
     for (uint64_t i = 0; i < keys.size(); ++i) {
       const auto place = find(keys[i]);
       ASSERT_NE(place.bucket, nullptr) << buckets << ' ' << i;
-      ASSERT_EQ(place.bucket->set(place.slot), i + 1);
+      ASSERT_EQ(place.bucket->value(place.slot), i + 1);
     }
   }
 }

@@ -1,6 +1,6 @@
 # cmake -DOBJDUMP=... -DBINARY=... -P prefetches.cmake
 # Fails unless look-ups and reports of the chunk index prefetch in this binary.
-foreach(function "holdfast::ChunkIndex::find(" "holdfast::ChunkIndex::apply(")
+foreach(function "holdfast::ChunkIndex::State::Search::probe(" "holdfast::ChunkIndex::apply(")
   execute_process(COMMAND ${OBJDUMP} -d -C --no-show-raw-insn ${BINARY}
                   COMMAND awk -v wanted=<${function}
                           "/^[0-9a-f]+ </ { inside = index($0, wanted) > 0 } inside && /prefetch/ { n++ } END { print n + 0 }"

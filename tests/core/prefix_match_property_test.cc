@@ -19,7 +19,7 @@ using test::Random;
 
 TEST(PrefixMatchProperty, AgreesWithABruteForceModel) {
   test::forRandomSequences(2000, [](Random& random) {
-    ChunkIndex index;
+    ChunkIndex index({.placesMax = static_cast<uint32_t>(16 << below(random, 8))});
     HolderDirectory directory;
     PrefixMatcher matcher(index, directory);
     MatchModel model;
@@ -36,7 +36,7 @@ TEST(PrefixMatchProperty, AgreesWithABruteForceModel) {
         path.assign(from.begin(),
                     from.begin() + static_cast<ptrdiff_t>(below(random, from.size() + 1)));
       }
-      const size_t length = path.size() + 1 + below(random, chance(random, 10) ? 200 : 12);
+      const size_t length = path.size() + 1 + below(random, chance(random, 25) ? 200 : 12);
       while (path.size() < length) path.push_back(random());
       paths.push_back(path);
     }

@@ -50,6 +50,22 @@ TEST(FaultAhead, BringsWhatItIsAskedFor) {
   EXPECT_EQ(range.presentPages(), range.bytes() / kPage);
 }
 
+TEST(FaultAhead, KnowsWhatIsStillToCome) {
+  FaultAhead ahead;
+  const Range some(size_t{4} << 20);
+  EXPECT_FALSE(ahead.isComing(some.at(), some.bytes()));
+  ahead.populate(some.at(), some.bytes());
+  ahead.wait();
+  EXPECT_FALSE(ahead.isComing(some.at(), some.bytes()));
+  // More than can be brought meanwhile.
+  const Range much(size_t{4} << 30);
+  ahead.populate(much.at(), much.bytes());
+  EXPECT_TRUE(ahead.isComing(much.at() + much.bytes() - kPage, kPage));
+  EXPECT_FALSE(ahead.isComing(some.at(), some.bytes()));
+  ahead.forget(much.at(), much.bytes());
+  EXPECT_FALSE(ahead.isComing(much.at(), much.bytes()));
+}
+
 TEST(FaultAhead, ChangesNothing) {
   FaultAhead ahead;
   const Range range(size_t{2} << 20);

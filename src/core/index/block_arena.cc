@@ -19,9 +19,12 @@ constexpr uint64_t kAheadBlocks = uint64_t{8} * kBlocksPerPage;
 
 }  // namespace
 
-BlockArena::BlockArena(PageFaulter* faulter) : faulter_(faulter) {
+BlockArena::BlockArena(PageFaulter* faulter, uint64_t bytesMax) : faulter_(faulter) {
   void* got = MAP_FAILED;
-  for (reservedBytes_ = kBytesMax; reservedBytes_ >= kReservedBytesMin; reservedBytes_ /= 2) {
+  // One page more than asked for, since the range need not begin with one.
+  bytesMax = (bytesMax + 2 * kHugePage - 1) / kHugePage * kHugePage;
+  const uint64_t bytesMin = std::min(bytesMax, kReservedBytesMin);
+  for (reservedBytes_ = bytesMax; reservedBytes_ >= bytesMin; reservedBytes_ /= 2) {
     // Readable and writable from the start: changing it later, block by block, would wait for
     // page faults of other threads.
     got = mmap(nullptr, reservedBytes_, PROT_READ | PROT_WRITE,
@@ -69,6 +72,12 @@ uint32_t BlockArena::allocate() {
                  kBlockBytes);
   if (blocks_ % kBlocksPerPage == 0) announce(0);
   return blocks_++;
+}
+
+bool BlockArena::isNextHere() {
+  if (faulter_ == nullptr || firstFree_ != 0 || blocks_ % kBlocksPerPage != 0) return true;
+  announce(0);
+  return !faulter_->isComing(at(blocks_), kHugePage);
 }
 
 void BlockArena::free(uint32_t block) {

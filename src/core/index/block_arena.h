@@ -21,18 +21,22 @@ class BlockArena {
 
   // With a faulter huge pages are used, and announced to it before their first use; without one
   // they are not, since the first touch of a huge page takes milliseconds. Does not own it.
-  explicit BlockArena(PageFaulter* faulter);
+  explicit BlockArena(PageFaulter* faulter, uint64_t bytesMax = kBytesMax);
   ~BlockArena();
   BlockArena(const BlockArena&) = delete;
   BlockArena& operator=(const BlockArena&) = delete;
 
-  // A block filled with zeros, aligned to kBlockBytes.
+  // A block filled with zeros, aligned to kBlockBytes. As long as none is freed, each lies behind
+  // the one before.
   uint32_t allocate();
+  // Whether its memory is here; what is not is asked for.
+  bool isNextHere();
   void free(uint32_t block);
   // So many more blocks will be allocated soon.
   void announce(uint64_t blocks);
 
   char* at(uint32_t block) const { return base_ + uint64_t{block} * kBlockBytes; }
+  uint64_t bytesMax() const { return uint64_t{blocksMax_} * kBlockBytes; }
   // Of blocks ever used.
   uint64_t memoryBytes() const { return uint64_t{blocks_} * kBlockBytes; }
 

@@ -1,7 +1,7 @@
 // A cache line of six slots: what one operation of the index touches in memory.
 //
 // The top 12 bits of a mixed key are those of its table, so 52 bits are stored: 32 + 16 + 4. A
-// slot is 10.5 bytes of the line, 4 of them the set id. Slots 0 .. count-1 are in use, so no key
+// slot is 10.5 bytes of the line, 4 of them its value. Slots 0 .. count-1 are in use, so no key
 // is needed as the mark of an empty slot. `overflow` counts the keys that found this bucket full
 // and live in another one: a search ends at the first bucket where it is 0, and an erase moves
 // nothing. A counter that reached its maximum stays there until the table grows, which costs
@@ -16,9 +16,10 @@
 #include <emmintrin.h>
 #endif
 
-#include "core/index/holder_sets.h"
-
 namespace holdfast {
+
+// What is kept of a key: where its holders are. 0 is nothing.
+using SlotValue = uint32_t;
 
 // The 52 stored bits of a mixed key.
 struct StoredKey {
@@ -38,8 +39,8 @@ class alignas(64) Bucket {
 
   uint32_t count() const { return (tail_ >> kCountShift) & 7; }
   bool full() const { return count() == kSlots; }
-  SetId set(uint32_t slot) const { return sets_[slot]; }
-  void setSet(uint32_t slot, SetId set) { sets_[slot] = set; }
+  SlotValue value(uint32_t slot) const { return values_[slot]; }
+  void setValue(uint32_t slot, SlotValue value) { values_[slot] = value; }
   // Bits 0 to 51 of the mixed key.
   uint64_t storedBits(uint32_t slot) const {
     return uint64_t{nibble(slot)} << 48 | uint64_t{middle_[slot]} << 32 | low_[slot];
@@ -55,11 +56,11 @@ class alignas(64) Bucket {
   }
 
   // Not when full.
-  void append(StoredKey key, SetId set) {
+  void append(StoredKey key, SlotValue value) {
     const uint32_t slot = count();
     low_[slot] = key.low;
     middle_[slot] = static_cast<uint16_t>(key.rest);
-    sets_[slot] = set;
+    values_[slot] = value;
     // The nibble of an unused slot is 0.
     tail_ += (1u << kCountShift) | (key.rest >> 16) << (4 * slot);
   }
@@ -71,7 +72,7 @@ class alignas(64) Bucket {
     if (slot != last) {
       low_[slot] = low_[last];
       middle_[slot] = middle_[last];
-      sets_[slot] = sets_[last];
+      values_[slot] = values_[last];
       tail_ = (tail_ & ~(15u << (4 * slot))) | moved << (4 * slot);
     }
     tail_ -= 1u << kCountShift;
@@ -110,7 +111,7 @@ class alignas(64) Bucket {
   }
 
   uint32_t low_[kSlots];
-  SetId sets_[kSlots];
+  SlotValue values_[kSlots];
   uint16_t middle_[kSlots];
   uint32_t tail_;  // six nibbles, count: 3 bits, overflow: 5 bits
 };

@@ -3,31 +3,25 @@
 #include "core/index/chunk_index.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <vector>
 
 #include "core/check.h"
-#include "core/index/block_arena.h"
-#include "core/index/key_mixer.h"
-#include "core/index/key_walk.h"
+#include "core/index/chunk_index_state.h"
 #include "core/index/prefetch.h"
-#include "core/index/table.h"
 
 namespace holdfast {
 namespace {
 
-// A bucket is prefetched this many keys ahead of its use: enough to keep every line-fill buffer
-// busy, few enough to stay in the first-level cache.
-constexpr size_t kAhead = 32;
-// So many keys before that, the place in the table's list of blocks.
+// So many keys before a bucket is prefetched, the place in the table's list of blocks.
 constexpr size_t kAheadOfAhead = 8;
 // So many keys ahead, when the bucket has come, the second one is prefetched where it is full.
 constexpr size_t kPeek = 12;
-// Keys between two looks at the tables that want to grow.
-constexpr size_t kBatch = 256;
 // Slots rebuilt a batch by growth that can wait; one table is rebuilt in any case.
 constexpr uint32_t kGrowthSlotsPerBatch = 2048;
+// A sweep asks for the places of chunks so many buckets before it reads their sets there.
+constexpr uint32_t kSweepAhead = 4;
+// Sets at places that are as near as this to each other come by themselves.
+constexpr Trails::Place kNearPlaces = 64;
 // Idle sets looked at for each operation: more than one can make.
 constexpr size_t kReclaimPerKey = 4;
 
@@ -35,90 +29,7 @@ constexpr size_t kReclaimPerKey = 4;
 constexpr double kGrowthStep = 1.7;
 constexpr double kFirstBuckets = 8;
 
-constexpr uint32_t kTableBitsMin = 64 - StoredKey::kBits;
-constexpr uint32_t kTableBitsMax = 16;
-
 }  // namespace
-
-struct ChunkIndex::State {
-  explicit State(const Options& options)
-      : tableBits(std::clamp(options.tableBits, kTableBitsMin, kTableBitsMax)),
-        tables(size_t{1} << tableBits),
-        arena(options.faulter) {
-    // Every table takes its first block within some thousand chunks, and most take the second
-    // within the next two million: faster than memory can be brought.
-    arena.announce(2 * tables.size());
-  }
-
-  uint32_t tableBits;
-  std::vector<Table> tables;
-  BlockArena arena;
-  HolderSets sets;
-  uint64_t chunks = 0;
-  uint64_t slots = 0;
-  uint64_t tableBytes = 0;
-
-  std::vector<uint32_t> wantGrowth;  // tables; may repeat
-  uint64_t growths = 0;
-  std::vector<Table::Displaced> displaced;  // scratch of growth
-
-  // Where the sweep under way goes on.
-  uint32_t sweepTable = 0;
-  uint32_t sweepBucket = 0;
-
-  uint32_t orderOf(uint64_t mixed) const {
-    return static_cast<uint32_t>((mixed << tableBits) >> 32);
-  }
-  uint32_t tableOf(uint64_t mixed) const {
-    return static_cast<uint32_t>(mixed >> (64 - tableBits));
-  }
-  const Table& table(uint64_t mixed) const { return tables[tableOf(mixed)]; }
-  Table& table(uint64_t mixed) { return tables[tableOf(mixed)]; }
-  // Null where the table has no buckets yet.
-  Bucket* home(uint64_t mixed) const {
-    const Table& t = table(mixed);
-    return t.buckets() == 0 ? nullptr : t.bucket(arena, t.homeIndex(orderOf(mixed)));
-  }
-  // The bucket of a key that finds its home full; the table has buckets.
-  Bucket* second(uint64_t mixed) const {
-    const Table& t = table(mixed);
-    return t.bucket(arena, t.secondIndex(StoredKey::of(mixed)));
-  }
-  Table::Place findBeyond(uint64_t mixed) const {
-    return table(mixed).findBeyond(arena, StoredKey::of(mixed));
-  }
-
-  uint32_t bucketsFor(uint32_t table, double buckets) const;
-  void resize(uint32_t table, uint32_t buckets);
-  void grow(uint32_t table) { resize(table, bucketsFor(table, tables[table].buckets() + 1.0)); }
-  void growWhatWants();
-  // Of a table at or above its threshold.
-  void askForGrowth(uint32_t table);
-  // What is found under this mixed key.
-  void erase(const Table::Place& place, uint64_t mixed);
-
-  class Run;
-
-  // key_walk.h: friends, so that only this file knows how keys are kept; "used", because they are
-  // inline here and called elsewhere.
-  static const State& of(const ChunkIndex& index) { return *index.state_; }
-  [[gnu::used]] friend size_t partsOf(const ChunkIndex& index) { return of(index).tables.size(); }
-  [[gnu::used]] friend void appendKeysOf(const ChunkIndex& index, size_t part, uint64_t salt,
-                                         std::vector<ChunkHash>& keys) {
-    const State& s = of(index);
-    const Table& table = s.tables[part];
-    const KeyMixer mix(salt);
-    // More table bits than 12 are stored with the key as well.
-    const uint64_t partBits = uint64_t{part} << (64 - s.tableBits);
-    keys.reserve(keys.size() + table.keys());
-    for (uint32_t i = 0; i < table.buckets(); ++i) {
-      const Bucket& bucket = *table.bucket(s.arena, i);
-      for (uint32_t slot = 0; slot < bucket.count(); ++slot) {
-        keys.push_back(mix.inverse(partBits | bucket.storedBits(slot)));
-      }
-    }
-  }
-};
 
 // Tables fill evenly, so equal sizes would make all of them grow at the same moment. The sizes of
 // a table are kFirstBuckets * kGrowthStep^(k + f) with a fraction f of its own, the bits of its
@@ -147,13 +58,15 @@ void ChunkIndex::State::resize(uint32_t index, uint32_t buckets) {
   };
   if (sets.retiredHolders() == 0) {
     table.rebuild(
-        arena, buckets, [](SetId set) { return set; }, orderOfBits, displaced);
+        arena, buckets, [](SlotValue value) { return value; }, orderOfBits, displaced);
   } else {
-    const auto strip = [this](SetId set) {
-      const SetId kept = sets.stripped(set);
-      if (kept != set) {
+    const auto strip = [this](SlotValue value) {
+      // A look at its place would take too long.
+      if (isPlace(value)) return value;
+      const SetId kept = sets.stripped(value);
+      if (kept != value) {
         sets.acquire(kept);
-        sets.release(set);
+        sets.release(value);
       }
       return kept;
     };
@@ -163,8 +76,8 @@ void ChunkIndex::State::resize(uint32_t index, uint32_t buckets) {
   tableBytes += table.memoryBytes();
   chunks -= keysBefore - table.keys();
   ++growths;
-  // All of it is clean now of what a sweep under way looks for.
-  if (sweepTable == index && sets.sweepUnderWay()) sweepBucket = buckets;
+  // Keys that a sweep under way has seen may be behind those that it has not.
+  if (sweepTable == index) sweepBucket = 0;
 }
 
 void ChunkIndex::State::growWhatWants() {
@@ -200,26 +113,26 @@ class ChunkIndex::State::Run {
 
   // True if the holder did not hold it.
   bool admit(size_t i) {
-    const Place place = find(i);
+    const Place place = state_.locate(mixed_[i], home_[i]);
     if (place.bucket == nullptr) {
       insert(i);
       return true;
     }
-    const SetId old = place.bucket->set(place.slot);
+    const SetId old = setAt(place);
     if (old != admitted_.from) {
       const SetId clean = state_.sets.stripped(old);
       const SetId now = state_.sets.with(clean, holder_);
       admitted_ = {old, now, now != clean};
     }
-    if (admitted_.to != old) replace(place, admitted_.to);
+    if (admitted_.to != old) replace(place, old, admitted_.to);
     return admitted_.changed;
   }
 
   // True if the holder held it.
   bool evict(size_t i) {
-    const Place place = find(i);
+    const Place place = state_.locate(mixed_[i], home_[i]);
     if (place.bucket == nullptr) return false;
-    const SetId old = place.bucket->set(place.slot);
+    const SetId old = setAt(place);
     if (old != evicted_.from) {
       const SetId clean = state_.sets.stripped(old);
       const SetId now = state_.sets.without(clean, holder_);
@@ -229,7 +142,7 @@ class ChunkIndex::State::Run {
       state_.sets.release(old);
       state_.erase(place, mixed_[i]);
     } else if (evicted_.to != old) {
-      replace(place, evicted_.to);
+      replace(place, old, evicted_.to);
     }
     return evicted_.changed;
   }
@@ -252,7 +165,16 @@ class ChunkIndex::State::Run {
     prefetchLine(home_[i]);
   }
   void peek(size_t i) {
-    if (home_[i] != nullptr && home_[i]->full()) prefetchLine(state_.second(mixed_[i]));
+    if (home_[i] == nullptr) return;
+    if (home_[i]->full()) prefetchLine(state_.second(mixed_[i]));
+    if (scattered_) [[unlikely]]
+      peekAtPlace(i);
+  }
+  // Where a key's set is kept, if it has a place.
+  [[gnu::noinline]] void peekAtPlace(size_t i) const {
+    const uint32_t slot = home_[i]->find(StoredKey::of(mixed_[i]));
+    if (slot == Bucket::kNone || !isPlace(home_[i]->value(slot))) return;
+    state_.trails.prefetchSet(placeOf(home_[i]->value(slot)));
   }
   // A table was rebuilt: buckets are elsewhere.
   void locateAgain(size_t from) {
@@ -262,12 +184,13 @@ class ChunkIndex::State::Run {
     }
   }
 
-  Place find(size_t i) const {
-    if (home_[i] == nullptr) return {};
-    const uint32_t slot = home_[i]->find(StoredKey::of(mixed_[i]));
-    if (slot != Bucket::kNone) return {home_[i], slot};
-    if (!home_[i]->overflowed()) return {};
-    return state_.findBeyond(mixed_[i]);
+  SetId setAt(const Place& place) {
+    const SlotValue value = place.bucket->value(place.slot);
+    if (!isPlace(value)) return value;
+    const Trails::Place at = placeOf(value);
+    scattered_ = at - lastPlace_ + kNearPlaces > 2 * kNearPlaces;
+    lastPlace_ = at;
+    return state_.trails.set(at);
   }
 
   void insert(size_t i) {
@@ -287,11 +210,10 @@ class ChunkIndex::State::Run {
       state_.askForGrowth(state_.tableOf(mixed));
   }
 
-  void replace(const Place& place, SetId to) {
-    const SetId old = place.bucket->set(place.slot);
+  void replace(const Place& place, SetId old, SetId to) {
     state_.sets.acquire(to);
     state_.sets.release(old);
-    place.bucket->setSet(place.slot, to);
+    state_.setSet(place, to);
   }
 
   State& state_;
@@ -301,6 +223,8 @@ class ChunkIndex::State::Run {
   uint64_t growths_;
   Transition admitted_;
   Transition evicted_;
+  Trails::Place lastPlace_ = 0;
+  bool scattered_ = false;  // places are far from each other: they are prefetched one by one
   uint64_t mixed_[kBatch];
   Bucket* home_[kBatch];
 };
@@ -315,6 +239,8 @@ void ChunkIndex::State::askForGrowth(uint32_t index) {
 }
 
 void ChunkIndex::State::erase(const Table::Place& place, uint64_t mixed) {
+  const SlotValue value = place.bucket->value(place.slot);
+  if (isPlace(value)) trails.leave(placeOf(value));
   Table& t = table(mixed);
   const uint32_t index = t.homeIndex(orderOf(mixed));
   if (t.bucket(arena, index) == place.bucket) {
@@ -369,8 +295,9 @@ ChunkIndex::Change ChunkIndex::apply(HolderId holder, uint64_t salt, const Opera
   HOLDFAST_CHECK(s.sets.isLive(holder), "operations of holder %u, which is not live", holder);
   const KeyMixer mix(salt);
   Change change;
-  for (size_t begin = 0; begin < operations.size(); begin += kBatch) {
-    const auto keys = operations.keys.subspan(begin, std::min(kBatch, operations.size() - begin));
+  for (size_t begin = 0; begin < operations.size(); begin += State::kBatch) {
+    const auto keys =
+        operations.keys.subspan(begin, std::min(State::kBatch, operations.size() - begin));
     State::Run run(s, holder, mix, keys);
     for (size_t i = 0; i < keys.size(); ++i) {
       run.advance(i);
@@ -388,53 +315,6 @@ ChunkIndex::Change ChunkIndex::apply(HolderId holder, uint64_t salt, const Opera
     s.sets.reclaim(kReclaimPerKey * keys.size());
   }
   return change;
-}
-
-void ChunkIndex::find(uint64_t salt, std::span<const ChunkHash> keys, std::span<SetId> sets) const {
-  HOLDFAST_CHECK(sets.size() >= keys.size(), "room for %zu sets of %zu keys", sets.size(),
-                 keys.size());
-  const State& s = *state_;
-  const KeyMixer mix(salt);
-  uint64_t mixed[kAhead];
-  const Bucket* home[kAhead];
-  const auto prepare = [&](size_t i) {
-    const size_t at = i % kAhead;
-    mixed[at] = mix(keys[i]);
-    home[at] = s.home(mixed[at]);
-    prefetchLine(home[at]);
-  };
-  // Keys that were not in their home bucket and may be in the next: looked for at the end, when
-  // that has come.
-  struct Beyond {
-    size_t i;
-    uint64_t mixed;
-  };
-  Beyond beyond[kBatch];
-  size_t beyondCount = 0;
-  const auto findBeyond = [&] {
-    for (size_t b = 0; b < beyondCount; ++b) {
-      const auto place = s.findBeyond(beyond[b].mixed);
-      if (place.bucket != nullptr) sets[beyond[b].i] = place.bucket->set(place.slot);
-    }
-    beyondCount = 0;
-  };
-  for (size_t i = 0; i < std::min(kAhead, keys.size()); ++i) prepare(i);
-  for (size_t i = 0; i < keys.size(); ++i) {
-    const size_t at = i % kAhead;
-    sets[i] = kEmptySet;
-    if (home[at] != nullptr) {
-      const uint32_t slot = home[at]->find(StoredKey::of(mixed[at]));
-      if (slot != Bucket::kNone) {
-        sets[i] = home[at]->set(slot);
-      } else if (home[at]->overflowed()) {
-        prefetchLine(s.second(mixed[at]));
-        beyond[beyondCount++] = {i, mixed[at]};
-        if (beyondCount == kBatch) findBeyond();
-      }
-    }
-    if (i + kAhead < keys.size()) prepare(i + kAhead);
-  }
-  findBeyond();
 }
 
 bool ChunkIndex::sweep(size_t slotsMax) {
@@ -456,8 +336,12 @@ bool ChunkIndex::sweep(size_t slotsMax) {
       }
       Bucket& bucket = *table.bucket(s.arena, s.sweepBucket);
       looked += Bucket::kSlots;
+      if (!s.trails.empty()) {
+        const uint32_t ahead = s.sweepBucket + kSweepAhead;
+        if (ahead < table.buckets()) looked += s.prefetchPlaces(*table.bucket(s.arena, ahead));
+      }
       for (uint32_t slot = 0; slot < bucket.count();) {
-        const SetId old = bucket.set(slot);
+        const SetId old = s.setOf(bucket.value(slot));
         const SetId kept = s.sets.stripped(old);
         if (kept == old) {
           ++slot;
@@ -467,7 +351,7 @@ bool ChunkIndex::sweep(size_t slotsMax) {
         s.sets.acquire(kept);
         s.sets.release(old);
         if (kept != kEmptySet) {
-          bucket.setSet(slot++, kept);
+          s.setSet({&bucket, slot++}, kept);
           continue;
         }
         // The last slot takes this place: look at it again.
@@ -495,7 +379,7 @@ uint64_t ChunkIndex::chunks() const {
 uint64_t ChunkIndex::memoryBytes() const {
   const State& s = *state_;
   return s.arena.memoryBytes() + s.tables.capacity() * sizeof(Table) + s.tableBytes +
-         s.sets.memoryBytes();
+         s.sets.memoryBytes() + s.trails.memoryBytes();
 }
 
 uint64_t ChunkIndex::slots() const {

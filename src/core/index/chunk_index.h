@@ -16,6 +16,7 @@
 
 #include "core/index/holder_sets.h"
 #include "core/index/page_faulter.h"
+#include "core/index/trails.h"
 #include "core/types.h"
 
 namespace holdfast {
@@ -31,6 +32,8 @@ class ChunkIndex {
     // Brings memory ahead of its use; with one the index uses huge pages. Not owned, outlives
     // the index; may be null.
     PageFaulter* faulter = nullptr;
+    // Chunks whose order is remembered (findPrompt); 12 bytes each, allocated as they are found.
+    uint32_t placesMax = Trails::kPlacesMax;
   };
 
   // What a run of operations changed. An admit of a held key and an evict of an absent one change
@@ -65,6 +68,20 @@ class ChunkIndex {
   // The set of each key's holders, kEmptySet where nobody holds it. Retired holders may still be
   // members of a set found here: HolderSets::isRetired tells. sets.size() >= keys.size().
   void find(uint64_t salt, std::span<const ChunkHash> keys, std::span<SetId> sets) const;
+
+  // The same of the next chunks of a prompt, in its order, up to one that nobody holds; behind it
+  // all may be kEmptySet. Of prompts that are asked for more than once the order is remembered, and
+  // then it is several times as fast: memory is read in sequence. `trail` is that of the prompt's
+  // chunks before. Costs what find() does, twice that for chunks that are remembered just now.
+  struct Trail {
+    enum class Learns : uint8_t { kUndecided, kNo, kYes };
+
+    Trails::Place next = Trails::kNone;  // any: it is a hint
+    Learns learns = Learns::kUndecided;  // whether what is on no trail yet is remembered
+    size_t remembered = 0;               // chunks, by the last call
+  };
+  void findPrompt(uint64_t salt, std::span<const ChunkHash> keys, std::span<SetId> sets,
+                  Trail& trail) const;
 
   // Cleans about `slotsMax` slots of what retired holders left. True when nothing is left to
   // sweep. Cheap when there is nothing to do. kSweepSlots take about 0.1 ms.

@@ -43,7 +43,7 @@ HolderId HolderSets::addHolder() {
     holder = freeHolders_.back();
     freeHolders_.pop_back();
   } else {
-    HOLDFAST_CHECK(states_.size() < kInternedSet, "%zu holders", states_.size());
+    HOLDFAST_CHECK(states_.size() < kHolderIdsEnd, "%zu holders", states_.size());
     holder = static_cast<HolderId>(states_.size());
     states_.push_back(State::kFree);
   }

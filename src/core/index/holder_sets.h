@@ -24,6 +24,8 @@ namespace holdfast {
 using SetId = uint32_t;
 inline constexpr SetId kEmptySet = 0;
 inline constexpr SetId kInternedSet = 0x80000000u;
+// Holder ids are below; what lies between is free for who keeps sets.
+inline constexpr SetId kHolderIdsEnd = 0x40000000u;
 
 class HolderSets {
  public:

@@ -13,7 +13,12 @@ namespace holdfast {
 class KeyMixer {
  public:
   explicit constexpr KeyMixer(uint64_t salt) : salt_(fmix64(salt + 0x9E3779B97F4A7C15u)) {}
-  constexpr uint64_t operator()(ChunkHash key) const { return splitmix64Finalise(key ^ salt_); }
+  constexpr uint64_t operator()(ChunkHash key) const { return mixed(salted(key)); }
+  // Half way: equal where the mixed keys are, whichever models they are of.
+  constexpr uint64_t salted(ChunkHash key) const { return key ^ salt_; }
+  static constexpr uint64_t mixed(uint64_t salted) { return splitmix64Finalise(salted); }
+  // salted(key) is key ^ salt().
+  constexpr uint64_t salt() const { return salt_; }
 
   // The hash that is mixed to this.
   constexpr ChunkHash inverse(uint64_t mixed) const {

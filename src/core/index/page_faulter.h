@@ -12,6 +12,8 @@ class PageFaulter {
   // [at, at + bytes) will be used soon: whole huge pages. Returns at once; touching the pages may
   // come later, or never. What the pages hold must not change.
   virtual void populate(char* at, size_t bytes) = 0;
+  // Whether some of [at, at + bytes) was asked for and may not be here yet.
+  virtual bool isComing(const char* at, size_t bytes) = 0;
   // [at, at + bytes) is about to be unmapped: returns when nothing in it will be touched again.
   virtual void forget(char* at, size_t bytes) = 0;
 };

@@ -67,6 +67,7 @@ void PrefixMatcher::begin(uint64_t salt, std::span<const ChunkHash> keys, const 
   spent_ = 0;
   next_ = 0;
   step_ = kFirstStep;
+  trail_ = {};
   inPieces_ = false;
   firstSet_ = kEmptySet;
   firstEnd_ = 0;
@@ -84,7 +85,7 @@ bool PrefixMatcher::advance(size_t workMax) {
     const size_t begin = next_;
     const size_t count = std::min(step_, keys_.size() - begin);
     if (sets_.size() < count) sets_.resize(count);
-    index_.find(salt_, keys_.subspan(begin, count), sets_);
+    index_.findPrompt(salt_, keys_.subspan(begin, count), sets_, trail_);
     work += count * kWorkOfKey;
     for (size_t from = 0; from < count;) {
       size_t to = from + 1;

@@ -150,8 +150,9 @@ class PrefixMatcher {
   Filter filter_;
   uint64_t spread_ = 0;
   size_t spent_ = 0;
-  size_t next_ = 0;        // of keys_
-  size_t step_ = 0;        // keys to be found at once
+  size_t next_ = 0;  // of keys_
+  size_t step_ = 0;  // keys to be found at once
+  ChunkIndex::Trail trail_;
   bool inPieces_ = false;  // something may have changed since it began
   SetId firstSet_ = kEmptySet;
   uint32_t firstEnd_ = 0;    // the chunks [0, firstEnd_) have it

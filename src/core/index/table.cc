@@ -15,14 +15,14 @@ Table::Place Table::findBeyond(const BlockArena& arena, StoredKey key) const {
   return {};
 }
 
-void Table::insert(const BlockArena& arena, uint32_t home, StoredKey key, SetId set) {
+void Table::insert(const BlockArena& arena, uint32_t home, StoredKey key, SlotValue value) {
   HOLDFAST_CHECK(keys_ < slots(), "a table of %u buckets has no room at %u keys", buckets_, keys_);
   Bucket* here = bucket(arena, home);
   for (uint32_t index = secondIndex(key); here->full(); index = nextIndex(index)) {
     here->addOverflow();
     here = bucket(arena, index);
   }
-  here->append(key, set);
+  here->append(key, value);
   ++keys_;
 }
 

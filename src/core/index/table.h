@@ -58,7 +58,7 @@ class Table {
   // A search beyond the home bucket, which overflowed.
   Place findBeyond(const BlockArena& arena, StoredKey key) const;
   // Wherever there is room. The key must be absent.
-  void insert(const BlockArena& arena, uint32_t home, StoredKey key, SetId set);
+  void insert(const BlockArena& arena, uint32_t home, StoredKey key, SlotValue value);
   // Takes out a slot that is not in its home bucket.
   void eraseBeyond(const BlockArena& arena, uint32_t home, const Place& place);
   // After a change that callers make in a home bucket themselves; those above count.
@@ -67,10 +67,10 @@ class Table {
 
   struct Displaced {
     uint64_t bits;
-    SetId set;
+    SlotValue value;
   };
-  // Rebuilds the table with `newBuckets`, enough for what it holds. visit(set) gives the set to
-  // keep for a slot, kEmptySet to leave it out; orderOf(bits) the order of a key's stored bits.
+  // Rebuilds the table with `newBuckets`, enough for what it holds. visit(value) gives the value
+  // to keep for a slot, 0 to leave it out; orderOf(bits) the order of a key's stored bits.
   // `displaced` is scratch.
   template <typename Visit, typename OrderOf>
   void rebuild(BlockArena& arena, uint32_t newBuckets, const Visit& visit, const OrderOf& orderOf,
@@ -123,19 +123,19 @@ void Table::rebuild(BlockArena& arena, uint32_t newBuckets, const Visit& visit,
       prefetchLine(following + i);
       const uint32_t count = old[i].count();
       for (uint32_t slot = 0; slot < count; ++slot) {
-        const SetId set = visit(old[i].set(slot));
-        if (set == kEmptySet) continue;
+        const SlotValue value = visit(old[i].value(slot));
+        if (value == 0) continue;
         const uint64_t bits = old[i].storedBits(slot);
         const uint32_t order = orderOf(bits);
         ++keys;
         if (homeIndex(order) == b * kBlockBuckets + i) {
           Bucket* const home = bucketAt(grown.homeIndex(order));
           if (!home->full()) {
-            home->append(StoredKey::of(bits), set);
+            home->append(StoredKey::of(bits), value);
             continue;
           }
         }
-        displaced.push_back({bits, set});
+        displaced.push_back({bits, value});
       }
     }
     arena.free(blocks_[b]);
@@ -143,7 +143,7 @@ void Table::rebuild(BlockArena& arena, uint32_t newBuckets, const Visit& visit,
   for (uint32_t b = 0; b < newBlocks; ++b) bucketAt(b * kBlockBuckets);
   grown.keys_ = keys - static_cast<uint32_t>(displaced.size());
   for (const Displaced& key : displaced) {
-    grown.insert(arena, grown.homeIndex(orderOf(key.bits)), StoredKey::of(key.bits), key.set);
+    grown.insert(arena, grown.homeIndex(orderOf(key.bits)), StoredKey::of(key.bits), key.value);
   }
   *this = std::move(grown);
 }

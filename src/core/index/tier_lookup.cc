@@ -55,6 +55,7 @@ std::optional<Error> TierLookup::begin(std::string_view model, std::span<const C
   hashes_ = hashes;
   next_ = 0;
   step_ = kFirstHashes;
+  trail_ = {};
   over_ = hashes.empty();
   return std::nullopt;
 }
@@ -67,7 +68,7 @@ bool TierLookup::advance(size_t workMax) {
     const size_t begin = next_;
     const size_t count = std::min(step_, hashes_.size() - begin);
     if (sets_.size() < count) sets_.resize(count);
-    index_.find(salt_, hashes_.subspan(begin, count), sets_);
+    index_.findPrompt(salt_, hashes_.subspan(begin, count), sets_, trail_);
     work += count * PrefixMatcher::kWorkOfKey;
     step_ = std::min(2 * step_, kHashesMax);
     size_t from = 0;

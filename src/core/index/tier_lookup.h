@@ -84,6 +84,7 @@ class TierLookup {
   std::span<const ChunkHash> hashes_;
   size_t next_ = 0;  // of hashes_
   size_t step_ = 0;  // hashes to be found at once
+  ChunkIndex::Trail trail_;
   bool over_ = false;
   std::vector<RankTiers> ranks_;
   // Scratch, kept between look-ups.
