@@ -63,8 +63,8 @@ std::string callOf(const Route& route) {
 }
 
 // What comes of a request that was let in: in the words of the route's own API.
-Reply failureOf(const Route& route, const kj::Exception& why) {
-  return route.failed != nullptr ? route.failed(why) : errorReply(why);
+Reply failureOf(const Route& route, const kj::Exception& why, std::string_view leader = {}) {
+  return route.failed != nullptr ? route.failed(why) : errorReply(why, leader);
 }
 
 // Why a query is not what the route declares.
@@ -222,13 +222,7 @@ kj::Promise<Reply> Connection::handle(const Route& route, std::shared_ptr<Reques
         onSending_ = std::move(request->onSending);
         return std::move(done);
       },
-<<<<<<< HEAD
-      [&route](kj::Exception&& e) { return failureOf(route, e); });
-=======
-      [&route, request](kj::Exception&& e) {
-        return route.failed != nullptr ? route.failed(e) : errorReply(e, request->leader);
-      });
->>>>>>> 82500403711fc8e6190d6e59afbfc2a564fd7487
+      [&route, request](kj::Exception&& e) { return failureOf(route, e, request->leader); });
 }
 
 // Told once, also where the peer leaves before there is an answer.
