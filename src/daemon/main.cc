@@ -4,17 +4,13 @@
 #include <kj/async-unix.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <random>
@@ -26,7 +22,6 @@
 #include "capture/recorder.h"
 #include "command_line/output_end.h"
 #include "core/controller.h"
-#include "core/notice.h"
 #include "daemon/capture_switch.h"
 #include "daemon/configuration.h"
 #include "daemon/daemon.h"
@@ -35,6 +30,7 @@
 #include "daemon/lmcache_door.h"
 #include "daemon/logging.h"
 #include "daemon/loop_clock.h"
+#include "daemon/part_options.h"
 #include "daemon/reload.h"
 #include "daemon/start_reports.h"
 #include "daemon/wakeup.h"
@@ -57,11 +53,6 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// Adds so much to a cache operation or a registration, and look-ups notice less of the disk.
-constexpr std::chrono::microseconds kSyncedWriteInterval{2'000};
-
-constexpr kj::Duration kBetweenAttempts = 1 * kj::SECONDS;
-
 constexpr const char* kNoCaptureInGroup =
     "a controller of a group has no capture log: what a follower has comes of no input";
 
@@ -82,33 +73,6 @@ uint64_t residentBytes() {
 uint64_t drawRandom() {
   static std::random_device device;
   return (uint64_t{device()} << 32) | device();
-}
-
-StoreOptions storeOptions(const Configuration& configuration, Wakeup& wakeup,
-                          const StartReports& reports, HttpDoor& http) {
-  StoreOptions options;
-  options.dataDir = configuration.dataDir;
-  options.create = configuration.create;
-  options.walSync = configuration.walSync;
-  options.syncInterval = std::chrono::milliseconds(configuration.walSyncIntervalMs);
-  options.syncedWriteInterval = kSyncedWriteInterval;
-  options.followsLog = configuration.replication.on();
-  options.createdBy = "holdfastd " HOLDFAST_VERSION;
-  options.notify = [&wakeup]() { wakeup.signal(); };
-  options.log = logFromStore;
-  options.progress = [&reports, &http](const StartProgress& progress) {
-    http.report(progress);
-    reports.recovering(progress);
-  };
-  options.migrationProgress = [&reports, &http](const MigrationProgress& progress) {
-    http.report(progress);
-    reports.migrating(progress);
-  };
-  options.fatal = [](const std::string& text) {
-    spdlog::critical("{}; ending, so that the next start recovers what is on the disk", text);
-    std::_Exit(static_cast<int>(ExitCode::kFatal));
-  };
-  return options;
 }
 
 std::optional<Error> backUp(RocksStore& store, const Registry& registry, NoticeSink& notices,
@@ -152,82 +116,9 @@ Result<std::unique_ptr<Group>> joinGroup(const Configuration& configuration, Roc
     auto joined = Group::open(configuration, store, storeWakeup, io.unixEventPort);
     if (joined.ok() || joined.error().code != ErrorCode::kUnavailable) return joined;
     spdlog::warn("{}; trying again", joined.error().message);
-    io.lowLevelProvider->getTimer().afterDelay(kBetweenAttempts).wait(io.waitScope);
+    io.lowLevelProvider->getTimer().afterDelay(1 * kj::SECONDS).wait(io.waitScope);
   }
   return std::unique_ptr<Group>();
-}
-
-RegistryOptions registryOptions(const Configuration& configuration, FaultAhead& faultAhead) {
-  RegistryOptions options;
-  options.index.faulter = &faultAhead;
-  options.defaultModel = configuration.defaultModel;
-  options.lifeCycle.heartbeatTimeoutMs = configuration.heartbeatTimeoutMs;
-  options.lifeCycle.lostGraceMs = configuration.lostGraceMs;
-  options.lifeCycle.workersMax = configuration.workersMax;
-  options.repair.replayTimeoutMs = configuration.replayTimeoutMs;
-  options.repair.completionThreshold = configuration.fullSyncThreshold;
-  options.repair.fullSync.slots = configuration.fullSyncs;
-  options.repair.fullSync.startTimeoutMs = configuration.fullSyncStartTimeoutMs;
-  if (!configuration.lmcache.heartbeat.empty()) {
-    // One of LMCache's hears of it with its next heartbeat, and begins up to 5 s later.
-    options.repair.fullSync.startTimeoutMs = std::max<uint64_t>(
-        configuration.fullSyncStartTimeoutMs, uint64_t{2} * configuration.heartbeatTimeoutMs);
-  }
-  options.repair.fullSync.inactivityMs = configuration.fullSyncTimeoutMs;
-  options.foldFloorOperations = configuration.foldFloor;
-  return options;
-}
-
-// Of the files that the process may still open, connections leave half to the store. To be called
-// when that is open: it raises the limit as far as that is allowed.
-size_t connectionsMax(const Configuration& configuration) {
-  rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return configuration.connectionsMax;
-  std::error_code failed;
-  const std::filesystem::directory_iterator open("/proc/self/fd", failed);
-  const auto inUse = static_cast<rlim_t>(std::distance(begin(open), end(open)));
-  const size_t most = std::max<rlim_t>(2, files.rlim_cur - std::min(files.rlim_cur, inUse)) / 2;
-  if (most >= configuration.connectionsMax) return configuration.connectionsMax;
-  spdlog::warn(
-      "taking {} connections at most, not {} (--connections-max): the process may open {} files, "
-      "{} are open, and the store will need more; raise the hard limit (ulimit -Hn, LimitNOFILE)",
-      most, configuration.connectionsMax, files.rlim_cur, inUse);
-  return most;
-}
-
-ServerOptions serverOptions(const Configuration& configuration, const ServerTls* tls) {
-  return {.hashing = configuration.hashing,
-          .heartbeatIntervalMs = configuration.heartbeatIntervalMs,
-          .heartbeatTimeoutMs = configuration.heartbeatTimeoutMs,
-          .connectionsMax = connectionsMax(configuration),
-          .authenticationMs = ServerOptions().authenticationMs,
-          .connectionsPerAddress = configuration.connectionsPerAddress,
-          .heldByOneMax = ServerOptions().heldByOneMax,
-          .heldByAllMax = configuration.peerMemoryBytes,
-          .handshakeTimeoutMs = ServerOptions().handshakeTimeoutMs,
-          .tls = tls,
-          .crowdIntervalUs = ServerOptions().crowdIntervalUs,
-          .metricsOfInstances = configuration.metricsOfInstances,
-          .metricsOfLmcache = configuration.lmcache.on()};
-}
-
-engines::IntakeOptions intakeOptions(const Configuration& configuration,
-                                     engines::CacheResets& resets) {
-  engines::IntakeOptions options;
-  options.streams.reading.clearMeansAll = configuration.clearMeansAll;
-  options.streams.reading.keepGroups = configuration.engineGroups;
-  options.keepAfterLoss = configuration.keepAfterLoss;
-  options.heartbeatTimeoutMs = configuration.heartbeatTimeoutMs;
-  if (configuration.engineReset) {
-    options.onLost = [&resets](const EngineSource& source) { resets.ask(source); };
-  }
-  return options;
-}
-
-LogOptions logOptions(const Configuration& configuration) {
-  LogOptions options = configuration.capture;
-  options.program = "holdfastd " HOLDFAST_VERSION;
-  return options;
 }
 
 // Whoever reaches such an address would have every right.
