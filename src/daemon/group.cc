@@ -67,7 +67,7 @@ Group::Group(const Configuration& configuration, RocksStore& store, Wakeup& stor
       store_(store, clock_, storeOptions(storeWakeup)),
       tasks_(*this) {}
 
-Group::~Group() = default;
+Group::~Group() noexcept = default;
 
 Result<std::unique_ptr<Group>> Group::open(const Configuration& configuration, RocksStore& store,
                                            Wakeup& storeWakeup, kj::UnixEventPort& port) {
@@ -152,7 +152,7 @@ kj::Promise<void> Group::tick() {
 // What has come of it.
 void Group::look() {
   if (ended_) return;
-  if (const auto& why = member_->ended()) {
+  if (member_->ended()) {
     ended_ = true;
     if (stopping_) return;
     // Whoever asked it to step down is answered first.

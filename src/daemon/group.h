@@ -29,7 +29,7 @@ class Group final : public GroupMember, private kj::TaskSet::ErrorHandler {
   // now. `storeWakeup` is signalled when the store is to be polled.
   static Result<std::unique_ptr<Group>> open(const Configuration& configuration, RocksStore& store,
                                              Wakeup& storeWakeup, kj::UnixEventPort& port);
-  ~Group() override;
+  ~Group() noexcept override;
 
   // What the controller writes to.
   RegistryStore& store() { return store_; }
