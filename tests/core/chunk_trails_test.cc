@@ -18,7 +18,7 @@ Keys promptOf(uint64_t number, size_t length) {
   return keys;
 }
 
-void evict(ChunkIndex& index, HolderId holder, const Keys& keys) {
+void evictFrom(ChunkIndex& index, HolderId holder, const Keys& keys) {
   const std::vector<uint8_t> all(keys.size() / 8 + 1, 0xFF);
   index.apply(holder, 0, {keys, {all.data(), 0}});
 }
@@ -97,7 +97,7 @@ TEST_F(ChunkTrails, EndWhereNobodyHoldsAChunk) {
   const Keys prompt = promptOf(1, 300);
   admit(prompt);
   lookUpUntilRemembered(prompt);
-  evict(index_, holder_, {prompt[123]});
+  evictFrom(index_, holder_, {prompt[123]});
   EXPECT_EQ(lookUp(prompt), 123u);
 }
 
@@ -106,7 +106,7 @@ TEST_F(ChunkTrails, TakeChunksThatComeBackToWhereTheyWere) {
   admit(prompt);
   lookUpUntilRemembered(prompt);
   const Keys some(prompt.begin() + 100, prompt.begin() + 200);
-  evict(index_, holder_, some);
+  evictFrom(index_, holder_, some);
   EXPECT_EQ(lookUp(prompt), 100u);
   admit({some.rbegin(), some.rend()});
   EXPECT_EQ(lookUp(prompt), 300u);
@@ -137,8 +137,8 @@ uint64_t memoryOfLookUps(ChunkIndex& index, bool go) {
     }
     EXPECT_EQ(std::count(sets.begin(), sets.end(), holder), 100);
     if (!go) continue;
-    evict(index, holder, prompt);
-    evict(untouched, other, prompt);
+    evictFrom(index, holder, prompt);
+    evictFrom(untouched, other, prompt);
   }
   return index.memoryBytes() - untouched.memoryBytes();
 }
