@@ -186,7 +186,7 @@ class Fleet {
 };
 
 TEST(ChunkTrailsProperty, LookUpsAgreeWithAPlainModel) {
-  test::forRandomSequences(1000, [](Random& random) {
+  test::forRandomSequences(10000, [](Random& random) {
     Fleet fleet(random);
     const size_t steps = 20 + below(random, 100);
     for (size_t i = 0; i < steps && !testing::Test::HasFailure(); ++i) fleet.step();

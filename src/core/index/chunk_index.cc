@@ -379,7 +379,7 @@ uint64_t ChunkIndex::chunks() const {
 uint64_t ChunkIndex::memoryBytes() const {
   const State& s = *state_;
   return s.arena.memoryBytes() + s.tables.capacity() * sizeof(Table) + s.tableBytes +
-         s.sets.memoryBytes() + s.trails.memoryBytes();
+         s.sets.memoryBytes() + s.trails.memoryBytes() + s.asked.capacity() * sizeof(s.asked[0]);
 }
 
 uint64_t ChunkIndex::slots() const {

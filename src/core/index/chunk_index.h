@@ -4,7 +4,7 @@
 // high bits of the mixed key, so that growing one never pauses the caller noticeably: the tables'
 // growth thresholds are staggered and a call grows at most a few of them. Keys are salted with
 // their model and mixed by a bijection; the mixed key is stored, so growth needs no re-hash. Sets
-// are hash-consed in HolderSets.
+// are hash-consed in HolderSets. Beside it the order of prompts is remembered (trails.h).
 //
 // Single-threaded. Not copyable.
 #pragma once
@@ -74,10 +74,7 @@ class ChunkIndex {
   // then it is several times as fast: memory is read in sequence. `trail` is that of the prompt's
   // chunks before. Costs what find() does, twice that for chunks that are remembered just now.
   struct Trail {
-    enum class Learns : uint8_t { kUndecided, kNo, kYes };
-
     Trails::Place next = Trails::kNone;  // any: it is a hint
-    Learns learns = Learns::kUndecided;  // whether what is on no trail yet is remembered
     size_t remembered = 0;               // chunks, by the last call
   };
   void findPrompt(uint64_t salt, std::span<const ChunkHash> keys, std::span<SetId> sets,

@@ -11,6 +11,7 @@
 #include "core/index/chunk_index.h"
 #include "core/index/key_mixer.h"
 #include "core/index/key_walk.h"
+#include "core/index/prefetch.h"
 #include "core/index/table.h"
 #include "core/index/trails.h"
 
@@ -24,6 +25,9 @@ struct ChunkIndex::State {
   static constexpr size_t kBatch = 256;
   // A set that is read at its place takes a sweep as long as so many slots.
   static constexpr size_t kSlotsOfPlace = 2;
+  // A row of chunks gets a trail when it is asked for again, unless about as many others were asked
+  // for since: 1 MiB of marks. So a first look-up does nothing in vain.
+  static constexpr int kMarkBits = 19;
   static constexpr uint32_t kTableBitsMin = 64 - StoredKey::kBits;
   static constexpr uint32_t kTableBitsMax = 16;
 
@@ -50,7 +54,8 @@ struct ChunkIndex::State {
   uint64_t growths = 0;
   std::vector<Table::Displaced> displaced;  // scratch of growth
 
-  uint64_t drawn = 0;  // which prompts are remembered
+  std::vector<uint16_t> asked;  // marks of rows of chunks that look-ups found on no trail
+  uint32_t rowsWhenFull = 0;    // of those that were asked for again when the trails were full
 
   // Where the sweep under way goes on.
   uint32_t sweepTable = 0;
@@ -109,8 +114,12 @@ struct ChunkIndex::State {
   // What is found under this mixed key. Its set is released already.
   void erase(const Table::Place& place, uint64_t mixed);
 
-  // Whether the prompt that begins now is remembered, if it is not yet.
-  bool drawLearns();
+  static size_t markOf(uint64_t mixed) { return mixed >> (64 - kMarkBits); }
+  void prefetchMark(uint64_t mixed) const {
+    if (!asked.empty()) prefetchLine(&asked[markOf(mixed)]);
+  }
+  // Whether a row of chunks that begins with this mixed key, asked for now, is worth a trail.
+  bool isWorthATrail(uint64_t mixed);
   // Gives the chunk in this slot the next place on the trails; false where there is none yet.
   bool giveNextPlace(uint64_t saltedKey, const Table::Place& slot);
   // Those of the chunks in a bucket. What reading their sets takes, in slots.

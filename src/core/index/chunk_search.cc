@@ -20,10 +20,8 @@ constexpr uint32_t kEvidenceAfterShort = 16;
 constexpr size_t kShortTrail = 32;
 // Fewer chunks in a row are not worth a trail: the table is as fast.
 constexpr size_t kTrailMin = 24;
-// One prompt of so many is remembered: what is asked for often will be, and the others do not wait
-// for memory that they never use.
-constexpr uint64_t kLearnOneOf = 2;
-constexpr uint64_t kLearnOneOfWhenFull = 16;
+// Where a trail takes the places of others, one of so many that are asked for again is made.
+constexpr uint32_t kOneOfWhenFull = 4;
 
 }  // namespace
 
@@ -48,11 +46,14 @@ class ChunkIndex::State::Search {
 
   // Gives keys that were found one by one a trail of their own: how many.
   size_t remember() {
-    if (loose_.count() < kTrailMin) return 0;
+    const size_t loose = loose_.count();
+    if (loose < kTrailMin) return 0;
     size_t remembered = 0;
     for (size_t begin = 0, end; begin < keys_.size(); begin = end + 1) {
-      for (end = begin; end < keys_.size() && loose_[end];) ++end;
-      if (end - begin < kTrailMin) continue;
+      // As a rule it is all or nothing.
+      end = loose == keys_.size() ? loose : begin;
+      while (end < keys_.size() && loose_[end]) ++end;
+      if (end - begin < kTrailMin || !state_.isWorthATrail(mixed_[begin])) continue;
       state_.trails.forOldest(end - begin, [&](uint64_t saltedKey) {
         prefetchLine(state_.home(KeyMixer::mixed(saltedKey)));
       });
@@ -102,6 +103,7 @@ class ChunkIndex::State::Search {
     trail = Trails::kNone;
     uint32_t row = 0;  // keys along `trail`
     const bool few = keys_.size() - i < kTrailMin;
+    if (!few) state_.prefetchMark(mix_(keys_[i]));
     for (size_t ahead = few ? kAhead : kAheadAtFirst; i < keys_.size(); ++i) {
       for (const size_t end = std::min(i + ahead, keys_.size()); prepared_ < end; ++prepared_) {
         prepare(prepared_);
@@ -181,9 +183,13 @@ class ChunkIndex::State::Search {
   uint32_t slot_[kBatch];   // of a loose one
 };
 
-bool ChunkIndex::State::drawLearns() {
-  drawn = drawn * 6364136223846793005u + 1442695040888963407u;
-  return (drawn >> 32) % (trails.full() ? kLearnOneOfWhenFull : kLearnOneOf) == 0;
+bool ChunkIndex::State::isWorthATrail(uint64_t mixed) {
+  if (asked.empty()) asked.resize(size_t{1} << kMarkBits);
+  uint16_t& known = asked[markOf(mixed)];
+  const auto mark = static_cast<uint16_t>(mixed);
+  const bool again = known == mark;
+  known = mark;
+  return again && (!trails.full() || ++rowsWhenFull % kOneOfWhenFull == 0);
 }
 
 bool ChunkIndex::State::giveNextPlace(uint64_t saltedKey, const Table::Place& slot) {
@@ -219,16 +225,12 @@ void ChunkIndex::findPrompt(uint64_t salt, std::span<const ChunkHash> keys, std:
   HOLDFAST_CHECK(sets.size() >= keys.size(), "room for %zu sets of %zu keys", sets.size(),
                  keys.size());
   const KeyMixer mix(salt);
-  using Learns = Trail::Learns;
-  if (trail.learns == Learns::kUndecided) {
-    trail.learns = state_->drawLearns() ? Learns::kYes : Learns::kNo;
-  }
   trail.remembered = 0;
   for (size_t begin = 0; begin < keys.size(); begin += State::kBatch) {
     const auto some = keys.subspan(begin, std::min(State::kBatch, keys.size() - begin));
     State::Search search(*state_, mix, some, &sets[begin], true);
     search.run(trail.next);
-    if (trail.learns == Learns::kYes) trail.remembered += search.remember();
+    trail.remembered += search.remember();
     if (!search.over()) continue;
     std::fill(sets.begin() + static_cast<ptrdiff_t>(begin + some.size()),
               sets.begin() + static_cast<ptrdiff_t>(keys.size()), kEmptySet);
