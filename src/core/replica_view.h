@@ -64,7 +64,7 @@ class NoGroup final : public GroupMember {
   void stepDown(std::function<void(const std::optional<Error>&)> done) override;
 
  private:
-  const ReplicaView view_;
+  const ReplicaView view_{};
 };
 
 }  // namespace holdfast

@@ -45,6 +45,10 @@ uint64_t sampleOf(const HashSettings& settings) {
   return hashes.front();
 }
 
+GroupMember& memberOf(const ProcessFacts& facts, NoGroup& alone) {
+  return facts.group != nullptr ? *facts.group : alone;
+}
+
 }  // namespace
 
 Server::Server(const ServerOptions& options, ProcessFacts facts, Controller& controller,
@@ -59,7 +63,7 @@ Server::Server(const ServerOptions& options, ProcessFacts facts, Controller& con
                 .store = store,
                 .notices = notices,
                 .access = access,
-                .group = services_.facts.group != nullptr ? *services_.facts.group : alone_,
+                .group = memberOf(services_.facts, alone_),
                 .turns = turns,
                 .waiters = CommitWaiters(controller.registry().ledger(), store),
                 .eventWaiters = {},
