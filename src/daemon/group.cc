@@ -60,7 +60,6 @@ LoggedStoreOptions storeOptions(Wakeup& wakeup) {
 Group::Group(const Configuration& configuration, RocksStore& store, Wakeup& storeWakeup,
              kj::UnixEventPort& port)
     : configuration_(configuration),
-      own_(store),
       storeWakeup_(storeWakeup),
       logWakeup_(port),
       clock_([&store]() { return store.timeMs(); }, kStepMsMax),

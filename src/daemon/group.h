@@ -66,7 +66,6 @@ class Group final : public GroupMember, private kj::TaskSet::ErrorHandler {
   void taskFailed(kj::Exception&& exception) override;
 
   const Configuration& configuration_;
-  RocksStore& own_;
   Wakeup& storeWakeup_;
   Wakeup logWakeup_;
   LoopClock clock_;
