@@ -155,8 +155,8 @@ TEST(ChunkTrailsMemory, IsBounded) {
 TEST(ChunkTrailsMemory, FollowsTheChunksThatThereAre) {
   ChunkIndex some;
   const uint64_t ofSome = memoryOfLookUps(some, false);
-  EXPECT_GE(ofSome, kMarks + 100000u * 12);
-  EXPECT_LE(ofSome, kMarks + 100000u * 12 + 8192);
+  EXPECT_GE(ofSome, kMarks + size_t{100'000} * 12);
+  EXPECT_LE(ofSome, kMarks + size_t{100'000} * 12 + 8192);
   ChunkIndex few;
   EXPECT_LE(memoryOfLookUps(few, true), kMarks + 8192);
 }
