@@ -3,34 +3,19 @@
 #include <cstddef>
 #include <variant>
 
-#include "format/contents.h"
-
 namespace holdfast::replication {
 namespace {
 
 std::optional<Error> applyWrite(const LoggedReport& report, Replica& replica) {
-  const auto entry = decodeJournal(report.record);
-  if (!entry) return Error{ErrorCode::kInvalid, "a report's record is damaged"};
-  return replica.apply(ReportRecord{.owner = report.owner,
-                                    .location = report.location,
-                                    .generation = report.generation,
-                                    .stream = report.stream,
-                                    .firstSeq = report.firstSeq,
-                                    .operations = entry->operations,
-                                    .countAfter = entry->countAfter,
-                                    .digestAfter = entry->digestAfter,
-                                    .counted = entry->counted,
-                                    .position = entry->position});
+  const auto record = reportOf(report);
+  if (!record) return Error{ErrorCode::kInvalid, "a report's record is damaged"};
+  return replica.apply(*record);
 }
 
 std::optional<Error> applyWrite(const LoggedSyncBatch& batch, Replica& replica) {
-  const auto keys = decodeBatch(batch.record);
-  if (!keys) return Error{ErrorCode::kInvalid, "the record of a full sync's batch is damaged"};
-  return replica.apply(BatchRecord{.owner = batch.owner,
-                                   .location = batch.location,
-                                   .generation = batch.generation,
-                                   .number = batch.number,
-                                   .keys = *keys});
+  const auto record = batchOf(batch);
+  if (!record) return Error{ErrorCode::kInvalid, "the record of a full sync's batch is damaged"};
+  return replica.apply(*record);
 }
 
 std::optional<Error> applyWrite(const StoreBatch& batch, Replica& replica) {

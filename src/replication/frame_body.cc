@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/limits.h"
+#include "format/contents.h"
 #include "format/event_records.h"
 #include "format/record_message.h"
 #include "format/registry_records.h"
@@ -294,6 +295,31 @@ std::vector<uint8_t> bytesOf(Body::Builder body, capnp::MessageBuilder& message)
 }
 
 }  // namespace
+
+std::optional<ReportRecord> reportOf(const LoggedReport& logged) {
+  const auto entry = decodeJournal(logged.record);
+  if (!entry) return std::nullopt;
+  return ReportRecord{.owner = logged.owner,
+                      .location = logged.location,
+                      .generation = logged.generation,
+                      .stream = logged.stream,
+                      .firstSeq = logged.firstSeq,
+                      .operations = entry->operations,
+                      .countAfter = entry->countAfter,
+                      .digestAfter = entry->digestAfter,
+                      .counted = entry->counted,
+                      .position = entry->position};
+}
+
+std::optional<BatchRecord> batchOf(const LoggedSyncBatch& logged) {
+  const auto keys = decodeBatch(logged.record);
+  if (!keys) return std::nullopt;
+  return BatchRecord{.owner = logged.owner,
+                     .location = logged.location,
+                     .generation = logged.generation,
+                     .number = logged.number,
+                     .keys = *keys};
+}
 
 std::vector<uint8_t> encodeBody(const FrameBody& body) {
   size_t words = 8;

@@ -31,6 +31,10 @@ struct LoggedSyncBatch {
   uint32_t number = 0;
   std::span<const uint64_t> record;  // as encodeBatch() writes it; does not own
 };
+// As a store takes them, with the owner as it is; refer to the record. Nothing if that is damaged.
+std::optional<ReportRecord> reportOf(const LoggedReport& logged);
+std::optional<BatchRecord> batchOf(const LoggedSyncBatch& logged);
+
 using LoggedWrite = std::variant<LoggedReport, LoggedSyncBatch, StoreBatch>;
 
 struct FrameBody {

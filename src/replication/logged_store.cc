@@ -294,6 +294,14 @@ LoggedWrite LoggedStore::named(Block& block, const StoreBatch& batch) {
 
 // --- to the log ---
 
+// With its record, which stays where it is as long as the block takes no more.
+template <typename Logged>
+Logged LoggedStore::loggedOf(const Block& block, const Encoded<Logged>& encoded) {
+  Logged logged = encoded.logged;
+  logged.record = {block.words.data() + encoded.at, encoded.words};
+  return logged;
+}
+
 std::vector<uint8_t> LoggedStore::bodyOf(Block& block) const {
   FrameBody body;
   body.owners = block.owners;
@@ -304,9 +312,7 @@ std::vector<uint8_t> LoggedStore::bodyOf(Block& block) const {
         [&](const auto& one) {
           using One = std::decay_t<decltype(one)>;
           if constexpr (requires { one.logged; }) {
-            auto logged = one.logged;
-            logged.record = {block.words.data() + one.at, one.words};
-            body.writes.emplace_back(logged);
+            body.writes.emplace_back(loggedOf(block, one));
           } else if constexpr (std::is_same_v<One, Batch>) {
             body.writes.emplace_back(std::move(*batch++));
           }
@@ -334,30 +340,22 @@ struct LoggedStore::HandOn {
   LoggedStore& store;
   Block& block;
 
+  // With its record, and its owner as here.
+  template <typename Logged>
+  static Logged ownOf(const Block& block, const Encoded<Logged>& encoded) {
+    Logged own = loggedOf(block, encoded);
+    own.owner = encoded.owner;
+    return own;
+  }
   void operator()(const Report& report) {
-    const LoggedReport& logged = report.logged;
-    const auto entry = decodeJournal({block.words.data() + report.at, report.words});
-    HOLDFAST_CHECK(entry.has_value(), "a report that was encoded here is damaged");
-    store.handedOn(store.own_.append(ReportRecord{.owner = report.owner,
-                                                  .location = logged.location,
-                                                  .generation = logged.generation,
-                                                  .stream = logged.stream,
-                                                  .firstSeq = logged.firstSeq,
-                                                  .operations = entry->operations,
-                                                  .countAfter = entry->countAfter,
-                                                  .digestAfter = entry->digestAfter,
-                                                  .counted = entry->counted,
-                                                  .position = entry->position}));
+    const auto record = reportOf(ownOf(block, report));
+    HOLDFAST_CHECK(record.has_value(), "a report that was encoded here is damaged");
+    store.handedOn(store.own_.append(*record));
   }
   void operator()(const SyncBatch& batch) {
-    const LoggedSyncBatch& logged = batch.logged;
-    const auto keys = decodeBatch({block.words.data() + batch.at, batch.words});
-    HOLDFAST_CHECK(keys.has_value(), "a batch that was encoded here is damaged");
-    store.handedOn(store.own_.append(BatchRecord{.owner = batch.owner,
-                                                 .location = logged.location,
-                                                 .generation = logged.generation,
-                                                 .number = logged.number,
-                                                 .keys = *keys}));
+    const auto record = batchOf(ownOf(block, batch));
+    HOLDFAST_CHECK(record.has_value(), "a batch that was encoded here is damaged");
+    store.handedOn(store.own_.append(*record));
   }
   void operator()(Batch& batch) { store.handedOn(store.own_.write(std::move(batch.batch))); }
   void operator()(OwnBatch& batch) { store.handedOn(store.own_.write(std::move(batch.batch))); }

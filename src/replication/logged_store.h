@@ -113,6 +113,8 @@ class LoggedStore final : public RegistryStore {
   void remember(const StoreBatch& batch);
   void remember(OwnerId owner, OwnerName name);
   void publish();
+  template <typename Logged>
+  static Logged loggedOf(const Block& block, const Encoded<Logged>& encoded);
   std::vector<uint8_t> bodyOf(Block& block) const;
   void handOn(Block& block, const LogPlace& after);
   struct HandOn;

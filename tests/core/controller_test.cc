@@ -49,6 +49,20 @@ class ControllerTest : public testing::Test {
     EXPECT_TRUE(outcome.ok());
     return outcome.value().session;
   }
+  // A worker that holds three chunks, and an operation on these; all of it is committed. The
+  // operation.
+  OperationRequest operated() {
+    const SessionId session = registered();
+    const std::vector<ChunkHash> keys = {1, 2, 3};
+    EXPECT_TRUE(controller_->take(input::Report{session, {"gpu", 11, 1, {keys, {}}}}).ok());
+    OperationRequest request;
+    request.eventId = "e";
+    request.instance = "a";
+    request.location = "gpu";
+    EXPECT_TRUE(controller_->take(input::Operation{request}).ok());
+    commit();
+    return request;
+  }
   void commit() {
     store_->complete();
     store_->poll(*controller_);
@@ -116,15 +130,7 @@ TEST_F(ControllerTest, TimeStandsStillBetweenInputs) {
 }
 
 TEST_F(ControllerTest, RecoversRegistryAndOperations) {
-  const SessionId session = registered();
-  const std::vector<ChunkHash> keys = {1, 2, 3};
-  EXPECT_TRUE(controller_->take(input::Report{session, {"gpu", 11, 1, {keys, {}}}}).ok());
-  OperationRequest request;
-  request.eventId = "e";
-  request.instance = "a";
-  request.location = "gpu";
-  EXPECT_TRUE(controller_->take(input::Operation{request}).ok());
-  commit();
+  operated();
   const std::string digest = controller_->registry().registryDigest().hex();
   open(store_->afterCrash());
   EXPECT_EQ(controller_->recovered().chunks, 3u);
@@ -135,15 +141,7 @@ TEST_F(ControllerTest, RecoversRegistryAndOperations) {
 }
 
 TEST_F(ControllerTest, AFollowerTakesNothingUntilItLeads) {
-  const SessionId session = registered();
-  const std::vector<ChunkHash> keys = {1, 2, 3};
-  EXPECT_TRUE(controller_->take(input::Report{session, {"gpu", 11, 1, {keys, {}}}}).ok());
-  OperationRequest request;
-  request.eventId = "e";
-  request.instance = "a";
-  request.location = "gpu";
-  EXPECT_TRUE(controller_->take(input::Operation{request}).ok());
-  commit();
+  OperationRequest request = operated();
   open(store_->afterCrash(), true);
   EXPECT_TRUE(controller_->follows());
   controller_->leaderIs("10.0.0.7:7440");

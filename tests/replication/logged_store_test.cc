@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/replication/manual_clock.h"
+#include "tests/support/manual_clock.h"
 #include "tests/support/memory_log.h"
 #include "tests/support/memory_store.h"
 

@@ -8,8 +8,8 @@
 #include <string>
 
 #include "core/registry/registry.h"
-#include "tests/replication/manual_clock.h"
 #include "tests/support/ignored_link.h"
+#include "tests/support/manual_clock.h"
 #include "tests/support/memory_log.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/message_of.h"

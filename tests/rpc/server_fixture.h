@@ -21,6 +21,7 @@
 #include "rpc/server.h"
 #include "schema/controller.capnp.h"
 #include "tests/support/fake_group.h"
+#include "tests/support/manual_clock.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/recorded_notices.h"
 #include "wire/errors.h"
@@ -29,13 +30,6 @@
 #include "wire/text.h"
 
 namespace holdfast::test {
-
-class ManualClock final : public Clock {
- public:
-  uint64_t steadyMs() const override { return nowMs; }
-  uint64_t wallMs() const override { return 1'700'000'000'000 + nowMs; }
-  uint64_t nowMs = 1'000;
-};
 
 // A worker that remembers what the controller asked of it.
 class RecordingWorker final : public schema::Worker::Server {

@@ -1,6 +1,5 @@
 // KV events of engines: what decoding them costs, and what they are like at a controller.
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -193,14 +192,7 @@ RunResult engineLookups(const RunOptions& run) {
     return {};
   });
   if (!busy.error.empty()) return failed(busy.error);
-  char note[80];
-  std::snprintf(note, sizeof note, "%llu us idle, %llu us meanwhile",
-                static_cast<unsigned long long>(idle.p99Us),
-                static_cast<unsigned long long>(busy.p99Us));
-  return {.value = static_cast<double>(busy.p99Us) /
-                   static_cast<double>(std::max<uint64_t>(1, idle.p99Us)),
-          .note = note,
-          .error = {}};
+  return besideIdle(idle, busy);
 }
 
 // From the start of a controller that was killed until it holds what all engines published, before

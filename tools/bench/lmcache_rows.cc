@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -141,14 +140,7 @@ RunResult lmcacheLookups(const RunOptions& run) {
   fleet.workers->prepare(perWorker, 50);
   const LookupWindow busy = lookUpWhile(load, [&]() { return fleet.report(perWorker); });
   if (!busy.error.empty()) return failed(busy.error);
-  char note[80];
-  std::snprintf(note, sizeof note, "%llu us idle, %llu us meanwhile",
-                static_cast<unsigned long long>(idle.p99Us),
-                static_cast<unsigned long long>(busy.p99Us));
-  return {.value = static_cast<double>(busy.p99Us) /
-                   static_cast<double>(std::max<uint64_t>(1, idle.p99Us)),
-          .note = note,
-          .error = {}};
+  return besideIdle(idle, busy);
 }
 
 // Until the last worker's prompt is found again; nobody sends anything for that.

@@ -3,6 +3,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -126,6 +127,15 @@ LookupWindow lookUpWhile(SteadyLookups& load, const Meanwhile& meanwhile) {
 inline LookupWindow lookUpAlone(SteadyLookups& load, uint64_t lookups) {
   if (std::string error = load.waitFor(lookups); !error.empty()) return {.error = std::move(error)};
   return lookUpWhile(load, [&] { return load.waitFor(lookups); });
+}
+
+// A row's value: p99 beside something over p99 alone.
+inline RunResult besideIdle(const LookupWindow& idle, const LookupWindow& busy) {
+  return {.value = static_cast<double>(busy.p99Us) /
+                   static_cast<double>(std::max<uint64_t>(1, idle.p99Us)),
+          .note = std::to_string(idle.p99Us) + " us idle, " + std::to_string(busy.p99Us) +
+                  " us meanwhile",
+          .error = {}};
 }
 
 }  // namespace holdfast::bench

@@ -3,26 +3,19 @@
 #include <utility>
 
 #include "commands.h"
+#include "core/replica_view.h"
 #include "describe.h"
-#include "wire/enums.h"
+#include "wire/replica.h"
 
 namespace holdfast::ctl {
 namespace {
-
-constexpr uint64_t kAgeUnknown = ~uint64_t{0};
 
 // What one of the addresses answered.
 struct Asked {
   std::string address;
   std::string error;  // why it could not be asked; empty: it answered, with what follows
   bool reached = true;
-  schema::ReplicaRole role = schema::ReplicaRole::ALONE;
-  uint64_t epoch = 0;
-  uint64_t index = 0;
-  uint64_t lag = 0;
-  uint64_t ageMs = 0;
-  std::string leader;
-  std::string log;
+  ReplicaStatus replica;
   bool settled = false;
   std::string digest;
   std::string version;
@@ -37,14 +30,7 @@ Asked ask(const std::string& address, const ClientSecurity& security,
     Controller controller(address, security, patience);
     const auto response = controller.call(controller.op().replicaRequest());
     const auto answer = response.getAnswer();
-    const auto info = answer.getInfo();
-    asked.role = info.getRole();
-    asked.epoch = info.getEpoch();
-    asked.index = info.getIndex();
-    asked.lag = info.getLag();
-    asked.ageMs = info.getAgeMs();
-    asked.leader = stringOf(info.getLeader());
-    asked.log = stringOf(info.getLog());
+    asked.replica = read(answer.getInfo());
     asked.settled = answer.getSettled();
     asked.digest = stringOf(answer.getRegistryDigest());
     asked.version = stringOf(answer.getVersion());
@@ -62,8 +48,9 @@ bool compare(std::vector<Asked>& all) {
   std::map<std::pair<std::string, uint64_t>, std::string> digests;
   bool differ = false;
   for (Asked& one : all) {
-    if (!one.error.empty() || !one.settled || one.log.empty()) continue;
-    const auto [first, isFirst] = digests.emplace(std::pair(one.log, one.index), one.digest);
+    if (!one.error.empty() || !one.settled || one.replica.log.empty()) continue;
+    const auto [first, isFirst] =
+        digests.emplace(std::pair(one.replica.log, one.replica.index), one.digest);
     one.differs = !isFirst && first->second != one.digest;
     differ = differ || one.differs;
   }
@@ -77,13 +64,13 @@ void writeOne(JsonWriter& json, const Asked& one) {
   if (!one.error.empty()) {
     json.text("error", one.error);
   } else {
-    json.text("role", enumerantName(one.role));
-    json.number("epoch", one.epoch);
-    json.number("index", one.index);
-    json.number("lag", one.lag);
-    if (one.ageMs != kAgeUnknown) json.number("ageMs", one.ageMs);
-    json.text("leader", one.leader);
-    json.text("log", one.log);
+    json.text("role", one.replica.role);
+    json.number("epoch", one.replica.epoch);
+    json.number("index", one.replica.index);
+    json.number("lag", one.replica.lag);
+    if (one.replica.ageMs != ReplicaView::kAgeUnknown) json.number("ageMs", one.replica.ageMs);
+    json.text("leader", one.replica.leader);
+    json.text("log", one.replica.log);
     json.boolean("settled", one.settled);
     json.text("registryDigest", one.digest);
     json.boolean("differs", one.differs);
@@ -105,11 +92,13 @@ void print(std::ostream& out, const std::vector<Asked>& all) {
       table.add({one.address, one.reached ? "does not say" : "AWAY", "", "", "", "", ""});
       continue;
     }
-    table.add({one.address, enumerantName(one.role), grouped(one.epoch), grouped(one.index),
-               grouped(one.lag), one.ageMs == kAgeUnknown ? "?" : durationText(one.ageMs),
-               one.digest + (one.differs   ? " DIFFERS"
-                             : one.settled ? ""
-                                           : " (ahead of its index)")});
+    table.add(
+        {one.address, one.replica.role, grouped(one.replica.epoch), grouped(one.replica.index),
+         grouped(one.replica.lag),
+         one.replica.ageMs == ReplicaView::kAgeUnknown ? "?" : durationText(one.replica.ageMs),
+         one.digest + (one.differs   ? " DIFFERS"
+                       : one.settled ? ""
+                                     : " (ahead of its index)")});
   }
   table.print(out);
   for (const Asked& one : all) {

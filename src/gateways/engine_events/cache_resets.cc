@@ -4,16 +4,13 @@
 #include <utility>
 
 #include "core/notice.h"
+#include "gateways/engine_events/endpoints.h"
 
 namespace holdfast::engines {
 namespace {
 
 constexpr uint32_t kNotFound = 404;
 constexpr size_t kAnswerBytesMax = size_t{64} << 10;
-
-WorkerName workerOf(const SourceName& name) {
-  return {name.instance, name.rank};
-}
 
 std::string whyOf(const kj::Exception& exception) {
   switch (exception.getType()) {
@@ -47,7 +44,7 @@ void CacheResets::ask(const EngineSource& source) {
   if (!asked_.emplace(source.http, now).second) return;
   const std::string base = baseOf(source.http);
   if (underWay_ == kUnderWayMax) {
-    return failed(source.name, base, "too many engines are asked at once");
+    return failed(nameOf(source), base, "too many engines are asked at once");
   }
   ++underWay_;
   auto done = kj::evalNow([&]() {
@@ -58,8 +55,8 @@ void CacheResets::ask(const EngineSource& source) {
   });
   tasks_.add(
       timer_.timeoutAfter(kTimeMax, kj::mv(done))
-          .then([this, name = source.name, base](uint32_t status) { told(name, base, status); },
-                [this, name = source.name, base](kj::Exception&& why) {
+          .then([this, name = nameOf(source), base](uint32_t status) { told(name, base, status); },
+                [this, name = nameOf(source), base](kj::Exception&& why) {
                   failed(name, base, whyOf(why));
                 })
           .attach(kj::defer([this]() { --underWay_; })));
@@ -80,9 +77,9 @@ kj::Promise<uint32_t> CacheResets::post(const std::string& url) {
       .attach(kj::mv(request.body));
 }
 
-void CacheResets::told(const SourceName& name, const std::string& url, uint32_t status) {
+void CacheResets::told(const WorkerName& name, const std::string& url, uint32_t status) {
   if (status < 300) {
-    notices_.notice(notice::EngineResetAsked{workerOf(name), url});
+    notices_.notice(notice::EngineResetAsked{name, url});
   } else if (status == kNotFound) {
     failed(name, url, "it has neither /reset_prefix_cache nor /flush_cache");
   } else {
@@ -90,8 +87,8 @@ void CacheResets::told(const SourceName& name, const std::string& url, uint32_t 
   }
 }
 
-void CacheResets::failed(const SourceName& name, const std::string& url, std::string why) {
-  notices_.notice(notice::EngineResetFailed{workerOf(name), url, std::move(why)});
+void CacheResets::failed(const WorkerName& name, const std::string& url, std::string why) {
+  notices_.notice(notice::EngineResetFailed{name, url, std::move(why)});
 }
 
 void CacheResets::taskFailed(kj::Exception&&) {}

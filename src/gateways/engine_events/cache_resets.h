@@ -13,6 +13,7 @@
 
 #include "core/engine_source.h"
 #include "core/notice_sink.h"
+#include "core/notices/subjects.h"
 
 namespace holdfast::engines {
 
@@ -34,8 +35,8 @@ class CacheResets final : private kj::TaskSet::ErrorHandler {
 
  private:
   kj::Promise<uint32_t> post(const std::string& url);
-  void told(const SourceName& name, const std::string& url, uint32_t status);
-  void failed(const SourceName& name, const std::string& url, std::string why);
+  void told(const WorkerName& name, const std::string& url, uint32_t status);
+  void failed(const WorkerName& name, const std::string& url, std::string why);
   void taskFailed(kj::Exception&& exception) override;
 
   kj::Timer& timer_;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/engine_source.h"
+#include "core/notices/subjects.h"
 #include "core/result.h"
 
 namespace holdfast::engines {
@@ -26,5 +27,9 @@ std::optional<std::string> invalidSource(const EngineSource& source);
 
 // "instance "a" rank 3"
 std::string describe(const SourceName& name);
+// The worker that it is.
+inline WorkerName nameOf(const EngineSource& source) {
+  return {source.name.instance, source.name.rank};
+}
 
 }  // namespace holdfast::engines

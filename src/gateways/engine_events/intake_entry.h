@@ -6,14 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "core/notices/subjects.h"
+#include "gateways/engine_events/endpoints.h"
 #include "gateways/engine_events/intake.h"
 
 namespace holdfast::engines {
-
-inline WorkerName nameOf(const EngineSource& source) {
-  return {source.name.instance, source.name.rank};
-}
 
 struct Intake::Entry final : WorkerLink {
   Entry(Intake& itsIntake, EngineSource its) : intake(itsIntake), source(std::move(its)) {}

@@ -29,8 +29,8 @@ class Reader {
   // Whether the stream has what comes next. Otherwise it says so, or it is to be asked later.
   bool there(uint64_t follow);
   Subscription subscribe();
-  // Before 3.6, the library may still be about to put a message into a subscription that is
-  // destroyed (nats.c issue 637). When the server has answered what was sent behind the end of it,
+  // Before its version 3.6, the library may still be about to put a message into a subscription
+  // that is destroyed. When the server has answered what was sent behind the end of it,
   // no message for it is under way any more.
   void end(Subscription subscription);
   bool wanted(uint64_t follow);
