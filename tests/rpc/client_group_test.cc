@@ -113,13 +113,14 @@ TEST(ClientOfAGroup, ALeaderThatBecomesAFollowerIsLeft) {
 TEST(ClientOfAGroup, LookUpsGoOnWithoutTheLeaderAndPassOverTheStale) {
   auto a = std::make_unique<ThreadedServer>(leader("a"));
   ClientThread thread;
+  const std::string first = a->address();
+  MemoryStore::Disk disk;
   {
-    Client client(thread, workerOf(a->address()));
+    Client client(thread, workerOf(first));
     client.admit(client.location("gpu"), chunks(1, 8));
     ASSERT_TRUE(client.flush(kLongMs));
+    disk = a->kill();  // a worker that ends deregisters
   }
-  const std::string first = a->address();
-  const MemoryStore::Disk disk = a->kill();
   ThreadedServer stale(follower(first, 60'000), disk);
   ThreadedServer fresh(follower(first, 10), disk);
   LookupClient router(thread, routerOf(first + "," + stale.address() + "," + fresh.address()));
