@@ -72,17 +72,20 @@ TEST_F(LogPlaceTest, IsForgottenByAStoreThatIsWrittenToByItself) {
 }
 
 TEST_F(LogPlaceTest, IsNotSaidOfAStoreThatHasLostSomething) {
-  auto store = openWithReports(100);
+  auto store = openWithReports(0);
+  // Two writes: only the last of them is cut.
+  for (int i = 0; i < 100; ++i) report(*store);
+  EXPECT_TRUE(committed(*store, report(*store)));
   EXPECT_TRUE(committed(*store, report(*store)));
   EXPECT_EQ(messageOf(store->close()), "");
   std::filesystem::path newest;
   for (const auto& file : std::filesystem::directory_iterator(options().dataDir)) {
     if (file.path().extension() == ".log" && file.path() > newest) newest = file.path();
   }
-  ASSERT_GT(std::filesystem::file_size(newest), 100u);
-  std::filesystem::resize_file(newest, std::filesystem::file_size(newest) - 100);
+  ASSERT_GT(std::filesystem::file_size(newest), 20u);
+  std::filesystem::resize_file(newest, std::filesystem::file_size(newest) - 20);
   store = open(following());
-  EXPECT_LT(lastSeq(), 101u);
+  EXPECT_EQ(lastSeq(), 101u);
   EXPECT_FALSE(store->place());
 }
 
