@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <functional>
 #include <map>
+#include <msgpack.hpp>
 #include <optional>
 #include <random>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "gateways/lmcache/decoder.h"
 #include "gateways/lmcache/encoder.h"
+#include "gateways/lmcache/report.h"
 
 namespace holdfast::lmcache {
 namespace {
@@ -263,6 +265,75 @@ TEST(LmcacheWire, WhatIsCutAnywhereIsAnErrorThatSaysSo) {
         ASSERT_FALSE(message.ok()) << sample.type << " cut at " << size;
         EXPECT_NE(message.error().message, "");
       }
+    }
+  }
+}
+
+// The same report with its fields in another order than lmcache's: the parser reads it.
+std::string inOtherOrder(const Message& report) {
+  msgpack::sbuffer bytes;
+  msgpack::packer<msgpack::sbuffer> to(bytes);
+  to.pack_map(5);
+  to.pack("operations");
+  to.pack_array(static_cast<uint32_t>(report.operations.size()));
+  for (const Operation& operation : report.operations) {
+    to.pack_map(3);
+    to.pack("seq_num");
+    to.pack(operation.seq);
+    to.pack("key");
+    to.pack(static_cast<int64_t>(operation.key));
+    to.pack("op_type");
+    to.pack(operation.admit ? "admit" : "evict");
+  }
+  to.pack("location");
+  to.pack(report.location);
+  to.pack("worker_id");
+  to.pack(report.worker);
+  to.pack("instance_id");
+  to.pack(report.instance);
+  to.pack("type");
+  to.pack("BatchedKVOperationMsg");
+  return {bytes.data(), bytes.size()};
+}
+
+void expectReadAlike(const Message& report) {
+  Decoder decoder;
+  const std::string payload = inOtherOrder(report);
+  const auto message = decoder.decode(payload);
+  ASSERT_TRUE(message.ok()) << message.error().message;
+  EXPECT_EQ(message.value()->type, report.type);
+  EXPECT_EQ(message.value()->instance, report.instance);
+  EXPECT_EQ(message.value()->worker, report.worker);
+  EXPECT_EQ(message.value()->location, report.location);
+  ASSERT_EQ(message.value()->operations.size(), report.operations.size());
+  for (size_t i = 0; i < report.operations.size(); ++i) {
+    EXPECT_EQ(message.value()->operations[i].key, report.operations[i].key);
+    EXPECT_EQ(message.value()->operations[i].seq, report.operations[i].seq);
+    EXPECT_EQ(message.value()->operations[i].admit, report.operations[i].admit);
+  }
+}
+
+// Reports as real workers encode them take the short way, and whatever takes it is read as the
+// parser reads it, damaged or not.
+TEST(LmcacheWire, ReportsAreReadAlikeWithoutAParser) {
+  std::mt19937_64 random(7);
+  for (const std::string& file : files()) {
+    const Samples samples(file);
+    for (const Sample& sample : samples.all()) {
+      Message report;
+      const bool isReport = sample.type == "BatchedKVOperationMsg";
+      ASSERT_EQ(readReport(sample.bytes, report), isReport) << sample.type;
+      if (!isReport) continue;
+      expectReadAlike(report);
+      size_t damagedAndRead = 0;
+      for (int round = 0; round < 20'000; ++round) {
+        std::string payload = sample.bytes;
+        payload[random() % payload.size()] = static_cast<char>(random());
+        if (!readReport(payload, report)) continue;
+        ++damagedAndRead;
+        expectReadAlike(report);
+      }
+      EXPECT_GT(damagedAndRead, 1000u);
     }
   }
 }

@@ -5,6 +5,8 @@
 #include <msgpack.hpp>
 #include <utility>
 
+#include "gateways/lmcache/report.h"
+
 namespace holdfast::lmcache {
 namespace {
 
@@ -133,6 +135,7 @@ Result<const Message*> Decoder::decode(std::string_view payload) {
                                           " bytes, at most " + std::to_string(kPayloadBytesMax) +
                                           " are read"};
   }
+  if (readReport(payload, report_)) return &report_;
   fields_.begin();
   malformed_.clear();
   const bool read = payload.starts_with('{') ? readJson(payload) : readMessagePack(payload);

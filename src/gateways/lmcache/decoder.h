@@ -35,6 +35,7 @@ class Decoder {
   bool readJson(std::string_view payload);
 
   FieldReader fields_;
+  Message report_;  // of what readReport() takes
   std::string malformed_;
   std::unique_ptr<Json> json_;  // made when the first JSON comes
 };
