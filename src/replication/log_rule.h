@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace holdfast::replication {
 
@@ -27,6 +28,9 @@ struct RecordHead {
   uint64_t nonce = 0;  // of a take-over
 };
 
+// For people: "epoch 3, frame 17".
+std::string named(const LogPoint& at);
+
 class LogRule {
  public:
   // Reads on from a point; by default from the beginning of a log.
@@ -36,6 +40,13 @@ class LogRule {
   // point (a new epoch begins), a frame of this epoch with the next index, a beat or a retirement
   // of this epoch. Everything else is void, whoever wrote it, and changes nothing.
   bool take(const RecordHead& record);
+
+  // Whether the next record proves that its writer read another log than this one: whoever begins
+  // an epoch or writes in it has read what leads there, and that stands before the record in every
+  // copy of one log. An engine that had kept its promises would never deliver such a record.
+  bool isOfAnotherLog(const RecordHead& record) const;
+  // Says so, of the record with this sequence.
+  std::string ofAnotherLog(uint64_t sequence, const RecordHead& record) const;
 
   const LogPoint& at() const { return at_; }
 

@@ -27,10 +27,6 @@ Error misfit(std::string what) {
   return {ErrorCode::kRefused, std::move(what) + "; " + kFromCopy};
 }
 
-std::string named(const LogPoint& at) {
-  return "epoch " + std::to_string(at.epoch) + ", frame " + std::to_string(at.index);
-}
-
 uint64_t wallMsOf(const LogRecord& record) {
   return std::visit([](const auto& of) { return of.wallMs; }, record);
 }
@@ -153,7 +149,13 @@ bool Member::step() {
 void Member::take(LogSequence sequence, std::string_view bytes) {
   read_.sequence = sequence;
   const auto record = decoder_.decode(bytes);
-  if (!record || !rule_.take(headOf(*record))) return;
+  if (!record) return;
+  const RecordHead head = headOf(*record);
+  if (rule_.isOfAnotherLog(head)) {
+    return end(misfit(rule_.ofAnotherLog(sequence, head) +
+                      ": the log was restored, or its servers' copies of it differ"));
+  }
+  if (!rule_.take(head)) return;
   read_.at = rule_.at();
   validMs_ = quietSinceMs_ = clock_.steadyMs();
   validWallMs_ = wallMsOf(*record);

@@ -158,6 +158,7 @@ void Publisher::readForeign(std::string_view bytes) {
   const auto record = decoder_.decode(bytes);
   if (!record) return;
   const RecordHead head = headOf(*record);
+  if (rule_.isOfAnotherLog(head)) return fail(rule_.ofAnotherLog(read_, head));
   const LogPoint next{rule_.at().epoch, rule_.at().index + 1};
   if (head.kind == RecordHead::Kind::kFrame && head.at == next &&
       (frames_.empty() || frames_.front().bytes != bytes)) {
@@ -186,8 +187,8 @@ void Publisher::fetchNext(uint64_t nowMs) {
 void Publisher::fail(std::string why) {
   failure_ = Error{ErrorCode::kUnavailable,
                    std::move(why) +
-                       ": the log was cut or made anew; nothing is written to it any "
-                       "more"};
+                       ": the log was cut or made anew, or its servers' copies differ; nothing is "
+                       "written to it any more"};
 }
 
 }  // namespace holdfast::replication

@@ -50,5 +50,22 @@ TEST(LogRuleTest, BeatsAndRetirementsMoveNothing) {
   EXPECT_EQ(rule.at(), (LogPoint{3, 7}));
 }
 
+// Servers that disagree about the log, or one that was restored: two could lead for ever.
+TEST(LogRuleTest, WhatNobodyCanHaveWrittenWhoReadThisLogIsOfAnotherOne) {
+  const LogRule rule({3, 7});
+  EXPECT_TRUE(rule.isOfAnotherLog({Kind::kBeat, {4, 0}}));
+  EXPECT_TRUE(rule.isOfAnotherLog({Kind::kRetire, {4, 0}}));
+  EXPECT_TRUE(rule.isOfAnotherLog(frame(4, 8)));
+  EXPECT_TRUE(rule.isOfAnotherLog(takeOver(4, 7)));
+  EXPECT_TRUE(rule.isOfAnotherLog(takeOver(3, 8)));
+  // What merely came late, twice or out of order is void.
+  EXPECT_FALSE(rule.isOfAnotherLog(takeOver(3, 7)));
+  EXPECT_FALSE(rule.isOfAnotherLog(takeOver(3, 6)));
+  EXPECT_FALSE(rule.isOfAnotherLog(takeOver(2, 9)));
+  EXPECT_FALSE(rule.isOfAnotherLog(frame(3, 9)));
+  EXPECT_FALSE(rule.isOfAnotherLog(frame(2, 8)));
+  EXPECT_FALSE(rule.isOfAnotherLog({Kind::kBeat, {2, 0}}));
+}
+
 }  // namespace
 }  // namespace holdfast::replication

@@ -280,6 +280,20 @@ TEST_F(MemberTest, RefusesALogThatIsNotTheOneThatItsStoreIsOf) {
   }
 }
 
+TEST_F(MemberTest, EndsWhereTheLogProvesThatAnotherCopyOfItDiffers) {
+  auto a = leader("a");
+  auto b = node("b");
+  ASSERT_EQ(b->start(), "");
+  pass(200, {a.get(), b.get()});
+  // Nobody has taken over in this log.
+  a->log.append(encodeRecord(Beat{.epoch = 9}));
+  pass(200, {a.get(), b.get()});
+  ASSERT_TRUE(b->member.ended());
+  EXPECT_NE(b->member.ended()->message.find("copies of it differ"), std::string::npos);
+  ASSERT_TRUE(a->member.ended()) << "two would lead for ever";
+  EXPECT_FALSE(a->member.deposed());
+}
+
 TEST_F(MemberTest, RefusesALeaderOfANewerStorageFormat) {
   auto a = node("a");
   ASSERT_EQ(a->start(), "");

@@ -180,6 +180,17 @@ TEST_F(PublisherTest, AFrameOfThisEpochThatIsNotItsOwnEndsIt) {
   EXPECT_EQ(confirmed(), Indexes({}));
 }
 
+// The engine's copies differ: another one leads by what this one was never told.
+TEST_F(PublisherTest, ABeatOfALaterEpochEndsIt) {
+  publish();
+  publish();
+  acknowledge(1, 102);
+  publisher_.onFetched(101, encodeRecord(Beat{.epoch = 5}), now_);
+  ASSERT_TRUE(publisher_.failure());
+  EXPECT_NE(publisher_.failure()->message.find("copies differ"), std::string::npos);
+  EXPECT_EQ(confirmed(), Indexes({}));
+}
+
 TEST_F(PublisherTest, RecordsThatAreNoneAreVoid) {
   publish();
   acknowledge(0, 103);

@@ -66,7 +66,7 @@ void makeToken(const Output& output, const TokenWish& wish);
 void showLogLevel(Controller& controller, const Output& output, const std::string& level);
 
 // Every controller of a group, as it is. kExitUnreachable where one of them cannot be asked,
-// kExitReplicasDiffer where two have something else at the same place of the same log.
+// kExitReplicasDiffer where two have something else at the same place of the same log, or two lead.
 ExitCode showReplicas(const std::vector<std::string>& addresses, const ClientSecurity& security,
                       std::optional<Patience> patience, const Output& output);
 // Has the leader hand over.

@@ -13,8 +13,8 @@ enum ExitCode {
   kExitUnfinished = 6,  // an operation: it has not ended yet
   kExitReadOnly = 7,    // status --check: the store is read-only
   kExitOutput = 8,      // the output could not be written
-  kExitReplicasDiffer =
-      9,  // replicas: two of them have something else at the same place of the log
+  // replicas: two of them have something else at the same place of the log, or two lead
+  kExitReplicasDiffer = 9,
 };
 
 }  // namespace holdfast::ctl

@@ -80,7 +80,7 @@ Exit codes:
   6  check-finish: it has not ended yet
   7  status --check: the store is read-only, reports are refused
   8  the output could not be written
-  9  replicas: two of them have something else at the same place of the log)";
+  9  replicas: two of them lead, or have something else at the same place of the log)";
 
 // Those of one command, with the lines that continue them.
 std::string examplesOf(const std::string& command) {

@@ -1,4 +1,5 @@
 // replicas, step-down.
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -55,6 +56,17 @@ bool compare(std::vector<Asked>& all) {
     differ = differ || one.differs;
   }
   return differ;
+}
+
+// Of one log at most one leads, but for the moment in which it is replaced.
+size_t leadersOf(const std::vector<Asked>& all) {
+  std::map<std::string, size_t> leaders;
+  size_t most = 0;
+  for (const Asked& one : all) {
+    if (!one.error.empty() || one.replica.role != replicaRoleName(ReplicaRole::kLeader)) continue;
+    most = std::max(most, ++leaders[one.replica.log]);
+  }
+  return most;
 }
 
 void writeOne(JsonWriter& json, const Asked& one) {
@@ -116,6 +128,7 @@ ExitCode showReplicas(const std::vector<std::string>& addresses, const ClientSec
     away = !all.emplace_back(ask(address, security, patience)).error.empty() || away;
   }
   const bool differ = compare(all);
+  const size_t leaders = leadersOf(all);
   if (output.json) {
     JsonWriter json(output.out);
     json.beginObject();
@@ -123,11 +136,18 @@ ExitCode showReplicas(const std::vector<std::string>& addresses, const ClientSec
     for (const Asked& one : all) writeOne(json, one);
     json.endList();
     json.boolean("differ", differ);
+    json.number("leaders", leaders);
     json.endObject();
   } else {
     print(output.out, all);
+    if (leaders > 1) {
+      output.out << '\n'
+                 << leaders
+                 << " controllers lead in one log. Ask again: where it stays so, the log's servers "
+                    "hold different logs, and docs/replication.md says what to do\n";
+    }
   }
-  if (differ) return kExitReplicasDiffer;
+  if (differ || leaders > 1) return kExitReplicasDiffer;
   return away ? kExitUnreachable : kExitDone;
 }
 
