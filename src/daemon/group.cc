@@ -76,8 +76,7 @@ Result<std::unique_ptr<Group>> Group::open(const Configuration& configuration, R
   auto opened = NatsLog::open(options.value());
   if (!opened.ok()) return opened.error();
   group->log_ = std::move(opened.value());
-  const std::string warning = group->log_->state().warning;
-  if (!warning.empty()) spdlog::warn("the log of the group: {}", warning);
+  group->tellOfLog();
   return group;
 }
 
@@ -141,11 +140,29 @@ kj::Promise<void> Group::tick() {
              if (member_->step()) logWakeup_.signal();
              member_->tick();
              look();
+             tellOfLog();
              // Its health may be another one by now.
              if (member_->leads()) storeWakeup_.signal();
            })
         .then([this]() { return tick(); });
   });
+}
+
+// What has changed of the log itself.
+void Group::tellOfLog() {
+  const replication::LogState now = log_->state();
+  if (!now.connected && connected_) {
+    spdlog::warn(
+        "{}: nothing is confirmed and nothing "
+        "followed until one of them is back",
+        now.reason);
+  } else if (now.connected && !connected_) {
+    spdlog::info("the servers of the group's log are back");
+  }
+  connected_ = now.connected;
+  if (now.warning == warning_) return;
+  warning_ = now.warning;
+  if (!warning_.empty()) spdlog::warn("the log of the group: {}", warning_);
 }
 
 // What has come of it.
@@ -161,6 +178,13 @@ void Group::look() {
     return;
   }
   const ReplicaView& view = member_->view();
+  if (view.role != role_) {
+    if (view.role == ReplicaRole::kCandidate) {
+      spdlog::info("nothing comes of a leader: wants to lead (epoch {}, frame {})", view.epoch,
+                   view.index);
+    }
+    role_ = view.role;
+  }
   if (member_->leads() && controller_->follows()) {
     spdlog::info("leading group '{}': epoch {}, from frame {}", configuration_.replication.cluster,
                  view.epoch, view.index);
@@ -191,6 +215,13 @@ kj::Promise<void> Group::handOver() {
         member_->retire();
         return waitUntil([this]() { return member_->retired(); }, kRetireTimeMax);
       });
+}
+
+std::optional<Error> Group::unconfirmed() const {
+  if (member_ == nullptr || !member_->leads() || store_.quiet()) return std::nullopt;
+  return Error{ErrorCode::kUnavailable,
+               "the log of the group has not taken all that was reported: that is not confirmed, "
+               "and workers send it again to whoever leads next"};
 }
 
 void Group::taskFailed(kj::Exception&& exception) {

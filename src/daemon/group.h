@@ -55,6 +55,8 @@ class Group final : public GroupMember, private kj::TaskSet::ErrorHandler {
   // After stop(): a leader's end, when nothing is written any more: what was written comes to be
   // confirmed, and the others need not wait. Takes some seconds at most. A follower just ends.
   kj::Promise<void> handOver();
+  // After that: why not all that was written is confirmed.
+  std::optional<Error> unconfirmed() const;
 
  private:
   Group(const Configuration& configuration, RocksStore& store, Wakeup& storeWakeup,
@@ -62,6 +64,7 @@ class Group final : public GroupMember, private kj::TaskSet::ErrorHandler {
   kj::Promise<void> poll();
   kj::Promise<void> tick();
   void look();
+  void tellOfLog();
   kj::Promise<void> waitUntil(std::function<bool()> done, kj::Duration most);
   void taskFailed(kj::Exception&& exception) override;
 
@@ -75,7 +78,11 @@ class Group final : public GroupMember, private kj::TaskSet::ErrorHandler {
   Controller* controller_ = nullptr;
   kj::Timer* timer_ = nullptr;
   Events events_;
-  std::string leader_;  // as it was said last
+  // As they were said last.
+  std::string leader_;
+  ReplicaRole role_ = ReplicaRole::kBootstrapping;
+  bool connected_ = true;
+  std::string warning_;
   const ReplicaView starting_{.role = ReplicaRole::kBootstrapping};
   bool ended_ = false;
   bool stopping_ = false;

@@ -104,6 +104,9 @@ std::optional<Error> backUp(Group* group, RocksStore& store, const Registry& reg
   return std::nullopt;
 }
 
+// Of a log that is not there, one line each half minute.
+constexpr uint32_t kTriesPerLine = 30;
+
 // As soon as the log of the group can be reached. Null: the process was asked to end before.
 Result<std::unique_ptr<Group>> joinGroup(const Configuration& configuration, RocksStore& store,
                                          Wakeup& storeWakeup, kj::AsyncIoContext& io) {
@@ -112,12 +115,18 @@ Result<std::unique_ptr<Group>> joinGroup(const Configuration& configuration, Roc
                     .exclusiveJoin(io.unixEventPort.onSignal(SIGINT))
                     .then([&ended](siginfo_t) { ended = true; })
                     .eagerlyEvaluate(nullptr);
-  while (!ended) {
+  std::string said;
+  for (uint32_t tries = 0; !ended; ++tries) {
     auto joined = Group::open(configuration, store, storeWakeup, io.unixEventPort);
     if (joined.ok() || joined.error().code != ErrorCode::kUnavailable) return joined;
-    spdlog::warn("{}; trying again", joined.error().message);
+    // Once for each reason, and now and then, that nobody takes it for a hang.
+    if (joined.error().message != said || tries % kTriesPerLine == 0) {
+      said = joined.error().message;
+      spdlog::warn("{}; trying again every second, the start goes on when it is there", said);
+    }
     io.lowLevelProvider->getTimer().afterDelay(1 * kj::SECONDS).wait(io.waitScope);
   }
+  spdlog::info("ended before the log of the group was there");
   return std::unique_ptr<Group>();
 }
 
@@ -404,7 +413,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
 
   if (group != nullptr) group->stop();
   if (groupEnd) {
-    spdlog::info("ending, to be started again");
+    spdlog::info(groupEnd == ExitCode::kDeposed ? "ending, to be started again" : "ending");
   } else {
     spdlog::info("{}: writing what is queued", strsignal(signalNumber));
   }
@@ -414,9 +423,14 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   server.stop();
   intake.stop().wait(io.waitScope);
   if (group != nullptr) group->handOver().wait(io.waitScope);
+  const auto unconfirmed = group != nullptr ? group->unconfirmed() : std::nullopt;
   recorder.end(Recorder::End::kProcessEnded);
   if (const auto lost = store->close()) {
     spdlog::error("{}", lost->message);
+    return ExitCode::kFatal;
+  }
+  if (unconfirmed) {
+    spdlog::error("{}", unconfirmed->message);
     return ExitCode::kFatal;
   }
   notices.finish();

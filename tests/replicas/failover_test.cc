@@ -26,6 +26,7 @@ namespace {
 constexpr size_t kControllers = 3;
 constexpr size_t kNoLeader = kControllers;
 constexpr int kDeposed = 8;
+constexpr int kNotWritten = 5;
 
 class FailoverTest : public DaemonTest {
  protected:
@@ -197,6 +198,24 @@ TEST_F(FailoverTest, ALeaderStepsDownWhenItIsAsked) {
   startNode(former);
   expectAllHold(truthOf(all));
   expectNothingSentAgain(all);
+}
+
+// Nobody is to take it for an orderly end.
+TEST_F(FailoverTest, ALeaderThatEndsWithoutItsLogSaysWhatIsNotConfirmed) {
+  startNode(0);
+  ASSERT_EQ(awaitLeader(), 0u);
+  Workers all = workers();
+  workFor(all, 300);
+  for (size_t server = 0; server < kControllers; ++server) servers_.stop(server);
+  // It goes on to write what it cannot confirm.
+  ASSERT_TRUE(eventually([&] { return says(0, "connection to the log's servers was lost"); }));
+  nodes_[0]->signal(SIGTERM);
+  EXPECT_EQ(nodes_[0]->wait(), kNotWritten) << nodes_[0]->log();
+  EXPECT_TRUE(says(0, "has not taken all that was reported")) << nodes_[0]->log();
+  for (size_t server = 0; server < kControllers; ++server) servers_.resume(server);
+  startNode(0);
+  ASSERT_EQ(awaitLeader(), 0u);
+  expectAllHold(truthOf(all));
 }
 
 // It sleeps while it is replaced, and must not confirm anything when it wakes up.
