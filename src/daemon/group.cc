@@ -6,6 +6,7 @@
 #include <fstream>
 #include <utility>
 
+#include "daemon/nats_module.h"
 #include "migrations/migrations.h"
 
 namespace holdfast {
@@ -13,7 +14,6 @@ namespace {
 
 using replication::LoggedStoreOptions;
 using replication::MemberOptions;
-using replication::NatsLog;
 using replication::NatsOptions;
 
 // Several times within what counts as silence of a leader.
@@ -73,7 +73,9 @@ Result<std::unique_ptr<Group>> Group::open(const Configuration& configuration, R
   std::unique_ptr<Group> group(new Group(configuration, store, storeWakeup, port));
   auto options = natsOptions(configuration.replication, group->logWakeup_);
   if (!options.ok()) return options.error();
-  auto opened = NatsLog::open(options.value());
+  const auto module = natsModule();
+  if (!module.ok()) return module.error();
+  auto opened = module.value()->open(options.value());
   if (!opened.ok()) return opened.error();
   group->log_ = std::move(opened.value());
   group->tellOfLog();

@@ -15,9 +15,9 @@
 #include "daemon/configuration.h"
 #include "daemon/loop_clock.h"
 #include "daemon/wakeup.h"
+#include "replication/log.h"
 #include "replication/logged_store.h"
 #include "replication/member.h"
-#include "replication/nats/nats_log.h"
 #include "store/rocks_store.h"
 
 namespace holdfast {
@@ -72,7 +72,7 @@ class Group final : public GroupMember, private kj::TaskSet::ErrorHandler {
   Wakeup& storeWakeup_;
   Wakeup logWakeup_;
   LoopClock clock_;
-  std::unique_ptr<replication::NatsLog> log_;  // null: not connected yet
+  std::unique_ptr<replication::Log> log_;  // null: not connected yet
   replication::LoggedStore store_;
   std::unique_ptr<replication::Member> member_;  // null: not started yet
   Controller* controller_ = nullptr;

@@ -32,6 +32,7 @@
 #include "daemon/loop_clock.h"
 #include "daemon/part_options.h"
 #include "daemon/reload.h"
+#include "daemon/start_checks.h"
 #include "daemon/start_reports.h"
 #include "daemon/wakeup.h"
 #include "gateways/engine_events/cache_resets.h"
@@ -39,7 +40,6 @@
 #include "gateways/zmq/socket_thread.h"
 #include "hashing/hash_doctor.h"
 #include "migrations/migrations.h"
-#include "net/listen_address.h"
 #include "net/tls.h"
 #include "notices/sentences.h"
 #include "os/fault_ahead.h"
@@ -130,45 +130,6 @@ Result<std::unique_ptr<Group>> joinGroup(const Configuration& configuration, Roc
   return std::unique_ptr<Group>();
 }
 
-// Whoever reaches such an address would have every right.
-std::optional<Error> openToEverybody(const Configuration& configuration,
-                                     const std::string& address) {
-  if (!configuration.tokenFile.empty() || configuration.authOff || isLocal(address)) {
-    return std::nullopt;
-  }
-  return Error{ErrorCode::kRefused,
-               "refusing to listen on " + address +
-                   ": it can be reached from other machines, and nothing says who may come in; "
-                   "name a file of tokens with --tokens ('holdfast-ctl token new' makes them), or "
-                   "say --auth off where nobody else reaches that network"};
-}
-
-// What is sure to fail later, before the store is created, migrated or recovered for nothing.
-std::optional<ExitCode> cannotServe(const Configuration& configuration) {
-  for (const auto* addresses :
-       {&configuration.listen, &configuration.http, &configuration.lmcache.http}) {
-    const bool insecure =
-        addresses == &configuration.lmcache.http && configuration.lmcache.insecure;
-    for (const std::string& address : *addresses) {
-      auto why = cannotListenOn(address, configuration.unixSockets);
-      if (!why && !insecure) why = openToEverybody(configuration, address);
-      if (why) {
-        spdlog::error("{}", why->message);
-        return ExitCode::kListen;
-      }
-    }
-  }
-  if (const auto why = LmcacheDoor::refused(configuration.lmcache)) {
-    spdlog::error("{}", why->message);
-    return ExitCode::kListen;
-  }
-  if (const auto why = CaptureSwitch::cannotBegin(configuration.capture)) {
-    spdlog::error("{}", why->message);
-    return ExitCode::kCapture;
-  }
-  return std::nullopt;
-}
-
 void warnOf(const AccessControl& access) {
   if (access.off()) {
     spdlog::warn(
@@ -248,7 +209,10 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
     return ExitCode::kUsage;
   }
   warnOf(access.value());
-  if (const auto code = cannotServe(configuration)) return *code;
+  if (const auto no = cannotServe(configuration)) {
+    spdlog::error("{}", no->why);
+    return no->code;
+  }
   const auto tls = openTls(configuration);
   if (!tls.ok()) {
     spdlog::error("{}", tls.error().message);

@@ -41,11 +41,12 @@ dpkg-deb --extract "$server" "$work/server"
 dpkg-deb --control "$server" "$work/control"
 for file in usr/bin/{holdfastd,holdfast-{ctl,inspect,replay,fleet,bench}} etc/holdfast/holdfastd.toml \
   usr/lib/systemd/system/{holdfastd.service,holdfast-backup.{service,timer}} usr/lib/holdfast/holdfast-backup \
+  usr/lib/holdfast/holdfast-nats.so \
   usr/lib/{sysusers,tmpfiles}.d/holdfast.conf usr/share/doc/holdfast/{copyright,deploy.md}; do
   [[ -f $work/server/$file ]] || fail "holdfast has no $file"
 done
 depends=$(sed -n 's/^Depends: //p' "$work/control/control")
-for library in librocksdb libcapnp libstdc++6; do
+for library in librocksdb libcapnp libstdc++6 libnats; do
   grep -q "$library" <<<"$depends" || fail "holdfast does not depend on $library: $depends"
 done
 [[ $(<"$work/control/conffiles") == /etc/holdfast/holdfastd.toml ]] || fail "conffiles: $(<"$work/control/conffiles")"
@@ -83,6 +84,17 @@ for _ in $(seq 600); do
   sleep 0.1
 done
 "$bin/holdfast-ctl" --controller "unix:$work/socket" status >/dev/null || fail "holdfast-ctl gets no answer"
+
+# The module of a group's log is found beside it: what it says is that nobody answers.
+timeout 60 "$bin/holdfastd" --data-dir "$work/group" --create --listen "unix:$work/other" \
+  --replicate-nats nats://127.0.0.1:1 2>"$work/said" &
+member=$!
+for _ in $(seq 300); do
+  if grep -q 'trying again' "$work/said" || ! kill -0 "$member" 2>/dev/null; then break; fi
+  sleep 0.1
+done
+kill -9 "$member" 2>/dev/null || true
+grep -q 'nats://127.0.0.1:1.*trying again' "$work/said" || fail "the module of a group is not used: $(<"$work/said")"
 
 # Backups by the script of the unit: the newest ones stay, a damaged one is set aside.
 mkdir "$work/backups"

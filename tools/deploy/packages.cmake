@@ -106,6 +106,8 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 
 set(CPACK_DEBIAN_HOLDFAST_PACKAGE_NAME holdfast)
 set(CPACK_DEBIAN_HOLDFAST_PACKAGE_SECTION net)
+# Of the module for groups, too: a dependency and no recommendation, since it is small and images are
+# made without recommendations.
 set(CPACK_DEBIAN_HOLDFAST_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_HOLDFAST_PACKAGE_DEPENDS passwd)  # postinst: useradd, where systemd is not there
 set(CPACK_DEBIAN_HOLDFAST_DEBUGINFO_PACKAGE ON)
