@@ -5,6 +5,7 @@
 #include "core/ids.h"
 #include "core/notice.h"
 #include "notices/hashing_sentences.h"
+#include "notices/process_sentences.h"
 
 namespace holdfast {
 namespace {
@@ -329,88 +330,6 @@ std::string sentence(const notice::BackupMade& n) {
 
 std::string sentence(const notice::BackupFailed& n) {
   return "no backup was made: " + n.error;
-}
-
-// --- The controller itself ---
-
-std::string sentence(const notice::Starting& n) {
-  return "holdfastd " + n.version + " starts, pid " + std::to_string(n.pid) + ": data directory " +
-         n.dataDir + ", format " + std::to_string(n.format) + ", listening on " + n.listen +
-         ", authentication " + n.auth +
-         "; options: " + (n.options.empty() ? "all as by default" : n.options);
-}
-
-std::string remaining(uint64_t seconds) {
-  return seconds == 0 ? "" : ", " + std::to_string(seconds) + " s remain";
-}
-
-std::string sentence(const notice::Recovering& n) {
-  return "recovering: " + n.phase + " for " + std::to_string(n.seconds) +
-         " s: " + std::to_string(n.done) +
-         (n.total == 0 ? "" : " of about " + std::to_string(n.total)) + " " + n.unit +
-         remaining(n.secondsRemaining);
-}
-
-std::string sentence(const notice::Migrating& n) {
-  return "migrating to format " + std::to_string(n.format) + " (" + n.step +
-         "): " + std::to_string(n.mibDone) + " of about " + std::to_string(n.mibTotal) + " MiB" +
-         remaining(n.secondsRemaining);
-}
-
-std::string sentence(const notice::Ready& n) {
-  return "ready on " + n.listen + ": recovered " + std::to_string(n.instances) + " instances, " +
-         std::to_string(n.workers) + " workers, " + std::to_string(n.chunks) + " chunks in " +
-         std::to_string(n.recoveryMs) + " ms";
-}
-
-std::string sentence(const notice::NoticesLeftOut& n) {
-  return std::to_string(n.count) + " more notices of the kind " + std::string(noticeName(n.kind)) +
-         " were left out within " + std::to_string(n.intervalMs) +
-         " ms; holdfast-ctl status and workers tell how things are";
-}
-
-std::string sentence(const notice::Reloaded& n) {
-  return n.what + ": read anew";
-}
-
-std::string sentence(const notice::ReloadRefused& n) {
-  return n.what + ": not read anew, all of it stays as it was: " + n.error;
-}
-
-std::string sentence(const notice::RestartNeeded& n) {
-  return "the configuration has changed, and only a start takes this up: " + n.options;
-}
-
-std::string sentence(const notice::LogLevelChanged& n) {
-  return "the log tells what is of level " + n.level + " or above now, not " + n.before;
-}
-
-std::string_view remedy(Limit limit) {
-  switch (limit) {
-    case Limit::kWorkers:
-      return "at the limit LOST ones are forgotten for new ones, and where none is LOST new ones "
-             "have to wait; raise --workers-max, or forget those that do not come back";
-    case Limit::kLocationNames:
-      return "at the limit workers with other names have to wait; name the locations of all "
-             "workers alike";
-    case Limit::kPins:
-      return "at the limit pin operations fail; pin with a time to live, or clear what is pinned "
-             "(holdfast-ctl pins)";
-  }
-  return {};
-}
-
-std::string sentence(const notice::LimitNear& n) {
-  return std::string(limitName(n.limit)) + ": " + std::to_string(n.used) + " of at most " +
-         std::to_string(n.max) + "; " + std::string(remedy(n.limit));
-}
-
-std::string sentence(const notice::CaptureEnded& n) {
-  return "capture into " + n.folder + " has ended: " + n.reason;
-}
-
-std::string sentence(const notice::InternalError& n) {
-  return "internal error: " + n.error;
 }
 
 // --- Who comes in ---
