@@ -1,5 +1,7 @@
 #include "core/controller.h"
 
+#include "core/not_leading.h"
+
 namespace holdfast {
 
 Controller::Controller(const ControllerOptions& options, const Clock& clock, RegistryStore& store,
@@ -20,9 +22,7 @@ Controller::Controller(const ControllerOptions& options, const Clock& clock, Reg
 }
 
 void Controller::leaderIs(const std::string& address) {
-  following_ = Error{ErrorCode::kUnavailable,
-                     address.empty() ? "this controller follows, and no leader is known now"
-                                     : "this controller follows: the leader is " + address};
+  following_ = notLeading(ReplicaRole::kFollower, address);
 }
 
 void Controller::lead() {

@@ -47,7 +47,7 @@ Member::Member(Log& log, LoggedStore& store, Replica& replica, const Clock& cloc
 std::optional<Error> Member::start(bool hasContent) {
   const LogState state = log_.state();
   if (auto error = begin(hasContent, state)) return error;
-  identity_ = state.identity;
+  view_.log = state.identity;
   known_ = state.last;
   rule_ = LogRule({place_.epoch, place_.index});
   read_ = {rule_.at(), place_.sequence};
@@ -169,7 +169,7 @@ void Member::take(LogSequence sequence, std::string_view bytes) {
 
 void Member::take(const TakeOver& takeOver) {
   assembler_.drop();
-  leader_ = takeOver.address;
+  view_.leader = takeOver.address;
   leaderRetired_ = false;
   if (nonce_ && takeOver.nonce == *nonce_) return lead();
   nonce_.reset();
@@ -211,7 +211,7 @@ void Member::apply() {
   if (!body) {
     return end(misfit("the batch at " + named(batch.at) + " is damaged or of a newer program"));
   }
-  LogPlace after = placeAt(identity_, read_);
+  LogPlace after = placeAt(view_.log, read_);
   if (auto error = replication::apply(*body, replica_, store_.own(), place_, after)) {
     return end(misfit("the batch at " + named(batch.at) + ": " + error->message));
   }
@@ -221,7 +221,7 @@ void Member::apply() {
 void Member::noteProgress() {
   if (!assembler_.idle() || place_.writes != 0) return;
   if (read_.sequence < place_.sequence + kNoteEvery) return;
-  place_ = placeAt(identity_, read_);
+  place_ = placeAt(view_.log, read_);
   store_.note(place_);
 }
 
@@ -234,7 +234,7 @@ void Member::lead() {
   }
   role_ = ReplicaRole::kLeader;
   log_.follow(0);
-  store_.lead(log_, identity_, read_);
+  store_.lead(log_, view_.log, read_);
   saidMs_ = clock_.steadyMs();
 }
 
@@ -242,7 +242,7 @@ void Member::stepLeader() {
   store_.step();
   if (auto why = store_.ended()) {
     deposed_ = store_.publisher().deposed();
-    if (deposed_) leader_ = store_.publisher().deposedBy().address;
+    if (deposed_) view_.leader = store_.publisher().deposedBy().address;
     end(std::move(*why));
     return;
   }
@@ -253,7 +253,7 @@ void Member::stepLeader() {
   }
   const LogPosition& read = publisher.read();
   if (store_.quiet() && read.sequence >= place_.sequence + kNoteEvery) {
-    place_ = placeAt(identity_, read);
+    place_ = placeAt(view_.log, read);
     store_.note(place_);
   }
 }
@@ -329,9 +329,9 @@ void Member::tickFollower() {
     return;
   }
   if (nowMs < quietSinceMs_ + options_.silenceMsMax) return;
-  if (!options_.askLeader || leader_.empty()) return campaign();
+  if (!options_.askLeader || view_.leader.empty()) return campaign();
   askedMs_ = nowMs;
-  options_.askLeader(leader_);
+  options_.askLeader(view_.leader);
 }
 
 void Member::leaderAnswered(uint64_t acknowledgedAgeMs) {
@@ -368,18 +368,15 @@ void Member::end(Error why) {
 const ReplicaView& Member::view() {
   const uint64_t nowMs = clock_.steadyMs();
   view_.role = role_;
-  view_.log = identity_;
   if (leads()) {
     const LogPosition read = store_.publisher().read();
     view_.epoch = read.at.epoch;
     view_.index = read.at.index;
     view_.ageMs = view_.lag = 0;
-    view_.leader = options_.address;
     return view_;
   }
   view_.epoch = read_.at.epoch;
   view_.index = read_.at.index;
-  view_.leader = leader_;
   const LogSequence last = std::max(delivered_, known_);
   view_.lag = last - std::min(last, read_.sequence);
   view_.ageMs = ReplicaView::kAgeUnknown;

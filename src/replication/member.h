@@ -116,7 +116,6 @@ class Member final : public GroupMember, private LogListener {
   bool deposed_ = false;
 
   // Of a follower.
-  std::string identity_;
   LogRule rule_;
   LogPosition read_;  // taken
   LogPlace place_;    // of the store
@@ -126,7 +125,6 @@ class Member final : public GroupMember, private LogListener {
   bool full_ = false;  // nothing is wanted of the log until the own store has room
   RecordDecoder decoder_;
   BatchAssembler assembler_;
-  std::string leader_;  // address of the newest one
   bool leaderRetired_ = false;
   std::optional<uint64_t> validMs_;  // when the newest valid record came
   uint64_t validWallMs_ = 0;         // when that was made
@@ -143,6 +141,7 @@ class Member final : public GroupMember, private LogListener {
   std::function<void(const std::optional<Error>&)> stepDownDone_;
   uint64_t stepDownMs_ = 0;
 
+  // Its texts change when what they say does: `log` with start(), `leader` with each take-over.
   ReplicaView view_;
 };
 

@@ -2,27 +2,19 @@
 
 #include <string>
 
+#include "core/not_leading.h"
+
 namespace holdfast {
-namespace {
-
-std::string whoLeads(const ReplicaView& here) {
-  return here.leader.empty() ? "who leads is not known yet, try again"
-                             : "the leader is " + here.leader;
-}
-
-}  // namespace
 
 std::optional<Error> leftToLeader(const ReplicaView& here) {
   if (here.takesWrites()) return std::nullopt;
-  return Error{ErrorCode::kUnavailable, "this controller does not lead its group, it is " +
-                                            std::string(replicaRoleName(here.role)) + "; " +
-                                            whoLeads(here)};
+  return notLeading(here.role, here.leader);
 }
 
 std::optional<Error> tooOld(const ReplicaView& here, uint64_t maxAgeMs) {
   if (here.role == ReplicaRole::kBootstrapping) {
     return Error{ErrorCode::kUnavailable,
-                 "this controller is bootstrapping and answers no look-up yet; " + whoLeads(here)};
+                 "this controller is bootstrapping and answers no look-up yet; " + whoLeads(here.leader)};
   }
   if (maxAgeMs == 0 || here.ageMs <= maxAgeMs) return std::nullopt;
   if (here.ageMs == ReplicaView::kAgeUnknown) {
