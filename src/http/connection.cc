@@ -216,6 +216,7 @@ kj::Promise<void> Connection::respond(Response& response, Reply reply, std::stri
   if (!allow.empty()) headers.set(names.allow, kj::heapString(allow.data(), allow.size()));
   if (reply.status == 401) headers.set(names.authenticate, "Bearer");
   if (reply.status == 503) headers.set(names.retryAfter, kj::str(kRetryAfterSeconds));
+  server_.sayReplica(headers);
   hold(reply.body.size());
   enter(Phase::kWriting);
   auto stream =

@@ -263,6 +263,7 @@ kj::Promise<void> Connection::stream(const Route& route, std::shared_ptr<Request
         headers.set(kj::HttpHeaderId::CONTENT_TYPE,
                     kj::StringPtr(route.answerType.data(), route.answerType.size()));
         headers.set(server_.headers().cacheControl, "no-store");
+        server_.sayReplica(headers);
         return response.send(200, "OK", headers);
       },
       [this](bool writing) { enter(writing ? Phase::kWriting : Phase::kWaiting); });

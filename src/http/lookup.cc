@@ -136,11 +136,7 @@ void writeFound(JsonWriter& json, const LookupFound& found, const LookupQuestion
         .number("diverged", hidden.diverged)
         .endObject();
   }
-  const ReplicaView& replica = *found.replica;
-  json.text("role", replicaRoleName(replica.role))
-      .number("epoch", replica.epoch)
-      .number("index", replica.index)
-      .number("ageMs", replica.ageMs);
+  writeWhoAnswers(json, *found.replica);
   json.endObject();
 }
 
@@ -231,6 +227,13 @@ kj::Promise<Reply> lookUpAll(Services& services, kj::Own<LookupsBody> body) {
 }
 
 }  // namespace
+
+void writeWhoAnswers(JsonWriter& json, const ReplicaView& replica) {
+  json.text("role", replicaRoleName(replica.role))
+      .number("epoch", replica.epoch)
+      .number("index", replica.index)
+      .number("ageMs", replica.ageMs);
+}
 
 void measureLookup(Services& services, Request& request) {
   request.onSending = [&services, arrived = request.arrived](kj::TimePoint sent) {

@@ -71,6 +71,17 @@ Server::~Server() {
   }
 }
 
+void Server::sayReplica(kj::HttpHeaders& headers) {
+  if (grounds_.group == nullptr) return;
+  const ReplicaView& here = grounds_.group->view();
+  if (here.role == ReplicaRole::kAlone) return;
+  const std::string_view role = replicaRoleName(here.role);
+  headers.set(headers_.role, kj::heapString(role.data(), role.size()));
+  headers.set(headers_.epoch, kj::str(here.epoch));
+  headers.set(headers_.index, kj::str(here.index));
+  headers.set(headers_.ageMs, kj::str(here.ageMs));
+}
+
 void Server::listen(ListeningSocket socket, const RouteTable& routes) {
   socket.mark = static_cast<uint32_t>(routes_.size());
   routes_.push_back(&routes);

@@ -49,6 +49,10 @@ struct HeaderNames {
   const kj::HttpHeaderId authenticate = builder.add("WWW-Authenticate");
   const kj::HttpHeaderId retryAfter = builder.add("Retry-After");
   const kj::HttpHeaderId cacheControl = builder.add("Cache-Control");
+  const kj::HttpHeaderId role = builder.add("Holdfast-Role");
+  const kj::HttpHeaderId epoch = builder.add("Holdfast-Epoch");
+  const kj::HttpHeaderId index = builder.add("Holdfast-Index");
+  const kj::HttpHeaderId ageMs = builder.add("Holdfast-Age-Ms");
   const kj::Own<kj::HttpHeaderTable> table = builder.build();
 };
 
@@ -81,6 +85,8 @@ class Server final : private kj::TaskSet::ErrorHandler, private kj::HttpServerEr
   const Bounds& bounds() const { return bounds_; }
   Grounds& grounds() { return grounds_; }
   const HeaderNames& headers() const { return headers_; }
+  // Of an answer of a controller in a group: who that is, and how old what it has may be.
+  void sayReplica(kj::HttpHeaders& headers);
   kj::HttpServer& http() { return http_; }
   kj::TimePoint now() const { return grounds_.sockets.port.getTimer().now(); }
   void began(Connection& connection);

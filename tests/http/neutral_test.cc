@@ -145,6 +145,46 @@ TEST_F(NeutralTest, ARouterRegistersQueriesDumpsAndUnregisters) {
   EXPECT_TRUE(sources.all.empty());
 }
 
+TEST_F(NeutralTest, AFollowerSaysHowOldItIsAndMayBeTooOld) {
+  registers("7", 0);
+  engineHolds("7", 0, prompt, {{"GPU", 0, 2}});
+  const std::string byTokens = R"({"model_name":"llama","token_ids":)" + listOf(prompt);
+  const std::string byHash = R"({"model_name":"llama","block_hashes":[1])";
+  group.now = follower("leader.example:7440", 250);
+  for (const auto& [path, body] :
+       {std::pair{"/query", byTokens}, std::pair{"/query_by_hash", byHash}}) {
+    const HttpAnswer answer = post(path, body + R"(,"maxAgeMs":250})");
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    EXPECT_THAT(answer.body, HasSubstr(R"("role":"follower","epoch":3,"index":70,"ageMs":250})"));
+    const HttpAnswer old = post(path, body + R"(,"maxAgeMs":100})");
+    EXPECT_EQ(old.status, 503);
+    EXPECT_THAT(old.body, StartsWith(R"({"error":)"));
+    EXPECT_THAT(old.body, HasSubstr("stale by 150 ms"));
+    EXPECT_EQ(post(path, body + R"(,"maxAgeMs":null})").status, 200);
+  }
+  // A dump has nowhere to say it but its head.
+  HttpClient reader(io, httpAddress);
+  reader.send(HttpClient::requestOf("GET", "/dump?maxAgeMs=250"));
+  const std::string text = reader.rest();
+  EXPECT_THAT(text, StartsWith("HTTP/1.1 200 OK"));
+  for (const char* header : {"Holdfast-Role: follower", "Holdfast-Epoch: 3", "Holdfast-Index: 70",
+                             "Holdfast-Age-Ms: 250"}) {
+    EXPECT_THAT(text.substr(0, text.find("\r\n\r\n")), HasSubstr(header));
+  }
+  const HttpAnswer old = client->get("/dump?maxAgeMs=100");
+  EXPECT_EQ(old.status, 503);
+  EXPECT_THAT(old.body, HasSubstr("stale by 150 ms"));
+  EXPECT_EQ(old.headers.at("holdfast-age-ms"), "250") << "whatever is asked, the head says it";
+  group.now.role = ReplicaRole::kBootstrapping;
+  EXPECT_EQ(client->get("/dump").status, 503);
+  EXPECT_EQ(post("/query", byTokens + "}").status, 503);
+  group.now = {};
+  const HttpAnswer alone = post("/query", byTokens + R"(,"maxAgeMs":1})");
+  EXPECT_EQ(alone.status, 200);
+  EXPECT_EQ(alone.headers.count("holdfast-age-ms"), 0u);
+  EXPECT_THAT(alone.body, testing::Not(HasSubstr("ageMs")));
+}
+
 TEST_F(NeutralTest, WhoHoldsNothingInTheGpuHasNoScore) {
   registers(R"("a-1")", 0);
   engineHolds("a-1", 0, prompt, {{"CPU", 0, 2}});

@@ -12,6 +12,8 @@
 #include "http/json.h"
 #include "http/neutral/neutral_routes.h"
 #include "http/neutral/values.h"
+#include "http/parameters.h"
+#include "serving/replica_gate.h"
 #include "wire/errors.h"
 
 namespace holdfast::http {
@@ -197,8 +199,13 @@ void addDump(RouteTable& routes, Services& services, const SourceTable* sources)
   route.permission = Permission::kQuery;
   route.summary = "Everything that look-ups may name, as events that would make it";
   route.answer = kDumpSchema;
+  route.parameters = {{"maxAgeMs", "a controller that is older answers 503; 0: any",
+                       R"({"type":"integer","minimum":0,"maximum":4294967295,"default":0})"}};
   route.stream = [&services, sources, running = std::make_shared<size_t>(0)](
-                     const std::shared_ptr<Request>&, EventStream& to) -> kj::Promise<void> {
+                     const std::shared_ptr<Request>& request,
+                     EventStream& to) -> kj::Promise<void> {
+    const uint64_t maxAgeMs = numberParameter(*request, "maxAgeMs", 0, UINT32_MAX, 0);
+    if (const auto old = tooOld(services.group.view(), maxAgeMs)) return wireError(*old);
     if (*running == kDumpsMax) {
       return wireError({ErrorCode::kUnavailable, std::to_string(kDumpsMax) +
                                                      " dumps are being read; ask again when one "

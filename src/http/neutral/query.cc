@@ -17,6 +17,7 @@
 #include "serving/in_turns.h"
 #include "serving/long_lookup.h"
 #include "serving/prompt_hashing.h"
+#include "serving/replica_gate.h"
 #include "wire/errors.h"
 
 namespace holdfast::http {
@@ -28,13 +29,15 @@ struct TokensBody {
   std::string lora;
   std::string salt;
   std::vector<uint32_t> tokens;
+  uint64_t maxAgeMs = 0;
 };
 std::vector<Field> fieldsOf(TokensBody& body) {
   return {{"token_ids", Numbers{&body.tokens, kTokensPerLookupMax}, kRequired},
           {"model_name", &body.model, kRequired},
           {"routing_group", &body.group, Presence::kNullable},
           {"lora_name", &body.lora, Presence::kNullable},
-          {"cache_salt", &body.salt, Presence::kNullable}};
+          {"cache_salt", &body.salt, Presence::kNullable},
+          {"maxAgeMs", Number{&body.maxAgeMs, 0, UINT32_MAX}, Presence::kNullable}};
 }
 
 struct HashesBody {
@@ -43,12 +46,14 @@ struct HashesBody {
   std::string salt;
   bool hasSalt = false;
   std::vector<uint64_t> hashes;
+  uint64_t maxAgeMs = 0;
 };
 std::vector<Field> fieldsOf(HashesBody& body) {
   return {{"block_hashes", Hashes{&body.hashes, kHashesPerLookupMax}, kRequired},
           {"model_name", &body.model, kRequired},
           {"routing_group", &body.group, Presence::kNullable},
-          {"cache_salt", &body.salt, Presence::kNullable, &body.hasSalt}};
+          {"cache_salt", &body.salt, Presence::kNullable, &body.hasSalt},
+          {"maxAgeMs", Number{&body.maxAgeMs, 0, UINT32_MAX}, Presence::kNullable}};
 }
 
 // What is asked, whichever way. Refers to a body.
@@ -58,6 +63,7 @@ struct TierQuestion {
   PromptKeys keys;                   // of tokens
   std::span<const uint32_t> tokens;  // where hashes are not given
   std::span<const uint64_t> hashes;
+  uint64_t maxAgeMs = 0;  // of what is answered from; 0: any
 };
 
 class TierAnswer {
@@ -78,7 +84,10 @@ class TierAnswer {
     json.endObject().key("frequencies").beginList().endList();
     json.key("instances").beginObject();
     eachInstance([&](size_t from, size_t to) { writeTiers(json, from, to); });
-    json.endObject().endObject();
+    json.endObject();
+    const ReplicaView& here = services_.group.view();
+    if (here.role != ReplicaRole::kAlone) writeWhoAnswers(json, here);
+    json.endObject();
     return reply;
   }
 
@@ -174,6 +183,7 @@ class TierQueries {
   // The question refers to what lives as long as the promise.
   kj::Promise<Reply> answer(const TierQuestion& question) {
     const RegistryTree& tree = services_.registry.tree();
+    if (const auto old = tooOld(services_.group.view(), question.maxAgeMs)) return wireError(*old);
     if (const auto bad = invalidText("model", question.model, kModelBytesMax)) {
       return wireError({ErrorCode::kInvalid, *bad});
     }
@@ -238,15 +248,20 @@ TierQuestion questionOf(const TokensBody& body) {
           .group = body.group,
           .keys = {.lora = body.lora, .salt = body.salt},
           .tokens = body.tokens,
-          .hashes = {}};
+          .hashes = {},
+          .maxAgeMs = body.maxAgeMs};
 }
 TierQuestion questionOf(const HashesBody& body) {
   if (body.hasSalt) {
     failReading(
         {ErrorCode::kInvalid, "/query_by_hash takes no cache_salt: the hashes are made with it"});
   }
-  return {
-      .model = body.model, .group = body.group, .keys = {}, .tokens = {}, .hashes = body.hashes};
+  return {.model = body.model,
+          .group = body.group,
+          .keys = {},
+          .tokens = {},
+          .hashes = body.hashes,
+          .maxAgeMs = body.maxAgeMs};
 }
 
 template <typename Body>
@@ -277,13 +292,16 @@ constexpr std::string_view kTokensSchema = R"({"type":"object",
 "token_ids":{"type":"array","maxItems":4194304,"items":{"type":"integer","minimum":0,"maximum":4294967295}},
 "model_name":{"type":"string","maxLength":256},
 "routing_group":{"type":["string","null"],"default":"default"},
-"lora_name":{"type":["string","null"]},"cache_salt":{"type":["string","null"]}}})";
+"lora_name":{"type":["string","null"]},"cache_salt":{"type":["string","null"]},
+"maxAgeMs":{"type":["integer","null"],"minimum":0,"maximum":4294967295,"default":0,
+ "description":"a controller whose ageMs is higher answers 503; 0: any"}}})";
 constexpr std::string_view kHashesSchema = R"({"type":"object",
 "required":["block_hashes","model_name"],"properties":{
 "block_hashes":{"type":"array","maxItems":65536,"items":{"$ref":"#/components/schemas/Hash"},
  "description":"as the engines publish them"},
 "model_name":{"type":"string","maxLength":256},
-"routing_group":{"type":["string","null"],"default":"default"}}})";
+"routing_group":{"type":["string","null"],"default":"default"},
+"maxAgeMs":{"type":["integer","null"],"minimum":0,"maximum":4294967295,"default":0}}})";
 constexpr std::string_view kTierAnswerSchema = R"({"type":"object",
 "required":["scores","frequencies","instances"],"properties":{
 "scores":{"type":"object","description":"by instance and dp_rank: tokens of the prefix in the GPU",
@@ -295,7 +313,10 @@ constexpr std::string_view kTierAnswerSchema = R"({"type":"object",
  "gpu":{"type":"integer","description":"of it in the GPU, of the best rank"},
  "dp":{"type":"object","description":"the same by dp_rank","additionalProperties":{"type":"integer"}},
  "cpu":{"type":"integer","description":"and on from there in the CPU's memory"},
- "disk":{"type":"integer","description":"and on from there beyond it"}}}}}})";
+ "disk":{"type":"integer","description":"and on from there beyond it"}}}},
+"role":{"type":"string","description":"of who answers; these four of a controller in a group only"},
+"epoch":{"type":"integer"},"index":{"type":"integer"},
+"ageMs":{"type":"integer","description":"since the newest record of the group's log came"}}})";
 
 }  // namespace
 
