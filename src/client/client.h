@@ -128,7 +128,7 @@ enum class ClientState : uint8_t {
   kRegistered,
   kPaused,      // registered, the controller asked to hold reports of some location back
   kSuperseded,  // for good: another process registered as this worker
-  kRefused,     // for good: the controller does not accept these settings, ids or this token
+  kRefused,     // for good: no controller of the list takes these settings, ids or this token
   kLeft,        // for good: leave()
   kForked,      // this is a child's copy of its parent's client
 };

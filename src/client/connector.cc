@@ -39,6 +39,16 @@ void set(kj::AsyncIoStream& stream, int level, int option, int value) {
   stream.setsockopt(level, option, &value, sizeof value);
 }
 
+// Whoever is asked says the same: the message is wrong, or another process is this worker now.
+bool isFinal(ErrorCode code) {
+  return code == ErrorCode::kInvalid || code == ErrorCode::kSuperseded;
+}
+// Goes away by itself: a token, too, may be let in at any time. Any other is a refusal, which holds
+// for this controller and as long as it is configured as it is.
+bool mayPass(ErrorCode code) {
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kUnauthenticated;
+}
+
 // Of several controllers: one that does not answer is not waited for any longer.
 constexpr uint32_t kReachMs = 1'000;
 
@@ -180,10 +190,23 @@ kj::Promise<Connector::Authenticated> Connector::authenticate(kj::Own<kj::AsyncI
 }
 
 void Connector::fail(const Error& error) {
-  if (error.code != ErrorCode::kUnavailable && error.code != ErrorCode::kUnauthenticated) {
-    return stop(error);
+  if (isFinal(error.code)) return stop(error);
+  if (failing_) return;
+  const uint64_t nowMs = steadyNowMs();
+  const bool refuses = !mayPass(error.code);
+  if (sentOnTo_) {
+    ring_.sentOn(nowMs, *sentOnTo_);
+  } else if (refuses) {
+    ring_.refused(nowMs, error.message);
+  } else {
+    ring_.failed(nowMs);
   }
-  giveUp(error);
+  if (const auto all = ring_.refusedByAll()) {
+    return stop({refuses ? error.code : ErrorCode::kRefused,
+                 several() ? "every controller refuses: " + *all : *all});
+  }
+  if (!refuses) return giveUp(error);
+  giveUp({error.code, "the controller at " + controller() + " says " + error.message});
 }
 
 void Connector::stop(const Error& error) {
@@ -197,13 +220,8 @@ void Connector::giveUp(const Error& error) {
   // Later, because the caller may run inside of what is to be destroyed.
   dropping_ = kj::evalLater([this, error] {
                 drop(error);
-                const uint64_t nowMs = steadyNowMs();
-                if (sentOnTo_) {
-                  ring_.sentOn(nowMs, *sentOnTo_);
-                } else {
-                  ring_.failed(nowMs);
-                }
-                return loop_.timer().afterDelay(ring_.next(nowMs) * kj::MILLISECONDS);
+                const uint32_t waitMs = ring_.next(steadyNowMs());
+                return loop_.timer().afterDelay(waitMs * kj::MILLISECONDS);
               })
                   .then([this] {
                     if (!stopped_) attempt();

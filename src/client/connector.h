@@ -62,10 +62,11 @@ class Connector {
   ~Connector();
 
   void start();
-  // The connection is of no use any more: it will be lost(), and made anew where the error is
-  // kUnavailable or kUnauthenticated, since a token may be let in at any time; any other will not
-  // go away by trying again. May be called from within the
-  // connection's promises. Ignored if that is under way already.
+  // The connection is of no use any more: it will be lost(), and another one made, to the next of
+  // several. kInvalid and kSuperseded end that for good, since whoever is asked would say the same;
+  // any other but kUnavailable and kUnauthenticated is a refusal of this one controller, and the
+  // end when all of them refuse (controller_ring.h): then the error has what each says. May be
+  // called from within the connection's promises. Ignored if that is under way already.
   void fail(const Error& error);
   // No connection any more, and no further attempt.
   void stop(const Error& error);

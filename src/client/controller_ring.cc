@@ -19,6 +19,8 @@ void ControllerRing::established() {
     place.notBeforeMs = 0;
     place.backoffMs = 0;
     place.away = false;
+    place.refusal.reset();
+    place.sendsTo.reset();
   }
   inVain_ = 0;
   told_.reset();
@@ -34,19 +36,44 @@ void ControllerRing::wait(Place& place, uint64_t nowMs) {
   ++inVain_;
 }
 
+ControllerRing::Place& ControllerRing::tried(uint64_t nowMs) {
+  Place& place = places_[current_];
+  wait(place, nowMs);
+  place.away = false;
+  place.refusal.reset();
+  place.sendsTo.reset();
+  return place;
+}
+
 void ControllerRing::failed(uint64_t nowMs) {
-  wait(places_[current_], nowMs);
-  places_[current_].away = true;
+  tried(nowMs).away = true;
+}
+
+void ControllerRing::refused(uint64_t nowMs, std::string why) {
+  tried(nowMs).refusal = std::move(why);
 }
 
 void ControllerRing::sentOn(uint64_t nowMs, std::string_view leader) {
-  wait(places_[current_], nowMs);
-  places_[current_].away = false;
-  if (followed_) return;
+  Place& here = tried(nowMs);
   const auto place = placeOf(leader);
   if (!place || *place == current_) return;
-  if (places_[*place].away && places_[*place].notBeforeMs > nowMs) return;
+  here.sendsTo = place;
+  if (followed_) return;
+  const Place& there = places_[*place];
+  if ((there.away || there.refusal) && there.notBeforeMs > nowMs) return;
   told_ = place;
+}
+
+std::optional<std::string> ControllerRing::refusedByAll() const {
+  if (places_.size() == 1) return places_[0].refusal;
+  std::string all;
+  for (const Place& place : places_) {
+    const Place* const leader = place.sendsTo ? &places_[*place.sendsTo] : nullptr;
+    if (!place.refusal && (leader == nullptr || !leader->refusal)) return std::nullopt;
+    all += (all.empty() ? "" : "; ") + place.address;
+    all += place.refusal ? ": " + *place.refusal : " sends on to " + leader->address;
+  }
+  return all;
 }
 
 std::optional<size_t> ControllerRing::placeOf(std::string_view address) const {

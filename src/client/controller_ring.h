@@ -8,7 +8,13 @@
 //
 // A controller that does not lead says who does. That address is tried next, without its wait, if
 // it is in the list and was not found to be away; once, so that two that name each other send
-// nobody to and fro. An address that is not in the list is never turned to: a token and what an
+// nobody to and fro.
+//
+// One that refuses us is left like one that is away, since another one may have other settings,
+// tokens or a newer program, and is asked again after its wait: what it says may change. All refuse
+// when each of them does, or sends on to one that does.
+//
+// An address that is not in the list is never turned to: a token and what an
 // engine reports go only where whoever configured the client wants them, whoever answers there.
 #pragma once
 
@@ -39,13 +45,19 @@ class ControllerRing {
 
   // What came of it; times of a steady clock.
   void established();
-  // It is away, its connection was lost, or it does not let us in.
+  // It is away, its connection was lost, or it does not let us in yet.
   void failed(uint64_t nowMs);
+  // It refuses us, and says why.
+  void refused(uint64_t nowMs, std::string why);
   // It is there and does not lead. `leader`: whom it names; may be empty.
   void sentOn(uint64_t nowMs, std::string_view leader);
 
-  // After one of the last two: chooses the one to try next, and says how long to wait before; ms.
+  // After one of the last three: chooses the one to try next, and says how long to wait before; ms.
   uint32_t next(uint64_t nowMs);
+
+  // What each says where all of them refuse, by what came of the last try of each; of one alone
+  // just that. Nothing: some may still take us.
+  std::optional<std::string> refusedByAll() const;
 
   // No wait is longer from now on.
   void limitBackoff(uint32_t ms) { limitMs_ = ms; }
@@ -57,8 +69,13 @@ class ControllerRing {
     std::string address;
     uint64_t notBeforeMs = 0;
     uint32_t backoffMs = 0;  // of its next wait, before jitter; 0: the minimum
-    bool away = false;       // by the last try
+    // By the last try:
+    bool away = false;
+    std::optional<std::string> refusal = {};
+    std::optional<size_t> sendsTo = {};  // the place that leads, as it says
   };
+  // Of a last try, of which the one that calls notes what came.
+  Place& tried(uint64_t nowMs);
   void wait(Place& place, uint64_t nowMs);
   std::optional<size_t> placeOf(std::string_view address) const;
   size_t soonest(uint64_t nowMs) const;

@@ -24,6 +24,10 @@ struct Walk {
     ring.failed(nowMs);
     return go();
   }
+  std::string refuse(const std::string& why) {
+    ring.refused(nowMs, why);
+    return go();
+  }
   std::string sentOn(const std::string& leader) {
     ring.sentOn(nowMs, leader);
     return go();
@@ -126,6 +130,62 @@ TEST(ControllerRing, AFleetSpreadsWhenItsLeaderIsGone) {
   for (const auto& [address, count] : turnedTo) EXPECT_GT(count, 60) << address;
   EXPECT_GT(when.size(), 20u) << "not all at the same moment";
   EXPECT_LE(*when.rbegin(), 100'050u);
+}
+
+TEST(ControllerRing, OneThatRefusesIsLeftForTheOthersAndAskedAgain) {
+  Walk walk({"a", "b"});
+  const std::string strict = walk.ring.current();
+  const std::string other = walk.refuse("no");
+  ASSERT_NE(other, strict);
+  EXPECT_EQ(walk.nowMs, 1'000u) << "the other one needs no wait";
+  EXPECT_FALSE(walk.ring.refusedByAll()) << "nobody knows what the other one says";
+  std::string next = walk.fail();
+  EXPECT_FALSE(walk.ring.refusedByAll()) << "who is away may come back";
+  for (int i = 0; i < 10 && next != strict; ++i) next = walk.fail();
+  EXPECT_EQ(next, strict) << "what it says may have changed";
+}
+
+TEST(ControllerRing, AllRefuseWhenEachOfThemDoes) {
+  Walk walk({"a", "b"});
+  const std::string first = walk.ring.current();
+  const std::string second = walk.refuse("no");
+  walk.refuse("never");
+  const std::string no = first + ": no";
+  const std::string never = second + ": never";
+  const std::string all = walk.ring.refusedByAll().value_or("some may take it");
+  EXPECT_TRUE(all == no + "; " + never || all == never + "; " + no) << all;
+  while (walk.ring.current() != first) walk.refuse("never");
+  walk.ring.established();
+  EXPECT_FALSE(walk.ring.refusedByAll()) << "that was before";
+}
+
+TEST(ControllerRing, WhoSendsOnToOneThatRefusesLeavesItToThat) {
+  Walk walk({"a", "b", "c"});
+  const std::string leader = walk.ring.current();
+  const std::string second = walk.refuse("no");
+  std::string third;
+  for (const char* one : {"a", "b", "c"}) {
+    if (one != leader && one != second) third = one;
+  }
+  EXPECT_EQ(walk.sentOn(third), third);
+  EXPECT_FALSE(walk.ring.refusedByAll()) << "it was not asked";
+  walk.sentOn(leader);
+  EXPECT_FALSE(walk.ring.refusedByAll()) << "the second one named another leader";
+  while (walk.ring.current() != second) {
+    walk.ring.current() == leader ? walk.refuse("no") : walk.sentOn(leader);
+  }
+  walk.ring.sentOn(walk.nowMs, leader);
+  const auto all = walk.ring.refusedByAll();
+  ASSERT_TRUE(all);
+  EXPECT_NE(all->find(leader + ": no"), std::string::npos) << *all;
+  EXPECT_NE(all->find(second + " sends on to " + leader), std::string::npos) << *all;
+}
+
+TEST(ControllerRing, OneAloneRefusesAtOnce) {
+  Walk walk({"a"});
+  EXPECT_FALSE(walk.ring.refusedByAll());
+  walk.ring.refused(walk.nowMs, "no");
+  EXPECT_EQ(walk.ring.refusedByAll(), "no");
 }
 
 }  // namespace

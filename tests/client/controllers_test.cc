@@ -120,6 +120,76 @@ TEST(Controllers, ThoseThatKnowOfNoGroupAreTakenAsTheyAre) {
   EXPECT_TRUE(reaches(client, ClientState::kRegistered));
 }
 
+TEST(Controllers, OneThatRefusesAWorkerIsLeftForTheNext) {
+  FakeController strict;
+  FakeController good;
+  strict.with([](State& state) { state.registerError = "refused: chunks have other sizes here"; });
+  good.with([](State& state) { state.authenticateError = "unavailable: starting"; });
+  ClientThread thread;
+  ClientOptions options = optionsFor(good);
+  options.controller = listOf({&strict, &good});
+  Client client(thread, options);
+  const auto triesOf = [](FakeController& one) {
+    return one.with([](State& state) { return state.connections; });
+  };
+  ASSERT_TRUE(eventually([&] { return triesOf(strict) > 2 && triesOf(good) > 2; }))
+      << "it goes on, and asks again";
+  good.with([](State& state) { state.authenticateError.clear(); });
+  ASSERT_TRUE(reaches(client, ClientState::kRegistered));
+  EXPECT_EQ(good.with([](State& state) { return state.registrations; }), 1u);
+}
+
+TEST(Controllers, AWorkerThatAllRefuseStopsAndSaysWhatEachSaid) {
+  FakeController a;
+  FakeController b;
+  a.with([](State& state) { state.registerError = "refused: chunks have other sizes here"; });
+  b.with([](State& state) { state.authenticateError = "denied: this token is a viewer's"; });
+  ClientThread thread;
+  ClientOptions options = optionsFor(a);
+  options.controller = listOf({&a, &b});
+  Client client(thread, options);
+  ASSERT_TRUE(reaches(client, ClientState::kRefused));
+  EXPECT_THAT(client.lastError(), HasSubstr(a.address() + ": refused: chunks have other sizes here"));
+  EXPECT_THAT(client.lastError(), HasSubstr(b.address() + ": denied: this token is a viewer's"));
+  for (FakeController* one : {&a, &b}) {
+    EXPECT_EQ(one->with([](State& state) { return state.connections; }), 1u);
+  }
+}
+
+TEST(Controllers, WhatTheLeaderRefusesIsRefusedByWhoFollowsIt) {
+  FakeController a;
+  FakeController b;
+  FakeController c;
+  become(a, test::leader(a.address()));
+  a.with([](State& state) { state.registerError = "refused: the fleet is full"; });
+  become(b, test::follower(a.address()));
+  become(c, test::follower(a.address()));
+  ClientThread thread;
+  ClientOptions options = optionsFor(a);
+  options.controller = listOf({&a, &b, &c});
+  Client client(thread, options);
+  ASSERT_TRUE(reaches(client, ClientState::kRefused));
+  EXPECT_THAT(client.lastError(), HasSubstr(a.address() + ": refused: the fleet is full"));
+  EXPECT_THAT(client.lastError(), HasSubstr(b.address() + " sends on to " + a.address()));
+}
+
+TEST(Controllers, WhatIsNotValidIsNotTriedElsewhere) {
+  FakeController a;
+  FakeController b;
+  for (FakeController* one : {&a, &b}) {
+    one->with([](State& state) { state.registerError = "invalid: the rank is over the limit"; });
+  }
+  ClientThread thread;
+  ClientOptions options = optionsFor(a);
+  options.controller = listOf({&a, &b});
+  Client client(thread, options);
+  ASSERT_TRUE(reaches(client, ClientState::kRefused));
+  const auto triesOf = [](FakeController& one) {
+    return one.with([](State& state) { return state.connections; });
+  };
+  EXPECT_EQ(triesOf(a) + triesOf(b), 1u);
+}
+
 TEST(Controllers, TheLogSaysEachTroubleOnce) {
   FakeController a;
   FakeController b;

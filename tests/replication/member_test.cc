@@ -143,10 +143,14 @@ TEST_F(MemberTest, TakesOverFromALeaderThatIsSilentAndDoesNotAnswer) {
   pass(600, {b.get()});
   ASSERT_TRUE(b->member.leads());
   EXPECT_EQ(b->member.view().epoch, 2u);
+  EXPECT_EQ(b->member.view().leader, "b:7440");
+  EXPECT_EQ(b->member.view().log, a->member.view().log);
   EXPECT_TRUE(b->has("llama"));
 
+  EXPECT_EQ(a->member.view().leader, "a:7440") << "it has not heard of it";
   pass(200, {a.get()});
   ASSERT_TRUE(a->member.ended());
+  EXPECT_EQ(a->member.view().leader, "b:7440") << "who asks it is sent on";
   EXPECT_TRUE(a->member.deposed());
   EXPECT_NE(a->member.ended()->message.find("'b' at b:7440 leads"), std::string::npos);
 }
