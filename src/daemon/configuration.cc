@@ -2,11 +2,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <initializer_list>
 #include <map>
 #include <sstream>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "command_line/duration.h"
 #include "command_line/usage.h"
@@ -15,6 +15,7 @@
 #include "daemon/config_text.h"
 #include "daemon/option_values.h"
 #include "daemon/options.h"
+#include "daemon/replication_checks.h"
 #include "daemon/settings.h"
 
 namespace holdfast {
@@ -133,36 +134,15 @@ void checkLmcache(const Configuration::Lmcache& c, const Fail& fail) {
   }
 }
 
-template <typename Fail>
-void checkReplication(const Configuration& c, const Fail& fail) {
-  const Configuration::Replication& r = c.replication;
-  if (!r.on()) return;
-  if (!c.capture.directory.empty()) {
-    fail("--capture is not there in a group: what a follower has comes of no input",
-         {"capture", "replicate-nats"});
-  }
-  if (r.certificateFile.empty() != r.keyFile.empty()) {
-    fail("--nats-cert and --nats-key go together", {"nats-cert", "nats-key"});
-  }
-  const auto listens = parseAddress(c.listen.front());
-  const bool all =
-      listens.ok() && (listens.value().host == "0.0.0.0" || listens.value().host == "::");
-  if (all && r.advertise.empty()) {
-    fail("--listen " + c.listen.front() +
-             " is no address that workers could be told: say which one with --advertise",
-         {"listen", "replicate-nats"});
-  }
-}
-
 // What options mean together, of which each is right by itself. Throws CLI::ValidationError.
 void checkTogether(Configuration& c, const OptionTexts& t, const Settings& settings) {
   // `keys` take part in it: which variable or file sets them is told.
-  const auto fail = [&](const std::string& text, std::initializer_list<const char*> keys) {
+  const auto fail = [&](const std::string& text, const std::vector<std::string>& keys) {
     std::string where;
-    for (const char* key : keys) {
+    for (const std::string& key : keys) {
       const auto from = settings.from.find(key);
       if (from == settings.from.end() || from->second == kCommandLine) continue;
-      where += (where.empty() ? " (" : ", ") + std::string(key) + ": " + from->second;
+      where += (where.empty() ? " (" : ", ") + key + ": " + from->second;
     }
     throw CLI::ValidationError(text + where + (where.empty() ? "" : ")"));
   };
@@ -171,7 +151,7 @@ void checkTogether(Configuration& c, const OptionTexts& t, const Settings& setti
   c.clearMeansAll = t.clearMeans == "all";
   checkNetwork(c, t, fail);
   checkLmcache(c.lmcache, fail);
-  checkReplication(c, fail);
+  if (const auto wrong = wrongReplication(c)) fail(wrong->text, wrong->keys);
   if (c.http == std::vector<std::string>{"off"}) c.http.clear();
   c.hashing.algorithm = *parseHashAlgorithm(t.algorithm);
   const auto noneHash = parseNoneHash(t.noneHash, c.hashing.algorithm);

@@ -171,7 +171,7 @@ TEST_F(FailoverTest, ALeaderThatIsStoppedHandsOver) {
   for (size_t node = 0; node < kControllers; ++node) startNode(node, "1h");
   // With such a patience nobody begins by itself: one that has less does.
   kill(0, SIGTERM);
-  startNode(0, "100ms");
+  startNode(0, "200ms");
   const size_t leader = awaitLeader();
   ASSERT_EQ(leader, 0u);
   Workers all = workers();

@@ -1,0 +1,172 @@
+#include "daemon/replication_checks.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <string_view>
+#include <utility>
+
+#include "core/address.h"
+#include "core/ids.h"
+
+namespace holdfast {
+namespace {
+
+constexpr size_t kClusterBytesMax = 64;
+constexpr size_t kNodeBytesMax = 256;
+constexpr size_t kAddressBytesMax = 1024;
+// Twice what a leader with nothing to say lets pass.
+constexpr uint64_t kLeadAfterMsMin = 200;
+bool isNameByte(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+         c == '_';
+}
+
+// Of --replicate-nats: what is wrong with it.
+std::optional<std::string> wrongServer(const std::string& server) {
+  constexpr const char* kForm = ": nats://HOST:PORT or tls://HOST:PORT is meant";
+  std::string_view rest = server;
+  if (const size_t scheme = rest.find("://"); scheme != std::string_view::npos) {
+    const std::string_view name = rest.substr(0, scheme);
+    if (name != "nats" && name != "tls") return quotedForPeople(server) + kForm;
+    rest.remove_prefix(scheme + 3);
+  }
+  // Without what is before the @, which may be a password.
+  if (const size_t user = rest.rfind('@'); user != std::string_view::npos) {
+    return "of the server " + quotedForPeople(rest.substr(user + 1)) +
+           " user and password are in the URL, from where they get into logs: give them with "
+           "--nats-user and --nats-password-file";
+  }
+  if (rest.empty()) return quotedForPeople(server) + kForm;
+  const bool hasPort = rest.find(':') != std::string_view::npos;
+  const auto address = parseAddress(hasPort ? std::string(rest) : std::string(rest) + ":4222");
+  if (!address.ok()) return quotedForPeople(server) + ": " + address.error().message;
+  return std::nullopt;
+}
+
+std::optional<std::string> unreadable(const char* option, const std::string& path) {
+  if (path.empty()) return std::nullopt;
+  errno = 0;
+  if (std::ifstream file(path); file && file.peek() != std::ifstream::traits_type::eof()) {
+    return std::nullopt;
+  }
+  return std::string(option) + ": " + path +
+         " cannot be read: " + (errno != 0 ? std::strerror(errno) : "it is empty");
+}
+
+std::optional<OptionFault> wrongNames(const Configuration::Replication& r) {
+  if (r.cluster.empty() || r.cluster.size() > kClusterBytesMax ||
+      !std::all_of(r.cluster.begin(), r.cluster.end(), isNameByte)) {
+    return OptionFault{"--cluster " + quotedForPeople(r.cluster) +
+                           ": the name of a group is 1 to 64 letters, digits, - and _",
+                       {"cluster"}};
+  }
+  if (r.node.size() > kNodeBytesMax) {
+    return OptionFault{"--node has " + std::to_string(r.node.size()) + " bytes, at most " +
+                           std::to_string(kNodeBytesMax) + " fit into the log",
+                       {"node"}};
+  }
+  if (r.advertise.size() > kAddressBytesMax) {
+    return OptionFault{"--advertise has over " + std::to_string(kAddressBytesMax) + " bytes",
+                       {"advertise"}};
+  }
+  if (!r.advertise.empty()) {
+    if (const auto address = parseAddress(r.advertise); !address.ok()) {
+      return OptionFault{"--advertise: " + address.error().message, {"advertise"}};
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<OptionFault> wrongCredentials(const Configuration::Replication& r) {
+  if (r.certificateFile.empty() != r.keyFile.empty()) {
+    return OptionFault{"--nats-cert and --nats-key go together", {"nats-cert", "nats-key"}};
+  }
+  if (r.user.empty() != r.passwordFile.empty()) {
+    return OptionFault{"--nats-user and --nats-password-file go together",
+                       {"nats-user", "nats-password-file"}};
+  }
+  if (!r.credentialsFile.empty() && !r.user.empty()) {
+    return OptionFault{"--nats-credentials is in place of --nats-user: give one of them",
+                       {"nats-credentials", "nats-user"}};
+  }
+  const std::pair<const char*, const std::string*> files[] = {
+      {"nats-password-file", &r.passwordFile},
+      {"nats-credentials", &r.credentialsFile},
+      {"nats-ca", &r.caFile},
+      {"nats-cert", &r.certificateFile},
+      {"nats-key", &r.keyFile}};
+  for (const auto& [key, path] : files) {
+    if (auto text = unreadable((std::string("--") + key).c_str(), *path)) {
+      return OptionFault{*std::move(text), {key}};
+    }
+  }
+  return std::nullopt;
+}
+
+// Which of them says something about a group, as if there were one.
+std::optional<std::string> ofNoGroup(const Configuration::Replication& r) {
+  const Configuration::Replication unset;
+  const std::pair<const char*, bool> keys[] = {
+      {"cluster", r.cluster != unset.cluster},
+      {"node", r.node != unset.node},
+      {"advertise", r.advertise != unset.advertise},
+      {"lead-after", r.silenceMs != unset.silenceMs},
+      {"nats-user", r.user != unset.user},
+      {"nats-password-file", r.passwordFile != unset.passwordFile},
+      {"nats-credentials", r.credentialsFile != unset.credentialsFile},
+      {"nats-tls", r.tls != unset.tls},
+      {"nats-ca", r.caFile != unset.caFile},
+      {"nats-cert", r.certificateFile != unset.certificateFile},
+      {"nats-key", r.keyFile != unset.keyFile},
+      {"nats-replicas", r.replicas != unset.replicas},
+      {"nats-size", r.bytesMax != unset.bytesMax}};
+  for (const auto& [key, isSet] : keys) {
+    if (isSet) return key;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<OptionFault> wrongReplication(const Configuration& configuration) {
+  const Configuration::Replication& r = configuration.replication;
+  if (!r.on()) {
+    const auto key = ofNoGroup(r);
+    if (!key) return std::nullopt;
+    return OptionFault{"--" + *key +
+                           " is of a group of controllers: name the servers of its log with "
+                           "--replicate-nats, or leave it out",
+                       {*key}};
+  }
+  for (const std::string& server : r.servers) {
+    if (auto text = wrongServer(server)) {
+      return OptionFault{"--replicate-nats: " + *text, {"replicate-nats"}};
+    }
+  }
+  if (!configuration.capture.directory.empty()) {
+    return OptionFault{"--capture is not there in a group: what a follower has comes of no input",
+                       {"capture", "replicate-nats"}};
+  }
+  if (auto wrong = wrongNames(r)) return wrong;
+  if (auto wrong = wrongCredentials(r)) return wrong;
+  if (r.silenceMs < kLeadAfterMsMin) {
+    return OptionFault{
+        "--lead-after is at least 200ms: a leader that is well says something every "
+        "100ms only",
+        {"lead-after"}};
+  }
+  const auto listens = parseAddress(configuration.listen.front());
+  const bool all =
+      listens.ok() && (listens.value().host == "0.0.0.0" || listens.value().host == "::");
+  if (all && r.advertise.empty()) {
+    return OptionFault{"--listen " + configuration.listen.front() +
+                           " is no address that workers could be told: say which one with "
+                           "--advertise",
+                       {"listen", "replicate-nats"}};
+  }
+  return std::nullopt;
+}
+
+}  // namespace holdfast
