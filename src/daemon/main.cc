@@ -43,6 +43,7 @@
 #include "net/tls.h"
 #include "notices/sentences.h"
 #include "os/fault_ahead.h"
+#include "os/file_limit.h"
 #include "os/service_manager.h"
 #include "rpc/server.h"
 #include "store/rocks_store.h"
@@ -196,6 +197,8 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   for (const std::string& warning : configuration.warnings) spdlog::warn("{}", warning);
   ServiceManager manager;
   const StartReports reports(notices, manager);
+  raiseFileLimit();
+  reserveFiles(2 * uint64_t{configuration.connectionsMax});
   // Before any thread begins: they inherit the mask.
   kj::UnixEventPort::captureSignal(SIGTERM);
   kj::UnixEventPort::captureSignal(SIGINT);
