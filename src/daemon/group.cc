@@ -73,6 +73,10 @@ Result<std::unique_ptr<Group>> Group::open(const Configuration& configuration, R
   std::unique_ptr<Group> group(new Group(configuration, store, storeWakeup, port));
   auto options = natsOptions(configuration.replication, group->logWakeup_);
   if (!options.ok()) return options.error();
+  if (const auto place = store.place()) {
+    options.value().identity = place->identity;
+    options.value().sequence = place->sequence;
+  }
   auto opened = NatsLog::open(options.value());
   if (!opened.ok()) return opened.error();
   group->log_ = std::move(opened.value());
