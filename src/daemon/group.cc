@@ -73,6 +73,10 @@ Result<std::unique_ptr<Group>> Group::open(const Configuration& configuration, R
   std::unique_ptr<Group> group(new Group(configuration, store, storeWakeup, port));
   auto options = natsOptions(configuration.replication, group->logWakeup_);
   if (!options.ok()) return options.error();
+  if (const auto place = store.place()) {
+    options.value().identity = place->identity;
+    options.value().sequence = place->sequence;
+  }
   const auto module = natsModule();
   if (!module.ok()) return module.error();
   auto opened = module.value()->open(options.value());

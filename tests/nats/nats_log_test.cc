@@ -2,12 +2,11 @@
 #include "replication/nats/nats_log.h"
 
 #include <gtest/gtest.h>
-#include <nats/nats.h>
 
-#include <fstream>
 #include <string>
 
 #include "replication/records.h"
+#include "tests/nats/administrator.h"
 #include "tests/nats/pump.h"
 #include "tests/nats/servers.h"
 #include "tests/support/certificates.h"
@@ -19,36 +18,6 @@ using replication::AppendId;
 using replication::LogSequence;
 using replication::NatsLog;
 using replication::NatsOptions;
-
-// What an operator could do with the stream.
-class Administrator {
- public:
-  explicit Administrator(const NatsOptions& options) {
-    EXPECT_EQ(natsConnection_ConnectTo(&connection_, options.servers.front().c_str()), NATS_OK);
-    EXPECT_EQ(natsConnection_JetStream(&js_, connection_, nullptr), NATS_OK);
-  }
-  ~Administrator() {
-    jsCtx_Destroy(js_);
-    natsConnection_Destroy(connection_);
-  }
-  Administrator(const Administrator&) = delete;
-  Administrator& operator=(const Administrator&) = delete;
-
-  void remove() { EXPECT_EQ(js_DeleteStream(js_, "HF-test-0", nullptr, nullptr), NATS_OK); }
-  void make(const char* subject, bool denyDelete) {
-    jsStreamConfig config;
-    jsStreamConfig_Init(&config);
-    config.Name = "HF-test-0";
-    config.Subjects = &subject;
-    config.SubjectsLen = 1;
-    config.DenyDelete = config.DenyPurge = denyDelete;
-    EXPECT_EQ(js_AddStream(nullptr, js_, &config, nullptr, nullptr), NATS_OK);
-  }
-
- private:
-  natsConnection* connection_ = nullptr;
-  jsCtx* js_ = nullptr;
-};
 
 class NatsLogTest : public testing::Test {
  protected:
@@ -220,6 +189,20 @@ TEST_F(NatsLogTest, AStreamThatCouldLoseRecordsIsRefused) {
   EXPECT_NE(whyNot(servers_.options()).find("is not one that a controller has made"),
             std::string::npos)
       << whyNot(servers_.options());
+}
+
+TEST(NatsLogErrorsTest, ServersThatTakeNoLargestRecordAreRefused) {
+  NatsServers servers(1, "max_payload: 65536");
+  Bell bell;
+  std::string why;
+  EXPECT_TRUE(bell.until(
+      [&] {
+        const auto log = NatsLog::open(servers.options());
+        why = log.ok() ? "opened" : log.error().message;
+      },
+      [&] { return why == "opened" || why.find("max_payload") != std::string::npos; }))
+      << why;
+  EXPECT_NE(why.find("at most 65536 bytes"), std::string::npos) << why;
 }
 
 TEST(NatsLogErrorsTest, SayWhatIsWrong) {

@@ -64,6 +64,7 @@ class Notes final : public replication::LogListener {
   }
   void onFetched(replication::LogSequence sequence, std::string_view bytes) override {
     fetched[sequence] = bytes;
+    ++timesFetched[sequence];
   }
   void onRecord(replication::LogSequence sequence, std::string_view bytes) override {
     records.emplace_back(sequence, bytes);
@@ -73,6 +74,7 @@ class Notes final : public replication::LogListener {
   std::map<replication::AppendId, replication::LogSequence> appended;
   std::map<replication::AppendId, std::string> unknown;
   std::map<replication::LogSequence, std::string> fetched;
+  std::map<replication::LogSequence, size_t> timesFetched;
   std::vector<std::pair<replication::LogSequence, std::string>> records;
   std::string lost;
 };

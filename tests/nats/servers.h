@@ -22,6 +22,8 @@ class NatsServers {
   NatsServers(const NatsServers&) = delete;
   NatsServers& operator=(const NatsServers&) = delete;
 
+  // What more its configuration has, from its next start on.
+  void configure(size_t server, const std::string& more) const;
   void start(size_t server);
   void kill(size_t server);    // -9
   void stop(size_t server);    // SIGSTOP
@@ -37,7 +39,6 @@ class NatsServers {
     uint16_t clusterPort = 0;
     pid_t process = 0;  // 0: it does not run
   };
-  void configure(size_t server, const std::string& more) const;
 
   Scratch scratch_;
   std::vector<Server> servers_;

@@ -2,18 +2,19 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <deque>
 #include <string>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "core/check.h"
 #include "locks/mutex.h"
 #include "replication/nats/arrivals.h"
 #include "replication/nats/connected.h"
+#include "replication/nats/doubt.h"
 #include "replication/nats/reader.h"
 #include "replication/records.h"
 
@@ -23,9 +24,11 @@ using namespace nats;
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr std::chrono::seconds kLookInterval{1};
-// What JetStream answers where no message has the sequence.
-constexpr int kNoMessageFound = JSNoMessageFoundErr;
+// Between attempts to connect where servers refuse it; doubled up to this.
+constexpr std::chrono::seconds kReopenIntervalMax{8};
 
 std::string drawInbox() {
   natsInbox* raw = nullptr;
@@ -39,7 +42,10 @@ std::string drawInbox() {
 
 struct NatsLog::Impl {
   explicit Impl(const NatsOptions& options)
-      : arrivals(options.notify), connected(options, options.notify), inbox(drawInbox()) {}
+      : arrivals(options.notify),
+        connected(options, [this](natsConnection* connection) { return subscribe(connection); }),
+        inbox(drawInbox()),
+        missing(kDoubtTimes, options.doubt) {}
 
   std::optional<Error> open();
   void close();
@@ -54,6 +60,9 @@ struct NatsLog::Impl {
     impl->subscribed = false;
     impl->wakened.notifyAll();
   }
+  // To what acknowledges, on each connection before anything is published on it.
+  std::optional<Error> subscribe(natsConnection* connection);
+  void setSubscribed(bool is);
   void acknowledged(natsMsg* message);
   void publish();
   void ask();
@@ -68,10 +77,14 @@ struct NatsLog::Impl {
   std::unique_ptr<Reader> reader;
   AppendId lastId = 0;  // the owner's
 
+  // The asking thread's.
+  LogSequence asked = 0;
+  Doubt missing;  // whether that is
+
   Mutex mutex;
   Condition wakened;
   std::deque<std::pair<AppendId, std::string>> toPublish HOLDFAST_GUARDED_BY(mutex);
-  std::deque<LogSequence> toFetch HOLDFAST_GUARDED_BY(mutex);
+  LogSequence toFetch HOLDFAST_GUARDED_BY(mutex) = 0;  // the newest; 0: nothing
   bool subscribed HOLDFAST_GUARDED_BY(mutex) = false;
   bool stopping HOLDFAST_GUARDED_BY(mutex) = false;
   std::thread publishing;
@@ -80,26 +93,34 @@ struct NatsLog::Impl {
 
 std::optional<Error> NatsLog::Impl::open() {
   if (auto error = connected.open()) return error;
-  natsSubscription* raw = nullptr;
-  natsStatus status = natsConnection_Subscribe(&raw, connected.connection(), (inbox + ".*").c_str(),
-                                               onAcknowledged, this);
-  acknowledgements.reset(raw);
-  if (status == NATS_OK) status = natsSubscription_SetPendingLimits(raw, -1, -1);
-  // Before the library may say that there are no more.
-  const auto setSubscribed = [this](bool is) {
-    const MutexLock lock(mutex);
-    subscribed = is;
-  };
-  setSubscribed(true);
-  if (status == NATS_OK) status = natsSubscription_SetOnCompleteCB(raw, onNoMore, this);
-  if (status != NATS_OK) {
-    setSubscribed(false);
-    return Error{ErrorCode::kUnavailable, "acknowledgements cannot be received: " + reason(status)};
-  }
   reader = std::make_unique<Reader>(connected, arrivals);
   publishing = std::thread([this] { publish(); });
   asking = std::thread([this] { ask(); });
   return std::nullopt;
+}
+
+void NatsLog::Impl::setSubscribed(bool is) {
+  const MutexLock lock(mutex);
+  subscribed = is;
+}
+
+std::optional<Error> NatsLog::Impl::subscribe(natsConnection* connection) {
+  {
+    // The former one's thread ends with its connection.
+    const MutexLock lock(mutex);
+    while (subscribed) wakened.wait(mutex);
+  }
+  natsSubscription* raw = nullptr;
+  natsStatus status =
+      natsConnection_Subscribe(&raw, connection, (inbox + ".*").c_str(), onAcknowledged, this);
+  acknowledgements.reset(raw);
+  if (status == NATS_OK) status = natsSubscription_SetPendingLimits(raw, -1, -1);
+  // Before the library may say that there are no more.
+  setSubscribed(true);
+  if (status == NATS_OK) status = natsSubscription_SetOnCompleteCB(raw, onNoMore, this);
+  if (status == NATS_OK) return std::nullopt;
+  setSubscribed(false);
+  return Error{ErrorCode::kUnavailable, "acknowledgements cannot be received: " + reason(status)};
 }
 
 void NatsLog::Impl::close() {
@@ -151,54 +172,46 @@ void NatsLog::Impl::publish() {
     }
     for (const auto& [id, bytes] : records) {
       const std::string reply = inbox + "." + std::to_string(id);
+      const auto session = connected.session();
       const natsStatus status = natsConnection_PublishRequest(
-          connected.connection(), connected.stream().subject.c_str(), reply.c_str(), bytes.data(),
-          static_cast<int>(bytes.size()));
+          session->connection.get(), connected.stream().subject.c_str(), reply.c_str(),
+          bytes.data(), static_cast<int>(bytes.size()));
       if (status != NATS_OK) arrivals.unknown(id, reason(status));
     }
   }
 }
 
 void NatsLog::Impl::ask() {
-  auto nextLook = std::chrono::steady_clock::now() + kLookInterval;
+  std::chrono::seconds interval = kLookInterval;
+  auto nextLook = Clock::now() + interval;
   for (;;) {
-    std::deque<LogSequence> sequences;
+    LogSequence sequence = 0;
     {
       const MutexLock lock(mutex);
-      while (!stopping && toFetch.empty() && wakened.waitUntil(mutex, nextLook)) {
+      while (!stopping && toFetch == 0 && wakened.waitUntil(mutex, nextLook)) {
       }
       if (stopping) return;
-      sequences.swap(toFetch);
+      std::swap(sequence, toFetch);
     }
-    for (const LogSequence sequence : sequences) ask(sequence);
-    if (std::chrono::steady_clock::now() < nextLook) continue;
-    look();
-    nextLook = std::chrono::steady_clock::now() + kLookInterval;
+    if (sequence != 0) ask(sequence);
+    if (Clock::now() < nextLook) continue;
+    if (!connected.givenUp() || !connected.reopen()) {
+      interval = kLookInterval;
+      look();
+    } else {
+      interval = std::min(2 * interval, kReopenIntervalMax);
+    }
+    nextLook = Clock::now() + interval;
   }
 }
 
 void NatsLog::Impl::ask(LogSequence sequence) {
-  jsOptions how;
-  jsOptions_Init(&how);
-  how.Wait = connected.options().patience.count();
-  natsMsg* raw = nullptr;
-  jsErrCode code{};
-  const natsStatus status =
-      js_GetMsg(&raw, connected.js(), connected.stream().name.c_str(), sequence, &how, &code);
-  const Message message(raw);
-  if (status == NATS_OK) {
-    return arrivals.fetched(
-        sequence, {natsMsg_GetData(raw), static_cast<size_t>(natsMsg_GetDataLength(raw))});
-  }
-  if (code != kNoMessageFound) return;  // whoever asked asks again
-  // A node that has just become the stream's leader may not know of it yet.
-  const auto stream = connected.look();
-  if (stream.ok() && stream.value().first > sequence) {
-    arrivals.lost({ErrorCode::kNotFound, "record " + std::to_string(sequence) +
-                                             " is needed, and stream " + stream.value().name +
-                                             " begins with " +
-                                             std::to_string(stream.value().first) + " by now"});
-  }
+  if (sequence != asked) missing.over();
+  asked = sequence;
+  const auto record = connected.fetch(sequence, missing);
+  if (record.ok()) return arrivals.fetched(sequence, record.value());
+  // Otherwise whoever asked asks again.
+  if (record.error().code == ErrorCode::kNotFound) arrivals.lost(record.error());
 }
 
 void NatsLog::Impl::look() {
@@ -231,7 +244,7 @@ AppendId NatsLog::append(std::string_view bytes) {
 
 void NatsLog::fetch(LogSequence sequence) {
   const MutexLock lock(impl_->mutex);
-  impl_->toFetch.push_back(sequence);
+  impl_->toFetch = sequence;
   impl_->wakened.notifyAll();
 }
 

@@ -33,8 +33,15 @@ struct NatsOptions {
   uint32_t replicas = 3;                  // 1 to 5
   uint64_t bytesMax = uint64_t{8} << 30;  // then the oldest records go
 
-  // One attempt to connect, and one question.
+  // What the own store has of the log: its identity, and how far. With an identity no stream is
+  // made. Empty and 0: nothing, so it may be a new log.
+  std::string identity;
+  uint64_t sequence = 0;
+
+  // One attempt to connect, one question, one write that a server does not take.
   std::chrono::milliseconds patience{2000};
+  // An answer that would end this controller must repeat itself for so long (`doubt.h`).
+  std::chrono::milliseconds doubt{5000};
   // Between attempts to connect again.
   std::chrono::milliseconds reconnectInterval{100};
 

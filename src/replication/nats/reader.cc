@@ -9,13 +9,15 @@ namespace {
 constexpr std::chrono::milliseconds kPause{100};
 constexpr int64_t kSilenceMs = 1000;
 constexpr int64_t kFlushMs = 1000;
-// A node that has just become the stream's leader may not yet know of its last records.
-constexpr uint32_t kTooShortMax = 50;
 
 }  // namespace
 
 Reader::Reader(Connected& connected, Arrivals& arrivals)
-    : connected_(connected), arrivals_(arrivals), thread_([this] { run(); }) {}
+    : connected_(connected),
+      arrivals_(arrivals),
+      tooShort_(kDoubtTimes, connected.options().doubt),
+      missing_(kDoubtTimes, connected.options().doubt),
+      thread_([this] { run(); }) {}
 
 Reader::~Reader() {
   {
@@ -54,7 +56,8 @@ void Reader::run() {
       if (stopping_) return;
       follow = follow_;
       next_ = from_;
-      tooShort_ = 0;
+      tooShort_.over();
+      missing_.over();
     }
     while (next_ != 0 && wanted(follow)) read(follow);
   }
@@ -62,13 +65,15 @@ void Reader::run() {
 
 void Reader::read(uint64_t follow) {
   if (!there(follow)) return pause();
-  Subscription subscription = subscribe();
+  auto session = connected_.session();
+  Subscription subscription = subscribe(*session);
   if (!subscription) return pause();
-  read(follow, subscription.get());
-  end(std::move(subscription));
+  const bool came = read(follow, subscription.get());
+  end(std::move(session), std::move(subscription));
+  if (!came && wanted(follow)) lookFor();
 }
 
-void Reader::read(uint64_t follow, natsSubscription* subscription) {
+bool Reader::read(uint64_t follow, natsSubscription* subscription) {
   while (wanted(follow)) {
     natsMsg* raw = nullptr;
     const natsStatus status = natsSubscription_NextMsg(&raw, subscription, kSilenceMs);
@@ -76,21 +81,35 @@ void Reader::read(uint64_t follow, natsSubscription* subscription) {
     if (status == NATS_TIMEOUT) {
       // The consumer may be gone with its server, in silence.
       const auto stream = connected_.look();
-      if (stream.ok() && stream.value().last < next_) continue;
-      return;
+      if (!stream.ok()) return true;
+      if (stream.value().last < next_) continue;
+      return false;
     }
-    if (status != NATS_OK) return pause();
+    if (status != NATS_OK) {
+      pause();
+      return true;
+    }
     jsMsgMetaData* meta = nullptr;
-    if (natsMsg_GetMetaData(&meta, raw) != NATS_OK) return;
+    if (natsMsg_GetMetaData(&meta, raw) != NATS_OK) return true;
     const LogSequence sequence = meta->Sequence.Stream;
     jsMsgMetaData_Destroy(meta);
     if (sequence < next_) continue;
-    if (sequence > next_) return;  // something is missing, there() sees what
+    if (sequence > next_) return false;
     const std::string_view bytes(natsMsg_GetData(raw),
                                  static_cast<size_t>(natsMsg_GetDataLength(raw)));
-    if (!arrivals_.record(follow, sequence, bytes)) return;
+    if (!arrivals_.record(follow, sequence, bytes)) return true;
     ++next_;
+    missing_.over();
   }
+  return true;
+}
+
+void Reader::lookFor() {
+  const auto record = connected_.fetch(next_, missing_);
+  if (!record.ok() && record.error().code == ErrorCode::kNotFound) {
+    return lost(record.error().message);
+  }
+  pause();
 }
 
 bool Reader::there(uint64_t follow) {
@@ -109,10 +128,10 @@ bool Reader::there(uint64_t follow) {
     return false;
   }
   if (has.last + 1 >= next_) {
-    tooShort_ = 0;
+    tooShort_.over();
     return wanted(follow);
   }
-  if (++tooShort_ >= kTooShortMax) {
+  if (tooShort_.again(std::chrono::steady_clock::now())) {
     lost("stream " + has.name + " ends with " + std::to_string(has.last) + ", before " +
          std::to_string(next_) +
          ", which is wanted: it was cut or restored, and this store has "
@@ -121,7 +140,7 @@ bool Reader::there(uint64_t follow) {
   return false;
 }
 
-Subscription Reader::subscribe() {
+Subscription Reader::subscribe(const Session& session) {
   const Stream& stream = connected_.stream();
   jsSubOptions how;
   jsSubOptions_Init(&how);
@@ -130,14 +149,16 @@ Subscription Reader::subscribe() {
   how.Config.DeliverPolicy = js_DeliverByStartSequence;
   how.Config.OptStartSeq = next_;
   natsSubscription* raw = nullptr;
-  js_SubscribeSync(&raw, connected_.js(), stream.subject.c_str(), nullptr, &how, nullptr);
+  js_SubscribeSync(&raw, session.js.get(), stream.subject.c_str(), nullptr, &how, nullptr);
   return Subscription(raw);
 }
 
-void Reader::end(Subscription subscription) {
+void Reader::end(std::shared_ptr<Session> session, Subscription subscription) {
   natsSubscription_Unsubscribe(subscription.get());
-  ended_.push_back(std::move(subscription));
-  if (natsConnection_FlushTimeout(connected_.connection(), kFlushMs) == NATS_OK) ended_.clear();
+  std::erase_if(ended_, [&](const Ended& each) { return each.session != session; });
+  ended_.push_back({session, std::move(subscription)});
+  const natsStatus status = natsConnection_FlushTimeout(session->connection.get(), kFlushMs);
+  if (status == NATS_OK) ended_.clear();
 }
 
 void Reader::lost(std::string why) {

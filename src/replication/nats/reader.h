@@ -2,12 +2,14 @@
 // the news that the stream no longer has them.
 #pragma once
 
+#include <memory>
 #include <thread>
 #include <vector>
 
 #include "locks/mutex.h"
 #include "replication/nats/arrivals.h"
 #include "replication/nats/connected.h"
+#include "replication/nats/doubt.h"
 
 namespace holdfast::replication::nats {
 
@@ -25,14 +27,18 @@ class Reader {
   void run();
   // Reads until something is wrong with the subscription, or it is not wanted any more.
   void read(uint64_t follow);
-  void read(uint64_t follow, natsSubscription* subscription);
+  // False: what comes next did not come, although the stream has records behind it.
+  bool read(uint64_t follow, natsSubscription* subscription);
   // Whether the stream has what comes next. Otherwise it says so, or it is to be asked later.
   bool there(uint64_t follow);
-  Subscription subscribe();
+  // Whether it has what comes next in the midst of it, and did not just deliver it. Otherwise it
+  // says so in the end.
+  void lookFor();
+  Subscription subscribe(const Session& session);
   // Before its version 3.6, the library may still be about to put a message into a subscription
   // that is destroyed. When the server has answered what was sent behind the end of it,
-  // no message for it is under way any more.
-  void end(Subscription subscription);
+  // no message for it is under way any more. Nor is one of a connection that another one followed.
+  void end(std::shared_ptr<Session> session, Subscription subscription);
   bool wanted(uint64_t follow);
   void pause();
   void lost(std::string why);
@@ -45,9 +51,15 @@ class Reader {
   LogSequence from_ HOLDFAST_GUARDED_BY(mutex_) = 0;  // of the last one; 0: nothing
   bool stopping_ HOLDFAST_GUARDED_BY(mutex_) = false;
 
-  LogSequence next_ = 0;             // the thread's
-  uint32_t tooShort_ = 0;            // times in a row that the stream ended before next_
-  std::vector<Subscription> ended_;  // may still get a message; few, as who is cut off makes none
+  struct Ended {
+    std::shared_ptr<Session> session;
+    Subscription subscription;
+  };
+  // The thread's.
+  LogSequence next_ = 0;
+  Doubt tooShort_;            // whether the stream ends before next_
+  Doubt missing_;             // whether it lacks next_ between others
+  std::vector<Ended> ended_;  // may still get a message; few, as who is cut off makes none
   std::thread thread_;
 };
 

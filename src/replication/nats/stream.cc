@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <chrono>
 #include <optional>
 #include <random>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -16,6 +18,10 @@ namespace {
 constexpr size_t kClusterBytesMax = 64;
 // Beside a record's bytes a message has its subject.
 constexpr int32_t kMessageBytesMax = static_cast<int32_t>(kRecordBytesMax) + 4096;
+
+constexpr std::chrono::milliseconds kAskInterval{250};
+// Of a new group's start it is most of the time, so it is short.
+constexpr std::chrono::milliseconds kDoubtOfNoneMax{1000};
 
 bool isNameByte(char c) {
   return (std::isalnum(static_cast<unsigned char>(c)) != 0) || c == '-' || c == '_';
@@ -108,6 +114,67 @@ Error unanswered(natsStatus status, int code, const std::string& what) {
   return {ErrorCode::kUnavailable, std::move(text)};
 }
 
+// As one answer has it; kNotFound: there is none.
+Result<Stream> findStream(jsCtx* js, const NatsOptions& options) {
+  const std::string name = streamName(options);
+  jsOptions how = asking(options);
+  jsErrCode code{};
+  jsStreamInfo* raw = nullptr;
+  const natsStatus status = js_GetStreamInfo(&raw, js, name.c_str(), &how, &code);
+  const StreamInfo info(raw);
+  if (code == JSStreamNotFoundErr) {
+    return Error{ErrorCode::kNotFound, "stream " + name + " is not there"};
+  }
+  if (status != NATS_OK) return unanswered(status, code, "stream " + name);
+  return identify(*info, options);
+}
+
+Result<Stream> checked(const Stream& stream) {
+  if (!stream.warning.empty()) return Error{ErrorCode::kRefused, stream.warning};
+  return stream;
+}
+
+Result<Stream> makeStream(jsCtx* js, const NatsOptions& options) {
+  const std::string name = streamName(options);
+  const std::string subject = subjectPrefix(options) + drawIdentity();
+  std::array<const char*, 1> subjects = {subject.c_str()};
+  jsStreamConfig config;
+  jsStreamConfig_Init(&config);
+  config.Name = name.c_str();
+  config.Description = "Log of a group of Holdfast controllers";
+  config.Subjects = subjects.data();
+  config.SubjectsLen = 1;
+  config.Storage = js_FileStorage;
+  config.Retention = js_LimitsPolicy;
+  config.Discard = js_DiscardOld;
+  config.MaxBytes = static_cast<int64_t>(options.bytesMax);
+  config.MaxMsgSize = kMessageBytesMax;
+  config.Replicas = options.replicas;
+  config.DenyDelete = true;
+  config.DenyPurge = true;
+  jsOptions how = asking(options);
+  jsErrCode code{};
+  jsStreamInfo* raw = nullptr;
+  const natsStatus status = js_AddStream(&raw, js, &config, &how, &code);
+  const StreamInfo info(raw);
+  // Another controller may have been faster.
+  if (code != JSStreamNameExistErr && status != NATS_OK) {
+    return unanswered(status, code, "stream " + name);
+  }
+  const auto made = status == NATS_OK ? identify(*info, options) : findStream(js, options);
+  if (made.ok()) return checked(made.value());
+  if (made.error().code != ErrorCode::kNotFound) return made;
+  return Error{ErrorCode::kUnavailable, made.error().message + ", and cannot be made"};
+}
+
+// Whether there is none. One server by itself knows. What a node of several makes before it knows
+// of an older stream takes that one's place, so nobody makes one at the first answer.
+Doubt doubtOfNone(const NatsOptions& options) {
+  if (!options.identity.empty()) return {kDoubtTimes, options.doubt};
+  if (options.replicas == 1) return {1, std::chrono::milliseconds(0)};
+  return {kDoubtTimes, std::min(options.doubt, kDoubtOfNoneMax)};
+}
+
 }  // namespace
 
 std::optional<std::string> invalid(const NatsOptions& options) {
@@ -154,6 +221,9 @@ Result<Options> prepare(const NatsOptions& options) {
     // A server that says nothing for so long is gone.
     set(natsOptions_SetPingInterval(raw, 1000));
     set(natsOptions_SetMaxPingsOut(raw, 2));
+    // Without it a write waits for as long as a server takes nothing, and holds up everything else
+    // that is done with the connection, the pings and its end too.
+    set(natsOptions_SetWriteDeadline(raw, options.patience.count()));
   }
   if (status == NATS_OK && !options.user.empty()) {
     set(natsOptions_SetUserInfo(raw, options.user.c_str(), options.password.c_str()));
@@ -206,16 +276,11 @@ Result<Connection> connect(const NatsOptions& options, natsOptions* prepared) {
 }
 
 Result<Stream> lookAgain(jsCtx* js, const Stream& stream, const NatsOptions& options) {
-  jsOptions how = asking(options);
-  jsStreamInfo* raw = nullptr;
-  jsErrCode code{};
-  const natsStatus status = js_GetStreamInfo(&raw, js, stream.name.c_str(), &how, &code);
-  const StreamInfo info(raw);
-  if (code == JSStreamNotFoundErr) {
+  auto found = findStream(js, options);
+  if (!found.ok() && found.error().code == ErrorCode::kNotFound) {
     return Error{ErrorCode::kNotFound, "stream " + stream.name + " was deleted"};
   }
-  if (status != NATS_OK) return unanswered(status, code, "stream " + stream.name);
-  auto found = identify(*info, options);
+  if (!found.ok() && found.error().code == ErrorCode::kUnavailable) return found;
   if (!found.ok() || found.value().identity != stream.identity) {
     return Error{ErrorCode::kNotFound,
                  "stream " + stream.name + " was made anew: it is no longer " + stream.identity};
@@ -223,44 +288,38 @@ Result<Stream> lookAgain(jsCtx* js, const Stream& stream, const NatsOptions& opt
   return found;
 }
 
+std::optional<Error> tooSmall(natsConnection* connection, const NatsOptions& options) {
+  const int64_t most = natsConnection_GetMaxPayload(connection);
+  if (most >= static_cast<int64_t>(kRecordBytesMax)) return std::nullopt;
+  return Error{ErrorCode::kRefused,
+               "the log's servers (" + serversOf(options) + ") take messages of at most " +
+                   std::to_string(most) + " bytes, and a record has up to " +
+                   std::to_string(kRecordBytesMax) +
+                   "; set max_payload in each server's configuration to that or more (without it "
+                   "they take 1MB)"};
+}
+
 Result<Stream> openStream(jsCtx* js, const NatsOptions& options) {
-  const std::string name = streamName(options);
-  jsOptions how = asking(options);
-  jsErrCode code{};
-  jsStreamInfo* raw = nullptr;
-  natsStatus status = js_GetStreamInfo(&raw, js, name.c_str(), &how, &code);
-  if (code == JSStreamNotFoundErr) {
-    jsStreamConfig config;
-    jsStreamConfig_Init(&config);
-    const std::string subject = subjectPrefix(options) + drawIdentity();
-    std::array<const char*, 1> subjects = {subject.c_str()};
-    config.Name = name.c_str();
-    config.Description = "Log of a group of Holdfast controllers";
-    config.Subjects = subjects.data();
-    config.SubjectsLen = 1;
-    config.Storage = js_FileStorage;
-    config.Retention = js_LimitsPolicy;
-    config.Discard = js_DiscardOld;
-    config.MaxBytes = static_cast<int64_t>(options.bytesMax);
-    config.MaxMsgSize = kMessageBytesMax;
-    config.Replicas = options.replicas;
-    config.DenyDelete = true;
-    config.DenyPurge = true;
-    code = {};
-    status = js_AddStream(&raw, js, &config, &how, &code);
-    if (code == JSStreamNameExistErr) {
-      // Another controller was faster.
-      code = {};
-      status = js_GetStreamInfo(&raw, js, name.c_str(), &how, &code);
+  const bool known = !options.identity.empty();
+  Doubt missing = doubtOfNone(options);
+  Doubt tooShort(kDoubtTimes, options.doubt);
+  for (;; std::this_thread::sleep_for(kAskInterval)) {
+    const auto found = findStream(js, options);
+    const auto now = std::chrono::steady_clock::now();
+    if (found.ok()) {
+      missing.over();
+      if (found.value().last < options.sequence && !tooShort.again(now)) continue;
+      return checked(found.value());
     }
+    if (found.error().code != ErrorCode::kNotFound) return found;
+    tooShort.over();
+    if (!missing.again(now)) continue;
+    if (!known) return makeStream(js, options);
+    return Error{ErrorCode::kNotFound,
+                 found.error().message + ", and this store is of the log " + options.identity +
+                     " that it was: bring the stream back, or check the cluster's name; no other "
+                     "one is made for this store"};
   }
-  const StreamInfo info(raw);
-  if (status != NATS_OK) return unanswered(status, code, "stream " + name);
-  auto found = identify(*info, options);
-  if (found.ok() && !found.value().warning.empty()) {
-    return Error{ErrorCode::kRefused, found.value().warning};
-  }
-  return found;
 }
 
 }  // namespace holdfast::replication::nats

@@ -6,10 +6,14 @@
 #include <string>
 
 #include "core/result.h"
+#include "replication/nats/doubt.h"
 #include "replication/nats/handles.h"
 #include "replication/nats/nats_options.h"
 
 namespace holdfast::replication::nats {
+
+// Of an answer that would end this controller, for NatsOptions::doubt.
+inline constexpr uint32_t kDoubtTimes = 4;
 
 // A stream's records have one subject, which ends with a number that was drawn when the stream was
 // made: that is its identity. What is published to the subject of a stream that was deleted goes
@@ -31,11 +35,16 @@ Result<Connection> connect(const NatsOptions& options, natsOptions* prepared);
 // Options of a connection, without callbacks.
 Result<Options> prepare(const NatsOptions& options);
 
-// Makes the stream unless it is there, and checks it. kNotFound where it is not there and may not
-// be made; kRefused where what it is made like could lose what was confirmed.
+// Why records cannot be sent by this connection, and what to do.
+std::optional<Error> tooSmall(natsConnection* connection, const NatsOptions& options);
+
+// Finds the stream and checks it; makes it where there is none, unless the own store is of one that
+// was. Waits for some seconds until it is there, and has what the store has. kNotFound: it is not;
+// kRefused: it is made like one that could lose what was confirmed. One that is too short is
+// returned as it is.
 Result<Stream> openStream(jsCtx* js, const NatsOptions& options);
-// The same stream again. kNotFound: it was deleted, or is another one now; kUnavailable: nobody
-// knows.
+// The same stream again, as one answer has it. kNotFound: it was deleted, or is another one now;
+// kUnavailable: nobody knows.
 Result<Stream> lookAgain(jsCtx* js, const Stream& stream, const NatsOptions& options);
 
 }  // namespace holdfast::replication::nats
