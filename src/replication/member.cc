@@ -112,8 +112,8 @@ void Member::onAppended(AppendId id, LogSequence sequence) {
   store_.publisher().onAppended(id, sequence, clock_.steadyMs());
 }
 
-void Member::onAppendUnknown(AppendId id, const Error&) {
-  if (leads()) store_.publisher().onAppendUnknown(id);
+void Member::onAppendUnknown(AppendId id, const Error& why) {
+  if (leads()) store_.publisher().onAppendUnknown(id, why, clock_.steadyMs());
 }
 
 void Member::onFetched(LogSequence sequence, std::string_view bytes) {
