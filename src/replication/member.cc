@@ -108,7 +108,7 @@ void Member::onLogLost(const Error& why) {
 
 void Member::onAppended(AppendId id, LogSequence sequence) {
   if (!leads()) return;
-  if (id == retiring_) retired_ = true;
+  retired_ |= std::find(retirements_.begin(), retirements_.end(), id) != retirements_.end();
   store_.publisher().onAppended(id, sequence, clock_.steadyMs());
 }
 
@@ -160,15 +160,15 @@ void Member::take(LogSequence sequence, std::string_view bytes) {
   askedMs_.reset();
   // Somebody leads. If its own take-over is valid in spite of that, it does.
   if (role_ == ReplicaRole::kCandidate) role_ = ReplicaRole::kFollower;
+  // One that says something else than that it retires goes on.
+  leaderRetired_ = std::holds_alternative<Retire>(*record);
   if (const auto* takeOver = std::get_if<TakeOver>(&*record)) return take(*takeOver);
   if (const auto* frame = std::get_if<Frame>(&*record)) return take(*frame);
-  leaderRetired_ |= std::holds_alternative<Retire>(*record);
 }
 
 void Member::take(const TakeOver& takeOver) {
   assembler_.drop();
   leader_ = takeOver.address;
-  leaderRetired_ = false;
   if (nonce_ && takeOver.nonce == *nonce_) return lead();
   nonce_.reset();
   if (auto error = cannotFollow(takeOver)) end(std::move(*error));
@@ -245,6 +245,7 @@ void Member::stepLeader() {
     return;
   }
   const Publisher& publisher = store_.publisher();
+  if (retires_ && retirements_.empty() && publisher.underWay() == 0) announce(clock_.steadyMs());
   if (publisher.next().index != saidIndex_) {
     saidIndex_ = publisher.next().index;
     saidMs_ = clock_.steadyMs();
@@ -259,12 +260,9 @@ void Member::stepLeader() {
 void Member::tickLeader() {
   const uint64_t nowMs = clock_.steadyMs();
   store_.publisher().tick(nowMs);
-  if (nowMs >= saidMs_ + options_.beatMs) {
-    saidMs_ = nowMs;
-    store_.publisher().announce(
-        encodeRecord(Beat{store_.publisher().next().epoch, clock_.wallMs()}));
-  }
+  if (nowMs >= saidMs_ + options_.beatMs) announce(nowMs);
   if (stepDownDone_ && nowMs >= stepDownMs_ + options_.handOverMsMax) {
+    goOn();
     answerStepDown(Error{ErrorCode::kUnavailable,
                          "nobody has taken over: this controller leads until somebody does; look "
                          "whether others follow"});
@@ -272,12 +270,34 @@ void Member::tickLeader() {
   stepLeader();
 }
 
+// A beat, or that it retires: again and again, since nobody sends these again. A retirement counts
+// for followers until something else comes, and a take-over must name the last frame: so it waits
+// for what is under way.
+void Member::announce(uint64_t nowMs) {
+  Publisher& publisher = store_.publisher();
+  const uint64_t epoch = publisher.next().epoch;
+  saidMs_ = nowMs;
+  if (!retires_ || publisher.underWay() > 0) {
+    publisher.announce(encodeRecord(Beat{epoch, clock_.wallMs()}));
+  } else {
+    retirements_.push_back(publisher.announce(encodeRecord(Retire{epoch, clock_.wallMs()})));
+  }
+}
+
 void Member::retire() {
   HOLDFAST_CHECK(leads(), "a follower retires");
   store_.step();
-  retiring_ = store_.publisher().announce(
-      encodeRecord(Retire{store_.publisher().next().epoch, clock_.wallMs()}));
-  retired_ = false;
+  store_.holdBack(true);
+  retires_ = true;
+  announce(clock_.steadyMs());
+}
+
+// Nobody has taken over.
+void Member::goOn() {
+  retires_ = retired_ = false;
+  retirements_.clear();
+  store_.holdBack(false);
+  announce(clock_.steadyMs());
 }
 
 bool Member::retired() const {

@@ -20,6 +20,7 @@
 
 #include "core/clock.h"
 #include "core/replica/replica.h"
+#include <vector>
 #include "core/replica_view.h"
 #include "core/result.h"
 #include "replication/log.h"
@@ -76,8 +77,8 @@ class Member final : public GroupMember, private LogListener {
 
   const ReplicaView& view() override;
   void stepDown(std::function<void(const std::optional<Error>&)> done) override;
-  // A leader says that it stops; the others need not wait. Everything that was written is in the
-  // log. retired() when that has it.
+  // A leader says that it stops; the others need not wait. What was published comes to be
+  // confirmed before, and nothing is published after it. retired() when the log has it.
   void retire();
   bool retired() const;
 
@@ -114,6 +115,8 @@ class Member final : public GroupMember, private LogListener {
   ReplicaRole role_ = ReplicaRole::kBootstrapping;
   std::optional<Error> ended_;
   bool deposed_ = false;
+  void announce(uint64_t nowMs);
+  void goOn();
 
   // Of a follower.
   std::string identity_;
@@ -138,7 +141,8 @@ class Member final : public GroupMember, private LogListener {
   // Of a leader.
   uint64_t saidMs_ = 0;     // it wrote something
   uint64_t saidIndex_ = 0;  // what it would have written next then
-  AppendId retiring_ = 0;   // 0: it does not say so
+  bool retires_ = false;    // from now on it says that, and nothing else
+  std::vector<AppendId> retirements_;
   bool retired_ = false;
   std::function<void(const std::optional<Error>&)> stepDownDone_;
   uint64_t stepDownMs_ = 0;

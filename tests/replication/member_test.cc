@@ -183,6 +183,52 @@ TEST_F(MemberTest, TakesOverAtOnceFromALeaderThatStepsDown) {
   EXPECT_TRUE(a->member.deposed());
 }
 
+// A take-over must name the last frame: while there is always another one, none ever counts.
+TEST_F(MemberTest, AnotherOneTakesOverWhileWritesComeAllTheTime) {
+  auto a = leader("a");
+  auto b = node("b");
+  ASSERT_EQ(b->start(), "");
+  pass(200, {a.get(), b.get()});
+  std::string answer = "none";
+  a->member.stepDown([&](const std::optional<Error>& why) { answer = messageOf(why); });
+  for (int i = 0; i < 200 && !b->member.leads(); ++i) {
+    clock_.nowMs += 20;
+    b->member.tick();  // what it appends arrives after what the other one does
+    a->addWorker("w" + std::to_string(i));
+    a->member.tick();
+    a->run();
+    b->run();
+  }
+  ASSERT_TRUE(b->member.leads());
+  pass(200, {a.get(), b.get()});
+  EXPECT_EQ(answer, "");
+  EXPECT_TRUE(a->member.deposed());
+}
+
+TEST_F(MemberTest, NobodyCampaignsAgainstALeaderThatGoesOnAfterAll) {
+  auto a = leader("a");
+  auto b = node("b");
+  ASSERT_EQ(b->start(), "");
+  pass(200, {a.get(), b.get()});
+  std::string answer = "none";
+  a->member.stepDown([&](const std::optional<Error>& why) { answer = messageOf(why); });
+  b->log.setFaults({.lost = 100});
+  pass(2000, {a.get(), b.get()});
+  a->addWorker("late");
+  pass(1000, {a.get(), b.get()});
+  EXPECT_FALSE(a->store.quiet()) << "it writes nothing while it waits to be replaced";
+  pass(2400, {a.get(), b.get()});
+  EXPECT_NE(answer.find("nobody has taken over"), std::string::npos);
+  EXPECT_TRUE(a->store.quiet());
+  EXPECT_TRUE(b->has("late"));
+  b->log.setFaults({});
+  const size_t before = engine_.records.size();
+  pass(1000, {a.get(), b.get()});
+  EXPECT_TRUE(a->member.leads());
+  EXPECT_EQ(b->member.view().role, ReplicaRole::kFollower);
+  EXPECT_LE(engine_.records.size(), before + 11) << "the leader's beats";
+}
+
 TEST_F(MemberTest, GoesOnLeadingWhereNobodyTakesOver) {
   auto a = leader("a");
   std::string answer = "none";
