@@ -16,6 +16,7 @@
 #include "daemon/option_values.h"
 #include "daemon/options.h"
 #include "daemon/settings.h"
+#include "replication/records.h"
 
 namespace holdfast {
 namespace {
@@ -144,6 +145,18 @@ void checkReplication(const Configuration& c, const Fail& fail) {
   if (r.certificateFile.empty() != r.keyFile.empty()) {
     fail("--nats-cert and --nats-key go together", {"nats-cert", "nats-key"});
   }
+  // A take-over with more of it would be none to anybody.
+  const auto tooLong = [&](const char* key, const std::string& value, size_t most) {
+    if (value.size() <= most) return;
+    fail("--" + std::string(key) + " has " + std::to_string(value.size()) + " bytes, at most " +
+             std::to_string(most) + " go into the group's log",
+         {key});
+  };
+  using replication::kAddressBytesMax;
+  using replication::kNodeBytesMax;
+  tooLong("advertise", r.advertise, r.node.empty() ? kNodeBytesMax : kAddressBytesMax);
+  tooLong("node", r.node, kNodeBytesMax);
+  if (r.advertise.empty()) tooLong("listen", c.listen.front(), kNodeBytesMax);
   const auto listens = parseAddress(c.listen.front());
   const bool all =
       listens.ok() && (listens.value().host == "0.0.0.0" || listens.value().host == "::");
