@@ -110,6 +110,7 @@ void Member::onAppended(AppendId id, LogSequence sequence) {
   if (!leads()) return;
   retired_ |= std::find(retirements_.begin(), retirements_.end(), id) != retirements_.end();
   store_.publisher().onAppended(id, sequence, clock_.steadyMs());
+  noteLed();
 }
 
 void Member::onAppendUnknown(AppendId id, const Error& why) {
@@ -117,7 +118,20 @@ void Member::onAppendUnknown(AppendId id, const Error& why) {
 }
 
 void Member::onFetched(LogSequence sequence, std::string_view bytes) {
-  if (leads()) store_.publisher().onFetched(sequence, bytes, clock_.steadyMs());
+  if (!leads()) return;
+  store_.publisher().onFetched(sequence, bytes, clock_.steadyMs());
+  noteLed();
+}
+
+uint64_t Member::systemMs() const {
+  return options_.systemMs ? options_.systemMs() : clock_.steadyMs();
+}
+
+void Member::noteLed() {
+  const uint64_t ledMs = store_.publisher().ledMs();
+  if (ledMs == ledMs_) return;
+  ledMs_ = ledMs;
+  ledSystemMs_ = systemMs() - (clock_.steadyMs() - ledMs);
 }
 
 bool Member::step() {
@@ -155,7 +169,8 @@ void Member::take(LogSequence sequence, std::string_view bytes) {
   const auto record = decoder_.decode(bytes);
   if (!record || !rule_.take(headOf(*record))) return;
   read_.at = rule_.at();
-  validMs_ = quietSinceMs_ = clock_.steadyMs();
+  validMs_ = systemMs();
+  quietSinceMs_ = clock_.steadyMs();
   validWallMs_ = wallMsOf(*record);
   askedMs_.reset();
   // Somebody leads. If its own take-over is valid in spite of that, it does.
@@ -234,6 +249,7 @@ void Member::lead() {
   log_.follow(0);
   store_.lead(log_, identity_, read_);
   saidMs_ = clock_.steadyMs();
+  ledSystemMs_ = systemMs();
 }
 
 void Member::stepLeader() {
@@ -328,6 +344,7 @@ void Member::tick() {
 void Member::tickFollower() {
   const uint64_t nowMs = clock_.steadyMs();
   const LogState state = log_.state();
+  last_ = std::max(last_, state.last);
   if (full_) {
     full_ = false;
     step();
@@ -383,26 +400,36 @@ void Member::end(Error why) {
   answerStepDown(deposed_ ? std::nullopt : ended_);
 }
 
+bool Member::cutOff() const {
+  return leads() && store_.unheardMs() > std::max(options_.cutOffMs, options_.silenceMsMax);
+}
+
 const ReplicaView& Member::view() {
-  const uint64_t nowMs = clock_.steadyMs();
   view_.role = role_;
   view_.log = identity_;
   if (leads()) {
     const LogPosition read = store_.publisher().read();
     view_.epoch = read.at.epoch;
     view_.index = read.at.index;
-    view_.ageMs = view_.lag = 0;
+    view_.lag = 0;
     view_.leader = options_.address;
+    // A beat is heard ten times a second; nothing is old as long as none is overdue.
+    const uint64_t unheardMs = systemMs() - ledSystemMs_;
+    view_.ageMs = unheardMs < 2 * options_.beatMs ? 0 : unheardMs;
+    if (cutOff()) {
+      view_.role = ReplicaRole::kCutOff;
+      view_.leader.clear();
+    }
     return view_;
   }
   view_.epoch = read_.at.epoch;
   view_.index = read_.at.index;
   view_.leader = leader_;
-  const LogSequence last = std::max(delivered_, known_);
+  const LogSequence last = std::max({delivered_, known_, last_});
   view_.lag = last - std::min(last, read_.sequence);
   view_.ageMs = ReplicaView::kAgeUnknown;
   if (!validMs_) return view_;
-  view_.ageMs = nowMs - *validMs_;
+  view_.ageMs = systemMs() - *validMs_;
   // What comes late was made earlier.
   const uint64_t wallMs = clock_.wallMs();
   if (view_.lag > 0 && wallMs > validWallMs_) {

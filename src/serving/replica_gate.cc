@@ -14,6 +14,11 @@ std::string whoLeads(const ReplicaView& here) {
 
 std::optional<Error> leftToLeader(const ReplicaView& here) {
   if (here.takesWrites()) return std::nullopt;
+  if (here.role == ReplicaRole::kCutOff) {
+    return Error{ErrorCode::kUnavailable,
+                 "this controller is cut off from the log of its group: whether it still leads is "
+                 "not known, try another one"};
+  }
   return Error{ErrorCode::kUnavailable, "this controller does not lead its group, it is " +
                                             std::string(replicaRoleName(here.role)) + "; " +
                                             whoLeads(here)};

@@ -33,8 +33,13 @@ class ReplicaTest : public testing::Test {
     location.live.generation = 1;
     batch.steps.emplace_back(PutLocation{1, location});
     EXPECT_FALSE(registry_.replica().apply(batch));
-    location.building = BuildingPart{
-        .generation = 2, .incarnation = 7, .syncId = 9, .batchCount = 1, .totalKeys = 3};
+    location.building = BuildingPart{.generation = 2,
+                                     .incarnation = 7,
+                                     .syncId = 9,
+                                     .baseSeq = 0,
+                                     .batchCount = 1,
+                                     .totalKeys = 3,
+                                     .digest = {}};
     batch.steps.clear();
     batch.steps.emplace_back(PutLocation{1, location});
     EXPECT_FALSE(registry_.replica().apply(batch));

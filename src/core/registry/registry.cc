@@ -49,6 +49,12 @@ void Registry::begin() {
   }
 }
 
+void Registry::forgetSilence() {
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) worker->lastHeardMs = clock_.steadyMs();
+  }
+}
+
 void Registry::tick() {
   registration_.tick();
   repair_.tick();
