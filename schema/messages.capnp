@@ -16,6 +16,8 @@ enum ReplicaRole {
   follower @2;       # keeps up with the log of the group, and answers look-ups
   candidate @3;      # wants to lead: until it does, as a follower
   leader @4;         # takes writes, and has the workers
+  cutOff @5;         # leads as far as it knows, but the log has not heard it for long: another one
+                     # may lead by now. Takes no writes and no workers, answers look-ups
 }
 
 struct ReplicaInfo {
@@ -23,8 +25,9 @@ struct ReplicaInfo {
   role @0 :ReplicaRole;
   epoch @1 :UInt64;              # of the newest leader that it knows of
   index @2 :UInt64;              # last frame of the log that its registry has
-  ageMs @3 :UInt64;              # since the newest valid record of the log came; 0 for who leads or
-                                 # is alone; 2^64 - 1: none came yet
+  ageMs @3 :UInt64;              # since the newest valid record of the log came; of a leader, since
+                                 # the log acknowledged one, 0 as long as that is not overdue; 0 for
+                                 # who is alone; 2^64 - 1: none came yet
   lag @4 :UInt64;                # records of the log that it knows of and has not applied
   leader @5 :Text;               # where workers and routers find the leader, host:port; empty: unknown
   log @6 :Text;                  # identity of the log; empty: none, or not known yet

@@ -33,6 +33,13 @@ void Controller::lead() {
   executor_.recover(replica().takeEvents());
 }
 
+void Controller::cutOff(bool is) {
+  if (cutOff_ == is) return;
+  outside_.begin();
+  cutOff_ = is;
+  if (!is) registry_.forgetSilence();
+}
+
 bool Controller::advance(PromptLookup& lookup, size_t workMax) {
   outside_.begin();
   return lookup.advance(workMax);
@@ -117,7 +124,11 @@ Done Controller::handle(const input::Answered& message) {
 }
 
 Done Controller::handle(const input::ConnectionClosed& message) {
-  registry_.registration().connectionClosed(message.session);
+  if (cutOff_) {
+    registry_.registration().awaitBack(message.session);
+  } else {
+    registry_.registration().connectionClosed(message.session);
+  }
   return {};
 }
 
@@ -157,7 +168,11 @@ Done Controller::handle(const input::Tick&) {
     registry_.tickFollowing();
     return {};
   }
-  registry_.tick();
+  if (cutOff_) {
+    registry_.tickFollowing();
+  } else {
+    registry_.tick();
+  }
   executor_.tick();
   return {};
 }

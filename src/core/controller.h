@@ -74,6 +74,11 @@ class Controller final : public StoreListener {
   // of a leader from now on.
   void lead();
 
+  // A leader that its log has not heard for long may be none any more, and its doors send the
+  // workers away: those whose connections end are not LOST but RECOVERED, and no time-out of
+  // theirs goes on, until it says that this is over. They have the whole time to come back then.
+  void cutOff(bool is);
+
   // --- Observation ---
 
   // At most one; outlives the controller, or is taken off with null. The state as it is now is
@@ -133,6 +138,7 @@ class Controller final : public StoreListener {
   RecoveryReport recovered_;
   InputObserver* observer_ = nullptr;
   bool taking_ = false;
+  bool cutOff_ = false;
   std::optional<Error> following_;  // what messages are answered; none: it leads, or is alone
 };
 

@@ -16,6 +16,11 @@ inline std::string whoLeads(const std::string& leader) {
 
 // kUnavailable. `role`: of the controller that says it.
 inline Error notLeading(ReplicaRole role, const std::string& leader) {
+  if (role == ReplicaRole::kCutOff) {
+    return {ErrorCode::kUnavailable,
+            "this controller is cut off from the log of its group: whether it still leads is not "
+            "known, try another one"};
+  }
   return {ErrorCode::kUnavailable, "this controller does not lead its group, it is " +
                                        std::string(replicaRoleName(role)) + "; " +
                                        whoLeads(leader)};

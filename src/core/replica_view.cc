@@ -14,6 +14,8 @@ std::string_view replicaRoleName(ReplicaRole role) {
       return "candidate";
     case ReplicaRole::kLeader:
       return "leader";
+    case ReplicaRole::kCutOff:
+      return "cutOff";
   }
   return "?";
 }

@@ -20,8 +20,10 @@ enum class ReplicaRole : uint8_t {
   kFollower,       // keeps up with the log, and answers look-ups
   kCandidate,      // wants to lead: until it does, as a follower
   kLeader,         // takes writes, and has the workers
+  kCutOff,         // leads as far as it knows, but the log has not heard it for long: another one
+                   // may lead by now. Takes no writes, has no workers, answers look-ups
 };
-inline constexpr size_t kReplicaRoles = 5;
+inline constexpr size_t kReplicaRoles = 6;
 std::string_view replicaRoleName(ReplicaRole role);  // "follower"
 
 struct ReplicaView {
@@ -30,8 +32,9 @@ struct ReplicaView {
   // The last frame of the log that its registry has. A leader's registry may have more, which is
   // not in the log yet.
   uint64_t index = 0;
-  // Since the newest valid record of the log came, 0 for who leads or is alone: what it answers may
-  // be that old. kAgeUnknown: none came yet.
+  // What it answers may be that old: since the newest valid record of the log came; of a leader,
+  // since the log has acknowledged one up to which nobody else led, 0 as long as none is overdue.
+  // 0 for who is alone. kAgeUnknown: none came yet.
   uint64_t ageMs = 0;
   uint64_t lag = 0;         // records of the log that it knows to be there and has not applied
   std::string leader = {};  // where workers and routers find the leader, host:port; empty: unknown
@@ -39,6 +42,8 @@ struct ReplicaView {
 
   static constexpr uint64_t kAgeUnknown = ~uint64_t{0};
 
+  // Whether its registry may have what is not in the log yet.
+  bool mayBeAhead() const { return takesWrites() || role == ReplicaRole::kCutOff; }
   // Whether it may take what changes anything: workers, operations, an operator's orders.
   bool takesWrites() const { return role == ReplicaRole::kAlone || role == ReplicaRole::kLeader; }
 };

@@ -30,7 +30,8 @@ using StatedLoad = std::optional<double>;
 
 // schema/messages.capnp: ReplicaInfo says what each is.
 struct ReplicaStatus {
-  std::string role = "alone";  // "alone", "bootstrapping", "follower", "candidate", "leader"
+  // "alone", "bootstrapping", "follower", "candidate", "leader", "cutOff"
+  std::string role = "alone";
   uint64_t epoch = 0;
   uint64_t index = 0;
   uint64_t ageMs = 0;

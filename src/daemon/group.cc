@@ -106,7 +106,8 @@ std::optional<Error> Group::start(Controller& controller, std::function<uint64_t
                     .address = advertised,
                     .format = newestFormat(),
                     .silenceMsMax = options.silenceMs,
-                    .askLeader = {}});
+                    .askLeader = {},
+                    .systemMs = &LoopClock::systemMs});
   const bool hasContent =
       !controller.registry().tree().instances().empty() || !controller.replica().events().empty();
   clock_.tick();
@@ -197,12 +198,25 @@ void Group::look() {
     leader_ = view.leader;
     controller_->lead();
     events_.onLead();
+  } else if (member_->leads()) {
+    lookWhetherCutOff();
   } else if (view.leader != leader_) {
     leader_ = view.leader;
     controller_->leaderIs(leader_);
     spdlog::info("the leader of group '{}' is {} (epoch {})", configuration_.replication.cluster,
                  leader_, view.epoch);
   }
+}
+
+void Group::lookWhetherCutOff() {
+  if (stopping_ || cutOff_ == member_->cutOff()) return;
+  cutOff_ = member_->cutOff();
+  controller_->cutOff(cutOff_);
+  if (!cutOff_) return spdlog::info("the log of the group is back, and this controller leads");
+  spdlog::warn(
+      "cut off from the log of the group, which acknowledges nothing: another controller may lead "
+      "by now; workers are sent on");
+  events_.onCutOff();
 }
 
 kj::Promise<void> Group::waitUntil(std::function<bool()> done, kj::Duration most) {

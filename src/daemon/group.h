@@ -38,9 +38,12 @@ class Group final : public GroupMember, private kj::TaskSet::ErrorHandler {
   const ReplicaView& view() override;
   void stepDown(std::function<void(const std::optional<Error>&)> done) override;
 
-  // How the group's end for this process comes about; both are called once at most.
+  // What comes about; onLead and onEnd are called once at most.
   struct Events {
     std::function<void()> onLead;  // the controller leads
+    // It leads, and may be replaced without knowing of it: workers are to look for who leads.
+    // Whenever that begins.
+    std::function<void()> onCutOff;
     // Another one leads (`deposed`), or this one cannot follow: the process is to end.
     std::function<void(const Error& why, bool deposed)> onEnd;
   };
@@ -65,6 +68,7 @@ class Group final : public GroupMember, private kj::TaskSet::ErrorHandler {
   kj::Promise<void> tick();
   void look();
   void tellOfLog();
+  void lookWhetherCutOff();
   kj::Promise<void> waitUntil(std::function<bool()> done, kj::Duration most);
   void taskFailed(kj::Exception&& exception) override;
 
@@ -84,6 +88,7 @@ class Group final : public GroupMember, private kj::TaskSet::ErrorHandler {
   bool connected_ = true;
   std::string warning_;
   const ReplicaView starting_{.role = ReplicaRole::kBootstrapping};
+  bool cutOff_ = false;
   bool ended_ = false;
   bool stopping_ = false;
   kj::TaskSet tasks_;

@@ -19,13 +19,17 @@ uint64_t milliseconds() {
 LoopClock::LoopClock(std::function<uint64_t()> storeTime, uint64_t stepMsMax)
     : storeTime_(std::move(storeTime)),
       stepMsMax_(stepMsMax),
-      systemMs_(milliseconds<std::chrono::steady_clock>()),
+      tickedMs_(systemMs()),
       storeMs_(storeTime_()) {}
 
+uint64_t LoopClock::systemMs() {
+  return milliseconds<std::chrono::steady_clock>();
+}
+
 void LoopClock::tick() {
-  const uint64_t systemMs = milliseconds<std::chrono::steady_clock>();
-  nowMs_ += std::min(systemMs - systemMs_, stepMsMax_);
-  systemMs_ = systemMs;
+  const uint64_t nowMs = systemMs();
+  nowMs_ += std::min(nowMs - tickedMs_, stepMsMax_);
+  tickedMs_ = nowMs;
   storeMs_ = std::max(storeMs_, storeTime_());
 }
 

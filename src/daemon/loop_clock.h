@@ -18,6 +18,9 @@ class LoopClock final : public Clock {
   // `storeTime` gives the store's time, see Clock::storeMs; it is asked at every tick.
   explicit LoopClock(std::function<uint64_t()> storeTime, uint64_t stepMsMax = kStepMsMax);
 
+  // Of the system's steady clock, now: for ages that are told.
+  static uint64_t systemMs();
+
   void tick();
   uint64_t steadyMs() const override { return nowMs_; }
   uint64_t wallMs() const override;
@@ -26,7 +29,7 @@ class LoopClock final : public Clock {
  private:
   const std::function<uint64_t()> storeTime_;
   const uint64_t stepMsMax_;
-  uint64_t systemMs_ = 0;  // of the system's steady clock, at the last tick
+  uint64_t tickedMs_ = 0;  // of the system's steady clock, at the last tick
   uint64_t nowMs_ = 1;
   uint64_t storeMs_ = 0;
 };

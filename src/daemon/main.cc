@@ -356,8 +356,9 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
         groupEnd = deposed ? ExitCode::kDeposed : ExitCode::kGroup;
         ended.fulfiller->fulfill();
       };
-      if (const auto wrong = group->start(controller, drawRandom, addresses.front(), timer,
-                                          {openGateways, onEnd})) {
+      if (const auto wrong =
+              group->start(controller, drawRandom, addresses.front(), timer,
+                           {openGateways, [&]() { server.sendWorkersOn(); }, onEnd})) {
         spdlog::error("{}", wrong->message);
         return ExitCode::kGroup;
       }

@@ -94,7 +94,7 @@ inline constexpr std::string_view kStatusSchema = R"({
     "replica": {"type": "object", "description": "what it is in its group of controllers",
       "required": ["role", "epoch", "index", "ageMs", "lag", "leader", "log"], "properties": {
       "role": {"type": "string",
-        "enum": ["alone", "bootstrapping", "follower", "candidate", "leader"]},
+        "enum": ["alone", "bootstrapping", "follower", "candidate", "leader", "cutOff"]},
       "epoch": {"type": "integer"}, "index": {"type": "integer"},
       "ageMs": {"type": "integer",
         "description": "since the newest record of the log; 18446744073709551615: none came yet"},

@@ -12,7 +12,9 @@ constexpr Metric kReplicaMetrics[] = {
     {"holdfast_replica_role",
      MetricType::Gauge,
      Group::kReplicas,
-     "1 for what the controller is in its group: alone, bootstrapping, follower, candidate, leader",
+     "1 for what the controller is in its group: alone, bootstrapping, follower, candidate, "
+     "leader, "
+     "cutOff",
      {"role"},
      [](const Snapshot& from, Samples& to) {
        for (size_t i = 0; i < kReplicaRoles; ++i) {
@@ -41,8 +43,8 @@ constexpr Metric kReplicaMetrics[] = {
     {"holdfast_replica_age_seconds",
      MetricType::Gauge,
      Group::kReplicas,
-     "Since the newest valid record of the group's log came; 0 for who leads or is alone, +Inf: "
-     "none came yet",
+     "Since the newest valid record of the group's log came; 0 for who is alone, or leads and is "
+     "heard by the log; +Inf: none came yet",
      {},
      [](const Snapshot& from, Samples& to) {
        const uint64_t ageMs = from.replica.ageMs;

@@ -6,7 +6,7 @@ namespace {
 constexpr std::array<std::string_view, kConnectionEnds> kEndNames = {
     "peer_left",     "malformed",    "unread",        "deserted",  "silent",          "made_room",
     "refused",       "address_full", "held_too_much", "held_most", "unauthenticated", "token_gone",
-    "tls_handshake", "plaintext",    "tls_on_plain",  "stopped"};
+    "tls_handshake", "plaintext",    "tls_on_plain",  "stopped",   "sent_on"};
 
 }  // namespace
 

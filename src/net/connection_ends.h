@@ -25,8 +25,9 @@ enum class ConnectionEnd : uint8_t {
   kPlaintext,        // on a port that speaks TLS
   kTlsOnPlain,       // TLS on a port that does not
   kStopped,          // the process ends
+  kSentOn,           // its workers are to look who leads the group
 };
-inline constexpr size_t kConnectionEnds = 16;
+inline constexpr size_t kConnectionEnds = 17;
 // For metrics: "peer_left", "malformed", ...
 std::string_view nameOf(ConnectionEnd end);
 

@@ -47,10 +47,15 @@ std::optional<Error> apply(const FrameBody& body, Replica& replica, PlacedStore&
   if (from.writes > body.writes.size()) {
     return Error{ErrorCode::kInvalid, "the store has more of a batch than there is in it"};
   }
-  return applyFrom(from.writes, body, replica, [&](size_t count) {
+  LogPlace before = from;
+  auto error = applyFrom(from.writes, body, replica, [&](size_t count) {
+    before.writes = from.writes;
     from.writes = static_cast<uint32_t>(count);
     store.reach(count == body.writes.size() ? after : from);
   });
+  // Whatever is written yet (folds are) does not bring the store past what it does not have.
+  if (error) store.reach(before);
+  return error;
 }
 
 }  // namespace holdfast::replication

@@ -15,7 +15,8 @@ namespace holdfast::replication {
 // the leader has. The replica keeps nothing of the body.
 std::optional<Error> apply(const FrameBody& body, Replica& replica);
 // The same of a batch of a log, for a replica on a store that stands at `from` there: before it, or
-// within it. With each write `store` reaches its place, with the last one `after`.
+// within it. With each write `store` reaches its place, with the last one `after`. After an error
+// it stands before the write that did not fit.
 std::optional<Error> apply(const FrameBody& body, Replica& replica, PlacedStore& store,
                            LogPlace from, const LogPlace& after);
 

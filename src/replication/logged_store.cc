@@ -322,7 +322,13 @@ std::vector<uint8_t> LoggedStore::bodyOf(Block& block) const {
   return encodeBody(body);
 }
 
+void LoggedStore::holdBack(bool hold) {
+  held_ = hold;
+  if (!held_) publish();
+}
+
 void LoggedStore::publish() {
+  if (held_) return;
   for (; published_ < blocks_.size(); ++published_) {
     Block& block = *blocks_[published_];
     if (ended() || !publisher_->hasRoom(block.bytes)) return;
@@ -403,15 +409,27 @@ void LoggedStore::step() {
 
 // --- what comes of it ---
 
+uint64_t LoggedStore::unheardMs() const {
+  const uint64_t heardMs = std::max(publisher_->ledMs(), leadingSinceMs_);
+  return clock_.steadyMs() - std::min(heardMs, clock_.steadyMs());
+}
+
 StoreHealth LoggedStore::health() const {
   StoreHealth own = own_.health();
   if (!own.writable || !leads()) return own;
-  const uint64_t heardMs = std::max(publisher_->acknowledgedMs(), leadingSinceMs_);
-  const uint64_t silentMs = clock_.steadyMs() - std::min(heardMs, clock_.steadyMs());
-  if (silentMs < options_.silenceMsMax) return own;
-  return {false, "the log of the group has acknowledged nothing for " +
-                     std::to_string(silentMs / 1000) +
-                     " s: most of its servers must be reachable for anything to be confirmed"};
+  const uint64_t unheard = unheardMs();
+  const auto waitingSinceMs = publisher_->waitingSinceMs();
+  const uint64_t waiting = waitingSinceMs ? clock_.steadyMs() - *waitingSinceMs : 0;
+  if (unheard < options_.silenceMsMax && waiting < options_.silenceMsMax) return own;
+  const std::string refusal =
+      publisher_->refusal().empty() ? "" : ", it says: " + publisher_->refusal();
+  if (unheard < options_.silenceMsMax) {
+    return {false, "the log of the group has not taken what was written " +
+                       std::to_string(waiting / 1000) + " s ago" + refusal};
+  }
+  return {false,
+          "the log of the group has acknowledged nothing for " + std::to_string(unheard / 1000) +
+              " s: most of its servers must be reachable for anything to be confirmed" + refusal};
 }
 
 void LoggedStore::poll(StoreListener& listener) {

@@ -57,8 +57,12 @@ class LoggedStore final : public RegistryStore {
   bool leads() const { return publisher_ != nullptr; }
   // Of a leader: is told what comes of the log, before step().
   Publisher& publisher() { return *publisher_; }
+  // Of a leader: since the log has said something that shows that it led then; ms.
+  uint64_t unheardMs() const;
   // Notes where the own store stands, without a write. Everything that was written is handed on.
   void note(LogPlace place);
+  // Gathers what is written and publishes nothing, until it is told to go on.
+  void holdBack(bool hold);
   // Hands on what the log has by now, publishes what is gathered.
   void step();
   // Everything that was written is in the log.
@@ -132,6 +136,7 @@ class LoggedStore final : public RegistryStore {
   std::unique_ptr<Block> spare_;
   size_t bytes_ = 0;      // of these
   size_t published_ = 0;  // of these, from the front
+  bool held_ = false;     // the others are held back
   Ticket queued_ = 0;
   Ticket handedOn_ = 0;
   bool writable_;  // as the listener knows it

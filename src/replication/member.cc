@@ -104,16 +104,30 @@ void Member::onLogLost(const Error& why) {
 
 void Member::onAppended(AppendId id, LogSequence sequence) {
   if (!leads()) return;
-  if (id == retiring_) retired_ = true;
+  retired_ |= std::find(retirements_.begin(), retirements_.end(), id) != retirements_.end();
   store_.publisher().onAppended(id, sequence, clock_.steadyMs());
+  noteLed();
 }
 
-void Member::onAppendUnknown(AppendId id, const Error&) {
-  if (leads()) store_.publisher().onAppendUnknown(id);
+void Member::onAppendUnknown(AppendId id, const Error& why) {
+  if (leads()) store_.publisher().onAppendUnknown(id, why, clock_.steadyMs());
 }
 
 void Member::onFetched(LogSequence sequence, std::string_view bytes) {
-  if (leads()) store_.publisher().onFetched(sequence, bytes, clock_.steadyMs());
+  if (!leads()) return;
+  store_.publisher().onFetched(sequence, bytes, clock_.steadyMs());
+  noteLed();
+}
+
+uint64_t Member::systemMs() const {
+  return options_.systemMs ? options_.systemMs() : clock_.steadyMs();
+}
+
+void Member::noteLed() {
+  const uint64_t ledMs = store_.publisher().ledMs();
+  if (ledMs == ledMs_) return;
+  ledMs_ = ledMs;
+  ledSystemMs_ = systemMs() - (clock_.steadyMs() - ledMs);
 }
 
 bool Member::step() {
@@ -157,20 +171,21 @@ void Member::take(LogSequence sequence, std::string_view bytes) {
   }
   if (!rule_.take(head)) return;
   read_.at = rule_.at();
-  validMs_ = quietSinceMs_ = clock_.steadyMs();
+  validMs_ = systemMs();
+  quietSinceMs_ = clock_.steadyMs();
   validWallMs_ = wallMsOf(*record);
   askedMs_.reset();
   // Somebody leads. If its own take-over is valid in spite of that, it does.
   if (role_ == ReplicaRole::kCandidate) role_ = ReplicaRole::kFollower;
+  // One that says something else than that it retires goes on.
+  leaderRetired_ = std::holds_alternative<Retire>(*record);
   if (const auto* takeOver = std::get_if<TakeOver>(&*record)) return take(*takeOver);
   if (const auto* frame = std::get_if<Frame>(&*record)) return take(*frame);
-  leaderRetired_ |= std::holds_alternative<Retire>(*record);
 }
 
 void Member::take(const TakeOver& takeOver) {
   assembler_.drop();
   view_.leader = takeOver.address;
-  leaderRetired_ = false;
   if (nonce_ && takeOver.nonce == *nonce_) return lead();
   nonce_.reset();
   if (auto error = cannotFollow(takeOver)) end(std::move(*error));
@@ -236,6 +251,7 @@ void Member::lead() {
   log_.follow(0);
   store_.lead(log_, view_.log, read_);
   saidMs_ = clock_.steadyMs();
+  ledSystemMs_ = systemMs();
 }
 
 void Member::stepLeader() {
@@ -247,6 +263,7 @@ void Member::stepLeader() {
     return;
   }
   const Publisher& publisher = store_.publisher();
+  if (retires_ && retirements_.empty() && publisher.underWay() == 0) announce(clock_.steadyMs());
   if (publisher.next().index != saidIndex_) {
     saidIndex_ = publisher.next().index;
     saidMs_ = clock_.steadyMs();
@@ -261,12 +278,9 @@ void Member::stepLeader() {
 void Member::tickLeader() {
   const uint64_t nowMs = clock_.steadyMs();
   store_.publisher().tick(nowMs);
-  if (nowMs >= saidMs_ + options_.beatMs) {
-    saidMs_ = nowMs;
-    store_.publisher().announce(
-        encodeRecord(Beat{store_.publisher().next().epoch, clock_.wallMs()}));
-  }
+  if (nowMs >= saidMs_ + options_.beatMs) announce(nowMs);
   if (stepDownDone_ && nowMs >= stepDownMs_ + options_.handOverMsMax) {
+    goOn();
     answerStepDown(Error{ErrorCode::kUnavailable,
                          "nobody has taken over: this controller leads until somebody does; look "
                          "whether others follow"});
@@ -274,12 +288,34 @@ void Member::tickLeader() {
   stepLeader();
 }
 
+// A beat, or that it retires: again and again, since nobody sends these again. A retirement counts
+// for followers until something else comes, and a take-over must name the last frame: so it waits
+// for what is under way.
+void Member::announce(uint64_t nowMs) {
+  Publisher& publisher = store_.publisher();
+  const uint64_t epoch = publisher.next().epoch;
+  saidMs_ = nowMs;
+  if (!retires_ || publisher.underWay() > 0) {
+    publisher.announce(encodeRecord(Beat{epoch, clock_.wallMs()}));
+  } else {
+    retirements_.push_back(publisher.announce(encodeRecord(Retire{epoch, clock_.wallMs()})));
+  }
+}
+
 void Member::retire() {
   HOLDFAST_CHECK(leads(), "a follower retires");
   store_.step();
-  retiring_ = store_.publisher().announce(
-      encodeRecord(Retire{store_.publisher().next().epoch, clock_.wallMs()}));
-  retired_ = false;
+  store_.holdBack(true);
+  retires_ = true;
+  announce(clock_.steadyMs());
+}
+
+// Nobody has taken over.
+void Member::goOn() {
+  retires_ = retired_ = false;
+  retirements_.clear();
+  store_.holdBack(false);
+  announce(clock_.steadyMs());
 }
 
 bool Member::retired() const {
@@ -310,6 +346,7 @@ void Member::tick() {
 void Member::tickFollower() {
   const uint64_t nowMs = clock_.steadyMs();
   const LogState state = log_.state();
+  last_ = std::max(last_, state.last);
   if (full_) {
     full_ = false;
     step();
@@ -365,23 +402,35 @@ void Member::end(Error why) {
   answerStepDown(deposed_ ? std::nullopt : ended_);
 }
 
+bool Member::cutOff() const {
+  return leads() && store_.unheardMs() > std::max(options_.cutOffMs, options_.silenceMsMax);
+}
+
 const ReplicaView& Member::view() {
-  const uint64_t nowMs = clock_.steadyMs();
   view_.role = role_;
   if (leads()) {
     const LogPosition read = store_.publisher().read();
     view_.epoch = read.at.epoch;
     view_.index = read.at.index;
-    view_.ageMs = view_.lag = 0;
+    view_.lag = 0;
+    // A beat is heard ten times a second; nothing is old as long as none is overdue.
+    const uint64_t unheardMs = systemMs() - ledSystemMs_;
+    view_.ageMs = unheardMs < 2 * options_.beatMs ? 0 : unheardMs;
+    if (cutOff()) {
+      view_.role = ReplicaRole::kCutOff;
+      view_.leader.clear();
+    } else if (view_.leader.empty()) {
+      view_.leader = options_.address;
+    }
     return view_;
   }
   view_.epoch = read_.at.epoch;
   view_.index = read_.at.index;
-  const LogSequence last = std::max(delivered_, known_);
+  const LogSequence last = std::max({delivered_, known_, last_});
   view_.lag = last - std::min(last, read_.sequence);
   view_.ageMs = ReplicaView::kAgeUnknown;
   if (!validMs_) return view_;
-  view_.ageMs = nowMs - *validMs_;
+  view_.ageMs = systemMs() - *validMs_;
   // What comes late was made earlier.
   const uint64_t wallMs = clock_.wallMs();
   if (view_.lag > 0 && wallMs > validWallMs_) {

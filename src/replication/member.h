@@ -7,6 +7,9 @@
 // Otherwise another one was faster, and it follows that one. Who led and does not any more has
 // ended, and so has one that cannot follow: ended() says why, and what to do.
 //
+// A leader that the log does not hear for a while cannot know whether it still leads: it says that
+// it is cut off, and is to take no writes, until it has read that it does.
+//
 // Deterministic: the clock, random numbers and the log come from outside. One thread.
 #pragma once
 
@@ -17,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/replica/replica.h"
@@ -44,6 +48,12 @@ struct MemberOptions {
   std::function<void(const std::string& address)> askLeader;
   uint64_t answerMsMax = 100;            // how long it may take
   uint64_t acknowledgedAgeMsMax = 1000;  // older than that, and it does not count
+  // A leader that the log has not heard for so long, and for as long as others wait for it, is cut
+  // off.
+  uint64_t cutOffMs = 1000;
+  // The system's steady clock, by which ages are told: what passes while the process is stopped
+  // counts as well, where the other clock stands still. Empty: that clock.
+  std::function<uint64_t()> systemMs = {};
   // How long a leader that steps down waits until another one takes over.
   uint64_t handOverMsMax = 5000;
 };
@@ -67,6 +77,8 @@ class Member final : public GroupMember, private LogListener {
   // It is elected: from now on what is written to the store goes to the log first. The registry is
   // that of a store that was opened, and what a start does with it is to be done.
   bool leads() const { return role_ == ReplicaRole::kLeader; }
+  // A leader that may be none any more, see the view; it leads again, or ends.
+  bool cutOff() const;
   // How far it has followed.
   const LogPosition& read() const { return read_; }
   // It neither leads nor follows any more, and its process is to end.
@@ -76,8 +88,8 @@ class Member final : public GroupMember, private LogListener {
 
   const ReplicaView& view() override;
   void stepDown(std::function<void(const std::optional<Error>&)> done) override;
-  // A leader says that it stops; the others need not wait. Everything that was written is in the
-  // log. retired() when that has it.
+  // A leader says that it stops; the others need not wait. What was published comes to be
+  // confirmed before, and nothing is published after it. retired() when the log has it.
   void retire();
   bool retired() const;
 
@@ -100,7 +112,11 @@ class Member final : public GroupMember, private LogListener {
   void tickFollower();
   void campaign();
   void noteProgress();
+  void noteLed();
+  uint64_t systemMs() const;
   void end(Error why);
+  void announce(uint64_t nowMs);
+  void goOn();
   void answerStepDown(const std::optional<Error>& why);
   bool hasRead(LogSequence sequence) const { return read_.sequence >= sequence; }
 
@@ -121,12 +137,13 @@ class Member final : public GroupMember, private LogListener {
   LogPlace place_;    // of the store
   LogSequence delivered_ = 0;
   LogSequence known_ = 0;                                    // was there when it started
+  LogSequence last_ = 0;                                     // is there, as the log says
   std::deque<std::pair<LogSequence, std::string>> waiting_;  // delivered and not taken
   bool full_ = false;  // nothing is wanted of the log until the own store has room
   RecordDecoder decoder_;
   BatchAssembler assembler_;
-  bool leaderRetired_ = false;
-  std::optional<uint64_t> validMs_;  // when the newest valid record came
+  bool leaderRetired_ = false;       // and has written nothing since
+  std::optional<uint64_t> validMs_;  // when the newest valid record came; of the system's clock
   uint64_t validWallMs_ = 0;         // when that was made
   uint64_t quietSinceMs_ = 0;        // nothing that keeps it from leading came
   std::optional<uint64_t> askedMs_;
@@ -134,9 +151,12 @@ class Member final : public GroupMember, private LogListener {
   uint64_t campaignedMs_ = 0;
 
   // Of a leader.
+  uint64_t ledMs_ = 0;  // as the publisher says
+  uint64_t ledSystemMs_ = 0;
   uint64_t saidMs_ = 0;     // it wrote something
   uint64_t saidIndex_ = 0;  // what it would have written next then
-  AppendId retiring_ = 0;   // 0: it does not say so
+  bool retires_ = false;    // from now on it says that, and nothing else
+  std::vector<AppendId> retirements_;
   bool retired_ = false;
   std::function<void(const std::optional<Error>&)> stepDownDone_;
   uint64_t stepDownMs_ = 0;

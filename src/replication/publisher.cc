@@ -1,9 +1,17 @@
 #include "replication/publisher.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
 namespace holdfast::replication {
+namespace {
+
+// Beats and retirements whose acknowledgement is awaited; one that comes later is of a record that
+// is fetched.
+constexpr size_t kAnnouncedMax = 256;
+
+}  // namespace
 
 Publisher::Publisher(Log& log, LogPosition from, PublisherOptions options)
     : log_(log),
@@ -23,15 +31,21 @@ void Publisher::publish(std::vector<std::string> frames, uint64_t nowMs) {
   for (std::string& bytes : frames) {
     bytes_ += bytes.size();
     frames_.push_back({.bytes = std::move(bytes)});
+    frames_.back().publishedMs = nowMs;
     ++nextIndex_;
-    append(frames_.back(), nowMs);
+    if (refusal_.empty()) {
+      append(frames_.back(), nowMs);
+    } else {
+      frames_.back().again = true;
+    }
   }
 }
 
 AppendId Publisher::announce(const std::string& record) {
   if (ended()) return 0;
-  announced_ = log_.append(record);
-  return announced_;
+  if (announced_.size() == kAnnouncedMax) announced_.pop_front();
+  announced_.push_back(log_.append(record));
+  return announced_.back();
 }
 
 void Publisher::append(Sent& frame, uint64_t nowMs) {
@@ -42,11 +56,19 @@ void Publisher::append(Sent& frame, uint64_t nowMs) {
 }
 
 void Publisher::appendAgain(uint64_t nowMs) {
+  if (!refusal_.empty() && nowMs < notBeforeMs_) return;
   for (Sent& frame : frames_) {
-    if (!frame.again) continue;
-    ++repeated_;
-    append(frame, nowMs);
+    if (frame.again) {
+      ++repeated_;
+      append(frame, nowMs);
+    }
+    if (!refusal_.empty()) return;
   }
+}
+
+std::optional<uint64_t> Publisher::waitingSinceMs() const {
+  if (frames_.empty()) return std::nullopt;
+  return frames_.front().publishedMs;
 }
 
 Publisher::Sent* Publisher::frame(uint64_t index) {
@@ -65,12 +87,13 @@ uint64_t Publisher::indexOf(AppendId id) const {
 
 void Publisher::onAppended(AppendId id, LogSequence sequence, uint64_t nowMs) {
   if (ended()) return;
-  acknowledgedMs_ = nowMs;
-  if (id == announced_) {
-    announced_ = 0;
-    if (sequence > read_) placed_[sequence] = {.index = 0, .id = id};
+  if (const auto announced = std::find(announced_.begin(), announced_.end(), id);
+      announced != announced_.end()) {
+    announced_.erase(announced);
+    if (sequence > read_) placed_[sequence] = {.index = 0, .id = id, .acknowledgedMs = nowMs};
   } else if (const uint64_t index = indexOf(id); index != 0) {
     Sent* const sent = frame(index);
+    if (sent == &frames_.front()) refusal_.clear();
     if (sequence <= sent->after) {
       return fail("a record was acknowledged under sequence " + std::to_string(sequence) +
                   ", although the log had " + std::to_string(sent->after) + " before it");
@@ -78,19 +101,27 @@ void Publisher::onAppended(AppendId id, LogSequence sequence, uint64_t nowMs) {
     if (sequence > read_) {
       sent->placed = true;
       sent->again = false;
-      placed_[sequence] = {.index = index, .id = id};
+      placed_[sequence] = {.index = index, .id = id, .acknowledgedMs = nowMs};
     } else {
       sent->again = true;  // it was fetched meanwhile, and void
     }
   }
   // Of an earlier time that a record was appended nothing is known but that the log is so long.
-  if (sequence > last_) last_ = sequence;
+  if (sequence > last_) {
+    last_ = sequence;
+    lastMs_ = nowMs;
+  }
   readOn(nowMs);
 }
 
-void Publisher::onAppendUnknown(AppendId id) {
-  // With the next tick: whatever is wrong may last.
-  if (Sent* const sent = frame(indexOf(id))) sent->again = true;
+void Publisher::onAppendUnknown(AppendId id, const Error& why, uint64_t nowMs) {
+  std::erase(announced_, id);
+  Sent* const sent = frame(indexOf(id));
+  if (sent == nullptr) return;
+  // Whatever is wrong may last.
+  sent->again = true;
+  refusal_ = why.message.empty() ? "no reason" : why.message;
+  notBeforeMs_ = nowMs + options_.refusedMs;
 }
 
 void Publisher::onFetched(LogSequence sequence, std::string_view bytes, uint64_t nowMs) {
@@ -132,10 +163,13 @@ void Publisher::readOn(uint64_t nowMs) {
     ++read_;
     readOwn(record);
   }
-  if (!ended()) appendAgain(nowMs);
+  if (ended()) return;
+  if (read_ == last_) ledMs_ = std::max(ledMs_, lastMs_);
+  appendAgain(nowMs);
 }
 
 void Publisher::readOwn(const Placed& record) {
+  ledMs_ = std::max(ledMs_, record.acknowledgedMs);
   if (record.index != 0) {
     readHead({RecordHead::Kind::kFrame, {rule_.at().epoch, record.index}});
     Sent* const left = frame(record.index);
@@ -174,6 +208,7 @@ void Publisher::readForeign(std::string_view bytes) {
 void Publisher::readHead(const RecordHead& head) {
   if (!rule_.take(head) || head.kind != RecordHead::Kind::kFrame) return;
   confirmed_.push_back(read());
+  refusal_.clear();
   bytes_ -= frames_.front().bytes.size();
   frames_.pop_front();
 }

@@ -5,7 +5,8 @@
 // sequence, that sequence is read; a sequence of which nothing is known while a later one was
 // acknowledged is fetched. So nothing is fetched while nothing goes wrong. A frame that turns out
 // to be void (it overtook the one before it, or that was lost) is appended again, and so is one of
-// which nothing was heard, after what was appended later came through, or for too long.
+// which nothing was heard, after what was appended later came through, or for too long. Where the
+// engine refuses, the first one alone is tried again, now and then, until it is taken.
 //
 // Deterministic: time comes by argument. Belongs to one thread.
 #pragma once
@@ -34,6 +35,8 @@ struct PublisherOptions {
   size_t windowRecords = 512;
   // Nothing was heard of a record, or of a fetch: it is sent again.
   uint64_t silenceMsMax = 1000;
+  // After a refusal nothing is sent for so long.
+  uint64_t refusedMs = 150;
 };
 
 // Where a reader of the log stands: what it has read, and to which point that led.
@@ -72,7 +75,7 @@ class Publisher final {
   // --- What came ---
 
   void onAppended(AppendId id, LogSequence sequence, uint64_t nowMs);
-  void onAppendUnknown(AppendId id);
+  void onAppendUnknown(AppendId id, const Error& why, uint64_t nowMs);
   void onFetched(LogSequence sequence, std::string_view bytes, uint64_t nowMs);
   // From time to time, several times within silenceMsMax.
   void tick(uint64_t nowMs);
@@ -88,9 +91,14 @@ class Publisher final {
   const TakeOver& deposedBy() const { return *deposed_; }
   // What is read contradicts what the log is: it was made anew or cut. As if deposed.
   const std::optional<Error>& failure() const { return failure_; }
-  // When the engine acknowledged something last; 0: not yet.
-  uint64_t acknowledgedMs() const { return acknowledgedMs_; }
+  // When the newest record was acknowledged up to which the log is read: it led then; 0: not yet.
+  // That something was acknowledged says less, since a take-over may stand before it.
+  uint64_t ledMs() const { return ledMs_; }
   size_t underWay() const { return frames_.size(); }
+  // When the oldest frame that is not confirmed was published. Nothing: none waits.
+  std::optional<uint64_t> waitingSinceMs() const;
+  // Why the engine did not take that one, or one behind it; empty: it does, or says nothing.
+  const std::string& refusal() const { return refusal_; }
   // Appended again, and fetched, since the beginning.
   uint64_t repeated() const { return repeated_; }
   uint64_t fetched() const { return fetched_; }
@@ -101,12 +109,14 @@ class Publisher final {
     AppendId id = 0;        // of the last time that it was appended
     LogSequence after = 0;  // what was known to be in the log then: it can only stand behind that
     uint64_t sentMs = 0;    // then
-    bool placed = false;    // it is known where that stands, which is not read yet
-    bool again = false;     // is to be appended again
+    uint64_t publishedMs = 0;
+    bool placed = false;  // it is known where that stands, which is not read yet
+    bool again = false;   // is to be appended again
   };
   struct Placed {
     uint64_t index = 0;  // of a frame; 0: a beat or a retirement
     AppendId id = 0;
+    uint64_t acknowledgedMs = 0;
   };
 
   bool ended() const { return deposed_ || failure_; }
@@ -133,14 +143,17 @@ class Publisher final {
   std::deque<Sent> frames_;  // not confirmed; the first one is frame rule_.at().index + 1
   size_t bytes_ = 0;         // of these
   std::map<LogSequence, Placed> placed_;  // what is known to stand above read_
-  AppendId announced_ = 0;                // the last beat or retirement, until it is acknowledged
+  std::deque<AppendId> announced_;        // beats and retirements, until they are acknowledged
   LogSequence fetching_ = 0;              // 0: nothing
   uint64_t fetchingSinceMs_ = 0;
   RecordDecoder decoder_;
+  std::string refusal_;       // not empty: only the first frame is tried again
+  uint64_t notBeforeMs_ = 0;  // and not earlier
   std::vector<LogPosition> confirmed_;
   std::optional<TakeOver> deposed_;
   std::optional<Error> failure_;
-  uint64_t acknowledgedMs_ = 0;
+  uint64_t lastMs_ = 0;  // when last_ was acknowledged
+  uint64_t ledMs_ = 0;
   uint64_t repeated_ = 0;
   uint64_t fetched_ = 0;
 };

@@ -152,7 +152,7 @@ kj::Promise<void> OperatorService::replica(ReplicaContext context) {
     auto answer = context.getResults().initAnswer();
     holdfast::write(view, answer.initInfo());
     // Whoever takes writes has applied them before they are in the log.
-    answer.setSettled(!view.takesWrites() || status.committed);
+    answer.setSettled(!view.mayBeAhead() || status.committed);
     answer.setRegistryDigest(textOf(status.registryDigest.hex()));
     answer.setVersion(textOf(services_.facts.version));
   });

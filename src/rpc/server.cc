@@ -170,8 +170,9 @@ kj::Promise<void> Server::serve(Connections::iterator connection, bool tcp) {
 
 kj::Promise<void> Server::turnToEnd(const Connection& connection) {
   if (connection.isSilent()) return kj::READY_NOW;
-  // A worker that is LOST leads to more.
-  if (connection.hasSessions()) return services_.crowd.myTurn();
+  // A worker that is LOST leads to more; whoever is sent on is to be there soon.
+  const bool sentOn = connection.end() == ConnectionEnd::kSentOn;
+  if (connection.hasSessions() && !sentOn) return services_.crowd.myTurn();
   return services_.budget.ready(kProtocolCostBytes);
 }
 
@@ -236,6 +237,16 @@ std::optional<Error> Server::reloadTokens() {
   }
   services_.notices.notice(notice::TokensRead{access.tokens(), ended});
   return std::nullopt;
+}
+
+uint64_t Server::sendWorkersOn() {
+  uint64_t ended = 0;
+  for (Connection& connection : connections_) {
+    if (!connection.hasSessions() || connection.endsSoon()) continue;
+    connection.endSoon(ConnectionEnd::kSentOn, {});
+    ++ended;
+  }
+  return ended;
 }
 
 void Server::stop() {

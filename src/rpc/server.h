@@ -49,6 +49,11 @@ class Server final : private kj::TaskSet::ErrorHandler {
   // workers' sessions with them. One that cannot be read changes nothing. Says what came of it.
   std::optional<Error> reloadTokens();
 
+  // This controller may lead its group no more: connections that have workers end, so that they
+  // look for who does. Their workers do not count as LOST where the controller awaits them back
+  // (Controller::cutOff). How many connections.
+  uint64_t sendWorkersOn();
+
   // The process ends: no new connections, no more messages. What the workers reported stays, and
   // they do not count as LOST: they come back to the next process on this store.
   void stop();

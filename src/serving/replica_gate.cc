@@ -13,8 +13,9 @@ std::optional<Error> leftToLeader(const ReplicaView& here) {
 
 std::optional<Error> tooOld(const ReplicaView& here, uint64_t maxAgeMs) {
   if (here.role == ReplicaRole::kBootstrapping) {
-    return Error{ErrorCode::kUnavailable,
-                 "this controller is bootstrapping and answers no look-up yet; " + whoLeads(here.leader)};
+    return Error{
+        ErrorCode::kUnavailable,
+        "this controller is bootstrapping and answers no look-up yet; " + whoLeads(here.leader)};
   }
   if (maxAgeMs == 0 || here.ageMs <= maxAgeMs) return std::nullopt;
   if (here.ageMs == ReplicaView::kAgeUnknown) {

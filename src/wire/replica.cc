@@ -11,6 +11,7 @@ static_assert(sameNumber(schema::ReplicaRole::BOOTSTRAPPING, ReplicaRole::kBoots
 static_assert(sameNumber(schema::ReplicaRole::FOLLOWER, ReplicaRole::kFollower));
 static_assert(sameNumber(schema::ReplicaRole::CANDIDATE, ReplicaRole::kCandidate));
 static_assert(sameNumber(schema::ReplicaRole::LEADER, ReplicaRole::kLeader));
+static_assert(sameNumber(schema::ReplicaRole::CUT_OFF, ReplicaRole::kCutOff));
 
 }  // namespace
 

@@ -106,6 +106,22 @@ TEST_F(CacheResetsTest, WhoIsNotThereIsNamed) {
   EXPECT_THAT(whyNot(), HasSubstr("nobody answers there"));
 }
 
+// A controller that takes over may find that all of a fleet's engines lost something.
+TEST_F(CacheResetsTest, OfManyEnginesEachIsAskedInItsTurn) {
+  const std::string base = source_.http;
+  constexpr size_t kEngines = 3 * CacheResets::kUnderWayMax;
+  for (size_t i = 0; i < kEngines; ++i) {
+    source_.http = base + std::to_string(i);
+    door_.statuses["/" + std::to_string(i) + "/reset_prefix_cache"] = 200;
+    resets_.ask(source_);
+  }
+  while (notices_.all.size() < kEngines) {
+    timer_.afterDelay(1 * kj::MILLISECONDS).wait(io_.waitScope);
+  }
+  EXPECT_EQ(notices_.count<notice::EngineResetAsked>(), kEngines);
+  EXPECT_EQ(door_.asked.size(), kEngines);
+}
+
 TEST_F(CacheResetsTest, WithoutAnAddressNobodyIsAsked) {
   source_.http.clear();
   resets_.ask(source_);

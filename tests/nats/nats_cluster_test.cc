@@ -65,8 +65,8 @@ class Node final : public LogListener {
   void onAppended(AppendId id, LogSequence sequence) override {
     if (publisher_) publisher_->onAppended(id, sequence, nowMs());
   }
-  void onAppendUnknown(AppendId id, const Error&) override {
-    if (publisher_) publisher_->onAppendUnknown(id);
+  void onAppendUnknown(AppendId id, const Error& why) override {
+    if (publisher_) publisher_->onAppendUnknown(id, why, nowMs());
   }
   void onFetched(LogSequence sequence, std::string_view bytes) override {
     if (publisher_) publisher_->onFetched(sequence, bytes, nowMs());

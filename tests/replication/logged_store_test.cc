@@ -76,10 +76,13 @@ class LoggedStoreTest : public testing::Test, private LogListener {
   // The log takes everything, and says so.
   void confirm() {
     store_.step();
+    deliver();
+    store_.step();
+  }
+  void deliver() {
     while (log_.step()) {
     }
     log_.poll(*this);
-    store_.step();
   }
   void settle() {
     confirm();
@@ -91,7 +94,9 @@ class LoggedStoreTest : public testing::Test, private LogListener {
   void onAppended(AppendId id, LogSequence sequence) override {
     store_.publisher().onAppended(id, sequence, clock_.nowMs);
   }
-  void onAppendUnknown(AppendId, const Error&) override {}
+  void onAppendUnknown(AppendId id, const Error& why) override {
+    store_.publisher().onAppendUnknown(id, why, clock_.nowMs);
+  }
   void onFetched(LogSequence sequence, std::string_view bytes) override {
     store_.publisher().onFetched(sequence, bytes, clock_.nowMs);
   }
@@ -197,6 +202,33 @@ TEST_F(LoggedStoreTest, IsNotWritableWhileTheLogSaysNothing) {
   store_.poll(said_);
   ASSERT_EQ(said_.healths.size(), 3u);
   EXPECT_EQ(said_.healths[2].reason, "no space");
+}
+
+// Beats are taken, what is written is not: too large for the engine, say.
+TEST_F(LoggedStoreTest, IsNotWritableWhileWhatIsWrittenIsRefused) {
+  report(1);
+  store_.step();
+  log_.setFaults({.lost = 100, .unknown = 100});
+  for (int i = 0; i < 101; ++i) {
+    store_.publisher().tick(clock_.nowMs);
+    deliver();
+    clock_.nowMs += 100;
+    log_.setFaults({});
+    store_.publisher().announce(encodeRecord(Beat{1, 0}));
+    deliver();
+    log_.setFaults({.lost = 100, .unknown = 100});
+  }
+  EXPECT_LT(store_.unheardMs(), 1000u);
+  EXPECT_FALSE(store_.health().writable);
+  EXPECT_NE(store_.health().reason.find("not taken what was written 10 s ago, it says: lost"),
+            std::string::npos)
+      << store_.health().reason;
+  log_.setFaults({});
+  clock_.nowMs += 200;
+  store_.publisher().tick(clock_.nowMs);
+  settle();
+  EXPECT_TRUE(store_.health().writable);
+  EXPECT_EQ(reports(), 1u);
 }
 
 TEST_F(LoggedStoreTest, HandsNothingOnWhenAnotherOneLeads) {

@@ -36,7 +36,8 @@ struct OneOfGroup {
             MemberOptions{.node = name,
                           .address = name + ":7440",
                           .format = 2,
-                          .askLeader = [this](const std::string& address) { asked = address; }}) {
+                          .askLeader = [this](const std::string& address) { asked = address; },
+                          .systemMs = [this, &clock] { return clock.nowMs + stoodStillMs; }}) {
     registry.recover();
   }
   std::string start() { return messageOf(member.start(!registry.tree().instances().empty())); }
@@ -67,6 +68,7 @@ struct OneOfGroup {
   LoggedStore store;
   Registry registry;
   std::string asked;
+  uint64_t stoodStillMs = 0;  // of the process
   Member member;
 };
 
@@ -170,6 +172,51 @@ TEST_F(MemberTest, NothingOfADeposedLeaderCompletes) {
   EXPECT_FALSE(b->has("late"));
 }
 
+// It cannot know whether it leads; while it does not, it says so and names nobody.
+TEST_F(MemberTest, ALeaderThatTheLogDoesNotHearIsCutOffUntilItHasReadThatItLeads) {
+  auto a = leader("a");
+  a->log.setFaults({.lost = 100});
+  pass(880, {a.get()});
+  EXPECT_TRUE(a->member.view().takesWrites());
+  pass(240, {a.get()});
+  ReplicaView view = a->member.view();
+  EXPECT_EQ(view.role, ReplicaRole::kCutOff);
+  EXPECT_FALSE(view.takesWrites());
+  EXPECT_EQ(view.leader, "");
+  EXPECT_GE(view.ageMs, 1000u);
+  EXPECT_FALSE(a->member.ended());
+  // Nobody took over: it goes on, with what it had taken before.
+  a->addWorker("held");
+  a->log.setFaults({});
+  pass(1200, {a.get()});
+  view = a->member.view();
+  EXPECT_EQ(view.role, ReplicaRole::kLeader);
+  EXPECT_EQ(view.epoch, 1u);
+  EXPECT_EQ(view.leader, "a:7440");
+  EXPECT_TRUE(a->store.quiet());
+}
+
+TEST_F(MemberTest, ALeaderThatWasReplacedWhileItWasCutOffNeverTakesWritesAgain) {
+  auto a = leader("a");
+  auto b = node("b");
+  ASSERT_EQ(b->start(), "");
+  pass(200, {a.get(), b.get()});
+  a->log.setFaults({.lost = 100});
+  pass(1200, {a.get(), b.get()});
+  ASSERT_TRUE(a->member.cutOff());
+  ASSERT_TRUE(b->member.leads());
+  // Its records are acknowledged again before it has read the take-over.
+  a->log.setFaults({});
+  for (int i = 0; i < 1000 && !a->member.ended(); ++i) {
+    clock_.nowMs += 20;
+    a->member.tick();
+    if (i % 3 == 0) a->log.step();
+    a->member.step();
+    EXPECT_FALSE(a->member.view().takesWrites());
+  }
+  EXPECT_TRUE(a->member.deposed());
+}
+
 TEST_F(MemberTest, TakesOverAtOnceFromALeaderThatStepsDown) {
   auto a = leader("a");
   auto b = node("b");
@@ -185,6 +232,93 @@ TEST_F(MemberTest, TakesOverAtOnceFromALeaderThatStepsDown) {
   pass(120, {a.get(), b.get()});
   EXPECT_EQ(answer, "");
   EXPECT_TRUE(a->member.deposed());
+}
+
+// A take-over must name the last frame: while there is always another one, none ever counts.
+TEST_F(MemberTest, AnotherOneTakesOverWhileWritesComeAllTheTime) {
+  auto a = leader("a");
+  auto b = node("b");
+  ASSERT_EQ(b->start(), "");
+  pass(200, {a.get(), b.get()});
+  std::string answer = "none";
+  a->member.stepDown([&](const std::optional<Error>& why) { answer = messageOf(why); });
+  for (int i = 0; i < 200 && !b->member.leads(); ++i) {
+    clock_.nowMs += 20;
+    b->member.tick();  // what it appends arrives after what the other one does
+    a->addWorker("w" + std::to_string(i));
+    a->member.tick();
+    a->run();
+    b->run();
+  }
+  ASSERT_TRUE(b->member.leads());
+  pass(200, {a.get(), b.get()});
+  EXPECT_EQ(answer, "");
+  EXPECT_TRUE(a->member.deposed());
+}
+
+TEST_F(MemberTest, NobodyCampaignsAgainstALeaderThatGoesOnAfterAll) {
+  auto a = leader("a");
+  auto b = node("b");
+  ASSERT_EQ(b->start(), "");
+  pass(200, {a.get(), b.get()});
+  std::string answer = "none";
+  a->member.stepDown([&](const std::optional<Error>& why) { answer = messageOf(why); });
+  b->log.setFaults({.lost = 100});
+  pass(2000, {a.get(), b.get()});
+  a->addWorker("late");
+  pass(1000, {a.get(), b.get()});
+  EXPECT_FALSE(a->store.quiet()) << "it writes nothing while it waits to be replaced";
+  pass(2400, {a.get(), b.get()});
+  EXPECT_NE(answer.find("nobody has taken over"), std::string::npos);
+  EXPECT_TRUE(a->store.quiet());
+  EXPECT_TRUE(b->has("late"));
+  b->log.setFaults({});
+  const size_t before = engine_.records.size();
+  pass(1000, {a.get(), b.get()});
+  EXPECT_TRUE(a->member.leads());
+  EXPECT_EQ(b->member.view().role, ReplicaRole::kFollower);
+  EXPECT_LE(engine_.records.size(), before + 11) << "the leader's beats";
+}
+
+// --- how old it is ---
+
+TEST_F(MemberTest, WhatIsMissedWhileTheProcessStandsStillIsOld) {
+  auto a = leader("a");
+  auto b = node("b");
+  ASSERT_EQ(b->start(), "");
+  pass(200, {a.get(), b.get()});
+  EXPECT_EQ(a->member.view().ageMs, 0u);
+  a->stoodStillMs = b->stoodStillMs = 30'000;
+  EXPECT_GE(a->member.view().ageMs, 30'000u);
+  EXPECT_GE(b->member.view().ageMs, 30'000u);
+  pass(120, {a.get(), b.get()});
+  EXPECT_EQ(a->member.view().ageMs, 0u);
+  EXPECT_LE(b->member.view().ageMs, 120u);
+}
+
+TEST_F(MemberTest, WhatALeaderAnswersGetsOldWhileTheLogDoesNotHearIt) {
+  auto a = leader("a");
+  a->log.setFaults({.lost = 100});
+  pass(600, {a.get()});
+  EXPECT_EQ(a->member.view().role, ReplicaRole::kLeader);
+  EXPECT_GE(a->member.view().ageMs, 500u);
+  EXPECT_LE(a->member.view().ageMs, 700u);
+}
+
+// It is told what the log has before it gets it.
+TEST_F(MemberTest, OneThatCatchesUpIsAsOldAsWhatItHas) {
+  auto a = leader("a");
+  auto b = node("b");
+  b->log.setRecordsPerPoll(1);
+  ASSERT_EQ(b->start(), "");
+  pass(200, {a.get(), b.get()});
+  pass(10'000, {a.get()});
+  // Of a hundred records it gets one.
+  b->member.step();
+  b->member.tick();
+  const ReplicaView view = b->member.view();
+  EXPECT_GE(view.lag, 90u);
+  EXPECT_GE(view.ageMs, 9'000u);
 }
 
 TEST_F(MemberTest, GoesOnLeadingWhereNobodyTakesOver) {

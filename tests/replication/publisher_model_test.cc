@@ -100,9 +100,7 @@ class Node final : public LogListener {
 
  private:
   void onAppended(AppendId id, LogSequence sequence) override;
-  void onAppendUnknown(AppendId id, const Error&) override {
-    if (publisher_) publisher_->onAppendUnknown(id);
-  }
+  void onAppendUnknown(AppendId id, const Error& why) override;
   void onFetched(LogSequence sequence, std::string_view bytes) override;
   void onRecord(LogSequence sequence, std::string_view bytes) override;
   void onLogLost(const Error& why) override { ADD_FAILURE() << why.message; }
@@ -320,6 +318,10 @@ void Node::onAppended(AppendId id, LogSequence sequence) {
     }
   }
   publisher_->onAppended(id, sequence, world_.nowMs);
+}
+
+void Node::onAppendUnknown(AppendId id, const Error& why) {
+  if (publisher_) publisher_->onAppendUnknown(id, why, world_.nowMs);
 }
 
 void Node::onFetched(LogSequence sequence, std::string_view bytes) {

@@ -40,6 +40,10 @@ class PublisherTest : public testing::Test {
   void acknowledge(size_t append, LogSequence sequence) {
     publisher_.onAppended(log_.appended.at(append).first, sequence, now_);
   }
+  void refuse(size_t append, const std::string& why) {
+    publisher_.onAppendUnknown(log_.appended.at(append).first, {ErrorCode::kUnavailable, why},
+                               now_);
+  }
   std::vector<uint64_t> confirmed() {
     std::vector<uint64_t> indexes;
     for (const LogPosition& position : publisher_.takeConfirmed()) {
@@ -70,7 +74,7 @@ TEST_F(PublisherTest, ReadsWhatIsAcknowledgedInARowWithoutFetching) {
   EXPECT_EQ(publisher_.read(), (LogPosition{{4, 13}, 103}));
   EXPECT_EQ(publisher_.underWay(), 0u);
   EXPECT_EQ(publisher_.repeated(), 0u);
-  EXPECT_EQ(publisher_.acknowledgedMs(), now_);
+  EXPECT_EQ(publisher_.ledMs(), now_);
 }
 
 TEST_F(PublisherTest, ATakeOverInAHoleDeposesAndNothingBehindItIsConfirmed) {
@@ -210,14 +214,74 @@ TEST_F(PublisherTest, TheWindowIsBoundedAndTakesOneOfAnySize) {
   EXPECT_TRUE(publisher_.hasRoom(1));
 }
 
-TEST_F(PublisherTest, WhatTheEngineRefusesIsTriedAgainWithTheNextTick) {
-  const size_t append = publish();
-  publisher_.onAppendUnknown(log_.appended.at(append).first);
-  EXPECT_EQ(log_.appended.size(), 1u);
+// Whatever is wrong may last, and megabytes are not sent for nothing all the time.
+TEST_F(PublisherTest, WhatTheEngineRefusesIsTriedAgainNowAndThenWithTheFirstAlone) {
+  for (size_t i = 0; i < 3; ++i) publish();
+  for (size_t i = 0; i < 3; ++i) refuse(i, "no stream");
+  EXPECT_EQ(publisher_.refusal(), "no stream");
+  for (int i = 0; i < 50; ++i) {
+    const size_t before = log_.appended.size();
+    now_ += 20;
+    publisher_.tick(now_);
+    if (log_.appended.size() == before) continue;
+    ASSERT_EQ(log_.appended.size(), before + 1);
+    EXPECT_EQ(indexOf(before), 11u);
+    refuse(before, "no stream");
+  }
+  EXPECT_GE(log_.appended.size(), 3u + 5);
+  EXPECT_LE(log_.appended.size(), 3u + 10);
+  EXPECT_EQ(publisher_.waitingSinceMs(), now_ - 1000);
+  const size_t fourth = publish();
+  EXPECT_LT(fourth, log_.appended.size());
+  EXPECT_LT(indexOf(fourth), 14u) << "what is new waits as well";
+  now_ += 200;
   publisher_.tick(now_);
-  ASSERT_EQ(log_.appended.size(), 2u);
-  acknowledge(1, 101);
-  EXPECT_EQ(confirmed(), Indexes({11}));
+  // It is taken: so are the others, at once.
+  const size_t taken = log_.appended.size() - 1;
+  acknowledge(taken, 101);
+  ASSERT_EQ(log_.appended.size(), taken + 4);
+  for (size_t i = 1; i < 4; ++i) acknowledge(taken + i, 101 + i);
+  EXPECT_EQ(confirmed(), Indexes({11, 12, 13, 14}));
+  EXPECT_EQ(publisher_.refusal(), "");
+  EXPECT_FALSE(publisher_.waitingSinceMs());
+}
+
+// A record that is too large for the engine, say.
+TEST_F(PublisherTest, ThatOthersAreTakenDoesNotHurryTheRefused) {
+  publish();
+  publish();
+  refuse(0, "too large");
+  acknowledge(1, 101);  // void
+  publisher_.announce(encodeRecord(Beat{4, 0}));
+  acknowledge(2, 102);
+  EXPECT_EQ(log_.appended.size(), 3u);
+  EXPECT_EQ(publisher_.refusal(), "too large");
+  EXPECT_EQ(publisher_.ledMs(), now_);
+  now_ += 150;
+  publisher_.tick(now_);
+  ASSERT_EQ(log_.appended.size(), 4u);
+  EXPECT_EQ(indexOf(3), 11u);
+}
+
+// A take-over may stand before what was acknowledged.
+TEST_F(PublisherTest, AnAcknowledgementBehindAHoleDoesNotSayThatItLed) {
+  publish();
+  publish();
+  acknowledge(0, 101);
+  const uint64_t before = now_;
+  now_ += 50;
+  acknowledge(1, 103);
+  EXPECT_EQ(publisher_.ledMs(), before);
+  publisher_.onFetched(102, "foreign", now_ + 7);
+  EXPECT_EQ(publisher_.ledMs(), now_) << "since when that is known";
+}
+
+// Where acknowledgements take longer than a beat lasts.
+TEST_F(PublisherTest, SeveralBeatsMayBeUnderWay) {
+  for (int i = 0; i < 3; ++i) publisher_.announce(encodeRecord(Beat{4, 0}));
+  for (size_t i = 0; i < 3; ++i) acknowledge(i, 101 + i);
+  EXPECT_TRUE(log_.asked.empty());
+  EXPECT_EQ(publisher_.read().sequence, 103u);
 }
 
 }  // namespace

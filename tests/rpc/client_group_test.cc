@@ -110,6 +110,34 @@ TEST(ClientOfAGroup, ALeaderThatBecomesAFollowerIsLeft) {
   EXPECT_EQ(a.operationsTaken(), 10u);
 }
 
+// Also a worker that has nothing to say, and would find out with its next heartbeat only.
+TEST(ClientOfAGroup, ALeaderThatIsCutOffIsLeftForTheNextAndTakenAgainWhereThereIsNone) {
+  ThreadedServer a(leader("a"));
+  ThreadedServer b(follower(a.address()));
+  ClientThread thread;
+  Client client(thread, workerOf(a.address() + "," + b.address()));
+  const auto gpu = client.location("gpu");
+  client.admit(gpu, chunks(1, 10));
+  ASSERT_TRUE(client.flush(kLongMs));
+  a.cutOff();
+  ASSERT_TRUE(comesAbout([&]() { return client.state() != ClientState::kRegistered; }));
+  LookupClient router(thread, routerOf(a.address()));
+  EXPECT_EQ(router.lookup(chunks(1, 10)).value().layouts.size(), 1u);
+  a.become(leader("a"));
+  ASSERT_TRUE(comesAbout([&]() { return client.state() == ClientState::kRegistered; }));
+  EXPECT_EQ(client.counters().operationsResent, 0u);
+  EXPECT_EQ(client.counters().fullSyncs, 0u);
+  a.cutOff();
+  b.become(leader(b.address(), 4));
+  client.admit(gpu, chunks(11, 20));
+  ASSERT_TRUE(client.flush(kLongMs)) << client.lastError();
+  LookupClient other(thread, routerOf(b.address()));
+  const auto found = other.lookup(chunks(1, 20));
+  ASSERT_TRUE(found.ok()) << found.error().message;
+  ASSERT_EQ(found.value().layouts.size(), 1u);
+  EXPECT_EQ(found.value().layouts[0].matchedChunks, 20u);
+}
+
 TEST(ClientOfAGroup, LookUpsGoOnWithoutTheLeaderAndPassOverTheStale) {
   auto a = std::make_unique<ThreadedServer>(leader("a"));
   ClientThread thread;

@@ -72,6 +72,44 @@ TEST_F(GroupTest, AControllerThatLeadsNoMoreTakesNoReport) {
   EXPECT_NE(registry.tree().findWorker("llama", 0), nullptr);
 }
 
+// It may have been replaced: workers look for who leads, and routers are answered.
+TEST_F(GroupTest, ALeaderThatIsCutOffSendsItsWorkersOnAndAwaitsThemBack) {
+  group.now = leader("here:7440");
+  const auto worker = connect();
+  auto session = registerWorker(*worker, registration());
+  await(report(session, "gpu", kIncarnation, 1, {1, 2}));
+  const auto router = connect();
+  EXPECT_EQ(lookup(*router, {1, 2})["llama"], 2u);
+  group.now = cutOff();
+  controller.cutOff(true);
+  EXPECT_EQ(server->sendWorkersOn(), 1u);
+  settle();
+  EXPECT_NE(errorOf(session.heartbeatRequest().send()), "no error");
+  EXPECT_EQ(server->services().ends.of(ConnectionEnd::kSentOn), 1u);
+  EXPECT_EQ(server->services().connections, 1u);
+  const auto again = connect();
+  EXPECT_THAT(errorOf(registerRequest(*again, registration()).send()),
+              AllOf(HasSubstr("unavailable: "), HasSubstr("cut off")));
+
+  // However long that takes, they are there, as after a start.
+  clock.nowMs += 10'000'000;
+  controller.take(input::Tick{});
+  EXPECT_EQ(lookup(*router, {1, 2})["llama"], 2u);
+  EXPECT_EQ(registry.tree().findWorker("llama", 0)->record.state, WorkerState::kRecovered);
+  EXPECT_THAT(errorOf(lookUp(*router, 1'000)), HasSubstr("stale by 500 ms"));
+
+  group.now = leader("here:7440");
+  controller.cutOff(false);
+  controller.take(input::Tick{});
+  EXPECT_EQ(lookup(*router, {1, 2})["llama"], 2u) << "it has time to come back";
+  const auto back = connect();
+  registerWorker(*back, registration());
+  EXPECT_EQ(registry.tree().findWorker("llama", 0)->record.state, WorkerState::kActive);
+  clock.nowMs += 10'000'000;
+  controller.take(input::Tick{});
+  EXPECT_EQ(registry.tree().findWorker("llama", 0)->record.state, WorkerState::kLost);
+}
+
 TEST_F(GroupTest, AFollowerLeavesOrdersToTheLeaderAndSaysSoInItsLog) {
   group.now = follower(kLeader);
   const auto peer = connect();
@@ -164,6 +202,8 @@ TEST_F(GroupTest, ALeaderIsAheadOfItsIndexUntilAllIsCommitted) {
   EXPECT_FALSE(settled());
   group.now = follower(kLeader);
   EXPECT_TRUE(settled()) << "a follower has only what is in the log";
+  group.now = cutOff();
+  EXPECT_FALSE(settled());
   group.now = leader("here:7440");
   commit();
   EXPECT_TRUE(settled());

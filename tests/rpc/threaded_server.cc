@@ -88,7 +88,18 @@ void ThreadedServer::onLoop(const std::function<void(Inside&)>& task) {
 }
 
 void ThreadedServer::become(const ReplicaView& view) {
-  onLoop([&](Inside& inside) { inside.group.now = view; });
+  onLoop([&](Inside& inside) {
+    inside.group.now = view;
+    inside.controller.cutOff(view.role == ReplicaRole::kCutOff);
+  });
+}
+
+void ThreadedServer::cutOff() {
+  onLoop([](Inside& inside) {
+    inside.group.now = test::cutOff();
+    inside.controller.cutOff(true);
+    inside.server.sendWorkersOn();
+  });
 }
 
 void ThreadedServer::stopCommitting() {

@@ -27,6 +27,8 @@ class ThreadedServer {
 
   const std::string& address() const { return address_; }
   void become(const ReplicaView& view);
+  // It leads, and its log hears it no more.
+  void cutOff();
   // Nothing is committed, and so confirmed, any more: what comes is applied and waits.
   void stopCommitting();
   uint64_t operationsTaken();

@@ -37,6 +37,10 @@ inline ReplicaView follower(std::string leader, uint64_t ageMs = 0) {
           .leader = std::move(leader),
           .log = "log-1"};
 }
+// A leader that its log has not heard for so long.
+inline ReplicaView cutOff(uint64_t ageMs = 1'500) {
+  return {.role = ReplicaRole::kCutOff, .epoch = 3, .index = 70, .ageMs = ageMs, .log = "log-1"};
+}
 inline ReplicaView leader(std::string address, uint64_t epoch = 3) {
   return {.role = ReplicaRole::kLeader,
           .epoch = epoch,

@@ -391,6 +391,15 @@ void RegistrationController::connectionClosed(SessionId session) {
   if (worker != nullptr) markLost(*worker, {.cause = notice::LostCause::kConnectionGone});
 }
 
+void RegistrationController::awaitBack(SessionId session) {
+  Worker* worker = tree_.bySession(session);
+  if (worker == nullptr) return;
+  endSession(*worker);
+  tree_.setState(*worker, WorkerState::kRecovered);
+  worker->lastHeardMs = clock_.steadyMs();
+  tree_.refreshVisibility(*worker);
+}
+
 void RegistrationController::sessionFailed(SessionId session, const std::string& why) {
   Worker* worker = tree_.bySession(session);
   if (worker == nullptr) return;

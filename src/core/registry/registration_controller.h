@@ -47,6 +47,9 @@ class RegistrationController {
   // The transport is gone: the worker is LOST if the session is still in force.
   void connectionClosed(SessionId session);
 
+  // The same, but it is expected back: RECOVERED, so in look-ups, until it registers again.
+  void awaitBack(SessionId session);
+
   // The worker broke the protocol, `why` says how ("it sent ..."): LOST the same way, until it
   // registers again.
   void sessionFailed(SessionId session, const std::string& why);

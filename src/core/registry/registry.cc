@@ -34,6 +34,7 @@ RecoveryReport Registry::recover() {
 
 void Registry::lead() {
   dropWatch_.restart(tree_.counters());
+  replica_.lead();
   begin();
 }
 
@@ -45,6 +46,12 @@ void Registry::begin() {
         if (location->building != nullptr) fullSyncs_.resume(*location);
       }
     }
+  }
+}
+
+void Registry::forgetSilence() {
+  for (const auto& [name, instance] : tree_.instances()) {
+    for (const auto& [id, worker] : instance->workers) worker->lastHeardMs = clock_.steadyMs();
   }
 }
 
@@ -71,7 +78,8 @@ std::vector<LimitUse> Registry::limits() const {
 
 bool Registry::work() {
   const bool reports = kv_.work();
-  const bool more = pins_.work() || reports;
+  const bool syncs = replica_.work();
+  const bool more = pins_.work() || reports || syncs;
   if (index_.sweep(ChunkIndex::kSweepSlots)) {
     if (tree_.waitingRetirements() == 0) return more;
     tree_.retireWaiting();

@@ -72,6 +72,8 @@ class Registry : public StoreListener {
   void tick();
   // The same for a follower: waiting retirements and folds. Everything else is its leader's to say.
   void tickFollowing();
+  // Time-outs of workers begin anew: nobody could come for a while.
+  void forgetSilence();
   // A follower is to lead: time-outs begin, full syncs under way go on. It is as after recover().
   void lead();
   // One bounded piece of background work (held reports, full syncs, pins that are over, a turn of

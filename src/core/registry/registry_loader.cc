@@ -152,6 +152,19 @@ void RegistryLoader::batch(OwnerId owner, uint16_t id, uint32_t number,
                      index_.apply(building->holder, location.worker->modelSalt, {keys, {}}));
 }
 
+// What waits while the full sync is not whole. The rest is applied at once: of what the others of a
+// group have in turns, there may be more at once than can be held.
+bool RegistryLoader::takePending(Location& location, const JournalEntry& entry) {
+  Building& building = *location.building;
+  building.lastSeq += entry.operations.size();
+  if (!building.whole() || !building.pending.empty()) {
+    return building.pending.hold(entry.firstSeq, entry.operations);
+  }
+  building.apply(index_.apply(building.holder, location.worker->modelSalt, entry.operations));
+  building.appliedSeq = building.lastSeq;
+  return true;
+}
+
 void RegistryLoader::buildingJournal(OwnerId owner, uint16_t id, const JournalEntry& entry) {
   Loading* loading = find(owner, id);
   if (loading == nullptr) return;
@@ -163,8 +176,7 @@ void RegistryLoader::buildingJournal(OwnerId owner, uint16_t id, const JournalEn
                               std::to_string(entry.firstSeq);
     return;
   }
-  building->lastSeq += entry.operations.size();
-  loading->tooMuchHeld |= !building->pending.hold(entry.firstSeq, entry.operations);
+  loading->tooMuchHeld |= !takePending(location, entry);
 }
 
 void RegistryLoader::pins(OwnerId owner, uint16_t id, const PinRecord& record,

@@ -74,6 +74,7 @@ class RegistryLoader : public RecoverySink {
   Loading* find(OwnerId owner, uint16_t location);
   bool checkBase(Loading& loading, Family& family);
   void apply(Loading& loading, const Operations& operations);
+  bool takePending(Location& location, const JournalEntry& entry);
   void quarantine(Worker& worker, const std::string& reason);
 
   RegistryTree& tree_;

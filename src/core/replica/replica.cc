@@ -11,6 +11,8 @@ namespace {
 
 // Of a full sync's journal, when something of it comes: bounded, and more than comes with it.
 constexpr size_t kPendingAtOnce = 2 * kOperationsPerReportMax;
+// As a leader takes in a turn.
+constexpr size_t kPendingOfTurn = 8192;
 
 std::optional<Error> misfit(const std::string& what) {
   return Error{ErrorCode::kInvalid, what};
@@ -103,7 +105,7 @@ Replica::Misfit Replica::applyToBuilding(Location& location, const ReportRecord&
     return misfit(named(location) + ": the journal of its full sync does not go on at seq " +
                   std::to_string(report.firstSeq));
   }
-  if (!building.pending.hold(report.firstSeq, report.operations)) {
+  if (!hold(location, report)) {
     return misfit(named(location) + ": more was reported during its full sync than can be held");
   }
   building.lastSeq += report.operations.size();
@@ -112,6 +114,37 @@ Replica::Misfit Replica::applyToBuilding(Location& location, const ReportRecord&
   store_.append(own);
   applyPending(location, kPendingAtOnce);
   return std::nullopt;
+}
+
+// The leader has held it, beside less of full syncs that are whole.
+bool Replica::hold(Location& location, const ReportRecord& report) {
+  HeldReports& pending = location.building->pending;
+  if (pending.hold(report.firstSeq, report.operations)) return true;
+  while (!turns_.empty()) {
+    if (Location* const whole = nextTurn()) {
+      applyPending(*whole, std::numeric_limits<size_t>::max());
+    }
+  }
+  return pending.hold(report.firstSeq, report.operations);
+}
+
+// Null: it has none any more.
+Location* Replica::nextTurn() {
+  Location* const location = tree_.byRef(turns_.front());
+  turns_.pop_front();
+  if (location == nullptr || location->building == nullptr) return nullptr;
+  location->building->turnQueued = false;
+  return location;
+}
+
+bool Replica::work() {
+  if (turns_.empty()) return false;
+  if (Location* const location = nextTurn()) applyPending(*location, kPendingOfTurn);
+  return !turns_.empty();
+}
+
+void Replica::lead() {
+  while (!turns_.empty()) nextTurn();
 }
 
 void Replica::applyPending(Location& location, size_t operationsMax) {
@@ -124,6 +157,8 @@ void Replica::applyPending(Location& location, size_t operationsMax) {
     building.appliedSeq += operations.size();
     done += operations.size();
   }
+  if (!building.whole() || building.pending.empty()) return;
+  if (!std::exchange(building.turnQueued, true)) turns_.push_back({location.serial});
 }
 
 std::optional<Error> Replica::apply(const BatchRecord& batch) {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <span>
@@ -44,6 +45,11 @@ class Replica {
   std::optional<Error> apply(const ReportRecord& report);
   std::optional<Error> apply(const BatchRecord& batch);
   std::optional<Error> apply(const StoreBatch& batch);
+
+  // A piece of what full syncs have left to do. False when there is nothing left.
+  bool work();
+  // It is to lead: full syncs go on as a leader's.
+  void lead();
 
   // Cache operations as the store has them: what it had when it was opened, and what came since.
   void recovered(std::vector<EventRecord> events);
@@ -87,6 +93,8 @@ class Replica {
   Misfit switchOver(Location& location, const LivePart& live);
   void changeBuilding(Location& location, const std::optional<BuildingPart>& part);
   void applyPending(Location& location, size_t operationsMax);
+  bool hold(Location& location, const ReportRecord& report);
+  Location* nextTurn();
   Misfit applyToBuilding(Location& location, const ReportRecord& report);
   static void refreshState(Location& location);
 
@@ -97,6 +105,7 @@ class Replica {
   Folding& folding_;
   std::span<const OwnerName> names_;
   std::map<std::string, EventRecord> events_;
+  std::deque<LocationRef> turns_;  // whose full sync is whole, with something left of its journal
 
   // Of the batch under way.
   StoreBatch own_;

@@ -42,24 +42,35 @@ void CacheResets::ask(const EngineSource& source) {
   const kj::TimePoint now = timer_.now();
   std::erase_if(asked_, [&](const auto& one) { return now - one.second >= kPause; });
   if (!asked_.emplace(source.http, now).second) return;
-  const std::string base = baseOf(source.http);
-  if (underWay_ == kUnderWayMax) {
-    return failed(nameOf(source), base, "too many engines are asked at once");
+  Asked asked{nameOf(source), baseOf(source.http)};
+  if (underWay_ < kUnderWayMax) return begin(asked);
+  if (waiting_.size() == kWaitingMax) {
+    return failed(asked.name, asked.url, "too many engines are to be asked");
   }
+  waiting_.push_back(std::move(asked));
+}
+
+void CacheResets::begin(const Asked& asked) {
   ++underWay_;
   auto done = kj::evalNow([&]() {
-                return post(base + "/reset_prefix_cache");
-              }).then([this, base](uint32_t status) -> kj::Promise<uint32_t> {
+                return post(asked.url + "/reset_prefix_cache");
+              }).then([this, base = asked.url](uint32_t status) -> kj::Promise<uint32_t> {
     if (status != kNotFound) return status;
     return post(base + "/flush_cache");
   });
   tasks_.add(
       timer_.timeoutAfter(kTimeMax, kj::mv(done))
-          .then([this, name = nameOf(source), base](uint32_t status) { told(name, base, status); },
-                [this, name = nameOf(source), base](kj::Exception&& why) {
-                  failed(name, base, whyOf(why));
-                })
-          .attach(kj::defer([this]() { --underWay_; })));
+          .then([this, asked](uint32_t status) { told(asked.name, asked.url, status); },
+                [this, asked](kj::Exception&& why) { failed(asked.name, asked.url, whyOf(why)); })
+          .then([this]() { ended(); }));
+}
+
+void CacheResets::ended() {
+  --underWay_;
+  if (waiting_.empty()) return;
+  const Asked next = std::move(waiting_.front());
+  waiting_.pop_front();
+  begin(next);
 }
 
 kj::Promise<uint32_t> CacheResets::post(const std::string& url) {
