@@ -149,7 +149,8 @@ TEST_F(MemberTest, TakesOverFromALeaderThatIsSilentAndDoesNotAnswer) {
   EXPECT_EQ(b->member.view().log, a->member.view().log);
   EXPECT_TRUE(b->has("llama"));
 
-  EXPECT_EQ(a->member.view().leader, "a:7440") << "it has not heard of it";
+  EXPECT_EQ(a->member.view().role, ReplicaRole::kCutOff);
+  EXPECT_EQ(a->member.view().leader, "") << "it has not heard of it, and cannot know";
   pass(200, {a.get()});
   ASSERT_TRUE(a->member.ended());
   EXPECT_EQ(a->member.view().leader, "b:7440") << "who asks it is sent on";
