@@ -15,11 +15,15 @@ WorkerStateMachine::ReplayAnswer WorkerStateMachine::replay(std::string_view nam
     return {};
   }
   const uint64_t first = location->ringFirst();
-  if (phase_ != Phase::kRegistered || !location->stated || location->incarnation != incarnation ||
-      from < first || from > to || to > location->lastSeq) {
+  const bool session = phase_ == Phase::kRegistered || phase_ == Phase::kRegistering;
+  if (!session || !location->stated || location->incarnation != incarnation || from < first ||
+      from > to || to > location->lastSeq) {
     ++counters_.replaysRefused;
     return {false, first};
   }
+  // The controller has the session, and waits for what the answer, which is on its way, will have
+  // us send. To refuse would cost a full sync.
+  if (phase_ == Phase::kRegistering) return {true, first};
   const uint64_t sent = std::min(to, location->cursor.seq);
   if (from <= sent) location->replays.add({from, sent});
   return {true, first};

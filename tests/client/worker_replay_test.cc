@@ -46,8 +46,20 @@ TEST_F(WorkerRepair, WhatCannotBeReplayedIsRefused) {
   EXPECT_EQ(machine_.counters().replaysRefused, 7u);
   EXPECT_TRUE(reports().empty());
   EXPECT_FALSE(refused(replay(11, 30)));
-  machine_.beginRegistration();
-  EXPECT_TRUE(refused(replay(12, 13))) << "the answer says where to go on";
+}
+
+// The answer to a registration is late, and the controller asks for what it leads to meanwhile.
+TEST_F(WorkerRepair, AReplayBeforeTheAnswerToARegistrationIsWhatTheAnswerLeadsTo) {
+  admitAndSend(0, 10);
+  machine_.disconnected();
+  EXPECT_FALSE(replay(7, 10).accepted) << "there is no session";
+  const uint64_t attempt = machine_.beginRegistration().attempt;
+  EXPECT_TRUE(replay(7, 10).accepted);
+  EXPECT_FALSE(replay(10, 11).accepted);
+  EXPECT_TRUE(reports().empty());
+  answer(attempt, 7, DecisionKind::kReplay);
+  const std::vector<std::pair<uint64_t, std::vector<ChunkHash>>> expected = {{7, range(6, 10)}};
+  EXPECT_EQ(reports(), expected) << "once";
 }
 
 TEST_F(WorkerRepair, WhatThisSessionHasNotSentComesInItsTurn) {
