@@ -55,7 +55,9 @@ kj::Promise<size_t> BufferedStream::tryRead(void* buffer, size_t minBytes, size_
     const kj::TimePoint time = now();
     if (time - lastLook_ >= kLookInterval) lookForMore(time);
   }
-  return readOn(wanted, false);
+  // What the socket fails with is the promise's failure, however soon it is known: whoever reads
+  // looks there for why the peer is gone.
+  return kj::evalNow([&]() { return readOn(wanted, false); });
 }
 
 kj::Promise<size_t> BufferedStream::readOn(Wanted wanted, bool myTurn) {

@@ -2,6 +2,7 @@
 
 #include <capnp/rpc.capnp.h>
 #include <capnp/serialize.h>
+#include <sys/socket.h>
 
 #include <random>
 
@@ -86,6 +87,28 @@ TEST_F(ConnectionTest, BrokenProtocolClosesThatConnectionOnly) {
   EXPECT_TRUE(isClosed(*stream));
   EXPECT_THAT(whyClosed(), HasSubstr("broke the RPC protocol"));
   EXPECT_EQ(lookup(*healthy, {1}).size(), 0u);
+}
+
+// Whoever closes its socket with something unread in it resets it: that ends a connection like any
+// other end, also where it is there before what was said last is read.
+TEST_F(ConnectionTest, AResetBehindAMessageIsNoBreachOfTheProtocol) {
+  const auto healthy = connect();
+  for (const bool seenBefore : {false, true}) {
+    auto stream = connectRaw();
+    capnp::MallocMessageBuilder message;
+    message.initRoot<capnp::rpc::Message>().initBootstrap().setQuestionId(1);
+    const auto words = capnp::messageToFlatArray(message);
+    const auto bytes = words.asBytes();
+    if (seenBefore) settle();
+    stream->write(bytes.begin(), bytes.size()).wait(io.waitScope);
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    stream->setsockopt(SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    stream = nullptr;
+    settle();
+    EXPECT_EQ(server->services().connections, 1u);
+    EXPECT_EQ(notices.count<notice::ConnectionClosed>(), 0u)
+        << testing::PrintToString(fieldsOf(notices.all));
+  }
 }
 
 // Seeded noise: whatever the bytes are, the server goes on.
