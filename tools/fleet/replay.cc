@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "fleet/fault_schedule.h"
+#include "fleet/outage.h"
 #include "fleet/router.h"
 #include "locks/mutex.h"
 
@@ -170,22 +171,22 @@ class Replay {
     }
   }
 
+  void tell(Outage::News news, size_t registered) {
+    if (news == Outage::News::kGone) {
+      progress_.event("The controller is gone: requests go round-robin, reports wait.");
+    } else if (news == Outage::News::kBack) {
+      char text[100];
+      std::snprintf(text, sizeof text, "All %zu workers are registered again after %.1f s.",
+                    registered, outage_.seconds());
+      progress_.event(text);
+    }
+  }
+
   // Tells a person what is going on.
   void watch(size_t next) {
     const size_t registered = fleet_.registered();
-    const bool whole = isWhole();
-    if (options_.faults.any()) {
-      // Workers come and go all the time.
-    } else if (whole_ && !whole) {
-      lostAt_ = secondsSinceStart();
-      progress_.event("The controller is gone: requests go round-robin, reports wait.");
-    } else if (!whole_ && whole) {
-      char text[100];
-      std::snprintf(text, sizeof text, "All %zu workers are registered again after %.1f s.",
-                    registered, secondsSinceStart() - lostAt_);
-      progress_.event(text);
-    }
-    whole_ = whole;
+    // With faults workers come and go all the time.
+    if (!options_.faults.any()) tell(outage_.see(isWhole(), secondsSinceStart()), registered);
     const double done = static_cast<double>(next) / static_cast<double>(requests_.size());
     char details[120];
     std::snprintf(details, sizeof details, "%zu requests, hit share %.1f %%, %zu of %zu workers",
@@ -208,8 +209,7 @@ class Replay {
   std::vector<PrefixHolder> holders_;
   SteadyTime start_;
   size_t inFlight_ = 0;
-  bool whole_ = true;
-  double lostAt_ = 0;
+  Outage outage_;
 };
 
 }  // namespace
