@@ -193,6 +193,21 @@ TEST_F(CtlTest, SaysWhyNoControllerIsReached) {
   expectPlain(fleet);
 }
 
+TEST_F(CtlTest, WithJsonErrorsAreJson) {
+  const auto daemon = startWithWorker();
+  const CommandResult away = ctl("127.0.0.1:1", "status --json");
+  EXPECT_EQ(away.exitCode, kCtlUnreachable);
+  EXPECT_THAT(away.output, testing::StartsWith("{"));
+  EXPECT_THAT(away.output, HasSubstr("\"code\": \"unavailable\""));
+  EXPECT_THAT(away.output, HasSubstr("\"message\": \"cannot reach"));
+  const CommandResult unknown = ctl(socketAddress(), "drain nope --json");
+  EXPECT_EQ(unknown.exitCode, kCtlNotFound);
+  EXPECT_THAT(unknown.output, HasSubstr("\"code\": \"unknown\""));
+  const CommandResult usage = ctl(socketAddress(), "stats --json");
+  EXPECT_EQ(usage.exitCode, kCtlUsage);
+  EXPECT_THAT(usage.output, HasSubstr("\"code\": \"invalid\""));
+}
+
 TEST_F(CtlTest, SeveralControllersAreAskedEachOrTheOneThatIsThere) {
   const auto daemon = startWithWorker();
   const std::string both = "127.0.0.1:1," + socketAddress();

@@ -1,6 +1,7 @@
 // holdfast-ctl: asks a running controller what it knows.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -16,9 +17,27 @@
 #include "operation_line.h"
 #include "reach/addresses.h"
 #include "reach/security_options.h"
+#include "text/json_writer.h"
 
 namespace holdfast::ctl {
 namespace {
+
+// On stderr, for people or, with --json, for programs.
+int fail(bool json, ExitCode code, std::string_view word, std::string_view message,
+         std::string_view hint = {}) {
+  if (!json) {
+    std::cerr << "holdfast-ctl: " << message << '\n' << hint;
+    return code;
+  }
+  text::JsonWriter writer(std::cerr);
+  writer.beginObject();
+  writer.beginObject("error");
+  writer.text("code", word);
+  writer.text("message", message);
+  writer.endObject();
+  writer.endObject();
+  return code;
+}
 
 constexpr std::string_view kExamples = R"(Examples:
   holdfast-ctl status                         is it well, and what does it hold
@@ -133,7 +152,8 @@ int run(int argc, const char* const* argv) {
       ->type_name("ADDR")
       ->envname("HOLDFAST_CONTROLLER")
       ->capture_default_str();
-  app.add_flag("--json", json, "Answer in JSON");
+  app.add_flag("--json", json,
+               "Answer in JSON; errors, too: {\"error\": {\"code\", \"message\"}} on stderr");
   std::string timeout;
   app.add_option(
          "--timeout", timeout,
@@ -331,22 +351,23 @@ int run(int argc, const char* const* argv) {
     return written(found ? kExitDone : kExitNothingFound);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() != 0) {
+      // It may stand behind what is wrong.
+      const bool wantsJson =
+          json || std::find(argv, argv + argc, std::string("--json")) != argv + argc;
+      if (wantsJson) return fail(true, kExitUsage, "invalid", e.what());
       std::cerr << usageText(app, e);
       return kExitUsage;
     }
     app.exit(e);  // --help, --version
     return written(kExitDone);
   } catch (const Unreachable& e) {
-    std::cerr << "holdfast-ctl: " << e.what()
-              << "\nAnother address is named by --controller ADDR or HOLDFAST_CONTROLLER, another "
-                 "time to wait by --timeout.\n";
-    return kExitUnreachable;
+    return fail(json, kExitUnreachable, "unavailable", e.what(),
+                "Another address is named by --controller ADDR or HOLDFAST_CONTROLLER, another "
+                "time to wait by --timeout.\n");
   } catch (const NotFound& e) {
-    std::cerr << "holdfast-ctl: " << e.what() << '\n';
-    return kExitNothingFound;
+    return fail(json, kExitNothingFound, "unknown", e.what());
   } catch (const Refused& e) {
-    std::cerr << "holdfast-ctl: " << e.what() << '\n';
-    return kExitRefused;
+    return fail(json, kExitRefused, "refused", e.what());
   }
 }
 

@@ -45,7 +45,10 @@ std::string repairText(schema::LocationInfo::Reader location) {
           text += ", " + grouped(location.getHeldOperations()) + " operations wait behind it";
         }
       } else if (location.getSync() == schema::SyncState::DIVERGED) {
-        text = "waits for its worker to register";
+        text = location.getReason() == schema::Reason::REPORTS_LOST
+                   ? "lost reports: until its worker registers again, or, of an engine's events, "
+                     "its cache has been empty once"
+                   : "waits for its worker to register";
       }
       break;
     case schema::FullSyncInfo::Phase::QUEUED:
