@@ -69,7 +69,12 @@ std::string_view noticeName(size_t kind) {
 }
 
 NoticeLevel levelOf(const Notice& notice) {
-  return std::visit([](const auto& one) { return one.kLevel; }, notice);
+  return std::visit(
+      [](const auto& one) -> NoticeLevel {
+        if constexpr (requires { one.level(); }) return one.level();
+        return one.kLevel;
+      },
+      notice);
 }
 
 }  // namespace holdfast

@@ -185,7 +185,12 @@ std::string sentence(const notice::IncarnationNotStated& n) {
          std::to_string(n.stated) + ": these reports are dropped";
 }
 
+// What mends a source of which something was lost.
+constexpr const char* kUntilEmpty =
+    "DIVERGED until the engine's cache has been empty once: restart it, or reset its prefix cache";
+
 std::string sentence(const notice::ReportsLost& n) {
+  if (n.source) return name(n.location) + ": messages of its engine are lost; " + kUntilEmpty;
   const std::string next = std::to_string(n.nextSeq);
   const std::string lost = n.fromSeq == n.nextSeq
                                ? "it goes on with seq " + next + ", and what it holds is not known"
@@ -404,7 +409,9 @@ std::string sentence(const notice::EngineRestarted& n) {
 std::string sentence(const notice::EngineMessagesLost& n) {
   return name(n.worker) + ": messages " + std::to_string(n.from) + " to " + std::to_string(n.to) +
          " of its engine are lost; " +
-         (n.forgotten ? "what was held is forgotten" : "what was held is kept and may be wrong");
+         (n.forgotten ? "what was held is forgotten and what it announces from now on is held, "
+                      : "what was held is kept and may be wrong, ") +
+         kUntilEmpty;
 }
 
 std::string sentence(const notice::EngineMessageUnreadable& n) {
@@ -418,7 +425,7 @@ std::string sentence(const notice::EngineResetAsked& n) {
 }
 
 std::string sentence(const notice::EngineResetFailed& n) {
-  return name(n.worker) + ": its engine at " + n.address +
+  return name(n.worker) + ": its engine" + (n.address.empty() ? "" : " at " + n.address) +
          " could not be asked to empty its prefix cache: " + n.why;
 }
 

@@ -132,6 +132,9 @@ void addRepairs(Samples& to) {
       "instance 'llama' worker 3 location 'gpu': it goes on with seq 5, and what it holds is not "
       "known; "
       "out of look-ups, DIVERGED until it registers again");
+  add(to, ReportsLost{kGpu, 5, 5, false, false, true},
+      "instance 'llama' worker 3 location 'gpu': messages of its engine are lost; DIVERGED until "
+      "the engine's cache has been empty once: restart it, or reset its prefix cache");
   add(to, GapFound{kGpu, 5, 9},
       "instance 'llama' worker 3 location 'gpu': expected seq 5, got 9; asked for what is missing");
   add(to, GapNotFilled{kGpu, Reason::kGapTooOld, 10'000},
@@ -281,11 +284,12 @@ void addEngines(Samples& to) {
       "is forgotten");
   add(to, EngineMessagesLost{kWorker, 5, 9, true},
       "instance 'llama' worker 3: messages 5 to 9 of its engine are lost; what was held is "
-      "forgotten");
+      "forgotten and what it announces from now on is held, DIVERGED until the engine's cache has "
+      "been empty once: restart it, or reset its prefix cache");
   add(to, EngineMessagesLost{kWorker, 5, 9, false},
       "instance 'llama' worker 3: messages 5 to 9 of its engine are lost; what was held is kept "
-      "and "
-      "may be wrong");
+      "and may be wrong, DIVERGED until the engine's cache has been empty once: restart it, or "
+      "reset its prefix cache");
   add(to, EngineMessageUnreadable{kWorker, 5, "no list of events at byte 3"},
       "instance 'llama' worker 3: message 5 of its engine cannot be read: no list of events at "
       "byte "
@@ -296,6 +300,9 @@ void addEngines(Samples& to) {
   add(to, EngineResetFailed{kWorker, "http://10.0.0.5:8000", "nobody answers there"},
       "instance 'llama' worker 3: its engine at http://10.0.0.5:8000 could not be asked to empty "
       "its prefix cache: nobody answers there");
+  add(to, EngineResetFailed{kWorker, "", "its HTTP address is not known"},
+      "instance 'llama' worker 3: its engine could not be asked to empty its prefix cache: its "
+      "HTTP address is not known");
 }
 
 void addProcess(Samples& to) {

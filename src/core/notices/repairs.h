@@ -128,6 +128,9 @@ struct ReportsLost {
   uint64_t nextSeq = 0;   // that it goes on from
   bool hidden = false;    // what it holds is out of look-ups
   bool fullSync = false;  // the worker can be asked for one
+  bool source = false;    // it is an engine's stream: EngineMessagesLost tells people
+
+  NoticeLevel level() const { return source ? NoticeLevel::kDebug : kLevel; }
 
   void fields(auto& visit) const {
     location.fields(visit);
@@ -135,6 +138,7 @@ struct ReportsLost {
     visit("next_seq", nextSeq);
     visit("hidden", hidden);
     visit("full_sync", fullSync);
+    visit("source", source);
   }
 };
 

@@ -8,7 +8,8 @@
 
 namespace holdfast {
 
-// kDebug: what there may be too much of for a log that people read.
+// kDebug: what there may be too much of for a log that people read. A kind has one level, kLevel;
+// one whose level goes by what it says has level() beside it.
 enum class NoticeLevel : uint8_t { kDebug, kInfo, kWarning };
 
 // Whom a notice is about. fields() calls visit(name, value) with each field, in order; a value is a

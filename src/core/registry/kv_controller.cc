@@ -306,7 +306,8 @@ void KvController::lose(Location& location, const OperationsLost& lost) {
   abandonBuilding(tree_, location, batch);
   if (lost.hide) dropPins(location, batch);
   notices_.notice(notice::ReportsLost{nameOf(location), location.lastSeq + 1, lost.nextSeq,
-                                      live.hidden || lost.hide, lost.fullSync});
+                                      live.hidden || lost.hide, lost.fullSync,
+                                      location.worker->record.source.has_value()});
   ++live.stream;
   live.incarnation = lost.newIncarnation;
   live.baseSeq = lost.nextSeq - 1;
