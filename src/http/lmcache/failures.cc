@@ -16,6 +16,7 @@ constexpr std::string_view kInvalid = R"({"$ref":"#/components/schemas/LmcacheIn
 
 constexpr Answer kUnreadable = {422, "The body or a parameter is not as it must be", kInvalid};
 constexpr Answer kNotHere = {404, "What was asked for is not there", kFailure};
+constexpr Answer kRefused = {409, "Not as things stand", kFailure};
 constexpr Answer kFailed = {500, "It failed; the detail says why", kFailure};
 constexpr Answer kLater = {503, "Not now: ask again", kFailure};
 
@@ -40,41 +41,17 @@ Reply replyOf(uint32_t status, std::string_view message) {
   return reply;
 }
 
-Reply failureOf(const kj::Exception& why, uint32_t unknown) {
-  const auto error = errorWithin(why);
-  if (!error) return replyOf(kFailed.status, descriptionOf(why).text);
-  switch (error->code) {
-    case ErrorCode::kInvalid:
-      return replyOf(kUnreadable.status, error->message);
-    case ErrorCode::kNotFound:
-      return replyOf(unknown, error->message);
-    case ErrorCode::kUnavailable:
-      return replyOf(kLater.status, error->message);
-    case ErrorCode::kRefused:
-    case ErrorCode::kSuperseded:
-    case ErrorCode::kUnauthenticated:
-    case ErrorCode::kDenied:
-      break;
-  }
-  return replyOf(kFailed.status, error->message);
-}
-
 }  // namespace
 
-Reply operationFailed(const kj::Exception& why) {
-  return failureOf(why, kFailed.status);
+Reply failed(const kj::Exception& why) {
+  const auto error = errorWithin(why);
+  if (!error) return replyOf(kFailed.status, descriptionOf(why).text);
+  const bool unreadable = error->code == ErrorCode::kInvalid;
+  return replyOf(unreadable ? kUnreadable.status : errorReply(*error).status, error->message);
 }
 
-Reply questionFailed(const kj::Exception& why) {
-  return failureOf(why, kNotHere.status);
-}
-
-std::vector<Answer> operationFailures() {
-  return {kUnreadable, kFailed, kLater};
-}
-
-std::vector<Answer> questionFailures() {
-  return {kUnreadable, kNotHere, kFailed, kLater};
+std::vector<Answer> failures() {
+  return {kUnreadable, kNotHere, kRefused, kFailed, kLater};
 }
 
 }  // namespace holdfast::http::lmcache

@@ -11,18 +11,14 @@
 
 namespace holdfast::http::lmcache {
 
-// For Route::failed. What cannot be read is a 422, as FastAPI has it.
-//
-// Of cache operations: whatever else goes wrong is a 500, an unknown instance included: so it is
-// there, and scripts look at no more than that.
-Reply operationFailed(const kj::Exception& why);
-// Of questions: what is not there is a 404. (There it is a 500 where a question is about an
-// address, and a 404 where it is about a worker.)
-Reply questionFailed(const kj::Exception& why);
+// For Route::failed. What cannot be read is a 422, as FastAPI has it; all else has the status that
+// it has everywhere in Holdfast. (There whatever goes wrong with an operation, or with a question
+// about an address, is a 500: scripts look at no more than that it is no 200.) A 500 here: a worker
+// could not do it, or a fault of the program.
+Reply failed(const kj::Exception& why);
 
 // For Route::otherAnswers.
-std::vector<Answer> operationFailures();
-std::vector<Answer> questionFailures();
+std::vector<Answer> failures();
 
 // {"detail": text, "error": ...}; "detail" is missing where the door itself refuses.
 inline constexpr std::string_view kFailureSchema = R"({

@@ -151,7 +151,7 @@ void addLookup(RouteTable& routes, Services& services) {
       "description": "instance: [location, tokens of the prefix]",
       "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2,
         "items": {"type": ["string", "integer"]}}}}})",
-              .otherAnswers = questionFailures(),
+              .otherAnswers = failures(),
               .handle =
                   [&services, lookups = std::make_shared<Lookups>(services)](
                       const std::shared_ptr<Request>& request) {
@@ -161,7 +161,7 @@ void addLookup(RouteTable& routes, Services& services) {
                           return lookups->answer(*body);
                         });
                   },
-              .failed = questionFailed});
+              .failed = failed});
 }
 
 }  // namespace holdfast::http::lmcache

@@ -84,7 +84,9 @@ Result<OperationRequest> requestOf(OperationKind kind, OperationBody& body) {
 Reply tokensOf(const EventRecord& event) {
   const EventSummary summary = summarise(event);
   if (summary.status != EventStatus::kDone) {
-    kj::throwFatalException(wireError({ErrorCode::kRefused, summary.error}));
+    // As there: a 500 with what the workers said.
+    kj::throwFatalException({kj::Exception::Type::FAILED, __FILE__, __LINE__,
+                             kj::heapString(summary.error.data(), summary.error.size())});
   }
   Reply reply;
   JsonWriter(reply.body)
@@ -164,7 +166,7 @@ void addOperation(RouteTable& routes, const std::shared_ptr<Operations>& all, st
               .summary = summary,
               .body = body,
               .answer = answer,
-              .otherAnswers = operationFailures(),
+              .otherAnswers = failures(),
               .handle =
                   [all](const std::shared_ptr<Request>& request) {
                     return readBody<OperationBodyOf<kKind>>(request, UnknownFields::kSkipped)
@@ -172,7 +174,7 @@ void addOperation(RouteTable& routes, const std::shared_ptr<Operations>& all, st
                           return operateOn(*all, kKind, *read, *request);
                         });
                   },
-              .failed = operationFailed});
+              .failed = failed});
 }
 
 constexpr std::string_view kSomeTokensBody = R"({
@@ -220,7 +222,7 @@ void addCheckFinish(RouteTable& routes, Services& services) {
   "properties": {"status": {"type": "string",
     "enum": ["running", "unknown", "done", "failed", "not found"],
     "description": "unknown: a worker or the controller ended meanwhile"}}})",
-              .otherAnswers = questionFailures(),
+              .otherAnswers = failures(),
               .handle =
                   [&services](const std::shared_ptr<Request>& request) {
                     return readBody<FinishBody>(request, UnknownFields::kSkipped)
@@ -228,7 +230,7 @@ void addCheckFinish(RouteTable& routes, Services& services) {
                           return finished(services, body->eventId);
                         });
                   },
-              .failed = questionFailed});
+              .failed = failed});
 }
 
 }  // namespace

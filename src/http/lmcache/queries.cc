@@ -305,7 +305,7 @@ void addPosts(RouteTable& routes, Services& services) {
   "properties": {
     "event_id": {"type": "string", "description": "that of the request"},
     "res": {"type": "string", "description": "the instance"}}})",
-              .otherAnswers = questionFailures(),
+              .otherAnswers = failures(),
               .handle =
                   [&services](const std::shared_ptr<Request>& request) {
                     return readBody<AddressBody>(request, UnknownFields::kSkipped)
@@ -313,7 +313,7 @@ void addPosts(RouteTable& routes, Services& services) {
                           return instanceAt(services, *body);
                         });
                   },
-              .failed = questionFailed});
+              .failed = failed});
   routes.add({.method = kj::HttpMethod::POST,
               .path = "/query_worker_info",
               .permission = Permission::kQuery,
@@ -331,7 +331,7 @@ void addPosts(RouteTable& routes, Services& services) {
   "properties": {
     "event_id": {"type": "string"},
     "worker_infos": {"type": "array", "items": {"$ref": "#/components/schemas/LmcacheWorker"}}}})",
-              .otherAnswers = questionFailures(),
+              .otherAnswers = failures(),
               .handle =
                   [&services,
                    ids = std::make_shared<EventIds>()](const std::shared_ptr<Request>& request) {
@@ -340,7 +340,7 @@ void addPosts(RouteTable& routes, Services& services) {
                           return workerInfos(services, *body, *ids);
                         });
                   },
-              .failed = questionFailed});
+              .failed = failed});
 }
 
 }  // namespace
@@ -357,7 +357,7 @@ void addQueries(RouteTable& routes, Services& services) {
   "properties": {
     "workers": {"type": "array", "items": {"$ref": "#/components/schemas/LmcacheWorker"}},
     "total_count": {"type": "integer"}}}]})",
-              .otherAnswers = questionFailures(),
+              .otherAnswers = failures(),
               .parameters = {{"instance_id", "only of this instance",
                               R"({"type":"string","maxLength":256})"},
                              {"worker_id", "with instance_id: this one alone, not in a list",
@@ -366,7 +366,7 @@ void addQueries(RouteTable& routes, Services& services) {
                   [&services](const std::shared_ptr<Request>& request) {
                     return workerList(services, *request);
                   },
-              .failed = questionFailed});
+              .failed = failed});
   routes.add({.path = "/controller/key-stats",
               .permission = Permission::kQuery,
               .summary = "LMCache's: how many chunks each instance holds",
@@ -384,12 +384,12 @@ void addQueries(RouteTable& routes, Services& services) {
         "instance_id": {"type": "string"},
         "key_count": {"type": "integer", "description": "summed over its workers"},
         "worker_count": {"type": "integer"}}}}}})",
-              .otherAnswers = questionFailures(),
+              .otherAnswers = failures(),
               .handle =
                   [&services](const std::shared_ptr<Request>&) {
                     return answerInPieces(services, std::make_shared<KeyStats>(services));
                   },
-              .failed = questionFailed});
+              .failed = failed});
 }
 
 }  // namespace holdfast::http::lmcache

@@ -208,7 +208,7 @@ TEST_F(LmcacheRoutesTest, ChunksAreThoseOfTheTokens) {
   }
   EXPECT_EQ(calls(0).size(), 1u) << "nobody is asked to do nothing";
   EXPECT_EQ(posted("/pin", R"({"instance_id":"nobody","location":"gpu","tokens":[]})").status,
-            500u);
+            404u);
   auto decompressed = beginning(
       "/decompress", R"({"instance_id":"llama","location":"gpu","method":"zstd","tokens":)" +
                          listOf(prompt) + "}");
@@ -261,8 +261,16 @@ TEST_F(LmcacheRoutesTest, WhatAWorkerSaysOfItsFailureReachesWhoAsked) {
               StartsWith(R"*({"detail":"not every rank did it: rank 0: failed (no such tier)",)*"
                          R"*("error":{"code":"internal","message":)*"));
   const Reply nobody = posted("/clear", R"({"instance_id":"nobody","location":"gpu"})");
-  EXPECT_EQ(nobody.status, 500u) << "as there";
+  EXPECT_EQ(nobody.status, 404u);
   EXPECT_THAT(nobody.body, HasSubstr(R"("detail":")"));
+  EXPECT_THAT(nobody.body, HasSubstr(R"("code":"unknown")"));
+  for (const char* path : {"/clear", "/health", "/pin", "/compress", "/decompress"}) {
+    const Reply unknown =
+        posted(path, R"({"instance_id":"nobody","location":"gpu","method":"zstd",)"
+                     R"("tokens":)" +
+                         listOf(promptOf(kChunk)) + "}");
+    EXPECT_EQ(unknown.status, 404u) << path << unknown.body;
+  }
 }
 
 TEST_F(LmcacheRoutesTest, WhatCannotBeReadIsSaidAsFastApiSaysIt) {
