@@ -54,13 +54,7 @@ LmcacheDoor::LmcacheDoor(const Configuration& configuration, gateways::SocketThr
     : options_(configuration.lmcache),
       fullSyncTimeoutMs_(configuration.fullSyncTimeoutMs),
       thread_(thread),
-      heartbeatUrl_(configuration.lmcache.heartbeatUrl) {
-  const lmcache::Sockets::Options sockets{
-      .endpoints = {endpointOf(options_.pull), endpointOf(options_.reply),
-                    endpointOf(options_.heartbeat)},
-      .allowed = rangesOf(options_.allow)};
-  sockets_ = thread.make<lmcache::Sockets>(sockets);
-}
+      heartbeatUrl_(configuration.lmcache.heartbeatUrl) {}
 
 LmcacheDoor::~LmcacheDoor() {
   if (sockets_ != nullptr) thread_.destroy(sockets_);
@@ -81,13 +75,30 @@ std::optional<Error> LmcacheDoor::refused(const Configuration::Lmcache& options)
 Result<std::unique_ptr<LmcacheDoor>> LmcacheDoor::open(const Configuration& configuration,
                                                        gateways::SocketThread& thread) {
   std::unique_ptr<LmcacheDoor> door(new LmcacheDoor(configuration, thread));
+  if (configuration.replication.on()) {
+    spdlog::info(
+        "LMCache's workers are the leader's: their addresses are bound when this one leads");
+    return door;
+  }
   if (auto error = door->bind()) return *error;
   return door;
 }
 
 std::optional<Error> LmcacheDoor::bind() {
-  return thread_.executor().executeSync([this]() -> std::optional<Error> {
-    if (auto error = sockets_->bind()) return error;
+  const lmcache::Sockets::Options endpoints{
+      .endpoints = {endpointOf(options_.pull), endpointOf(options_.reply),
+                    endpointOf(options_.heartbeat)},
+      .allowed = rangesOf(options_.allow)};
+  sockets_ = thread_.make<lmcache::Sockets>(endpoints);
+  auto failed = thread_.executor().executeSync([this]() -> std::optional<Error> {
+    constexpr std::pair<Channel, const char*> kChannels[] = {
+        {Channel::kPush, "--lmcache-pull"},
+        {Channel::kRequest, "--lmcache-reply"},
+        {Channel::kHeartbeat, "--lmcache-heartbeat"}};
+    for (const auto& [channel, option] : kChannels) {
+      auto error = sockets_->bind(channel);
+      if (error) return Error{error->code, std::string(option) + ": " + error->message};
+    }
     const auto bound = [this](const std::string& asked, Channel channel) {
       return boundAddress(asked, sockets_->boundTo(channel));
     };
@@ -99,6 +110,8 @@ std::optional<Error> LmcacheDoor::bind() {
     if (heartbeatUrl_.empty()) heartbeatUrl_ = heartbeat;
     return std::nullopt;
   });
+  if (failed) thread_.destroy(sockets_);
+  return failed;
 }
 
 kj::Promise<void> LmcacheDoor::send(std::vector<lmcache::Answer> answers) {
@@ -106,7 +119,26 @@ kj::Promise<void> LmcacheDoor::send(std::vector<lmcache::Answer> answers) {
       [this, answers = std::move(answers)]() { sockets_->send(answers); });
 }
 
+void LmcacheDoor::tick() {
+  constexpr uint32_t kTicksOfSecond = 10;
+  if (serveAgain_ && ++ticks_ == kTicksOfSecond) std::exchange(serveAgain_, {})();
+  if (gateway_ != nullptr) gateway_->tick();
+}
+
 void LmcacheDoor::serve(Services& services, std::function<uint64_t()> random) {
+  if (sockets_ != nullptr) return begin(services, std::move(random));
+  const auto failed = bind();
+  if (!failed) return begin(services, std::move(random));
+  if (!bindFailed_) {
+    spdlog::error("LMCache's workers cannot be taken: {}; trying again every second",
+                  failed->message);
+  }
+  bindFailed_ = true;
+  ticks_ = 0;
+  serveAgain_ = [this, &services, random = std::move(random)]() { serve(services, random); };
+}
+
+void LmcacheDoor::begin(Services& services, std::function<uint64_t()> random) {
   orders_ = std::make_unique<lmcache::Orders>(thread_);
   const lmcache::Gateway::Options gateway{.fleet = fleetOptions(options_),
                                           .heartbeatUrl = heartbeatUrl_,

@@ -318,6 +318,10 @@ Result<CopyState> stateOfCopy(const std::string& directory) {
   std::error_code error;
   const auto text = readWhole(path, error);
   if (error == std::errc::no_such_file_or_directory) return state;
+  if (error == std::errc::not_a_directory) {
+    return Error{ErrorCode::kInvalid,
+                 directory + " is a file, or within one; a data directory is needed"};
+  }
   if (!text) {
     return Error{ErrorCode::kUnavailable, "cannot read " + path + ": " + error.message() +
                                               "; check its owner and permissions"};

@@ -198,9 +198,11 @@ Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& dataDi
   std::error_code error;
   if (!fs::exists(dataDir + "/CURRENT", error) && !fs::exists(dataDir + "/COMMITTED", error)) {
     const bool there = fs::is_directory(dataDir, error);
-    return cannotOpen(dataDir, std::string(there ? "it holds no file CURRENT, so it is no store"
-                                                 : "there is no such directory") +
-                                   "; name the --data-dir of a holdfastd, or a backup of one");
+    return cannotOpen(dataDir,
+                      std::string(there ? "it holds no file CURRENT, so it is no store"
+                                  : fs::exists(dataDir, error) ? "it is a file and no directory"
+                                                               : "there is no such directory") +
+                          "; name the --data-dir of a holdfastd, or a backup of one");
   }
   raiseFileLimit();
   for (int attempt = 1;; ++attempt) {

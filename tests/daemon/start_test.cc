@@ -278,6 +278,29 @@ TEST_F(StartTest, LeavesTheSocketOfALivingDaemonAlone) {
   EXPECT_EQ(ctl(socket, "status").exitCode, 0);
 }
 
+TEST_F(StartTest, APortOfLmcacheThatIsInUseIsNamedWithItsOption) {
+  const auto first = start(onDataDir({"--listen", "127.0.0.1:0"}));
+  const std::string taken = first->address();
+  const DaemonStart second{
+      .arguments = {"--data-dir", (directory / "other").string(), "--create", "--listen",
+                    "127.0.0.1:0", "--lmcache-pull", "127.0.0.1:0", "--lmcache-reply", taken},
+      .environment = {}};
+  EXPECT_EQ(exitCodeOf(second), kListen);
+  EXPECT_THAT(lastLog(),
+              HasSubstr("--lmcache-reply: cannot listen on tcp://" + taken + ": it is in use"));
+}
+
+TEST_F(StartTest, ADataDirectoryThatIsAFileIsCalledOne) {
+  const std::string file = (directory / "file").string();
+  std::ofstream(file) << "x";
+  for (const char* create : {"", "--create"}) {
+    DaemonStart on{.arguments = {"--data-dir", file}, .environment = {}};
+    if (*create != 0) on.arguments.emplace_back(create);
+    EXPECT_NE(exitCodeOf(on), 0);
+    EXPECT_THAT(lastLog(), HasSubstr(file + " is a file"));
+  }
+}
+
 TEST_F(StartTest, RefusesToListenForOtherMachines) {
   EXPECT_EQ(exitCodeOf(onDataDir({"--listen", "0.0.0.0:0"})), kListen);
   EXPECT_THAT(lastLog(), HasSubstr("nothing says who may come in"));

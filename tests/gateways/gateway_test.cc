@@ -47,7 +47,11 @@ class GatewayTest : public test::ServerTest {
         .endpoints = {"tcp://127.0.0.1:*", "tcp://127.0.0.1:*", "tcp://127.0.0.1:*"},
         .allowed = std::move(allowed)};
     sockets = thread.make<Sockets>(options);
-    thread.executor().executeSync([&]() { ASSERT_FALSE(sockets->bind()); });
+    thread.executor().executeSync([&]() {
+      for (const Channel channel : {Channel::kPush, Channel::kRequest, Channel::kHeartbeat}) {
+        ASSERT_FALSE(sockets->bind(channel));
+      }
+    });
     gateway = std::make_unique<Gateway>(
         server->services(), Gateway::Options{.fleet = {}, .heartbeatUrl = "h:1"},
         [this]() { return ++drawnHere; }, nullptr,

@@ -108,6 +108,13 @@ TEST(SocketThread, AddressesThatCannotBeHadAreNamed) {
   EXPECT_EQ(error("127.0.0.1:1")->code, ErrorCode::kInvalid);
   EXPECT_EQ(error("tcp://192.0.2.1:4711")->code, ErrorCode::kUnavailable);
   EXPECT_NE(error("tcp://192.0.2.1:4711")->message.find("tcp://192.0.2.1:4711"), std::string::npos);
+  zmq::context_t context;
+  zmq::socket_t other(context, zmq::socket_type::pull);
+  other.bind("tcp://127.0.0.1:*");
+  const std::string taken = other.get(zmq::sockopt::last_endpoint);
+  EXPECT_EQ(error(taken)->message, "cannot listen on " + taken +
+                                       ": it is in use; another process listens there: stop it or "
+                                       "choose another port");
   thread.destroy(lonely);
 }
 

@@ -3,7 +3,10 @@
 //
 //   HOLDFAST_KILLS=n kills so often (4), HOLDFAST_SEED=n draws the same moments again.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -28,6 +31,19 @@ constexpr size_t kNoLeader = kControllers;
 constexpr int kDeposed = 8;
 constexpr int kNotWritten = 5;
 
+// That nobody had a moment ago.
+uint16_t freePort() {
+  const int probe = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  EXPECT_EQ(bind(probe, reinterpret_cast<sockaddr*>(&address), size), 0);
+  EXPECT_EQ(getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  close(probe);
+  return ntohs(address.sin_port);
+}
+
 class FailoverTest : public DaemonTest {
  protected:
   // The address of the leader, wherever that is: a link to its socket.
@@ -50,6 +66,7 @@ class FailoverTest : public DaemonTest {
                       leadAfter,
                       "--nats-size",
                       "64MiB"};
+    what.arguments.insert(what.arguments.end(), more_.begin(), more_.end());
     for (const std::string& server : servers_.options().servers) {
       what.arguments.insert(what.arguments.end(), {"--replicate-nats", server});
     }
@@ -137,6 +154,7 @@ class FailoverTest : public DaemonTest {
                                     "replay with HOLDFAST_SEED=" + std::to_string(seed_)};
   std::mt19937_64 random_{seed_};
   NatsServers servers_{kControllers};
+  std::vector<std::string> more_;  // arguments of each node
   std::vector<std::unique_ptr<DaemonProcess>> nodes_{kControllers};
   ClientThread thread_;
 
@@ -216,6 +234,25 @@ TEST_F(FailoverTest, ALeaderThatEndsWithoutItsLogSaysWhatIsNotConfirmed) {
   startNode(0);
   ASSERT_EQ(awaitLeader(), 0u);
   expectAllHold(truthOf(all));
+}
+
+// All have the same addresses here, as behind one that follows the leader.
+TEST_F(FailoverTest, PortsOfLmcacheAreTheLeadersAlone) {
+  const std::string pull = "127.0.0.1:" + std::to_string(freePort());
+  const std::string reply = "127.0.0.1:" + std::to_string(freePort());
+  more_ = {"--lmcache-pull", pull, "--lmcache-reply", reply};
+  for (size_t node = 0; node < kControllers; ++node) startNode(node);
+  const size_t former = awaitLeader();
+  ASSERT_NE(former, kNoLeader);
+  const auto taking = [&](size_t node) {
+    return says(node, "taking LMCache's workers: reports to " + pull + ", requests to " + reply);
+  };
+  EXPECT_TRUE(eventually([&] { return taking(former); })) << logs();
+  for (size_t node = 0; node < kControllers; ++node) EXPECT_EQ(taking(node), node == former);
+  kill(former, SIGKILL);
+  const size_t leader = awaitLeader();
+  ASSERT_NE(leader, kNoLeader);
+  EXPECT_TRUE(eventually([&] { return taking(leader); })) << logs();
 }
 
 // It sleeps while it is replaced, and must not confirm anything when it wakes up.

@@ -26,12 +26,10 @@ Sockets::Sockets(gateways::SocketLoop& loop, const Options& options) : options_(
   }
 }
 
-std::optional<Error> Sockets::bind() {
-  for (size_t i = 0; i < kChannels; ++i) {
-    if (ways_[i].socket == nullptr) continue;
-    if (auto error = ways_[i].socket->bind(options_.endpoints[i])) return error;
-  }
-  return std::nullopt;
+std::optional<Error> Sockets::bind(Channel channel) {
+  const auto& socket = way(channel).socket;
+  if (socket == nullptr) return std::nullopt;
+  return socket->bind(options_.endpoints[static_cast<size_t>(channel)]);
 }
 
 std::string Sockets::boundTo(Channel channel) const {

@@ -52,8 +52,9 @@ class Sockets {
   static constexpr int kQueuedPerPeer = 256;
 
   Sockets(gateways::SocketLoop& loop, const Options& options);
-  // Nothing is read yet, but whoever connects may: it waits.
-  std::optional<Error> bind();
+  // Nothing is read yet, but whoever connects may: it waits. Once; after an error of one of them
+  // these sockets are of no use. Nothing happens where the channel has no endpoint.
+  std::optional<Error> bind(Channel channel);
   // As bound, with the port where 0 was asked for; empty: there is none.
   std::string boundTo(Channel channel) const;
   // From now on everything goes there. `controller`: of the loop that both functions run on.

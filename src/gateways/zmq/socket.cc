@@ -8,8 +8,13 @@ namespace {
 Error refused(std::string_view what, const std::string& endpoint, const zmq::error_t& why) {
   const bool malformed =
       why.num() == EINVAL || why.num() == EPROTONOSUPPORT || why.num() == ENOCOMPATPROTO;
+  const std::string reason =
+      why.num() == EADDRINUSE
+          ? "it is in use; another process listens there: stop it or choose another port"
+      : why.num() == EADDRNOTAVAIL || why.num() == ENODEV ? "this machine has no such address"
+                                                          : why.what();
   return {malformed ? ErrorCode::kInvalid : ErrorCode::kUnavailable,
-          "cannot " + std::string(what) + " " + endpoint + ": " + why.what()};
+          "cannot " + std::string(what) + " " + endpoint + ": " + reason};
 }
 
 }  // namespace
