@@ -190,7 +190,11 @@ constexpr const char* kUntilEmpty =
     "DIVERGED until the engine's cache has been empty once: restart it, or reset its prefix cache";
 
 std::string sentence(const notice::ReportsLost& n) {
-  if (n.source) return name(n.location) + ": messages of its engine are lost; " + kUntilEmpty;
+  if (n.source) {
+    return name(n.location) + ": messages of its engine are lost (seq " +
+           std::to_string(n.fromSeq) + ", it goes on with " + std::to_string(n.nextSeq) + "); " +
+           kUntilEmpty;
+  }
   const std::string next = std::to_string(n.nextSeq);
   const std::string lost = n.fromSeq == n.nextSeq
                                ? "it goes on with seq " + next + ", and what it holds is not known"

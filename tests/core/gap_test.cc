@@ -87,36 +87,6 @@ TEST_F(RepairTest, AReplayThatIsRefusedOrDoesNotComeBecomesAFullSync) {
   }
 }
 
-// A worker whose registration is not answered yet, because the store takes its time, does not know
-// from where to go on.
-TEST_F(RepairTest, AReplayIsNotDueBeforeTheRegistrationIsAnswered) {
-  SessionId session = registered(registration("a", 0));
-  settle();
-  send(session, 1, {1, 2});
-  settle();
-  Registration again = registration("a", 0, 1, 2);
-  again.locations = {stating(4, {1, 2, 3, 4})};
-  again.locations[0].replayableFrom = 1;
-  session = registered(again);
-  for (int i = 0; i < 30; ++i) {
-    clock_.nowMs += 1'000;
-    registry_->tick();
-  }
-  EXPECT_TRUE(link_.replays.empty());
-  EXPECT_TRUE(link_.syncs.empty());
-  EXPECT_EQ(location().sync, SyncState::kReplaying);
-  settle();
-  clock_.nowMs += 999;
-  registry_->tick();
-  EXPECT_TRUE(link_.replays.empty());
-  clock_.nowMs += 1;
-  registry_->tick();
-  ASSERT_EQ(link_.replays.size(), 1u);
-  EXPECT_EQ(link_.replays[0].from, 3u);
-  EXPECT_EQ(send(session, 3, {3, 4}), ReportOutcome::kApplied);
-  EXPECT_EQ(heartbeat(session, again.locations[0]), SyncState::kInSync);
-}
-
 TEST_F(RepairTest, MoreThanCanBeHeldBehindAGapBecomesAFullSync) {
   const SessionId session = registered(registration("a", 0));
   settle();

@@ -182,7 +182,7 @@ awaitHeld fleet-1 LocalDiskBackend "$each"
 run 1 clear fleet-9 LocalCPUBackend
 grep -q 'there is no instance' "$work/out.error" || fail "unclear: $(cat "$work/out.error")"
 run 1 clear fleet-0 gpu
-grep -q 'it has "LocalCPUBackend", "LocalDiskBackend"' "$work/out.error" || fail "unclear: $(cat "$work/out.error")"
+grep -q 'it has .*LocalCPUBackend.*, .*LocalDiskBackend' "$work/out.error" || fail "unclear: $(cat "$work/out.error")"
 run 1 check-finish never-was
 run 4 clear fleet-1 LocalCPUBackend --event-id nightly
 grep -q 'names another operation' "$work/out.error" || fail "unclear: $(cat "$work/out.error")"

@@ -133,8 +133,9 @@ void addRepairs(Samples& to) {
       "known; "
       "out of look-ups, DIVERGED until it registers again");
   add(to, ReportsLost{kGpu, 5, 5, false, false, true},
-      "instance 'llama' worker 3 location 'gpu': messages of its engine are lost; DIVERGED until "
-      "the engine's cache has been empty once: restart it, or reset its prefix cache");
+      "instance 'llama' worker 3 location 'gpu': messages of its engine are lost (seq 5, it "
+      "goes on with 5); DIVERGED until the engine's cache has been empty once: restart it, or "
+      "reset its prefix cache");
   add(to, GapFound{kGpu, 5, 9},
       "instance 'llama' worker 3 location 'gpu': expected seq 5, got 9; asked for what is missing");
   add(to, GapNotFilled{kGpu, Reason::kGapTooOld, 10'000},
@@ -346,9 +347,9 @@ Samples samples() {
 
 // What a sentence puts in words of its own: which of several it is, and what explains it.
 const std::set<std::string> kInWords = {
-    "cause",     "detail",    "reason",   "limit",     "of",       "goes_on", "refused",
-    "backs_off", "silent_ms", "failures", "keys",      "distinct", "stated",  "replay_timeout_ms",
-    "location",  "known",     "hidden",   "full_sync", "forgotten"};
+    "cause",     "detail",    "reason",   "limit",     "of",        "goes_on", "refused",
+    "backs_off", "silent_ms", "failures", "keys",      "distinct",  "stated",  "replay_timeout_ms",
+    "location",  "known",     "hidden",   "full_sync", "forgotten", "source"};
 
 TEST(SentencesTest, EachKindHasOne) {
   std::set<size_t> kinds;

@@ -223,13 +223,6 @@ void RepairController::checkReplays(uint64_t nowMs) {
     }
     const Worker& worker = *location->worker;
     if (worker.session == kNoSession || worker.flow != Flow::kOpen) continue;
-    if (!tree_.ledger().isCommitted(worker.registrationTicket)) {
-      // It has no answer yet, and nothing to go by: its time begins with that.
-      for (Gap* gap : {&location->gap, building == nullptr ? nullptr : &building->gap}) {
-        if (gap != nullptr && gap->replay.to != 0) allow(gap->replay, gap->replay.to);
-      }
-      continue;
-    }
     checkReplay(*location, location->gap, nowMs);
     if (location->building) checkReplay(*location, location->building->gap, nowMs);
   }
