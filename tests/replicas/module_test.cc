@@ -57,8 +57,9 @@ TEST_F(ModuleTest, AControllerAloneLoadsNothingOfTheLog) {
 
 TEST_F(ModuleTest, AControllerOfAGroupLoadsTheModuleAndLeads) {
   const NatsServers servers(1);
-  const auto daemon = start(onDataDir({"--replicate-nats", servers.options().servers.front(),
-                                       "--cluster", "test", "--nats-replicas", "1"}));
+  const auto daemon =
+      start(onDataDir({"--replicate-nats", servers.options().servers.front(), "--cluster", "test",
+                       "--nats-replicas", "1", "--nats-size", "64MiB"}));
   ASSERT_TRUE(eventually([&] { return daemon->log().find("leading group") != std::string::npos; }))
       << daemon->log();
   const std::string maps = mapsOf(*daemon);
