@@ -149,7 +149,8 @@ TEST(Controllers, AWorkerThatAllRefuseStopsAndSaysWhatEachSaid) {
   options.controller = listOf({&a, &b});
   Client client(thread, options);
   ASSERT_TRUE(reaches(client, ClientState::kRefused));
-  EXPECT_THAT(client.lastError(), HasSubstr(a.address() + ": refused: chunks have other sizes here"));
+  EXPECT_THAT(client.lastError(),
+              HasSubstr(a.address() + ": refused: chunks have other sizes here"));
   EXPECT_THAT(client.lastError(), HasSubstr(b.address() + ": denied: this token is a viewer's"));
   for (FakeController* one : {&a, &b}) {
     EXPECT_EQ(one->with([](State& state) { return state.connections; }), 1u);

@@ -151,7 +151,8 @@ TEST_F(ControllerTest, AFollowerTakesNothingUntilItLeads) {
   const auto refused = controller_->take(input::Register{message, link_});
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
-  EXPECT_EQ(refused.error().message, "this controller does not lead its group, it is follower; the leader is 10.0.0.7:7440");
+  EXPECT_EQ(refused.error().message,
+            "this controller does not lead its group, it is follower; the leader is 10.0.0.7:7440");
   EXPECT_FALSE(controller_->take(input::Operation{request}).ok());
   EXPECT_FALSE(controller_->take(input::Drain{"a", true}).ok());
   // Nothing is late for it: that is its leader's to say.
