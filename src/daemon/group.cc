@@ -159,10 +159,8 @@ kj::Promise<void> Group::tick() {
 void Group::tellOfLog() {
   const replication::LogState now = log_->state();
   if (!now.connected && connected_) {
-    spdlog::warn(
-        "{}: nothing is confirmed and nothing "
-        "followed until one of them is back",
-        now.reason);
+    spdlog::warn("{}: nothing is confirmed and nothing followed until one of them is back",
+                 now.reason);
   } else if (now.connected && !connected_) {
     spdlog::info("the servers of the group's log are back");
   }

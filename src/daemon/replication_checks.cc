@@ -1,6 +1,5 @@
 #include "daemon/replication_checks.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -9,20 +8,17 @@
 
 #include "core/address.h"
 #include "core/ids.h"
+#include "replication/nats/nats_options.h"
+#include "replication/records.h"
 
 namespace holdfast {
 namespace {
 
-constexpr size_t kClusterBytesMax = 64;
-constexpr size_t kNodeBytesMax = 256;
-constexpr size_t kAddressBytesMax = 1024;
+using replication::kAddressBytesMax;
+using replication::kNodeBytesMax;
+
 // Twice what a leader with nothing to say lets pass.
 constexpr uint64_t kLeadAfterMsMin = 200;
-bool isNameByte(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-         c == '_';
-}
-
 // Of --replicate-nats: what is wrong with it.
 std::optional<std::string> wrongServer(const std::string& server) {
   constexpr const char* kForm = ": nats://HOST:PORT or tls://HOST:PORT is meant";
@@ -55,21 +51,27 @@ std::optional<std::string> unreadable(const char* option, const std::string& pat
          " cannot be read: " + (errno != 0 ? std::strerror(errno) : "it is empty");
 }
 
-std::optional<OptionFault> wrongNames(const Configuration::Replication& r) {
-  if (r.cluster.empty() || r.cluster.size() > kClusterBytesMax ||
-      !std::all_of(r.cluster.begin(), r.cluster.end(), isNameByte)) {
+// A take-over with more of it would be none to anybody.
+std::optional<OptionFault> tooLong(const char* key, const std::string& value, size_t most) {
+  if (value.size() <= most) return std::nullopt;
+  return OptionFault{"--" + std::string(key) + " has " + std::to_string(value.size()) +
+                         " bytes, at most " + std::to_string(most) + " go into the group's log",
+                     {key}};
+}
+
+std::optional<OptionFault> wrongNames(const Configuration::Replication& r,
+                                      const std::string& listen) {
+  if (!replication::isClusterName(r.cluster)) {
     return OptionFault{"--cluster " + quotedForPeople(r.cluster) +
                            ": the name of a group is 1 to 64 letters, digits, - and _",
                        {"cluster"}};
   }
-  if (r.node.size() > kNodeBytesMax) {
-    return OptionFault{"--node has " + std::to_string(r.node.size()) + " bytes, at most " +
-                           std::to_string(kNodeBytesMax) + " fit into the log",
-                       {"node"}};
-  }
-  if (r.advertise.size() > kAddressBytesMax) {
-    return OptionFault{"--advertise has over " + std::to_string(kAddressBytesMax) + " bytes",
-                       {"advertise"}};
+  if (auto wrong = tooLong("node", r.node, kNodeBytesMax)) return wrong;
+  // Where no name is given, the address is the name as well.
+  const size_t addressMax = r.node.empty() ? kNodeBytesMax : kAddressBytesMax;
+  if (auto wrong = tooLong("advertise", r.advertise, addressMax)) return wrong;
+  if (r.advertise.empty()) {
+    if (auto wrong = tooLong("listen", listen, addressMax)) return wrong;
   }
   if (!r.advertise.empty()) {
     if (const auto address = parseAddress(r.advertise); !address.ok()) {
@@ -149,7 +151,7 @@ std::optional<OptionFault> wrongReplication(const Configuration& configuration) 
     return OptionFault{"--capture is not there in a group: what a follower has comes of no input",
                        {"capture", "replicate-nats"}};
   }
-  if (auto wrong = wrongNames(r)) return wrong;
+  if (auto wrong = wrongNames(r, configuration.listen.front())) return wrong;
   if (auto wrong = wrongCredentials(r)) return wrong;
   if (r.silenceMs < kLeadAfterMsMin) {
     return OptionFault{

@@ -1,19 +1,34 @@
 // Where the log is and who may use it, as an operator says it.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace holdfast::replication {
+
+inline constexpr size_t kClusterBytesMax = 64;
+
+// Whether a cluster may be named so: it is a part of the stream's name and subjects.
+inline bool isClusterName(std::string_view name) {
+  const auto may = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_';
+  };
+  return !name.empty() && name.size() <= kClusterBytesMax &&
+         std::all_of(name.begin(), name.end(), may);
+}
 
 struct NatsOptions {
   // "nats://HOST:PORT", "tls://HOST:PORT" or "HOST:PORT"; those of one cluster, tried in this
   // order. Others of it that a server names are used as well.
   std::vector<std::string> servers;
-  // Name the stream, HF-<cluster>-<shard>. Of letters, digits, '-' and '_', 1 to 64.
+  // Name the stream, HF-<cluster>-<shard>; see isClusterName().
   std::string cluster = "holdfast";
   uint32_t shard = 0;
 

@@ -15,17 +15,12 @@
 namespace holdfast::replication::nats {
 namespace {
 
-constexpr size_t kClusterBytesMax = 64;
 // Beside a record's bytes a message has its subject.
 constexpr int32_t kMessageBytesMax = static_cast<int32_t>(kRecordBytesMax) + 4096;
 
 constexpr std::chrono::milliseconds kAskInterval{250};
 // Of a new group's start it is most of the time, so it is short.
 constexpr std::chrono::milliseconds kDoubtOfNoneMax{1000};
-
-bool isNameByte(char c) {
-  return (std::isalnum(static_cast<unsigned char>(c)) != 0) || c == '-' || c == '_';
-}
 
 std::string streamName(const NatsOptions& options) {
   return "HF-" + options.cluster + "-" + std::to_string(options.shard);
@@ -179,8 +174,7 @@ Doubt doubtOfNone(const NatsOptions& options) {
 
 std::optional<std::string> invalid(const NatsOptions& options) {
   if (options.servers.empty()) return "no server of the log is named";
-  if (options.cluster.empty() || options.cluster.size() > kClusterBytesMax ||
-      !std::all_of(options.cluster.begin(), options.cluster.end(), isNameByte)) {
+  if (!isClusterName(options.cluster)) {
     return "the cluster's name '" + options.cluster +
            "' must be 1 to 64 letters, digits, '-' and '_'";
   }
