@@ -18,9 +18,11 @@ for program in dpkg-deb dpkg-shlibdeps cpack; do
   command -v "$program" >/dev/null || skip "there is no $program (tools/setup installs it)"
 done
 work=$(mktemp -d "${TMPDIR:-/tmp}/holdfast-packages.XXXXXX")
-daemon=0
+daemon=0 member=0
 clean_up() {
-  if ((daemon)); then kill -9 "$daemon" 2>/dev/null || true; fi
+  for program in "$daemon" "$member"; do
+    if ((program)); then kill -9 "$program" 2>/dev/null || true; fi
+  done
   rm -rf -- "$work"
 }
 trap clean_up EXIT
@@ -86,7 +88,7 @@ done
 "$bin/holdfast-ctl" --controller "unix:$work/socket" status >/dev/null || fail "holdfast-ctl gets no answer"
 
 # The module of a group's log is found beside it: what it says is that nobody answers.
-timeout 60 "$bin/holdfastd" --data-dir "$work/group" --create --listen "unix:$work/other" \
+"$bin/holdfastd" --data-dir "$work/group" --create --listen "unix:$work/other" \
   --replicate-nats nats://127.0.0.1:1 2>"$work/said" &
 member=$!
 for _ in $(seq 300); do
@@ -94,6 +96,8 @@ for _ in $(seq 300); do
   sleep 0.1
 done
 kill -9 "$member" 2>/dev/null || true
+wait "$member" 2>/dev/null || true
+member=0
 grep -q 'nats://127.0.0.1:1.*trying again' "$work/said" || fail "the module of a group is not used: $(<"$work/said")"
 
 # Backups by the script of the unit: the newest ones stay, a damaged one is set aside.
