@@ -205,6 +205,29 @@ TEST(NatsLogErrorsTest, ServersThatTakeNoLargestRecordAreRefused) {
   EXPECT_NE(why.find("at most 65536 bytes"), std::string::npos) << why;
 }
 
+// Opens a log that one server with 1 GB cannot have, until the error names `part`.
+void expectToHear(const std::string& part, uint32_t replicas, uint64_t bytesMax) {
+  NatsServers servers(1);
+  NatsOptions options = servers.options();
+  options.replicas = replicas;
+  options.bytesMax = bytesMax;
+  Bell bell;
+  std::string why;
+  EXPECT_TRUE(bell.until(
+      [&] {
+        const auto log = NatsLog::open(options);
+        why = log.ok() ? "opened" : log.error().message;
+      },
+      [&] { return why == "opened" || why.find(part) != std::string::npos; }))
+      << why;
+  EXPECT_EQ(why.find(".c:"), std::string::npos) << "a place in the library's sources: " << why;
+}
+
+TEST(NatsLogErrorsTest, ServersThatCannotHoldTheLogSayWhatToChange) {
+  expectToHear("--nats-replicas 1", 3, uint64_t{64} << 20);
+  expectToHear("2048 MiB (--nats-size)", 1, uint64_t{2} << 30);
+}
+
 TEST(NatsLogErrorsTest, SayWhatIsWrong) {
   NatsOptions options;
   const auto whyNot = [&] {

@@ -103,9 +103,39 @@ Result<Stream> identify(const jsStreamInfo& info, const NatsOptions& options) {
                 .warning = std::move(warning)};
 }
 
-Error unanswered(natsStatus status, int code, const std::string& what) {
+// What to do about JetStream's errors that do not go away by themselves. Empty: of others.
+std::string advice(int code, const NatsOptions& options) {
+  const std::string size = std::to_string(options.bytesMax >> 20) + " MiB";
+  const std::string copies = std::to_string(options.replicas);
+  switch (code) {
+    case JSStorageResourcesExceededErr:
+    case JSInsufficientResourcesErr:
+    case JSAccountResourcesExceededErr:
+      return "a log of " + size +
+             " (--nats-size) does not fit into what the servers may use: raise max_file_store of "
+             "their jetstream block, or make the log smaller";
+    case JSClusterNoPeersErr:
+      return "no " + copies + " servers (--nats-replicas) are up and have " + size +
+             " (--nats-size) of max_file_store left";
+    case JSStreamReplicasNotSupportedErr:
+      return "a log with " + copies +
+             " copies (--nats-replicas) needs servers in one cluster; for a trial on a single "
+             "server: --nats-replicas 1";
+    case JSNotEnabledErr:
+    case JSNotEnabledForAccountErr:
+      return "the servers need a jetstream block in their configuration, and the user's account "
+             "JetStream enabled";
+    default:
+      return {};
+  }
+}
+
+Error unanswered(natsStatus status, int code, const std::string& what, const NatsOptions& options) {
   std::string text = what + ": " + reason(status);
   if (code != 0) text += " (JetStream error " + std::to_string(code) + ")";
+  if (const std::string hint = advice(code, options); !hint.empty()) {
+    text += "; " + hint;
+  }
   return {ErrorCode::kUnavailable, std::move(text)};
 }
 
@@ -120,7 +150,7 @@ Result<Stream> findStream(jsCtx* js, const NatsOptions& options) {
   if (code == JSStreamNotFoundErr) {
     return Error{ErrorCode::kNotFound, "stream " + name + " is not there"};
   }
-  if (status != NATS_OK) return unanswered(status, code, "stream " + name);
+  if (status != NATS_OK) return unanswered(status, code, "stream " + name, options);
   return identify(*info, options);
 }
 
@@ -154,7 +184,7 @@ Result<Stream> makeStream(jsCtx* js, const NatsOptions& options) {
   const StreamInfo info(raw);
   // Another controller may have been faster.
   if (code != JSStreamNameExistErr && status != NATS_OK) {
-    return unanswered(status, code, "stream " + name);
+    return unanswered(status, code, "stream " + name, options);
   }
   const auto made = status == NATS_OK ? identify(*info, options) : findStream(js, options);
   if (made.ok()) return checked(made.value());
