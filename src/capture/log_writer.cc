@@ -12,6 +12,7 @@
 #include "capture/crc32c.h"
 #include "capture/log_format.h"
 #include "capture/values.h"
+#include "os/processors.h"
 
 namespace holdfast {
 namespace {
@@ -184,6 +185,7 @@ std::string LogWriter::failure() const {
 }
 
 void LogWriter::run() {
+  runBesideLoop();
   while (std::unique_ptr<Block> block = take()) {
     // What was queued before the queue was full still belongs to the log.
     if (!broken_) write(*block);

@@ -78,6 +78,7 @@ struct Configuration {
   uint64_t peerMemoryBytes = kHeldByPeersBytesDefault;
   std::string defaultModel = "default";
   bool metricsOfInstances = false;
+  std::optional<uint32_t> loopCpu;  // that the loop has for itself
 
   // The gateway for LMCache's workers; addresses as --listen has them. Empty: it is off.
   struct Lmcache {

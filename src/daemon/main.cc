@@ -44,6 +44,7 @@
 #include "notices/sentences.h"
 #include "os/fault_ahead.h"
 #include "os/file_limit.h"
+#include "os/processors.h"
 #include "os/service_manager.h"
 #include "rpc/server.h"
 #include "store/rocks_store.h"
@@ -195,6 +196,12 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   LoggedNotices notices;
   noticeStart(configuration, notices);
   for (const std::string& warning : configuration.warnings) spdlog::warn("{}", warning);
+  if (configuration.loopCpu) {
+    if (const auto wrong = reserveForLoop(*configuration.loopCpu)) {
+      spdlog::error("{}", *wrong);
+      return ExitCode::kUsage;
+    }
+  }
   ServiceManager manager;
   const StartReports reports(notices, manager);
   raiseFileLimit();
@@ -373,6 +380,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
     const std::string status = sentenceOf(ready);
     notices.notice(ready);
     manager.ready(status);
+    runAsLoop();
     const auto hangUps = reload.onHangUps(io.unixEventPort, manager, status);
     signal.then([&](siginfo_t caught) { signalNumber = caught.si_signo; })
         .exclusiveJoin(kj::mv(ended.promise))

@@ -90,6 +90,14 @@ void addClientOptions(CLI::App& app, Configuration& c) {
       ->type_name("N")
       ->capture_default_str()
       ->group(kGroup);
+  app.add_option("--loop-cpu", c.loopCpu,
+                 "Processor (0, 1, ...) that answers requests and does nothing else: other threads "
+                 "of the controller keep off it. For machines with few processors, where look-ups "
+                 "would wait for what is stored or decoded meanwhile. Default: any of them does "
+                 "everything")
+      ->check(CLI::Range(uint32_t{0}, uint32_t{1023}))
+      ->type_name("N")
+      ->group(kGroup);
   app.add_flag("--metrics-instances", c.metricsOfInstances,
                "Numbers of each instance in metrics: a few series for every instance that ever "
                "registers, which a monitoring system may find many")

@@ -5,6 +5,7 @@
 
 #include "http/body.h"
 #include "locks/mutex.h"
+#include "os/processors.h"
 
 namespace holdfast::http {
 
@@ -50,6 +51,7 @@ kj::Promise<void> BodyThread::run(std::function<void()> read) {
 }
 
 void BodyThread::Impl::serve() {
+  runBesideLoop();
   while (auto task = take()) {
     // The peer may have left meanwhile: then nobody wants it.
     if (task->done->isWaiting()) task->read();

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "bench/bench.h"
@@ -34,13 +35,21 @@ uint16_t freePort() {
   return bound ? ntohs(address.sin_port) : uint16_t{0};
 }
 
+// With few processors look-ups would wait for the gateway's threads, so the loop has one for
+// itself.
+std::vector<std::string> arguments(const std::string& pull, const std::string& reply) {
+  std::vector<std::string> all = {"--lmcache-pull", pull, "--lmcache-reply", reply};
+  if (std::thread::hardware_concurrency() > 1) all.insert(all.end(), {"--loop-cpu", "0"});
+  return all;
+}
+
 // A controller with the gateway, and the workers of a fleet at it.
 class LmcacheFleet {
  public:
   LmcacheFleet()
       : pull_("127.0.0.1:" + std::to_string(freePort())),
         reply_("127.0.0.1:" + std::to_string(freePort())),
-        daemon({"--lmcache-pull", pull_, "--lmcache-reply", reply_}) {}
+        daemon(arguments(pull_, reply_)) {}
 
   // Empty, or what went wrong.
   std::string begin() {
