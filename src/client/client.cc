@@ -22,14 +22,10 @@
 namespace holdfast {
 namespace {
 
-Error invalid(std::string message) {
-  return {ErrorCode::kInvalid, std::move(message)};
-}
-
 std::optional<Error> outOfRange(const char* what, size_t value, size_t min, size_t max) {
   if (value >= min && value <= max) return std::nullopt;
-  return invalid(std::string(what) + " is " + std::to_string(value) + ", it must be " +
-                 std::to_string(min) + " to " + std::to_string(max));
+  return invalidError(std::string(what) + " is " + std::to_string(value) + ", it must be " +
+                      std::to_string(min) + " to " + std::to_string(max));
 }
 
 WorkerStateMachine::Options machineOptions(const ClientOptions& options) {
@@ -60,20 +56,21 @@ std::optional<Error> ClientOptions::validate() const {
         invalidText("model", model, kModelBytesMax), invalidText("ip", ip, kIpBytesMax),
         invalidText("peer URL", peerUrl, kPeerUrlBytesMax),
         invalidControllerAddresses(controller)}) {
-    if (wrong) return invalid(*wrong);
+    if (wrong) return invalidError(*wrong);
   }
-  if (const auto wrong = invalidLabels(labels)) return invalid(*wrong);
+  if (const auto wrong = invalidLabels(labels)) return invalidError(*wrong);
   if (auto wrong = security.validate()) return wrong;
   if (worldSize != 0 && worker >= worldSize) {
-    return invalid("worker is " + std::to_string(worker) + ", but with a world size of " +
-                   std::to_string(worldSize) + " ranks are 0 to " + std::to_string(worldSize - 1));
+    return invalidError("worker is " + std::to_string(worker) + ", but with a world size of " +
+                        std::to_string(worldSize) + " ranks are 0 to " +
+                        std::to_string(worldSize - 1));
   }
   if (hashing && hashing->chunkSize == 0) {
-    return invalid("the chunk size is 0, it must be at least 1");
+    return invalidError("the chunk size is 0, it must be at least 1");
   }
   if (hashing && !parseHashAlgorithm(hashing->algorithm)) {
-    return invalid("hashing.algorithm " + quotedForPeople(hashing->algorithm) +
-                   " is none of builtin, sha256_cbor, builtin_none and sha256_cbor_64bit");
+    return invalidError("hashing.algorithm " + quotedForPeople(hashing->algorithm) +
+                        " is none of builtin, sha256_cbor, builtin_none and sha256_cbor_64bit");
   }
   for (const auto& [what, value, min, max] :
        {std::tuple{"the number of locations", locations.size(), size_t{1}, kLocationsPerWorkerMax},
@@ -89,10 +86,10 @@ std::optional<Error> ClientOptions::validate() const {
   std::set<std::string_view> names;
   for (const ClientLocation& location : locations) {
     if (const auto wrong = invalidId("location name", location.name, kLocationNameBytesMax)) {
-      return invalid(*wrong);
+      return invalidError(*wrong);
     }
     if (!names.insert(location.name).second) {
-      return invalid("location " + quotedForPeople(location.name) + " is named twice");
+      return invalidError("location " + quotedForPeople(location.name) + " is named twice");
     }
   }
   return std::nullopt;

@@ -22,6 +22,11 @@ struct Error {
   std::string message;  // what, where, what to do
 };
 
+// Of what is wrong by itself, whatever else there is.
+inline Error invalidError(std::string message) {
+  return {ErrorCode::kInvalid, std::move(message)};
+}
+
 // A value or an Error.
 template <typename T>
 class [[nodiscard]] Result {

@@ -14,10 +14,6 @@ namespace {
 
 constexpr uint32_t kRanksMax = 1024;
 
-Error invalid(std::string message) {
-  return {ErrorCode::kInvalid, std::move(message)};
-}
-
 const std::vector<std::string>& keysOfEngines() {
   static const std::vector<std::string> kKeys = {"instance", "endpoint", "replay",    "bind",
                                                  "topic",    "model",    "rank",      "ranks",
@@ -56,7 +52,7 @@ std::optional<Error> EngineTables::add(const FileEntry& entry) {
   Table& table = tables_[entry.element - 1];
   EngineSource& source = table.source;
   const auto wants = [&](const std::string& what) {
-    return invalid(describe(file_, entry.place) + ": " + entry.key + " wants " + what);
+    return invalidError(describe(file_, entry.place) + ": " + entry.key + " wants " + what);
   };
   if (entry.key == "labels") {
     for (const FileValue& value : entry.values) {
@@ -86,8 +82,8 @@ std::optional<Error> EngineTables::add(const FileEntry& entry) {
      : entry.key == "ranks" ? table.ranks
                             : source.blockSize) = *number;
   } else {
-    return invalid(describe(file_, entry.place) + ": an engine has no " +
-                   quotedForPeople(entry.key) + didYouMean(entry.key, keysOfEngines()));
+    return invalidError(describe(file_, entry.place) + ": an engine has no " +
+                        quotedForPeople(entry.key) + didYouMean(entry.key, keysOfEngines()));
   }
   return std::nullopt;
 }
@@ -97,7 +93,8 @@ Result<std::vector<EngineSource>> EngineTables::sources() const {
   std::set<SourceName> names;
   for (const Table& table : tables_) {
     const std::string where = describe(file_, table.place) + ": [[engine]]: ";
-    if (const auto wrong = engines::invalidSource(table.source)) return invalid(where + *wrong);
+    if (const auto wrong = engines::invalidSource(table.source))
+      return invalidError(where + *wrong);
     for (uint32_t i = 0; i < table.ranks; ++i) {
       EngineSource one = table.source;
       one.name.rank += i;
@@ -107,13 +104,13 @@ Result<std::vector<EngineSource>> EngineTables::sources() const {
                               ? std::optional<std::string>(std::string())
                               : engines::endpointOfRank(one.replayEndpoint, i);
       if (!endpoint || !replay) {
-        return invalid(where + "there are no " + std::to_string(table.ranks) + " ports from " +
-                       quotedForPeople(one.endpoint) + " on");
+        return invalidError(where + "there are no " + std::to_string(table.ranks) + " ports from " +
+                            quotedForPeople(one.endpoint) + " on");
       }
       one.endpoint = *endpoint;
       one.replayEndpoint = *replay;
       if (!names.insert(one.name).second) {
-        return invalid(where + engines::describe(one.name) + " is there twice");
+        return invalidError(where + engines::describe(one.name) + " is there twice");
       }
       all.push_back(std::move(one));
     }

@@ -54,10 +54,6 @@ std::string argument(const std::string& key, const std::string& value) {
   return "--" + key + "=" + value;
 }
 
-Error invalid(std::string message) {
-  return {ErrorCode::kInvalid, std::move(message)};
-}
-
 // Of a configuration file; of a larger one as much as shows that.
 Result<std::string> contentsOf(const std::string& file) {
   struct Closed {
@@ -67,7 +63,7 @@ Result<std::string> contentsOf(const std::string& file) {
   std::string text(kConfigFileBytesMax + 1, '\0');
   if (in != nullptr) text.resize(std::fread(text.data(), 1, text.size(), in.get()));
   if (in != nullptr && std::ferror(in.get()) == 0) return text;
-  return invalid("cannot read the configuration file " + file + ": " + std::strerror(errno));
+  return invalidError("cannot read the configuration file " + file + ": " + std::strerror(errno));
 }
 
 class Collector {
@@ -151,7 +147,7 @@ class Collector {
   // Checks the values, and takes them unless something that comes before has set the option.
   std::optional<Error> add(const std::string& key, const std::vector<std::string>& arguments,
                            const std::string& from) {
-    if (const auto wrong = Declared().errorOf(arguments)) return invalid(from + ": " + *wrong);
+    if (const auto wrong = Declared().errorOf(arguments)) return invalidError(from + ": " + *wrong);
     if (!settings_.from.emplace(key, from).second) return std::nullopt;
     settings_.arguments.insert(settings_.arguments.end(), arguments.begin(), arguments.end());
     return std::nullopt;
@@ -160,30 +156,30 @@ class Collector {
   std::optional<Error> addEntry(const FileEntry& entry) {
     const std::string place = describe(file_, entry.place);
     if (entry.element != 0) {
-      return invalid(place + ": only [[engine]] may come several times, not [[" + entry.table +
-                     "]]");
+      return invalidError(place + ": only [[engine]] may come several times, not [[" + entry.table +
+                          "]]");
     }
     std::vector<std::string> keys;
     for (const CLI::Option* one : optionsOfFiles(declared_.app)) keys.push_back(keyOf(*one));
     const auto found = options_.find(entry.key);
     if (found == options_.end() || std::find(keys.begin(), keys.end(), entry.key) == keys.end()) {
-      return invalid(place + ": there is no option " + quotedForPeople(entry.key) +
-                     didYouMean(entry.key, keys));
+      return invalidError(place + ": there is no option " + quotedForPeople(entry.key) +
+                          didYouMean(entry.key, keys));
     }
     const CLI::Option& option = *found->second;
     if (!entry.table.empty() && entry.table != tableOf(option)) {
-      return invalid(place + ": " + entry.key + " belongs in [" + tableOf(option) +
-                     "], or above the first table, not in [" + entry.table + "]");
+      return invalidError(place + ": " + entry.key + " belongs in [" + tableOf(option) +
+                          "], or above the first table, not in [" + entry.table + "]");
     }
     if (const auto [first, isNew] = seen_.emplace(entry.key, place); !isNew) {
-      return invalid(place + ": " + entry.key + " is set at " + first->second + " already");
+      return invalidError(place + ": " + entry.key + " is set at " + first->second + " already");
     }
     std::vector<std::string> arguments;
     for (const FileValue& value : entry.values) {
       if (auto wrong = wrongType(option, entry, value)) return wrong;
       arguments.push_back(argument(entry.key, value.text));
     }
-    if (arguments.empty()) return invalid(place + ": " + entry.key + " has an empty list");
+    if (arguments.empty()) return invalidError(place + ": " + entry.key + " has an empty list");
     return add(entry.key, arguments, place);
   }
 
@@ -193,7 +189,7 @@ class Collector {
     using Type = FileValue::Type;
     const ValueKind kind = kindOf(option);
     const auto wants = [&](const std::string& what) {
-      return invalid(describe(file_, value.place) + ": " + entry.key + " wants " + what);
+      return invalidError(describe(file_, value.place) + ": " + entry.key + " wants " + what);
     };
     if (entry.isList && kind != ValueKind::kList) return wants("one value, not a list");
     if (value.type == Type::kText) return std::nullopt;

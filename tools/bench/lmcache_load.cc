@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* kEndOfOrders = "inproc://end";
 constexpr const char* kLocation = "LocalCPUBackend";
-constexpr std::chrono::milliseconds kPatience{30'000};
+constexpr std::chrono::milliseconds kAnswerPatience{30'000};
 
 // msgpack-c writes into whatever has write(); a std::string has append().
 class Text {
@@ -141,7 +141,7 @@ std::string LmcacheLoad::registerAll() {
   for (uint32_t i = 0; i < workers_.size(); ++i) {
     zmq::socket_t request(context_, zmq::socket_type::dealer);
     request.set(zmq::sockopt::linger, 0);
-    request.set(zmq::sockopt::rcvtimeo, static_cast<int>(kPatience.count()));
+    request.set(zmq::sockopt::rcvtimeo, static_cast<int>(kAnswerPatience.count()));
     request.connect(ways_.reply);
     request.send(zmq::message_t(), zmq::send_flags::sndmore);
     request.send(zmq::buffer(registrationOf(i, workers_[i].port)), zmq::send_flags::none);

@@ -26,10 +26,10 @@ void writeFinding(text::JsonWriter& json, const Finding& finding) {
 
 // Of a copy, whether it is whole in a sentence; empty of anything else.
 std::string copyText(const CopyCheck& check) {
-  using Kind = CopyState::Kind;
-  const Kind kind = check.state.kind;
-  if (kind == Kind::kNone || kind == Kind::kUsed) return "";
-  if (kind != Kind::kCopy || check.outcome.problems != 0) return "a copy that is not whole\n";
+  const CopyState::Kind kind = check.state.kind;
+  if (kind == CopyState::Kind::kNone || kind == CopyState::Kind::kUsed) return "";
+  if (kind != CopyState::Kind::kCopy || check.outcome.problems != 0)
+    return "a copy that is not whole\n";
   const CopyManifest& manifest = check.state.manifest;
   const std::string& digest = manifest.registryDigest;
   return "a whole copy: " + text::countText(manifest.files.size(), "file") + " as of write " +

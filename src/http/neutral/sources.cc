@@ -25,7 +25,7 @@ using neutral::modelShown;
 // Sources that are looked at in a piece: each is copied.
 constexpr size_t kSourcesOfPiece = 64;
 
-std::string quoted(std::string_view group) {
+std::string groupForPeople(std::string_view group) {
   return quotedForPeople(groupShown(group));
 }
 
@@ -102,7 +102,8 @@ class ConflictSearch {
       return Error{ErrorCode::kRefused, "instance " + quotedForPeople(other.name.instance) +
                                             " is registered with model " +
                                             quotedForPeople(modelShown(services_, other.model)) +
-                                            " and routing group " + quoted(other.routingGroup)};
+                                            " and routing group " +
+                                            groupForPeople(other.routingGroup)};
     }
     if (samePartition && other.blockSize != 0 && other.blockSize != wanted_.blockSize) {
       return Error{ErrorCode::kRefused, "instance " + quotedForPeople(other.name.instance) +
@@ -185,7 +186,7 @@ kj::Promise<Reply> unregisterSource(Services& services, SourceTable* sources,
       (body.byGroup && found->routingGroup != groupKept(body.group))) {
     return wireError({ErrorCode::kNotFound, what + " is registered with model " +
                                                 quotedForPeople(model) + " and routing group " +
-                                                quoted(found->routingGroup)});
+                                                groupForPeople(found->routingGroup)});
   }
   const auto removed = sources->remove(
       body.instance, body.byRank ? std::optional(static_cast<uint32_t>(body.rank)) : std::nullopt);
