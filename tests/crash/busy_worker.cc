@@ -12,7 +12,7 @@ ClientOptions clientOptions(const BusyWorkerOptions& worker) {
   options.worker = worker.rank;
   options.worldSize = worker.ranks;
   options.locations = {{.name = "cpu", .contents = {}}};
-  options.backoffMaxMs = 200;
+  options.backoffMaxMs = worker.backoffMaxMs;
   return options;
 }
 

@@ -18,12 +18,13 @@
 namespace holdfast::test {
 
 struct BusyWorkerOptions {
-  std::string controller;
-  std::string instance;
+  std::string controller = {};
+  std::string instance = {};
   uint32_t rank = 0;
   uint32_t ranks = 1;
-  size_t capacity = 3'000;  // chunks
-  uint64_t clearOneIn = 0;  // turns of its work, each of some 20 admits; 0: it never clears
+  size_t capacity = 3'000;      // chunks
+  uint32_t backoffMaxMs = 200;  // of its connection
+  uint64_t clearOneIn = 0;      // turns of its work, each of some 20 admits; 0: it never clears
   uint64_t seed = 1;
 };
 

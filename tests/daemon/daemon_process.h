@@ -42,13 +42,12 @@ class DaemonProcess {
   std::string address() const;
   void signal(int number) const;
   pid_t pid() const { return pid_; }
+  bool running();
   // Waits for the end; the exit code, or minus the signal that ended it.
   int wait();
   std::string log() const;
 
  private:
-  bool running();
-
   std::filesystem::path logFile_;
   pid_t pid_ = -1;
   std::optional<int> status_;
