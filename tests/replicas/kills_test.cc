@@ -131,7 +131,7 @@ TEST_F(KillsTest, LeadersLoseNothingThatWasConfirmed) {
   ClientThread routing;
   const Router router(routing, everyAddress());
   workFor(all, 300);
-  expectAllHold(truthOf(all));
+  expectAllComeToHold(truthOf(all));
   for (uint64_t round = 0; round < kills_ && !HasFailure(); ++round) {
     workFor(all, 100 + random_() % 400);
     const size_t former = settledLeader(router);
