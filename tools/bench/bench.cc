@@ -17,7 +17,7 @@ std::vector<Row> allRows() {
   std::vector<Row> rows;
   for (auto group : {indexRows, promptRows, storeRows, inspectRows, rpcRows, clientRows, crowdRows,
                      heavyRows, repairRows, operationRows, captureRows, statusRows, scrapeRows,
-                     doorRows, httpRows, lmcacheRows, engineRows}) {
+                     doorRows, httpRows, lmcacheRows, engineRows, replicationRows}) {
     for (Row& row : group()) rows.push_back(std::move(row));
   }
   return rows;

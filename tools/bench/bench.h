@@ -25,11 +25,17 @@ struct RunResult {
   // What this machine could do at best in this run, in the row's unit: Row::limit says what that
   // is. 0: the row is held against nothing.
   double limit = 0;
+  std::string skipped = {};  // what this machine lacks to measure the row; empty: nothing
 };
 
 // A run that came to nothing.
 inline RunResult failed(const std::string& why) {
   return {.value = 0, .note = {}, .error = why};
+}
+
+// A run that this machine lacks something for.
+inline RunResult skipped(const std::string& why) {
+  return {.value = 0, .note = {}, .error = {}, .limit = 0, .skipped = why};
 }
 
 enum class Better { kHigher, kLower };
@@ -70,6 +76,7 @@ std::vector<Row> doorRows();
 std::vector<Row> httpRows();
 std::vector<Row> lmcacheRows();
 std::vector<Row> engineRows();
+std::vector<Row> replicationRows();
 
 // All rows in the order of the report.
 std::vector<Row> allRows();

@@ -23,6 +23,7 @@ struct Measured {
   std::vector<double> runs;
   std::string note;
   std::string error;
+  std::string skipped;
 };
 
 std::string machine() {
@@ -69,6 +70,11 @@ Measured measure(const Row& row, double scale, int runs) {
       progress(row.name + ": " + result.error);
       break;
     }
+    if (!result.skipped.empty()) {
+      measured.skipped = result.skipped;
+      progress(row.name + ": skipped: " + result.skipped);
+      break;
+    }
     measured.runs.push_back(result.value);
     measured.note = result.note;
     if (result.limit > 0) ratios.push_back(result.value / result.limit);
@@ -112,7 +118,7 @@ void printTable(const std::vector<Measured>& all, double scale) {
     if (m.runs.empty()) {
       std::printf("%-20s %10s %-12s %8s %8s %8s %8s  %-12s %s\n", m.row.name.c_str(), "-",
                   m.row.unit.c_str(), number(m.row.floor).c_str(), number(m.row.aim).c_str(), "-",
-                  "-", "FAILED", m.error.c_str());
+                  "-", m.skipped.empty() ? "FAILED" : "skipped", (m.error + m.skipped).c_str());
       continue;
     }
     const bool meetsFloor = m.row.floorOfLimit > 0 && m.ofLimit > 0
@@ -157,10 +163,11 @@ int run(int argc, char** argv) {
       "  holdfast-bench lookup_32 --runs 5    one row, five runs\n"
       "  holdfast-bench all --scale 0.01      a quick look; floors hold for full sizes only"};
   app.name("holdfast-bench");
-  app.footer("Rows:\n" + known +
-             "\nExit status: 0 measured, 1 a row could not be measured or the output not "
-             "written, 2 wrong usage.\n"
-             "Close other programs first: rows use both processors of a small machine.");
+  app.footer(
+      "Rows:\n" + known +
+      "\nExit status: 0 measured, or skipped for what this machine lacks, 1 a row could not be "
+      "measured or the output not written, 2 wrong usage.\n"
+      "Close other programs first: rows use both processors of a small machine.");
   std::vector<std::string> names;
   bool json = false;
   bool list = false;
