@@ -11,6 +11,8 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
+#include <utility>
 
 namespace holdfast::test {
 namespace {
@@ -41,7 +43,8 @@ std::string program() {
 
 }  // namespace
 
-NatsServers::NatsServers(size_t count, const std::string& more) {
+NatsServers::NatsServers(size_t count, const std::string& more, Route route)
+    : route_(std::move(route)) {
   const auto ports = freePorts(2 * count);
   for (size_t i = 0; i < count; ++i) {
     servers_.push_back({.port = ports[2 * i], .clusterPort = ports[2 * i + 1], .process = 0});
@@ -64,11 +67,24 @@ void NatsServers::configure(size_t server, const std::string& more) const {
       << "\", max_memory_store: 64MB, max_file_store: 1GB }\n"
       << more << "\n";
   if (servers_.size() == 1) return;
-  out << "cluster { name: hf, listen: 127.0.0.1:" << servers_[server].clusterPort << ", routes: [";
+  out << "cluster { name: hf, listen: 127.0.0.1:" << servers_[server].clusterPort;
+  // Nobody listens at what it tells the others of itself.
+  if (route_) out << ", no_advertise: true, advertise: \"127.0.0.1:1\"";
+  out << ", routes: [ " << routesOf(server) << " ] }\n";
+}
+
+std::string NatsServers::routesOf(size_t server) const {
+  std::string routes;
   for (size_t i = 0; i < servers_.size(); ++i) {
-    out << (i == 0 ? " " : ", ") << "nats-route://127.0.0.1:" << servers_[i].clusterPort;
+    uint16_t port = servers_[i].clusterPort;
+    if (route_) {
+      if (i == server) continue;
+      port = route_(server, i, port);
+    }
+    if (!routes.empty()) routes += ", ";
+    routes += "nats-route://127.0.0.1:" + std::to_string(port);
   }
-  out << " ] }\n";
+  return routes;
 }
 
 void NatsServers::start(size_t server) {
@@ -100,6 +116,11 @@ void NatsServers::stop(size_t server) {
 
 void NatsServers::resume(size_t server) {
   ::kill(servers_[server].process, SIGCONT);
+}
+
+std::string NatsServers::log(size_t server) const {
+  std::ifstream in(scratch_.path() / ("n" + std::to_string(server) + ".log"));
+  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 replication::NatsOptions NatsServers::options() const {

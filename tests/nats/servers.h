@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,12 @@ namespace holdfast::test {
 
 class NatsServers {
  public:
-  // `more` goes into each one's configuration.
-  explicit NatsServers(size_t count, const std::string& more = "");
+  // The port by which one of them reaches another one's port for the cluster.
+  using Route = std::function<uint16_t(size_t from, size_t to, uint16_t port)>;
+
+  // `more` goes into each one's configuration. With a `route` they reach each other by that alone,
+  // and tell nobody of another way to any of them.
+  explicit NatsServers(size_t count, const std::string& more = "", Route route = {});
   // Kills them.
   ~NatsServers();
   NatsServers(const NatsServers&) = delete;
@@ -30,6 +35,9 @@ class NatsServers {
   void resume(size_t server);  // SIGCONT
   // Servers are named n0, n1, ...
   size_t named(const std::string& name) const { return std::stoul(name.substr(1)); }
+  uint16_t port(size_t server) const { return servers_[server].port; }
+  // What it has said since it was made.
+  std::string log(size_t server) const;
   // How they are reached, with short times; as many replicas as servers.
   replication::NatsOptions options() const;
 
@@ -40,7 +48,10 @@ class NatsServers {
     pid_t process = 0;  // 0: it does not run
   };
 
+  std::string routesOf(size_t server) const;
+
   Scratch scratch_;
+  const Route route_;
   std::vector<Server> servers_;
 };
 
