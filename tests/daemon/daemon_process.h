@@ -45,7 +45,6 @@ class DaemonProcess {
   bool running();
   // Waits for the end; the exit code, or minus the signal that ended it.
   int wait();
-  bool running();
   std::string log() const;
 
  private:
