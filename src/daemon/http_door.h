@@ -8,7 +8,6 @@
 #include "core/result.h"
 #include "daemon/configuration.h"
 #include "daemon/logging.h"
-#include "http/body.h"
 #include "http/probe_server.h"
 #include "http/route.h"
 #include "http/server.h"
@@ -46,7 +45,7 @@ class HttpDoor {
   const ServerTls* const tls_;
   LoggedNotices startNotices_;                 // of the probes' thread
   std::unique_ptr<http::ProbeServer> probes_;  // null: there is no address, or the start is over
-  http::BodyThread bodies_;
+  SideThread bodies_;
   http::RouteTable routes_;
   http::RouteTable lmcacheRoutes_;  // of --lmcache-http
   std::unique_ptr<http::Server> server_;

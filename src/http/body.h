@@ -10,7 +10,7 @@
 //   return readBody<DrainBody>(request).then([](kj::Own<DrainBody>&& body) { ... });
 //
 // What is wrong is a kInvalid error that names the field, or the nearest one of a name that is not
-// known. A small body is read at once. A large one is read on a thread of its own (BodyThread) and
+// known. A small body is read at once. A large one is read on a thread beside the loop and
 // not in pieces, because simdjson's first pass is over the whole text: 30 MB take it 10 ms.
 #pragma once
 
@@ -30,6 +30,7 @@
 
 #include "core/result.h"
 #include "http/route.h"
+#include "serving/side_thread.h"
 
 namespace holdfast::http {
 
@@ -107,23 +108,6 @@ std::optional<Error> readObject(std::span<const kj::byte> buffer, size_t size,
 
 // Bodies above this are read on the thread: about 0.1 ms.
 inline constexpr size_t kBodyBytesAtOnce = 32 << 10;
-
-// Reads large bodies, one after the other. The thread begins with the first.
-class BodyThread {
- public:
-  BodyThread();
-  ~BodyThread();
-  BodyThread(const BodyThread&) = delete;
-  BodyThread& operator=(const BodyThread&) = delete;
-
-  // Runs `read` on the thread. What it refers to must live until it has returned, even if the
-  // promise is dropped: it owns that. On the loop's thread.
-  kj::Promise<void> run(std::function<void()> read);
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
 
 // See above. Body needs `std::vector<Field> fieldsOf(Body&)` beside it. Fails with wireError().
 template <typename Body>

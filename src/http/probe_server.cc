@@ -58,7 +58,7 @@ void ProbeServer::Impl::serve() {
   HeldBytes held({.each = kProbeBytesMax, .all = kProbeBytesMax});
   AddressCounts addresses(kProbeConnectionsMax);
   ConnectionEnds ends;
-  BodyThread bodies;
+  SideThread bodies;
   size_t connections = 0;
   RouteTable routes;
   addProbes(routes, version, [this]() { return current(); });

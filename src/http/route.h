@@ -18,10 +18,10 @@
 #include <vector>
 
 #include "access/caller.h"
+#include "serving/side_thread.h"
 
 namespace holdfast::http {
 
-class BodyThread;   // body.h
 class EventStream;  // event_stream.h
 
 // What a handler is given. Lives until its promise is done.
@@ -35,7 +35,7 @@ struct Request {
   std::string lastEventId;  // of the header Last-Event-ID; empty: none
   // No later than the arrival of the request's last byte, as closely as that is known.
   kj::TimePoint arrived = kj::origin<kj::TimePoint>();
-  BodyThread* bodies = nullptr;  // outlives the request
+  SideThread* bodies = nullptr;  // outlives the request
   // What an operator's call is about, for the log ("llama-0"): set by the handler.
   std::string about;
   std::string leader;  // where to go instead, of what only the leader answers; empty: unknown

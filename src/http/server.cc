@@ -28,7 +28,7 @@ kj::HttpServerSettings settingsOf(const Bounds& bounds, kj::HttpServerErrorHandl
 
 }  // namespace
 
-Grounds groundsOf(Services& services, kj::UnixEventPort& port, BodyThread& bodies,
+Grounds groundsOf(Services& services, kj::UnixEventPort& port, SideThread& bodies,
                   const ServerTls* tls) {
   return {.sockets = {.port = port,
                       .turns = services.turns,

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "access/access_control.h"
-#include "http/body.h"
 #include "http/bounds.h"
 #include "http/connection.h"
 #include "http/route.h"
@@ -32,11 +31,11 @@ struct Grounds {
   AddressCounts& addresses;
   size_t& connections;    // open now, of both doors
   size_t connectionsMax;  // of both; this door takes half of them at most
-  BodyThread& bodies;
+  SideThread& bodies;
   GroupMember* group = nullptr;  // of the controller that serves; null: nobody serves yet
 };
 // Those of a controller that serves.
-Grounds groundsOf(Services& services, kj::UnixEventPort& port, BodyThread& bodies,
+Grounds groundsOf(Services& services, kj::UnixEventPort& port, SideThread& bodies,
                   const ServerTls* tls = nullptr);
 
 // The headers that the door knows besides those of HTTP itself.

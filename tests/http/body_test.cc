@@ -162,7 +162,7 @@ std::vector<Field> fieldsOf(WhoReads& body) {
 
 TEST(Body, ThatIsLargeIsReadOnItsThread) {
   kj::AsyncIoContext io = kj::setupAsyncIo();
-  BodyThread bodies;
+  SideThread bodies;
   std::string text = R"({"numbers": [)";
   for (int i = 0; i < 100'000; ++i) text += (i == 0 ? "" : ",") + std::to_string(i);
   const auto requestOf = [&](const std::string& body) {

@@ -108,7 +108,7 @@ class HttpServerTest : public testing::Test {
   AccessControl access = AccessControl::open({}).value();
   size_t connections = 0;
   size_t connectionsMax = 20'000;
-  http::BodyThread bodies;
+  SideThread bodies;
   http::RouteTable routes;
   http::Bounds bounds;
   http::Route made;

@@ -53,7 +53,7 @@ class HttpLookupTest : public OrchestratorTest {
     return answer.body;
   }
 
-  http::BodyThread bodies;
+  SideThread bodies;
   http::RouteTable routes;
   std::unique_ptr<http::Server> http;
   std::string httpAddress;

@@ -94,7 +94,7 @@ class NeutralTest : public OrchestratorTest {
   }
 
   SourceList sources;
-  http::BodyThread bodies;
+  SideThread bodies;
   http::RouteTable routes;
   std::unique_ptr<http::Server> http;
   std::string httpAddress;

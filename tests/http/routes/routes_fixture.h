@@ -73,7 +73,7 @@ class RoutesTest : public OperationsTest {
   IgnoredNotices ignored;
   WatchLog watch{ignored, clock, kEpoch, 8};
   size_t told = 0;
-  BodyThread bodies;
+  SideThread bodies;
   RouteTable routes;
 };
 

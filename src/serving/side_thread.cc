@@ -1,17 +1,18 @@
+#include "serving/side_thread.h"
+
 #include <deque>
 #include <optional>
 #include <thread>
 #include <utility>
 
-#include "http/body.h"
 #include "locks/mutex.h"
 #include "os/processors.h"
 
-namespace holdfast::http {
+namespace holdfast {
 
-struct BodyThread::Impl {
+struct SideThread::Impl {
   struct Task {
-    std::function<void()> read;
+    std::function<void()> run;
     kj::Own<kj::CrossThreadPromiseFulfiller<void>> done;
   };
 
@@ -26,9 +27,9 @@ struct BodyThread::Impl {
   std::thread thread;
 };
 
-BodyThread::BodyThread() : impl_(std::make_unique<Impl>()) {}
+SideThread::SideThread() : impl_(std::make_unique<Impl>()) {}
 
-BodyThread::~BodyThread() {
+SideThread::~SideThread() {
   {
     const MutexLock lock(impl_->mutex);
     impl_->ending = true;
@@ -37,30 +38,30 @@ BodyThread::~BodyThread() {
   if (impl_->thread.joinable()) impl_->thread.join();
 }
 
-kj::Promise<void> BodyThread::run(std::function<void()> read) {
+kj::Promise<void> SideThread::run(std::function<void()> task) {
   auto paf = kj::newPromiseAndCrossThreadFulfiller<void>();
   if (!impl_->thread.joinable()) {
     impl_->thread = std::thread([impl = impl_.get()]() { impl->serve(); });
   }
   {
     const MutexLock lock(impl_->mutex);
-    impl_->tasks.push_back({std::move(read), kj::mv(paf.fulfiller)});
+    impl_->tasks.push_back({std::move(task), kj::mv(paf.fulfiller)});
   }
   impl_->more.notifyOne();
   return kj::mv(paf.promise);
 }
 
-void BodyThread::Impl::serve() {
+void SideThread::Impl::serve() {
   runBesideLoop();
   while (auto task = take()) {
-    // The peer may have left meanwhile: then nobody wants it.
-    if (task->done->isWaiting()) task->read();
-    task->read = nullptr;  // here, not on the loop: it may be the last that holds the body
+    // Who asked may have left meanwhile: then nobody wants it.
+    if (task->done->isWaiting()) task->run();
+    task->run = nullptr;  // here, not on the loop: it may be the last that holds what it refers to
     task->done->fulfill();
   }
 }
 
-std::optional<BodyThread::Impl::Task> BodyThread::Impl::take() {
+std::optional<SideThread::Impl::Task> SideThread::Impl::take() {
   const MutexLock lock(mutex);
   while (!ending && tasks.empty()) more.wait(mutex);
   if (ending) return std::nullopt;
@@ -69,4 +70,4 @@ std::optional<BodyThread::Impl::Task> BodyThread::Impl::take() {
   return task;
 }
 
-}  // namespace holdfast::http
+}  // namespace holdfast
