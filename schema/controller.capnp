@@ -125,4 +125,16 @@ interface Operator {
   stepDown @10 () -> ();
   # A leader hands over to another controller of its group; answered when that leads. "refused:" by
   # who does not lead.
+  copy @11 () -> (answer :Messages.StoreCopyRetMsg, copy :StoreCopy);
+  # A copy of the store as of this message, for another controller to begin with. "unavailable:"
+  # where as many are given already, or another one is being made.
+}
+
+interface StoreCopy {
+  # Gone when the capability is dropped, and when nothing was asked of it for a minute: then its
+  # calls fail with "unavailable:".
+  files @0 (first :UInt32) -> (files :List(Messages.StoreFile));
+  # From that number on, at most 4,096 of them; none: there are no more.
+  read @1 (file :UInt32, offset :UInt64, length :UInt32) -> (data :Data);
+  # That many bytes of a file, 1 to 1 MiB, all of them within it. At most 16 reads may be under way.
 }

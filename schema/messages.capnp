@@ -718,6 +718,23 @@ struct BackupRetMsg {
   milliseconds @7 :UInt64;       # from the message to the answer
 }
 
+struct StoreCopyRetMsg {
+  # A copy of the store as of one write, in files.
+  clusterId @0 :Text;            # 32 hex digits
+  format @1 :UInt32;             # of the store
+  sequence @2 :UInt64;           # number of the last write in it, as offline tools show it
+  madeWallMs @3 :UInt64;         # since 1970-01-01 UTC
+  registryDigest @4 :Text;       # 32 hex digits; empty: not known
+  files @5 :UInt32;              # how many; they are numbered from 0
+  bytes @6 :UInt64;              # of all of them
+}
+
+struct StoreFile {
+  name @0 :Text;                 # that it has in a store's directory
+  bytes @1 :UInt64;
+  checksum @2 :Text;             # CRC-32C of its content, 8 hex digits; empty: not known
+}
+
 struct ReplicaRetMsg {
   info @0 :ReplicaInfo;
   settled @1 :Bool;              # the digest is that of its index: nothing is applied that is not in

@@ -10,23 +10,25 @@ struct Row {
   bool worker;
   bool router;
   bool viewer;
+  bool replica;
 };
 
 // By Permission. Operators may do everything.
 constexpr std::array<Row, kPermissions> kTable = {{
-    //                       worker  router  viewer
-    {"what is open to all", true, true, true},
-    {"a worker's reports", true, false, false},
-    {"look-ups", false, true, false},
-    {"queries", false, true, true},
-    {"the watch stream", false, true, true},
-    {"the status", false, true, true},
-    {"metrics", false, false, true},
-    {"cache operations", false, false, false},
-    {"an operator's orders", false, false, false},
+    //                       worker  router  viewer  replica
+    {"what is open to all", true, true, true, true},
+    {"a worker's reports", true, false, false, false},
+    {"look-ups", false, true, false, false},
+    {"queries", false, true, true, false},
+    {"the watch stream", false, true, true, false},
+    {"the status", false, true, true, false},
+    {"metrics", false, false, true, false},
+    {"cache operations", false, false, false, false},
+    {"an operator's orders", false, false, false, false},
+    {"copies of the store", false, false, false, true},
 }};
 constexpr std::array<std::string_view, kRoles> kRoleNames = {"worker", "router", "operator",
-                                                             "viewer"};
+                                                             "viewer", "replica"};
 
 }  // namespace
 
@@ -56,6 +58,8 @@ bool allows(Role role, Permission permission) {
       return true;
     case Role::kViewer:
       return row.viewer;
+    case Role::kReplica:
+      return row.replica;
   }
   return false;
 }

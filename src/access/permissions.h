@@ -8,9 +8,9 @@
 
 namespace holdfast {
 
-enum class Role : uint8_t { kWorker, kRouter, kOperator, kViewer };
-inline constexpr size_t kRoles = 4;
-std::string_view nameOf(Role role);  // "worker", "router", "operator", "viewer"
+enum class Role : uint8_t { kWorker, kRouter, kOperator, kViewer, kReplica };
+inline constexpr size_t kRoles = 5;
+std::string_view nameOf(Role role);  // "worker", "router", "operator", "viewer", "replica"
 std::optional<Role> roleNamed(std::string_view name);
 
 // What a method or a route asks for. Every one of both doors names one of these.
@@ -24,8 +24,9 @@ enum class Permission : uint8_t {
   kMetrics,  // a scrape
   kOperate,  // cache operations: clear, pin, compress, decompress, move, health
   kManage,   // forget, drain, sync, capture, backup, log level, sources of events
+  kCopy,     // the whole store, as another controller of the group begins with it
 };
-inline constexpr size_t kPermissions = 9;
+inline constexpr size_t kPermissions = 10;
 std::string_view nameOf(
     Permission permission);  // "look-ups": for a sentence that says what is denied
 

@@ -78,7 +78,7 @@ std::optional<std::string> readPatterns(std::string_view list, std::vector<std::
 // What is wrong with a line that has fields; nothing: it is in `to`.
 std::optional<std::string> readEntry(const Fields& fields, TokenEntry& to) {
   const auto role = roleNamed(fields[0]);
-  if (!role) return "a line begins with a role: worker, router, operator or viewer";
+  if (!role) return "a line begins with a role: worker, router, operator, viewer or replica";
   to.role = *role;
   if (fields.size() < 3) {
     return "a line is 'role name sha256-of-token [instances=PATTERN,...]'; 'holdfast-ctl token "

@@ -45,11 +45,13 @@ using Notice = std::variant<
     notice::OperationBegun, notice::OperationDone, notice::OperationFailed,
     // store.h
     notice::ReadOnly, notice::Writable, notice::FoldFailed, notice::WorkersBehind,
-    notice::WorkersQuarantined, notice::BackupMade, notice::BackupFailed,
+    notice::WorkersQuarantined, notice::BackupMade, notice::BackupFailed, notice::CopyGiven,
+    notice::CopyEnded, notice::CopyFailed,
     // process.h
-    notice::Starting, notice::Recovering, notice::Migrating, notice::Ready, notice::NoticesLeftOut,
-    notice::Reloaded, notice::ReloadRefused, notice::RestartNeeded, notice::LogLevelChanged,
-    notice::LimitNear, notice::CaptureEnded, notice::InternalError,
+    notice::Starting, notice::Recovering, notice::Migrating, notice::Joining, notice::Joined,
+    notice::JoinFailed, notice::Ready, notice::NoticesLeftOut, notice::Reloaded,
+    notice::ReloadRefused, notice::RestartNeeded, notice::LogLevelChanged, notice::LimitNear,
+    notice::CaptureEnded, notice::InternalError,
     // access.h
     notice::OperatorCall, notice::TokensRead, notice::TokensNotRead,
     // connections.h

@@ -119,6 +119,12 @@ struct Configuration {
     std::string keyFile;
     uint32_t replicas = 3;
     uint64_t bytesMax = uint64_t{8} << 30;
+    std::vector<std::string> join;  // controllers of the group that may give a copy of their store
+    // What it says of itself to them, and to the leader.
+    std::string replicaTokenFile;
+    std::string replicaCaFile;  // or "system"; empty: no TLS
+    std::string replicaCertificateFile;
+    std::string replicaKeyFile;
 
     bool on() const { return !servers.empty(); }
   };

@@ -24,7 +24,8 @@ constexpr kj::Duration kConfirmTimeMax = 5 * kj::SECONDS;
 constexpr kj::Duration kAnswerTime = 200 * kj::MILLISECONDS;
 constexpr kj::Duration kRetireTimeMax = 2 * kj::SECONDS;
 
-Result<NatsOptions> natsOptions(const Configuration::Replication& from, Wakeup& wakeup) {
+Result<NatsOptions> natsOptions(const Configuration::Replication& from,
+                                std::function<void()> notify) {
   NatsOptions options;
   options.servers = from.servers;
   options.cluster = from.cluster;
@@ -45,8 +46,14 @@ Result<NatsOptions> natsOptions(const Configuration::Replication& from, Wakeup& 
   options.keyFile = from.keyFile;
   options.replicas = from.replicas;
   options.bytesMax = from.bytesMax;
-  options.notify = [&wakeup]() { wakeup.signal(); };
+  options.notify = std::move(notify);
   return options;
+}
+
+Result<std::unique_ptr<replication::Log>> openLog(const NatsOptions& options) {
+  const auto module = natsModule();
+  if (!module.ok()) return module.error();
+  return module.value()->open(options);
 }
 
 LoggedStoreOptions storeOptions(Wakeup& wakeup) {
@@ -68,18 +75,25 @@ Group::Group(const Configuration& configuration, RocksStore& store, Wakeup& stor
 
 Group::~Group() noexcept = default;
 
+Result<bool> Group::logIsEmpty(const Configuration& configuration) {
+  const auto options = natsOptions(configuration.replication, []() {});
+  if (!options.ok()) return options.error();
+  const auto opened = openLog(options.value());
+  if (!opened.ok()) return opened.error();
+  return opened.value()->state().last == 0;
+}
+
 Result<std::unique_ptr<Group>> Group::open(const Configuration& configuration, RocksStore& store,
                                            Wakeup& storeWakeup, kj::UnixEventPort& port) {
   std::unique_ptr<Group> group(new Group(configuration, store, storeWakeup, port));
-  auto options = natsOptions(configuration.replication, group->logWakeup_);
+  auto options =
+      natsOptions(configuration.replication, [wakeup = &group->logWakeup_]() { wakeup->signal(); });
   if (!options.ok()) return options.error();
   if (const auto place = store.place()) {
     options.value().identity = place->identity;
     options.value().sequence = place->sequence;
   }
-  const auto module = natsModule();
-  if (!module.ok()) return module.error();
-  auto opened = module.value()->open(options.value());
+  auto opened = openLog(options.value());
   if (!opened.ok()) return opened.error();
   group->log_ = std::move(opened.value());
   group->tellOfLog();
@@ -96,8 +110,8 @@ std::optional<Error> Group::start(Controller& controller, std::function<uint64_t
   if (recovered.behind != 0 || recovered.quarantined != 0) {
     return Error{ErrorCode::kRefused,
                  "the store is damaged or has lost something, so it is not what the group has: "
-                 "make a copy of the leader's store with `holdfast-ctl backup`, and start on that "
-                 "in place of this data directory"};
+                 "start on an empty directory in place of this data directory, with --join naming "
+                 "other controllers of the group: it copies the store of one of them"};
   }
   const std::string advertised = options.advertise.empty() ? address : options.advertise;
   member_ = std::make_unique<replication::Member>(

@@ -25,6 +25,8 @@ namespace holdfast {
 // On the loop's thread; references outlive it.
 class Group final : public GroupMember, private kj::TaskSet::ErrorHandler {
  public:
+  // Whether the log has nothing yet; it is made where it is not there. As open() otherwise.
+  static Result<bool> logIsEmpty(const Configuration& configuration);
   // Connects to the log; takes some seconds at most. kUnavailable: its servers cannot be reached
   // now. `storeWakeup` is signalled when the store is to be polled.
   static Result<std::unique_ptr<Group>> open(const Configuration& configuration, RocksStore& store,

@@ -27,6 +27,7 @@
 #include "daemon/daemon.h"
 #include "daemon/group.h"
 #include "daemon/http_door.h"
+#include "daemon/joining.h"
 #include "daemon/lmcache_door.h"
 #include "daemon/logging.h"
 #include "daemon/loop_clock.h"
@@ -46,6 +47,7 @@
 #include "os/file_limit.h"
 #include "os/processors.h"
 #include "os/service_manager.h"
+#include "peering/store_copies.h"
 #include "rpc/server.h"
 #include "store/rocks_store.h"
 #include "wire/errors.h"
@@ -77,59 +79,35 @@ uint64_t drawRandom() {
   return (uint64_t{device()} << 32) | device();
 }
 
-std::optional<Error> backUp(RocksStore& store, const Registry& registry, NoticeSink& notices,
-                            const std::string& path,
-                            std::function<void(const BackupOutcome&)> done) {
-  // What is queued behind is not in it, so the registry is now what the copy will hold.
-  const CheckpointRequest asked{path, registry.registryDigest().hex()};
-  return store.checkpoint(
-      asked, [&notices, path, done = std::move(done)](const CheckpointResult& result) {
-        if (result.error) {
-          notices.notice(notice::BackupFailed{result.error->message});
-        } else {
-          notices.notice(notice::BackupMade{path, result.bytes, result.sequence});
-        }
-        done({result.error, result.path, result.bytes, result.sequence});
-      });
-}
-
-// Of a group: what is written and not in its log yet is not in the store's queue either.
-std::optional<Error> backUp(Group* group, RocksStore& store, const Registry& registry,
-                            NoticeSink& notices, const std::string& path,
-                            std::function<void(const BackupOutcome&)> done) {
-  if (group == nullptr) return backUp(store, registry, notices, path, std::move(done));
-  group->whenHandedOn([&store, &registry, &notices, path, done = std::move(done)]() {
-    if (const auto wrong = backUp(store, registry, notices, path, done)) {
-      done({wrong, path, 0, 0});
-    }
+// Copies the store to `path` as it is when all that was written until now is committed; what is
+// queued behind is not in it. Of a group: what is written and not in its log yet is not in the
+// store's queue either.
+std::optional<Error> copyStore(Group* group, RocksStore& store, const Registry& registry,
+                               const std::string& path,
+                               std::function<void(const CheckpointResult&)> done) {
+  const auto ask = [&store, &registry, path, done]() {
+    // The registry is now what the copy will hold.
+    return store.checkpoint({path, registry.registryDigest().hex()}, done);
+  };
+  if (group == nullptr) return ask();
+  group->whenHandedOn([ask, done = std::move(done)]() {
+    if (auto wrong = ask()) done({std::move(wrong), {}, 0, 0});
   });
   return std::nullopt;
 }
 
-// Of a log that is not there, one line each half minute.
-constexpr uint32_t kTriesPerLine = 30;
-
-// As soon as the log of the group can be reached. Null: the process was asked to end before.
-Result<std::unique_ptr<Group>> joinGroup(const Configuration& configuration, RocksStore& store,
-                                         Wakeup& storeWakeup, kj::AsyncIoContext& io) {
-  bool ended = false;
-  auto signal = io.unixEventPort.onSignal(SIGTERM)
-                    .exclusiveJoin(io.unixEventPort.onSignal(SIGINT))
-                    .then([&ended](siginfo_t) { ended = true; })
-                    .eagerlyEvaluate(nullptr);
-  std::string said;
-  for (uint32_t tries = 0; !ended; ++tries) {
-    auto joined = Group::open(configuration, store, storeWakeup, io.unixEventPort);
-    if (joined.ok() || joined.error().code != ErrorCode::kUnavailable) return joined;
-    // Once for each reason, and now and then, that nobody takes it for a hang.
-    if (joined.error().message != said || tries % kTriesPerLine == 0) {
-      said = joined.error().message;
-      spdlog::warn("{}; trying again every second, the start goes on when it is there", said);
-    }
-    io.lowLevelProvider->getTimer().afterDelay(1 * kj::SECONDS).wait(io.waitScope);
-  }
-  spdlog::info("ended before the log of the group was there");
-  return std::unique_ptr<Group>();
+std::optional<Error> backUp(Group* group, RocksStore& store, const Registry& registry,
+                            NoticeSink& notices, const std::string& path,
+                            std::function<void(const BackupOutcome&)> done) {
+  return copyStore(group, store, registry, path,
+                   [&notices, path, done = std::move(done)](const CheckpointResult& result) {
+                     if (result.error) {
+                       notices.notice(notice::BackupFailed{result.error->message});
+                     } else {
+                       notices.notice(notice::BackupMade{path, result.bytes, result.sequence});
+                     }
+                     done({result.error, path, result.bytes, result.sequence});
+                   });
 }
 
 void warnOf(const AccessControl& access) {
@@ -243,6 +221,8 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
     }
     lmcache = std::move(door.value());
   }
+  const JoinContext joining{configuration, io, reports, notices, *http.value()};
+  if (const auto end = joinStore(joining)) return *end;
   auto opened = RocksStore::open(storeOptions(configuration, storeWakeup, reports, *http.value()));
   if (!opened.ok()) {
     spdlog::error("{}", opened.error().message);
@@ -253,7 +233,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
 
   std::unique_ptr<Group> group;
   if (configuration.replication.on()) {
-    auto joined = joinGroup(configuration, *store, storeWakeup, io);
+    auto joined = joinGroup(joining, *store, storeWakeup);
     if (!joined.ok()) {
       spdlog::error("{}", joined.error().message);
       return ExitCode::kGroup;
@@ -292,6 +272,14 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
   engines::Intake intake(controller, sockets, timer, watch, doctor, drawRandom,
                          intakeOptions(configuration, resets));
   LoopTurns turns(timer);
+  peering::StoreCopies copies(
+      {.dataDir = configuration.dataDir},
+      [&](const std::string& path, std::function<void(const std::optional<Error>&)> done) {
+        return copyStore(
+            group.get(), *store, controller.registry(), path,
+            [done = std::move(done)](const CheckpointResult& result) { done(result.error); });
+      },
+      clock, notices);
   ProcessFacts facts{
       .version = HOLDFAST_VERSION,
       .clusterId = store->clusterId(),
@@ -315,6 +303,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
             return backUp(group.get(), *store, controller.registry(), notices, path,
                           std::move(done));
           },
+      .copy = [&copies](const std::string& caller) { return copies.give(caller); },
       .logLevel = [&notices](std::string_view level) { return logLevelFor(level, notices); },
       .hashing = &doctor,
       .engines = &intake,
@@ -343,6 +332,7 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
     Daemon daemon(controller, written, server, clock, turns, storeWakeup, timer, [&]() {
       notices.tick();
       intake.tick();
+      copies.tick();
       manager.alive();
       if (lmcache != nullptr) lmcache->tick();
     });
@@ -364,8 +354,8 @@ ExitCode run(const Configuration& configuration, const ParseAgain& parse) {
         ended.fulfiller->fulfill();
       };
       if (const auto wrong =
-              group->start(controller, drawRandom, addresses.front(), timer,
-                           {openGateways, [&]() { server.sendWorkersOn(); }, onEnd})) {
+              group->start(controller, drawRandom, addresses.front(), io.provider->getNetwork(),
+                           timer, {openGateways, [&]() { server.sendWorkersOn(); }, onEnd})) {
         spdlog::error("{}", wrong->message);
         return ExitCode::kGroup;
       }

@@ -276,6 +276,21 @@ void addReplicationOptions(CLI::App& app, Configuration& c) {
   addSize(app, "--nats-size", r.bytesMax, uint64_t{64} << 20, uint64_t{1} << 50,
           "Size of the log, over which its oldest records go, where this controller makes it")
       ->group(kGroup);
+  app.add_option("--join", r.join,
+                 "Controllers of the group, host:port, that are asked for a copy of their store "
+                 "where the data directory is empty: a follower rather than the leader, else in "
+                 "this order; may be repeated")
+      ->type_name("ADDR")
+      ->delimiter(',')
+      ->take_all()
+      ->group(kGroup);
+  text("--replica-token-file", r.replicaTokenFile, "FILE",
+       "Token, of the role replica, by which this controller asks the others of its group");
+  text("--replica-tls-ca", r.replicaCaFile, "FILE",
+       "Authorities (PEM) of their certificates, or 'system': they are asked over TLS");
+  text("--replica-tls-cert", r.replicaCertificateFile, "FILE",
+       "Certificate for them (PEM), where they ask for one");
+  text("--replica-tls-key", r.replicaKeyFile, "FILE", "Its private key (PEM)");
 }
 
 void addCaptureOptions(CLI::App& app, Configuration& c) {

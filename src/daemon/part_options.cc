@@ -113,6 +113,14 @@ engines::IntakeOptions intakeOptions(const Configuration& configuration,
   return options;
 }
 
+ClientSecurity replicaSecurity(const Configuration& configuration) {
+  const Configuration::Replication& from = configuration.replication;
+  return {.tokenFile = from.replicaTokenFile,
+          .tlsCa = from.replicaCaFile,
+          .tlsCert = from.replicaCertificateFile,
+          .tlsKey = from.replicaKeyFile};
+}
+
 LogOptions logOptions(const Configuration& configuration) {
   LogOptions options = configuration.capture;
   options.program = "holdfastd " HOLDFAST_VERSION;

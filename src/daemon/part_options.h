@@ -2,6 +2,7 @@
 #pragma once
 
 #include "capture/log_writer.h"
+#include "client/security.h"
 #include "core/registry/registry.h"
 #include "daemon/configuration.h"
 #include "daemon/http_door.h"
@@ -26,6 +27,8 @@ RegistryOptions registryOptions(const Configuration& configuration, FaultAhead& 
 ServerOptions serverOptions(const Configuration& configuration, const ServerTls* tls);
 engines::IntakeOptions intakeOptions(const Configuration& configuration,
                                      engines::CacheResets& resets);
+// Who it is to other controllers of its group, and whom it trusts.
+ClientSecurity replicaSecurity(const Configuration& configuration);
 LogOptions logOptions(const Configuration& configuration);
 
 }  // namespace holdfast

@@ -19,6 +19,8 @@ using replication::kNodeBytesMax;
 
 // Twice what a leader with nothing to say lets pass.
 constexpr uint64_t kLeadAfterMsMin = 200;
+constexpr size_t kJoinMax = 16;
+
 // Of --replicate-nats: what is wrong with it.
 std::optional<std::string> wrongServer(const std::string& server) {
   constexpr const char* kForm = ": nats://HOST:PORT or tls://HOST:PORT is meant";
@@ -98,10 +100,39 @@ std::optional<OptionFault> wrongCredentials(const Configuration::Replication& r)
       {"nats-credentials", &r.credentialsFile},
       {"nats-ca", &r.caFile},
       {"nats-cert", &r.certificateFile},
-      {"nats-key", &r.keyFile}};
+      {"nats-key", &r.keyFile},
+      {"replica-token-file", &r.replicaTokenFile},
+      {"replica-tls-cert", &r.replicaCertificateFile},
+      {"replica-tls-key", &r.replicaKeyFile}};
   for (const auto& [key, path] : files) {
     if (auto text = unreadable((std::string("--") + key).c_str(), *path)) {
       return OptionFault{*std::move(text), {key}};
+    }
+  }
+  if (r.replicaCaFile == "system") return std::nullopt;
+  if (auto text = unreadable("--replica-tls-ca", r.replicaCaFile)) {
+    return OptionFault{*std::move(text), {"replica-tls-ca"}};
+  }
+  return std::nullopt;
+}
+
+std::optional<OptionFault> wrongJoin(const Configuration::Replication& r) {
+  if (r.replicaCertificateFile.empty() != r.replicaKeyFile.empty()) {
+    return OptionFault{"--replica-tls-cert and --replica-tls-key go together",
+                       {"replica-tls-cert", "replica-tls-key"}};
+  }
+  if (r.replicaCaFile.empty() && !r.replicaCertificateFile.empty()) {
+    return OptionFault{"--replica-tls-cert is for TLS, which --replica-tls-ca asks for",
+                       {"replica-tls-cert", "replica-tls-ca"}};
+  }
+  if (r.join.size() > kJoinMax) {
+    return OptionFault{"--join names " + std::to_string(r.join.size()) + " controllers, at most " +
+                           std::to_string(kJoinMax) + " are asked",
+                       {"join"}};
+  }
+  for (const std::string& address : r.join) {
+    if (const auto parsed = parseAddress(address); !parsed.ok()) {
+      return OptionFault{"--join: " + parsed.error().message, {"join"}};
     }
   }
   return std::nullopt;
@@ -123,7 +154,12 @@ std::optional<std::string> ofNoGroup(const Configuration::Replication& r) {
       {"nats-cert", r.certificateFile != unset.certificateFile},
       {"nats-key", r.keyFile != unset.keyFile},
       {"nats-replicas", r.replicas != unset.replicas},
-      {"nats-size", r.bytesMax != unset.bytesMax}};
+      {"nats-size", r.bytesMax != unset.bytesMax},
+      {"join", !r.join.empty()},
+      {"replica-token-file", r.replicaTokenFile != unset.replicaTokenFile},
+      {"replica-tls-ca", r.replicaCaFile != unset.replicaCaFile},
+      {"replica-tls-cert", r.replicaCertificateFile != unset.replicaCertificateFile},
+      {"replica-tls-key", r.replicaKeyFile != unset.replicaKeyFile}};
   for (const auto& [key, isSet] : keys) {
     if (isSet) return key;
   }
@@ -153,6 +189,7 @@ std::optional<OptionFault> wrongReplication(const Configuration& configuration) 
   }
   if (auto wrong = wrongNames(r, configuration.listen.front())) return wrong;
   if (auto wrong = wrongCredentials(r)) return wrong;
+  if (auto wrong = wrongJoin(r)) return wrong;
   if (r.silenceMs < kLeadAfterMsMin) {
     return OptionFault{
         "--lead-after is at least 200ms: a leader that is well says something every "

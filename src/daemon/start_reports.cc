@@ -46,6 +46,17 @@ void StartReports::migrating(const MigrationProgress& progress) const {
                          static_cast<uint64_t>(progress.secondsRemaining)});
 }
 
+void StartReports::joining(const peering::JoinProgress& progress) const {
+  constexpr uint64_t kMiB = 1 << 20;
+  tell(notice::Joining{progress.from, progress.bytesDone / kMiB, progress.bytesTotal / kMiB,
+                       static_cast<uint64_t>(progress.bytesPerSecond) / kMiB,
+                       static_cast<uint64_t>(progress.secondsRemaining)});
+}
+
+void StartReports::waiting(const std::string& what) const {
+  manager_.starting("waiting for " + what);
+}
+
 void StartReports::tell(const Notice& notice) const {
   notices_.notice(notice);
   notices_.tick();

@@ -48,6 +48,22 @@ std::string sentence(const Migrating& n) {
          remaining(n.secondsRemaining);
 }
 
+std::string sentence(const Joining& n) {
+  return "copying the store of " + n.from + ": " + std::to_string(n.mibDone) + " of " +
+         std::to_string(n.mibTotal) + " MiB, " + std::to_string(n.mibPerSecond) + " MiB/s" +
+         remaining(n.secondsRemaining);
+}
+
+std::string sentence(const Joined& n) {
+  return "the store is a copy of that of " + n.from + ": " + std::to_string(n.files) + " files, " +
+         std::to_string(n.bytes) + " bytes in " + std::to_string(n.ms) + " ms, as of write " +
+         std::to_string(n.sequence);
+}
+
+std::string sentence(const JoinFailed& n) {
+  return "no copy of the store from " + n.from + ": " + n.error;
+}
+
 std::string sentence(const Ready& n) {
   return "ready on " + n.listen + ": recovered " + std::to_string(n.instances) + " instances, " +
          std::to_string(n.workers) + " workers, " + std::to_string(n.chunks) + " chunks in " +

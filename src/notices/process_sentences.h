@@ -11,6 +11,9 @@ namespace holdfast::notice {
 std::string sentence(const Starting& n);
 std::string sentence(const Recovering& n);
 std::string sentence(const Migrating& n);
+std::string sentence(const Joining& n);
+std::string sentence(const Joined& n);
+std::string sentence(const JoinFailed& n);
 std::string sentence(const Ready& n);
 std::string sentence(const NoticesLeftOut& n);
 std::string sentence(const Reloaded& n);

@@ -341,6 +341,21 @@ std::string sentence(const notice::BackupFailed& n) {
   return "no backup was made: " + n.error;
 }
 
+std::string sentence(const notice::CopyGiven& n) {
+  return "a copy of the store for " + n.caller + ": " + std::to_string(n.files) + " files, " +
+         std::to_string(n.bytes) + " bytes, as of write " + std::to_string(n.sequence);
+}
+
+std::string sentence(const notice::CopyEnded& n) {
+  return "the copy of the store for " + n.caller + " has ended after " + std::to_string(n.ms) +
+         " ms: " + std::to_string(n.bytesRead) + " of " + std::to_string(n.bytes) +
+         " bytes were read" + (n.idle ? ", and nothing was asked of it any more" : "");
+}
+
+std::string sentence(const notice::CopyFailed& n) {
+  return "no copy of the store for " + n.caller + ": " + n.error;
+}
+
 // --- Who comes in ---
 
 std::string sentence(const notice::OperatorCall& n) {

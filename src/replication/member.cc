@@ -20,8 +20,8 @@ constexpr size_t kRoomBytes = size_t{16} << 20;
 constexpr LogSequence kNoteEvery = 10'000;
 
 constexpr const char* kFromCopy =
-    "end this controller, make a copy of the leader's store with `holdfast-ctl backup`, and start "
-    "this one on that copy in place of its data directory";
+    "end this controller, and start it on an empty directory in place of its data directory, with "
+    "--join naming other controllers of the group: it copies the store of one of them";
 
 Error misfit(std::string what) {
   return {ErrorCode::kRefused, std::move(what) + "; " + kFromCopy};

@@ -77,6 +77,7 @@ struct MethodPermissions<schema::Operator> {
       Permission::kStatus,  // hashing
       Permission::kStatus,  // replica
       Permission::kManage,  // stepDown
+      Permission::kCopy,    // copy
   };
   static constexpr std::array kServed = {
       ServedBy::kAnyone,  // status
@@ -90,6 +91,19 @@ struct MethodPermissions<schema::Operator> {
       ServedBy::kAnyone,  // hashing
       ServedBy::kAnyone,  // replica
       ServedBy::kAnyone,  // stepDown: it says itself why not
+      ServedBy::kAnyone,  // copy
+  };
+};
+
+template <>
+struct MethodPermissions<schema::StoreCopy> {
+  static constexpr std::array kAsked = {
+      Permission::kCopy,  // files
+      Permission::kCopy,  // read
+  };
+  static constexpr std::array kServed = {
+      ServedBy::kAnyone,  // files
+      ServedBy::kAnyone,  // read
   };
 };
 

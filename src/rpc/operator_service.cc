@@ -7,6 +7,7 @@
 #include "core/queries/diverged.h"
 #include "core/queries/status.h"
 #include "rpc/convert_queries.h"
+#include "rpc/store_copy_service.h"
 #include "serving/long_answer.h"
 #include "serving/orders.h"
 #include "wire/counters.h"
@@ -167,6 +168,19 @@ kj::Promise<void> OperatorService::stepDown(StepDownContext) {
     (*told)->fulfill();
   });
   return kj::mv(over.promise);
+}
+
+kj::Promise<void> OperatorService::copy(CopyContext context) {
+  const GiveCopy& give = services_.facts.copy;
+  if (!give) return wireError({ErrorCode::kRefused, "this controller has no store to copy"});
+  const Caller& caller = *handle_->caller;
+  const std::string& name = caller.principal.name;
+  return give(name.empty() ? caller.peer : "'" + name + "' (" + caller.peer + ")")
+      .then([this, context](kj::Own<StoreCopy>&& copy) mutable {
+        auto results = context.getResults();
+        holdfast::write(copy->facts(), results.initAnswer());
+        results.setCopy(kj::heap<StoreCopyService>(services_, handle_, kj::mv(copy)));
+      });
 }
 
 }  // namespace holdfast

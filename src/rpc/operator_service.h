@@ -26,6 +26,7 @@ class OperatorService final : public Guarded<schema::Operator> {
   kj::Promise<void> hashing(HashingContext context) override;
   kj::Promise<void> replica(ReplicaContext context) override;
   kj::Promise<void> stepDown(StepDownContext context) override;
+  kj::Promise<void> copy(CopyContext context) override;
 
  private:
   kj::Promise<void> answerStatus(StatusContext context);

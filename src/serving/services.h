@@ -34,6 +34,7 @@
 #include "serving/hash_refusals.h"
 #include "serving/latency_histogram.h"
 #include "serving/measurements.h"
+#include "serving/store_copy.h"
 #include "tokens/token_hasher.h"
 
 namespace holdfast {
@@ -89,6 +90,8 @@ struct ProcessFacts {
   std::function<std::optional<Error>(const std::string& path,
                                      std::function<void(const BackupOutcome&)> done)>
       backup;
+  // Gives a copy of the store to another controller. May be empty.
+  GiveCopy copy = {};
   // Sets what the log tells, "debug" to "error"; an empty level only asks. The level in force then,
   // or kInvalid. May be empty: there is no log.
   std::function<Result<std::string>(std::string_view level)> logLevel = {};

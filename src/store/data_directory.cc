@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "format/commit_mark.h"
+#include "store/incoming_files.h"
 #include "store/store_loss.h"
 #include "store/unavailable.h"
 
@@ -160,6 +161,7 @@ std::optional<Error> DataDirectory::lock(rocksdb::Env& files) {
 // Whether there is a store, or none and nothing else.
 std::optional<Error> DataDirectory::look(rocksdb::Env& files) {
   const std::string& path = options_.dataDir;
+  if (auto problem = settleIncoming(path)) return problem;
   holdsStore_ = files.FileExists(path + "/CURRENT").ok();
   if (holdsStore_) return std::nullopt;
   std::error_code error;

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "store/sync_directory.h"
 #include "store/unavailable.h"
 
 namespace holdfast {
@@ -69,14 +70,6 @@ std::optional<Error> removeLeftover(const std::string& directory) {
   return unavailable("cannot remove " + directory + ", which was left behind: " + error.message());
 }
 
-bool syncAt(const std::string& directory) {
-  const int file = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (file < 0) return false;
-  const bool synced = fsync(file) == 0;
-  close(file);
-  return synced;
-}
-
 bool writeText(int file, std::string_view text) {
   while (!text.empty()) {
     const ssize_t put = write(file, text.data(), text.size());
@@ -127,12 +120,12 @@ Result<std::unique_ptr<StagedDirectory>> StagedDirectory::begin(const std::strin
 }
 
 std::optional<Error> StagedDirectory::publish(const CopyManifest& manifest) {
-  const bool whole = writeText(copyFile_, encodeCopyManifest(manifest)) && syncAt(directory_) &&
-                     rename(directory_.c_str(), path_.c_str()) == 0;
+  const bool whole = writeText(copyFile_, encodeCopyManifest(manifest)) &&
+                     syncDirectory(directory_) && rename(directory_.c_str(), path_.c_str()) == 0;
   if (!whole) return cannotMake(path_, std::strerror(errno));
   published_ = true;
   const std::string parent = fs::path(path_).parent_path().string();
-  if (syncAt(parent.empty() ? "." : parent)) return std::nullopt;
+  if (syncDirectory(parent.empty() ? "." : parent)) return std::nullopt;
   return Error{ErrorCode::kUnavailable,
                path_ + " is there, but its name is not on stable storage: " + std::strerror(errno) +
                    "; check the disk"};

@@ -21,7 +21,8 @@ TEST(PermissionsTest, ChangesAreForOperatorsAndReportsForWorkers) {
     EXPECT_EQ(allows(role, Permission::kOperate), role == Role::kOperator);
     EXPECT_EQ(allows(role, Permission::kReport), role == Role::kWorker || role == Role::kOperator);
     EXPECT_EQ(allows(role, Permission::kLookUp), role == Role::kRouter || role == Role::kOperator);
-    EXPECT_EQ(allows(role, Permission::kStatus), role != Role::kWorker);
+    EXPECT_EQ(allows(role, Permission::kStatus), role != Role::kWorker && role != Role::kReplica);
+    EXPECT_EQ(allows(role, Permission::kCopy), role == Role::kReplica || role == Role::kOperator);
   }
   EXPECT_EQ(roleNamed("root"), std::nullopt);
   std::set<std::string_view> names;

@@ -45,7 +45,7 @@ TEST(TokenFileTest, ErrorsNameTheLineAndWhatIsWrong) {
     std::string line;
     const char* says;
   } cases[] = {
-      {"admin bob " + kBeta, "begins with a role: worker, router, operator or viewer"},
+      {"admin bob " + kBeta, "begins with a role: worker, router, operator, viewer or replica"},
       {"Operator bob " + kBeta, "begins with a role"},
       {"operator bob", "'holdfast-ctl token new' makes one"},
       {"operator b/ob " + kBeta, "letters, digits"},

@@ -226,6 +226,15 @@ void addOthers(Samples& to) {
       "12 workers are quarantined: their records are damaged; holdfast-ctl workers says how");
   add(to, BackupMade{"/backup/1", 4'096, 99}, "backup in /backup/1: 4096 bytes, as of write 99");
   add(to, BackupFailed{"no space"}, "no backup was made: no space");
+  add(to, CopyGiven{"'c2' (10.0.0.7:555)", 12, 4'096, 99},
+      "a copy of the store for 'c2' (10.0.0.7:555): 12 files, 4096 bytes, as of write 99");
+  add(to, CopyEnded{"10.0.0.7:555", 96, 4'096, 250, false},
+      "the copy of the store for 10.0.0.7:555 has ended after 250 ms: 96 of 4096 bytes were read");
+  add(to, CopyEnded{"10.0.0.7:555", 96, 4'096, 60'250, true},
+      "the copy of the store for 10.0.0.7:555 has ended after 60250 ms: 96 of 4096 bytes were "
+      "read, and nothing was asked of it any more");
+  add(to, CopyFailed{"10.0.0.7:555", "no space"},
+      "no copy of the store for 10.0.0.7:555: no space");
   add(to, LimitNear{Limit::kWorkers, 9, 10},
       "workers: 9 of at most 10; at the limit LOST ones are forgotten for new ones, and where none "
       "is LOST new ones have to wait; raise --workers-max, or forget those that do not come back");
@@ -317,6 +326,11 @@ void addProcess(Samples& to) {
       "recovering: reading the contents for 7 s: 50 of about 200 keys, 21 s remain");
   add(to, Migrating{2, "segments", 50, 200, 21},
       "migrating to format 2 (segments): 50 of about 200 MiB, 21 s remain");
+  add(to, Joining{"c1:7440", 50, 200, 10, 15},
+      "copying the store of c1:7440: 50 of 200 MiB, 10 MiB/s, 15 s remain");
+  add(to, Joined{"c1:7440", 12, 4'096, 250, 99},
+      "the store is a copy of that of c1:7440: 12 files, 4096 bytes in 250 ms, as of write 99");
+  add(to, JoinFailed{"c1:7440", "denied: no"}, "no copy of the store from c1:7440: denied: no");
   add(to, Ready{"127.0.0.1:7440", 1, 8, 500, 40},
       "ready on 127.0.0.1:7440: recovered 1 instances, 8 workers, 500 chunks in 40 ms");
   add(to, NoticesLeftOut{kNoticeKind<WorkerRegistered>, 3'996, 10'000},

@@ -17,27 +17,29 @@ std::string GroupTest::everyAddress() const {
   return all;
 }
 
-void GroupTest::startNode(size_t node, const std::string& leadAfter) {
-  const std::string name = nameOf(node);
+DaemonStart GroupTest::onNode(size_t node, const std::string& leadAfter,
+                              const std::vector<std::string>& own) const {
   DaemonStart what;
-  what.arguments = {"--data-dir",
-                    (directory / ("data-" + name)).string(),
-                    "--create",
-                    "--listen",
-                    addressOf(node),
-                    "--cluster",
-                    "test",
-                    "--node",
-                    name,
-                    "--lead-after",
-                    leadAfter,
-                    "--nats-size",
+  what.arguments = {"--data-dir",    dataOf(node).string(), "--create", "--listen",
+                    addressOf(node), "--cluster",           "test",     "--node",
+                    nameOf(node),    "--lead-after",        leadAfter,  "--nats-size",
                     "64MiB"};
   what.arguments.insert(what.arguments.end(), more_.begin(), more_.end());
-  for (const std::string& server : servers_.options().servers) {
+  what.arguments.insert(what.arguments.end(), own.begin(), own.end());
+  for (const std::string& server : log_) {
     what.arguments.insert(what.arguments.end(), {"--replicate-nats", server});
   }
-  nodes_[node] = start(what);
+  return what;
+}
+
+void GroupTest::startNode(size_t node, const std::string& leadAfter,
+                          const std::vector<std::string>& own) {
+  nodes_[node] = start(onNode(node, leadAfter, own));
+}
+
+void GroupTest::launchNode(size_t node, const std::vector<std::string>& own) {
+  nodes_[node] = std::make_unique<DaemonProcess>(directory / ("launched-" + nameOf(node)),
+                                                 onNode(node, "1h", own));
 }
 
 void GroupTest::kill(size_t node, int signal) {

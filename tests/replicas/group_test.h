@@ -28,7 +28,13 @@ class GroupTest : public DaemonTest {
   // All controllers, as clients name them.
   std::string everyAddress() const;
 
-  void startNode(size_t node, const std::string& leadAfter = "4s");
+  // `own`: arguments of this one alone.
+  DaemonStart onNode(size_t node, const std::string& leadAfter,
+                     const std::vector<std::string>& own) const;
+  void startNode(size_t node, const std::string& leadAfter = "4s",
+                 const std::vector<std::string>& own = {});
+  // The same, without waiting until it is ready.
+  void launchNode(size_t node, const std::vector<std::string>& own);
   // Signals it and waits for its end.
   void kill(size_t node, int signal);
   // Who leads among those that run, as it says itself; the one of the latest epoch, for one that
@@ -57,12 +63,13 @@ class GroupTest : public DaemonTest {
                                     "replay with HOLDFAST_SEED=" + std::to_string(seed_)};
   std::mt19937_64 random_{seed_};
   NatsServers servers_{kControllers};
-  std::vector<std::string> more_;  // arguments of each node
+  std::vector<std::string> log_ = servers_.options().servers;  // that the next nodes are told of
+  std::vector<std::string> more_;                              // arguments of each node
   std::vector<std::unique_ptr<DaemonProcess>> nodes_{kControllers};
   ClientThread thread_;
 
- private:
   static std::string nameOf(size_t node) { return std::string(1, static_cast<char>('a' + node)); }
+  std::filesystem::path dataOf(size_t node) const { return directory / ("data-" + nameOf(node)); }
   std::filesystem::path socketOf(size_t node) const {
     return directory / ("socket-" + nameOf(node));
   }

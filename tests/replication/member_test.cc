@@ -371,7 +371,7 @@ TEST_F(MemberTest, OnlyACopyFollowsWhoBeganWithContent) {
   pass(100, {a.get(), empty.get()});
   ASSERT_TRUE(empty->member.ended());
   EXPECT_FALSE(empty->member.deposed());
-  EXPECT_NE(empty->member.ended()->message.find("holdfast-ctl backup"), std::string::npos);
+  EXPECT_NE(empty->member.ended()->message.find("--join"), std::string::npos);
 
   auto other = node("other", disk);
   EXPECT_NE(other->start().find("content that is not of the group's log"), std::string::npos);

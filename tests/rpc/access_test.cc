@@ -25,6 +25,7 @@ using Roles = std::set<Role>;
 const Roles kForWorkers = {Role::kWorker, Role::kOperator};
 const Roles kForRouters = {Role::kRouter, Role::kOperator};
 const Roles kForAskers = {Role::kRouter, Role::kViewer, Role::kOperator};
+const Roles kForReplicas = {Role::kReplica, Role::kOperator};
 const Roles kForOperators = {Role::kOperator};
 
 // Who may call what. docs/protocol.md tells it.
@@ -63,6 +64,9 @@ const std::map<std::string, Roles> kMayCall = {
     {"Operator.hashing", kForAskers},
     {"Operator.replica", kForAskers},
     {"Operator.stepDown", kForOperators},
+    {"Operator.copy", kForReplicas},
+    {"StoreCopy.files", kForReplicas},
+    {"StoreCopy.read", kForReplicas},
 };
 
 // The interfaces that calls can lead to, beginning with what a connection has.
@@ -106,7 +110,7 @@ class AccessTest : public ServerTest {
   };
 
   static constexpr std::array kAllRoles = {Role::kWorker, Role::kRouter, Role::kOperator,
-                                           Role::kViewer};
+                                           Role::kViewer, Role::kReplica};
   static std::string tokenOf(Role role) { return "token-" + std::string(nameOf(role)); }
 
   explicit AccessTest(const ServerOptions& options = {})
@@ -194,7 +198,7 @@ TEST_F(AccessTest, NullCapabilitiesSayWhatARoleLacks) {
     authenticate.setToken(textOf(tokenOf(role)));
     const auto granted = await(authenticate.send());
     EXPECT_EQ(granted.hasWorker(), kForWorkers.contains(role)) << nameOf(role);
-    EXPECT_EQ(granted.hasOrchestrator(), role != Role::kWorker) << nameOf(role);
+    EXPECT_EQ(granted.hasOrchestrator(), kForAskers.contains(role)) << nameOf(role);
     EXPECT_EQ(granted.hasOperator(), role != Role::kWorker) << nameOf(role);
   }
 }
@@ -231,7 +235,7 @@ TEST_F(AccessTest, WithoutTheRightTokenNothingIsGranted) {
   for (const std::string token : {"", "wrong", "token-", "TOKEN-operator"}) {
     const auto peer = connectFromNetwork();
     for (const auto& [name, interface] : interfaces()) {
-      if (name == "Bootstrap" || name == "WorkerSession") continue;
+      if (name == "Bootstrap" || name == "WorkerSession" || name == "StoreCopy") continue;
       // Calls that do not wait for the answer.
       auto request = peer->bootstrap().authenticateRequest();
       request.setToken(textOf(token));

@@ -254,8 +254,8 @@ int run(int argc, const char* const* argv) {
   CLI::App* tokenNew = token->add_subcommand(
       "new",
       "Make a token; prints it once, and the line for the file that holdfastd --tokens names");
-  tokenNew->add_option("ROLE", wish.role, "'worker', 'router', 'operator' or 'viewer'")
-      ->check(CLI::IsMember({"worker", "router", "operator", "viewer"}))
+  tokenNew->add_option("ROLE", wish.role, "'worker', 'router', 'operator', 'viewer' or 'replica'")
+      ->check(CLI::IsMember({"worker", "router", "operator", "viewer", "replica"}))
       ->type_name("")
       ->required();
   tokenNew->add_option("NAME", wish.name, "Of whoever gets it, for logs: each name once")

@@ -72,6 +72,56 @@ struct Migrating {
   }
 };
 
+// The store is copied from another controller of the group.
+struct Joining {
+  static constexpr std::string_view kName = "joining";
+  static constexpr NoticeLevel kLevel = kInfo;
+  std::string from;  // its address
+  uint64_t mibDone = 0;
+  uint64_t mibTotal = 0;
+  uint64_t mibPerSecond = 0;
+  uint64_t secondsRemaining = 0;
+
+  void fields(auto& visit) const {
+    visit("from", std::string_view(from));
+    visit("mib_done", mibDone);
+    visit("mib_total", mibTotal);
+    visit("mib_per_second", mibPerSecond);
+    visit("seconds_remaining", secondsRemaining);
+  }
+};
+
+struct Joined {
+  static constexpr std::string_view kName = "joined";
+  static constexpr NoticeLevel kLevel = kInfo;
+  std::string from;
+  uint64_t files = 0;
+  uint64_t bytes = 0;
+  uint64_t ms = 0;
+  uint64_t sequence = 0;  // the last write that it holds
+
+  void fields(auto& visit) const {
+    visit("from", std::string_view(from));
+    visit("files", files);
+    visit("bytes", bytes);
+    visit("ms", ms);
+    visit("sequence", sequence);
+  }
+};
+
+// A copy that had begun to come was broken off, or is torn; others are asked, or it is tried again.
+struct JoinFailed {
+  static constexpr std::string_view kName = "join_failed";
+  static constexpr NoticeLevel kLevel = kWarning;
+  std::string from;
+  std::string error;
+
+  void fields(auto& visit) const {
+    visit("from", std::string_view(from));
+    visit("error", std::string_view(error));
+  }
+};
+
 struct Ready {
   static constexpr std::string_view kName = "ready";
   static constexpr NoticeLevel kLevel = kInfo;

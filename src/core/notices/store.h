@@ -68,6 +68,53 @@ struct BackupMade {
   }
 };
 
+// Another controller of the group begins with a copy of the store.
+struct CopyGiven {
+  static constexpr std::string_view kName = "copy_given";
+  static constexpr NoticeLevel kLevel = kInfo;
+  std::string caller;
+  uint64_t files = 0;
+  uint64_t bytes = 0;
+  uint64_t sequence = 0;  // the last write that it holds
+
+  void fields(auto& visit) const {
+    visit("caller", std::string_view(caller));
+    visit("files", files);
+    visit("bytes", bytes);
+    visit("sequence", sequence);
+  }
+};
+
+struct CopyEnded {
+  static constexpr std::string_view kName = "copy_ended";
+  static constexpr NoticeLevel kLevel = kInfo;
+  std::string caller;
+  uint64_t bytesRead = 0;
+  uint64_t bytes = 0;
+  uint64_t ms = 0;    // from its begin
+  bool idle = false;  // it was given up, since nothing was asked of it any more
+
+  void fields(auto& visit) const {
+    visit("caller", std::string_view(caller));
+    visit("bytes_read", bytesRead);
+    visit("bytes", bytes);
+    visit("ms", ms);
+    visit("idle", idle);
+  }
+};
+
+struct CopyFailed {
+  static constexpr std::string_view kName = "copy_failed";
+  static constexpr NoticeLevel kLevel = kWarning;
+  std::string caller;
+  std::string error;
+
+  void fields(auto& visit) const {
+    visit("caller", std::string_view(caller));
+    visit("error", std::string_view(error));
+  }
+};
+
 struct BackupFailed {
   static constexpr std::string_view kName = "backup_failed";
   static constexpr NoticeLevel kLevel = kWarning;

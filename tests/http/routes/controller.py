@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-ROLES = ("worker", "router", "operator", "viewer")
+ROLES = ("worker", "router", "operator", "viewer", "replica")
 PATIENCE = 60  # seconds; nothing here takes that long
 
 
