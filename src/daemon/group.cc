@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/nats_module.h"
+#include "daemon/part_options.h"
 #include "migrations/migrations.h"
 
 namespace holdfast {
@@ -20,6 +21,8 @@ using replication::NatsOptions;
 constexpr uint64_t kTickMs = 20;
 // More has not passed for the group between two ticks: what came meanwhile is read first.
 constexpr uint64_t kStepMsMax = 100;
+// A leader that is asked answers some times a second.
+constexpr uint64_t kAnswersSaidEveryMs = 10'000;
 constexpr kj::Duration kConfirmTimeMax = 5 * kj::SECONDS;
 constexpr kj::Duration kAnswerTime = 200 * kj::MILLISECONDS;
 constexpr kj::Duration kRetireTimeMax = 2 * kj::SECONDS;
@@ -101,7 +104,8 @@ Result<std::unique_ptr<Group>> Group::open(const Configuration& configuration, R
 }
 
 std::optional<Error> Group::start(Controller& controller, std::function<uint64_t()> random,
-                                  const std::string& address, kj::Timer& timer, Events events) {
+                                  const std::string& address, kj::Network& network,
+                                  kj::Timer& timer, Events events) {
   controller_ = &controller;
   timer_ = &timer;
   events_ = std::move(events);
@@ -114,14 +118,17 @@ std::optional<Error> Group::start(Controller& controller, std::function<uint64_t
                  "other controllers of the group: it copies the store of one of them"};
   }
   const std::string advertised = options.advertise.empty() ? address : options.advertise;
-  member_ = std::make_unique<replication::Member>(
-      *log_, store_, controller.replica(), clock_, std::move(random),
-      MemberOptions{.node = options.node.empty() ? advertised : options.node,
-                    .address = advertised,
-                    .format = newestFormat(),
-                    .silenceMsMax = options.silenceMs,
-                    .askLeader = {},
-                    .systemMs = &LoopClock::systemMs});
+  MemberOptions of{.node = options.node.empty() ? advertised : options.node,
+                   .address = advertised,
+                   .format = newestFormat(),
+                   .silenceMsMax = options.silenceMs,
+                   .askLeader = [this](const std::string& leader) { question_->ask(leader); },
+                   .systemMs = &LoopClock::systemMs};
+  question_ = std::make_unique<peering::LeaderQuestion>(
+      network, timer, replicaSecurity(configuration_), of.answerMsMax,
+      [this](const Result<ReplicaStatus>& answer) { leaderAnswered(answer); });
+  member_ = std::make_unique<replication::Member>(*log_, store_, controller.replica(), clock_,
+                                                  std::move(random), std::move(of));
   const bool hasContent =
       !controller.registry().tree().instances().empty() || !controller.replica().events().empty();
   clock_.tick();
@@ -218,6 +225,29 @@ void Group::look() {
     spdlog::info("the leader of group '{}' is {} (epoch {})", configuration_.replication.cluster,
                  leader_, view.epoch);
   }
+}
+
+// Of a leader of which nothing comes: it may be that the log is slow to this controller alone.
+void Group::leaderAnswered(const Result<ReplicaStatus>& answer) {
+  if (!answer.ok()) {
+    spdlog::info("nothing comes of the leader, and it does not answer: {}", answer.error().message);
+    return member_->leaderSilent();
+  }
+  const ReplicaStatus& leader = answer.value();
+  // One that is cut off does not know whether it leads.
+  if (leader.role != replicaRoleName(ReplicaRole::kLeader)) {
+    spdlog::info("nothing comes of the leader, which says that it is {}", leader.role);
+    return member_->leaderSilent();
+  }
+  const uint64_t nowMs = clock_.steadyMs();
+  if (!answerSaidMs_ || nowMs >= *answerSaidMs_ + kAnswersSaidEveryMs) {
+    answerSaidMs_ = nowMs;
+    spdlog::info(
+        "nothing comes of the leader, which answers that it leads epoch {}, and that the log "
+        "acknowledged something {} ms ago: the log is slow to this controller",
+        leader.epoch, leader.ageMs);
+  }
+  member_->leaderAnswered(leader.epoch, leader.ageMs);
 }
 
 void Group::lookWhetherCutOff() {

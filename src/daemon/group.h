@@ -15,6 +15,7 @@
 #include "daemon/configuration.h"
 #include "daemon/loop_clock.h"
 #include "daemon/wakeup.h"
+#include "peering/leader_question.h"
 #include "replication/log.h"
 #include "replication/logged_store.h"
 #include "replication/member.h"
@@ -49,10 +50,11 @@ class Group final : public GroupMember, private kj::TaskSet::ErrorHandler {
     // Another one leads (`deposed`), or this one cannot follow: the process is to end.
     std::function<void(const Error& why, bool deposed)> onEnd;
   };
-  // Follows from now on. `address`: where workers find this controller. The error says why it
-  // cannot, and what to do.
+  // Follows from now on. `address`: where workers find this controller; over `network` it asks the
+  // leader. The error says why it cannot, and what to do.
   std::optional<Error> start(Controller& controller, std::function<uint64_t()> random,
-                             const std::string& address, kj::Timer& timer, Events events);
+                             const std::string& address, kj::Network& network, kj::Timer& timer,
+                             Events events);
   // Calls it when all that was written until now is in the store's own queue.
   void whenHandedOn(std::function<void()> call) { store_.whenHandedOn(std::move(call)); }
   // The process ends: a follower follows no more, and nobody is told of anything.
@@ -69,6 +71,7 @@ class Group final : public GroupMember, private kj::TaskSet::ErrorHandler {
   kj::Promise<void> poll();
   kj::Promise<void> tick();
   void look();
+  void leaderAnswered(const Result<ReplicaStatus>& answer);
   void tellOfLog();
   void lookWhetherCutOff();
   kj::Promise<void> waitUntil(std::function<bool()> done, kj::Duration most);
@@ -80,7 +83,8 @@ class Group final : public GroupMember, private kj::TaskSet::ErrorHandler {
   LoopClock clock_;
   std::unique_ptr<replication::Log> log_;  // null: not connected yet
   replication::LoggedStore store_;
-  std::unique_ptr<replication::Member> member_;  // null: not started yet
+  std::unique_ptr<replication::Member> member_;        // null: not started yet
+  std::unique_ptr<peering::LeaderQuestion> question_;  // likewise
   Controller* controller_ = nullptr;
   kj::Timer* timer_ = nullptr;
   Events events_;
@@ -89,6 +93,7 @@ class Group final : public GroupMember, private kj::TaskSet::ErrorHandler {
   ReplicaRole role_ = ReplicaRole::kBootstrapping;
   bool connected_ = true;
   std::string warning_;
+  std::optional<uint64_t> answerSaidMs_;
   const ReplicaView starting_{.role = ReplicaRole::kBootstrapping};
   bool cutOff_ = false;
   bool ended_ = false;

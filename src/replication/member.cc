@@ -174,7 +174,7 @@ void Member::take(LogSequence sequence, std::string_view bytes) {
   validMs_ = systemMs();
   quietSinceMs_ = clock_.steadyMs();
   validWallMs_ = wallMsOf(*record);
-  askedMs_.reset();
+  answerDueMs_.reset();
   // Somebody leads. If its own take-over is valid in spite of that, it does.
   if (role_ == ReplicaRole::kCandidate) role_ = ReplicaRole::kFollower;
   // One that says something else than that it retires goes on.
@@ -361,25 +361,34 @@ void Member::tickFollower() {
     return;
   }
   if (leaderRetired_) return campaign();
-  if (askedMs_) {
-    if (nowMs >= *askedMs_ + options_.answerMsMax) campaign();
+  if (answerDueMs_) {
+    if (nowMs >= *answerDueMs_) campaign();
     return;
   }
   if (nowMs < quietSinceMs_ + options_.silenceMsMax) return;
   if (!options_.askLeader || view_.leader.empty()) return campaign();
-  askedMs_ = nowMs;
+  answerDueMs_ = nowMs + options_.answerMsMax;
   options_.askLeader(view_.leader);
 }
 
-void Member::leaderAnswered(uint64_t acknowledgedAgeMs) {
-  if (!askedMs_ || acknowledgedAgeMs > options_.acknowledgedAgeMsMax) return;
-  askedMs_.reset();
+void Member::leaderAnswered(uint64_t epoch, uint64_t acknowledgedAgeMs) {
+  // One of an earlier epoch was replaced, and does not know it yet.
+  if (epoch < rule_.at().epoch || acknowledgedAgeMs > options_.acknowledgedAgeMsMax) {
+    return leaderSilent();
+  }
+  if (!answerDueMs_) return;
+  answerDueMs_.reset();
   quietSinceMs_ = clock_.steadyMs();
+}
+
+void Member::leaderSilent() {
+  // The next tick knows whether something came of the log meanwhile.
+  if (answerDueMs_) answerDueMs_ = clock_.steadyMs();
 }
 
 void Member::campaign() {
   role_ = ReplicaRole::kCandidate;
-  askedMs_.reset();
+  answerDueMs_.reset();
   campaignedMs_ = clock_.steadyMs();
   if (!nonce_) nonce_ = random_();
   log_.append(encodeRecord(TakeOver{.base = rule_.at(),

@@ -43,8 +43,8 @@ struct MemberOptions {
   uint64_t beatMs = 100;
   // Until a take-over of which nothing is heard is appended again.
   uint64_t repeatMs = 1000;
-  // Asks the leader there how long ago the log acknowledged something to it, to be answered by
-  // leaderAnswered(). Empty: nobody is asked.
+  // Asks the leader there whether it leads, and how long ago the log acknowledged something to it;
+  // to be answered by leaderAnswered() or leaderSilent(). Empty: nobody is asked.
   std::function<void(const std::string& address)> askLeader;
   uint64_t answerMsMax = 100;            // how long it may take
   uint64_t acknowledgedAgeMsMax = 1000;  // older than that, and it does not count
@@ -72,7 +72,10 @@ class Member final : public GroupMember, private LogListener {
   bool step();
   // Several times within silenceMsMax.
   void tick();
-  void leaderAnswered(uint64_t acknowledgedAgeMs);
+  // What askLeader came to: it leads in that epoch, as it says; or it does not, or cannot be asked,
+  // so nobody waits for it.
+  void leaderAnswered(uint64_t epoch, uint64_t acknowledgedAgeMs);
+  void leaderSilent();
 
   // It is elected: from now on what is written to the store goes to the log first. The registry is
   // that of a store that was opened, and what a start does with it is to be done.
@@ -142,12 +145,12 @@ class Member final : public GroupMember, private LogListener {
   bool full_ = false;  // nothing is wanted of the log until the own store has room
   RecordDecoder decoder_;
   BatchAssembler assembler_;
-  bool leaderRetired_ = false;       // and has written nothing since
-  std::optional<uint64_t> validMs_;  // when the newest valid record came; of the system's clock
-  uint64_t validWallMs_ = 0;         // when that was made
-  uint64_t quietSinceMs_ = 0;        // nothing that keeps it from leading came
-  std::optional<uint64_t> askedMs_;
-  std::optional<uint64_t> nonce_;  // of its take-over that may still come to be valid
+  bool leaderRetired_ = false;           // and has written nothing since
+  std::optional<uint64_t> validMs_;      // when the newest valid record came; of the system's clock
+  uint64_t validWallMs_ = 0;             // when that was made
+  uint64_t quietSinceMs_ = 0;            // nothing that keeps it from leading came
+  std::optional<uint64_t> answerDueMs_;  // the leader is asked, and may answer until then
+  std::optional<uint64_t> nonce_;        // of its take-over that may still come to be valid
   uint64_t campaignedMs_ = 0;
 
   // Of a leader.

@@ -147,5 +147,29 @@ TEST_F(JoinTest, ANewGroupBeginsWithNothing) {
   expectAllHold(truthOf(all));
 }
 
+// Nothing comes to the follower for long, but the leader is well, and says so.
+TEST_F(JoinTest, ALeaderWhoseLogIsSlowToAFollowerLeadsOn) {
+  startNode(0);
+  ASSERT_EQ(awaitLeader(), 0u);
+  Workers all = workers();
+  workFor(all, 100);
+  std::vector<std::unique_ptr<Relay>> slow;
+  log_.clear();
+  for (const std::string& server : servers_.options().servers) {
+    slow.push_back(std::make_unique<Relay>(server.substr(server.find("//") + 2)));
+    log_.push_back("nats://" + slow.back()->address());
+  }
+  startNode(1, "200ms");
+  ASSERT_TRUE(nodes_[1]->ready()) << logs();
+  expectAllHold(truthOf(all));
+  for (const auto& relay : slow) relay->hold();
+  EXPECT_TRUE(eventually([&] { return says(1, "answers that it leads epoch 1"); })) << logs();
+  for (const auto& relay : slow) relay->resume();
+  workFor(all, 200);
+  expectAllHold(truthOf(all));
+  EXPECT_FALSE(says(1, "wants to lead")) << logs();
+  expectNothingSentAgain(all);
+}
+
 }  // namespace
 }  // namespace holdfast::test

@@ -136,12 +136,12 @@ TEST_F(MemberTest, TakesOverFromALeaderThatIsSilentAndDoesNotAnswer) {
   // It answers, and the log has taken something of it just now.
   for (int i = 0; i < 20; ++i) {
     pass(100, {b.get()});
-    if (!b->asked.empty()) b->member.leaderAnswered(100);
+    if (!b->asked.empty()) b->member.leaderAnswered(1, 100);
   }
   EXPECT_EQ(b->asked, "a:7440");
   EXPECT_FALSE(b->member.leads());
   // The log has taken nothing of it for long.
-  b->member.leaderAnswered(1500);
+  b->member.leaderAnswered(1, 1500);
   pass(600, {b.get()});
   ASSERT_TRUE(b->member.leads());
   EXPECT_EQ(b->member.view().epoch, 2u);
@@ -156,6 +156,36 @@ TEST_F(MemberTest, TakesOverFromALeaderThatIsSilentAndDoesNotAnswer) {
   EXPECT_EQ(a->member.view().leader, "b:7440") << "who asks it is sent on";
   EXPECT_TRUE(a->member.deposed());
   EXPECT_NE(a->member.ended()->message.find("'b' at b:7440 leads"), std::string::npos);
+}
+
+// Nobody waits for the time in which it might have answered.
+TEST_F(MemberTest, TakesOverAtOnceFromALeaderThatCannotBeAsked) {
+  auto a = leader("a");
+  auto b = node("b");
+  ASSERT_EQ(b->start(), "");
+  pass(200, {a.get(), b.get()});
+  while (b->asked.empty()) pass(20, {b.get()});
+  EXPECT_FALSE(b->member.leads()) << "it may answer yet";
+  b->member.leaderSilent();
+  pass(40, {b.get()});
+  EXPECT_TRUE(b->member.leads());
+}
+
+// It was replaced, and has not read that yet: others have.
+TEST_F(MemberTest, DoesNotBelieveALeaderOfAnEarlierEpoch) {
+  auto a = leader("a");
+  auto b = node("b");
+  auto c = node("c");
+  ASSERT_EQ(b->start(), "");
+  ASSERT_EQ(c->start(), "");
+  pass(200, {a.get(), b.get(), c.get()});
+  while (!b->member.leads()) pass(20, {b.get(), c.get()});
+  c->asked.clear();
+  while (c->asked.empty()) pass(20, {c.get()});
+  EXPECT_EQ(c->asked, "b:7440");
+  c->member.leaderAnswered(1, 0);
+  pass(40, {c.get()});
+  EXPECT_TRUE(c->member.leads());
 }
 
 TEST_F(MemberTest, NothingOfADeposedLeaderCompletes) {
