@@ -78,6 +78,7 @@ TEST(Report, JsonIsOneObjectWithTheDocumentedNames) {
                                              "digest_fleet",
                                              "digest_controller",
                                              "lookups_failed",
+                                             "lookups_blind",
                                              "hit_ratio_before",
                                              "hit_ratio_after",
                                              "workers",

@@ -158,6 +158,13 @@ std::optional<size_t> Fleet::instanceNamed(const std::string& name) const {
   return found->second;
 }
 
+bool Fleet::holds(ChunkHash chunk) const {
+  const MutexLock lock(caches_);
+  return std::any_of(ranks_.begin(), ranks_.end(), [&](const SimulatedRank& rank) {
+    return rank.heldPrefix({&chunk, 1}) > 0;
+  });
+}
+
 std::vector<PrefixHolder> Fleet::holders(std::span<const ChunkHash> prompt) const {
   const MutexLock lock(caches_);
   return heldPrefixes(ranks_, ranksPerInstance_, prompt);

@@ -41,6 +41,8 @@ class Fleet {
 
   // The index of an instance by the name it has at the controller.
   std::optional<size_t> instanceNamed(const std::string& name) const;
+  // Whether some rank holds the chunk: the truth.
+  bool holds(ChunkHash chunk) const;
   // Who holds the beginning of the prompt: the truth.
   std::vector<PrefixHolder> holders(std::span<const ChunkHash> prompt) const;
 

@@ -68,8 +68,12 @@ constexpr const char* kFooter =
     "hit share: chunks of requests found in the chosen instance's cache, of all. In the JSON\n"
     "object, hit_ratio_before and hit_ratio_after are those before the connection was first lost\n"
     "and after all workers had registered again (null: no requests then). Look-up latencies are\n"
-    "those that the client sees while all workers are registered. chunks counts pairs of a rank\n"
-    "and a chunk (with --disk, for each tier). converged: whether every location was in sync and\n"
+    "those that the client sees while all workers are registered. A look-up is blind "
+    "(lookups_blind)\n"
+    "where it names nobody although somebody holds the prompt's first chunk. chunks counts pairs "
+    "of\n"
+    "a rank and a chunk (with --disk, for each tier). converged: whether every location was in "
+    "sync and\n"
     "the digests were equal in time after the faults had stopped (null: there were none).";
 
 std::string problemOfEngines(const Options& options) {

@@ -26,6 +26,7 @@ constexpr auto kIdle = std::chrono::milliseconds(50);
 struct Answer {
   size_t request = 0;
   bool askedWhole = false;                             // while all workers were registered
+  bool wasHeld = false;                                // its first chunk, by somebody, then
   uint64_t us = 0;                                     // since it was asked
   std::optional<std::vector<InstanceLayout>> layouts;  // nothing: failed
 };
@@ -117,19 +118,20 @@ class Replay {
       return serve(request, router_.byPrefix(fleet_.holders(chunks), chunks.size()));
     }
     ++inFlight_;
-    lookups_.lookup(chunks, {},
-                    [queue = queue_, request, whole = isWhole(),
-                     asked = std::chrono::steady_clock::now()](Result<LookupAnswer> result) {
-                      const auto took = std::chrono::steady_clock::now() - asked;
-                      Answer answer{
-                          .request = request,
-                          .askedWhole = whole,
-                          .us = static_cast<uint64_t>(
-                              std::chrono::duration_cast<std::chrono::microseconds>(took).count()),
-                          .layouts = {}};
-                      if (result.ok()) answer.layouts = std::move(result.value().layouts);
-                      queue->push(std::move(answer));
-                    });
+    lookups_.lookup(
+        chunks, {},
+        [queue = queue_, request, whole = isWhole(), held = fleet_.holds(chunks.front()),
+         asked = std::chrono::steady_clock::now()](Result<LookupAnswer> result) {
+          const auto took = std::chrono::steady_clock::now() - asked;
+          Answer answer{.request = request,
+                        .askedWhole = whole,
+                        .wasHeld = held,
+                        .us = static_cast<uint64_t>(
+                            std::chrono::duration_cast<std::chrono::microseconds>(took).count()),
+                        .layouts = {}};
+          if (result.ok()) answer.layouts = std::move(result.value().layouts);
+          queue->push(std::move(answer));
+        });
   }
 
   void finish(const Answer& answer) {
@@ -148,6 +150,8 @@ class Replay {
       const auto instance = fleet_.instanceNamed(layout.instance);
       if (instance) holders_.push_back({*instance, layout.matchedChunks});
     }
+    report_.lookupsBlind += holders_.empty() && answer.wasHeld &&
+                            fleet_.holds(requests_[answer.request].chunks.front());
     serve(answer.request, router_.byPrefix(holders_, chunks));
   }
 
@@ -173,7 +177,10 @@ class Replay {
 
   void tell(Outage::News news, size_t registered) {
     if (news == Outage::News::kGone) {
-      progress_.event("The controller is gone: requests go round-robin, reports wait.");
+      // Of several the others answer look-ups.
+      const bool several = options_.controller.find(',') != std::string::npos;
+      progress_.event(several ? "The leader is gone: reports wait."
+                              : "The controller is gone: requests go round-robin, reports wait.");
     } else if (news == Outage::News::kBack) {
       char text[100];
       std::snprintf(text, sizeof text, "All %zu workers are registered again after %.1f s.",

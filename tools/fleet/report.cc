@@ -86,7 +86,8 @@ std::string toTable(const Report& report) {
   row("requests", grouped(report.requests) + " in " + format("%.1f s", report.seconds));
   row("look-ups", grouped(report.lookups) + " (" +
                       format("%.0f", report.perSecond(report.lookups)) + " a second), " +
-                      grouped(report.lookupsFailed) + " failed");
+                      grouped(report.lookupsFailed) + " failed, " + grouped(report.lookupsBlind) +
+                      " blind");
   row("operations", grouped(report.operations) + " (" +
                         format("%.0f", report.perSecond(report.operations)) + " a second)");
   row("hit share", percent(report.hits.ratio()));
@@ -151,6 +152,7 @@ std::string toJson(const Report& report) {
   json.add("digest_fleet", report.digestFleet);
   json.add("digest_controller", report.digestController);
   json.add("lookups_failed", report.lookupsFailed);
+  json.add("lookups_blind", report.lookupsBlind);
   json.addRaw("hit_ratio_before", jsonRatio(report.hitsBefore.ratio()));
   json.addRaw("hit_ratio_after", jsonRatio(report.hitsAfter.ratio()));
   json.add("workers", report.workers);

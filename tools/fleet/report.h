@@ -39,8 +39,11 @@ struct Report {
   uint64_t requests = 0;
   uint64_t lookups = 0;        // answered
   uint64_t lookupsFailed = 0;  // not answered in time: their requests were routed round-robin
-  uint64_t operations = 0;     // admits and evicts reported while requests were served
-  double seconds = 0;          // how long serving took
+  // Of those answered: nobody was named, although somebody held the prompt's first chunk when the
+  // look-up was made, and still did when it was answered.
+  uint64_t lookupsBlind = 0;
+  uint64_t operations = 0;  // admits and evicts reported while requests were served
+  double seconds = 0;       // how long serving took
   HitCount hits;
   // Before the first connection was lost, and after all workers had registered again. If none was
   // lost, everything is "before".
