@@ -87,6 +87,48 @@ TEST_F(RepairTest, AReplayThatIsRefusedOrDoesNotComeBecomesAFullSync) {
   }
 }
 
+// The store takes its time, and a worker whose registration is not answered yet does not know from
+// where to go on.
+TEST_F(RepairTest, AReplayIsNotDueBeforeTheRegistrationIsAnswered) {
+  SessionId session = registered(registration("a", 0));
+  send(session, 1, {1, 2});
+  settle();
+  Registration again = registration("a", 0, 1, 2);
+  again.locations = {stating(4, {1, 2, 3, 4})};
+  again.locations[0].replayableFrom = 1;
+  session = registered(again);
+  for (int i = 0; i < 15; ++i) {
+    clock_.nowMs += 1'000;
+    registry_->tick();
+  }
+  EXPECT_TRUE(link_.replays.empty());
+  EXPECT_TRUE(link_.syncs.empty());
+  EXPECT_EQ(location().sync, SyncState::kReplaying);
+  settle();
+  registry_->tick();
+  clock_.nowMs += 999;
+  registry_->tick();
+  EXPECT_TRUE(link_.replays.empty());
+  clock_.nowMs += 1;
+  registry_->tick();
+  ASSERT_EQ(link_.replays.size(), 1u);
+  EXPECT_EQ(link_.replays[0].from, 3u);
+  EXPECT_EQ(link_.replays[0].to, 4u);
+  clock_.nowMs += 9'000;
+  registry_->tick();
+  EXPECT_EQ(location().reason, Reason::kReplayTimedOut) << "which it is in the end";
+}
+
+// Whoever reports has its answer, whatever the store says.
+TEST_F(RepairTest, AGapThatAReportShowsIsDueAtOnce) {
+  const SessionId session = registered(registration("a", 0));
+  send(session, 3, {3});
+  EXPECT_EQ(link_.replays.size(), 1u);
+  clock_.nowMs += 1'000;
+  registry_->tick();
+  EXPECT_EQ(link_.replays.size(), 2u);
+}
+
 TEST_F(RepairTest, MoreThanCanBeHeldBehindAGapBecomesAFullSync) {
   const SessionId session = registered(registration("a", 0));
   settle();

@@ -48,6 +48,8 @@ struct Replay {
   // Steady clock: without any of them until then they are asked for again, or given up.
   uint64_t againMs = 0;
   uint64_t deadlineMs = 0;
+  // The answer to the worker's registration has it sent: their time begins when that is committed.
+  bool awaitsAnswer = false;
 };
 
 // What came after operations that are missing, and the replay that is to bring those.

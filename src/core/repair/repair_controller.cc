@@ -67,7 +67,8 @@ RepairController::RepairController(RegistryTree& tree, RegistryStore& store, Clo
 
 void RepairController::askReplay(Location& location, Gap& gap, uint64_t from, uint64_t to) {
   ++tree_.counters().replays;
-  expectReplay(location, gap, to);
+  allow(gap.replay, to);
+  replaying_.insert(location.serial);
   const bool ofBuilding = location.building != nullptr && &location.building->gap == &gap;
   const uint64_t incarnation =
       ofBuilding ? location.record.building->incarnation : location.record.live.incarnation;
@@ -76,12 +77,15 @@ void RepairController::askReplay(Location& location, Gap& gap, uint64_t from, ui
 
 void RepairController::expectReplay(Location& location, Gap& gap, uint64_t to) {
   allow(gap.replay, to);
+  gap.replay.awaitsAnswer = true;
   replaying_.insert(location.serial);
 }
 
 void RepairController::allow(Replay& replay, uint64_t to) const {
   const uint64_t now = clock_.steadyMs();
-  replay = {to, now + options_.replayAgainMs, now + options_.replayTimeoutMs};
+  replay = {.to = to,
+            .againMs = now + options_.replayAgainMs,
+            .deadlineMs = now + options_.replayTimeoutMs};
 }
 
 void RepairController::advanced(Gap& gap, uint64_t seq) {
@@ -198,6 +202,13 @@ void RepairController::askNext() {
 
 void RepairController::checkReplay(Location& location, Gap& gap, uint64_t nowMs) {
   Replay& replay = gap.replay;
+  if (replay.awaitsAnswer) {
+    // Until the worker has its answer it does not know from where to go on, and can only refuse.
+    const bool answered = tree_.ledger().isCommitted(location.worker->registrationTicket);
+    allow(replay, replay.to);
+    replay.awaitsAnswer = !answered;
+    return;
+  }
   if (replay.to == 0 || nowMs < std::min(replay.againMs, replay.deadlineMs)) return;
   const bool ofBuilding = location.building != nullptr && &location.building->gap == &gap;
   if (nowMs >= replay.deadlineMs) {

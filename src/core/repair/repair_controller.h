@@ -33,8 +33,8 @@ class RepairController {
 
   // Has the worker report `from` to `to` again.
   void askReplay(Location& location, Gap& gap, uint64_t from, uint64_t to);
-  // Operations up to `to` are on their way: asked for, or the answer to a registration tells the
-  // worker to go on from where we are, and it has already got that far.
+  // The answer to a registration, not committed yet, tells the worker to go on from where we are,
+  // and it has already got to `to`.
   void expectReplay(Location& location, Gap& gap, uint64_t to);
   // Operations up to `seq` have come.
   void advanced(Gap& gap, uint64_t seq);
