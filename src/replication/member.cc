@@ -171,9 +171,12 @@ void Member::take(LogSequence sequence, std::string_view bytes) {
   }
   if (!rule_.take(head)) return;
   read_.at = rule_.at();
-  validMs_ = systemMs();
-  quietSinceMs_ = clock_.steadyMs();
+  if (!validMs_ || std::holds_alternative<TakeOver>(*record)) {
+    delay_.begin(clock_.wallMs(), systemMs());
+  }
   validWallMs_ = wallMsOf(*record);
+  validMs_ = systemMs() - std::min(systemMs(), delay_.of(validWallMs_, systemMs()));
+  quietSinceMs_ = clock_.steadyMs();
   answerDueMs_.reset();
   // Somebody leads. If its own take-over is valid in spite of that, it does.
   if (role_ == ReplicaRole::kCandidate) role_ = ReplicaRole::kFollower;
@@ -251,7 +254,8 @@ void Member::lead() {
   log_.follow(0);
   store_.lead(log_, view_.log, read_);
   saidMs_ = clock_.steadyMs();
-  ledSystemMs_ = systemMs();
+  // It led when its take-over came into the log, and may have read that much later.
+  ledSystemMs_ = campaignSystemMs_;
 }
 
 void Member::stepLeader() {
@@ -390,7 +394,10 @@ void Member::campaign() {
   role_ = ReplicaRole::kCandidate;
   answerDueMs_.reset();
   campaignedMs_ = clock_.steadyMs();
-  if (!nonce_) nonce_ = random_();
+  if (!nonce_) {
+    nonce_ = random_();
+    campaignSystemMs_ = systemMs();
+  }
   log_.append(encodeRecord(TakeOver{.base = rule_.at(),
                                     .node = options_.node,
                                     .nonce = *nonce_,

@@ -29,6 +29,7 @@
 #include "replication/log.h"
 #include "replication/log_rule.h"
 #include "replication/logged_store.h"
+#include "replication/record_delay.h"
 #include "replication/records.h"
 
 namespace holdfast::replication {
@@ -145,13 +146,16 @@ class Member final : public GroupMember, private LogListener {
   bool full_ = false;  // nothing is wanted of the log until the own store has room
   RecordDecoder decoder_;
   BatchAssembler assembler_;
-  bool leaderRetired_ = false;           // and has written nothing since
-  std::optional<uint64_t> validMs_;      // when the newest valid record came; of the system's clock
-  uint64_t validWallMs_ = 0;             // when that was made
+  bool leaderRetired_ = false;  // and has written nothing since
+  RecordDelay delay_;
+  // When the newest valid record was made, of this system's clock, as far as that can be told.
+  std::optional<uint64_t> validMs_;
+  uint64_t validWallMs_ = 0;             // as its leader says
   uint64_t quietSinceMs_ = 0;            // nothing that keeps it from leading came
   std::optional<uint64_t> answerDueMs_;  // the leader is asked, and may answer until then
   std::optional<uint64_t> nonce_;        // of its take-over that may still come to be valid
   uint64_t campaignedMs_ = 0;
+  uint64_t campaignSystemMs_ = 0;  // when that take-over was first appended
 
   // Of a leader.
   uint64_t ledMs_ = 0;  // as the publisher says

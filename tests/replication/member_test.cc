@@ -319,7 +319,7 @@ TEST_F(MemberTest, WhatIsMissedWhileTheProcessStandsStillIsOld) {
   ASSERT_EQ(b->start(), "");
   pass(200, {a.get(), b.get()});
   EXPECT_EQ(a->member.view().ageMs, 0u);
-  a->stoodStillMs = b->stoodStillMs = 30'000;
+  a->stoodStillMs = b->stoodStillMs = clock_.wallAheadMs = 30'000;
   EXPECT_GE(a->member.view().ageMs, 30'000u);
   EXPECT_GE(b->member.view().ageMs, 30'000u);
   pass(120, {a.get(), b.get()});
@@ -350,6 +350,39 @@ TEST_F(MemberTest, OneThatCatchesUpIsAsOldAsWhatItHas) {
   const ReplicaView view = b->member.view();
   EXPECT_GE(view.lag, 90u);
   EXPECT_GE(view.ageMs, 9'000u);
+}
+
+// It hears nothing for a while, and then of everything in turn: what the log has it was never told.
+TEST_F(MemberTest, WhatComesLateIsAsOldAsItIs) {
+  auto a = leader("a");
+  auto b = node("b");
+  ASSERT_EQ(b->start(), "");
+  pass(200, {a.get(), b.get()});
+  b->log.setRecordsPerPoll(1);
+  pass(2'000, {a.get()});
+  b->member.step();
+  EXPECT_EQ(b->member.view().lag, 0u);
+  EXPECT_GE(b->member.view().ageMs, 1'800u);
+  b->log.setRecordsPerPoll(SIZE_MAX);
+  pass(120, {a.get(), b.get()});
+  EXPECT_LE(b->member.view().ageMs, 120u);
+}
+
+// It reads that it leads long after that came into the log: another one may have led since.
+TEST_F(MemberTest, ALeaderThatReadsItsTakeOverLateIsAsOldAsThat) {
+  auto a = node("a");
+  ASSERT_EQ(a->start(), "");
+  pass(280, {a.get()});
+  while (a->member.view().role != ReplicaRole::kCandidate) {
+    clock_.nowMs += 20;
+    a->member.tick();
+  }
+  clock_.nowMs += 900;
+  a->run();
+  ASSERT_TRUE(a->member.leads());
+  EXPECT_GE(a->member.view().ageMs, 900u);
+  pass(200, {a.get()});
+  EXPECT_EQ(a->member.view().ageMs, 0u);
 }
 
 TEST_F(MemberTest, GoesOnLeadingWhereNobodyTakesOver) {
