@@ -230,6 +230,9 @@ std::string FaultyGroup::logs() const {
   for (const Node& node : nodes_) {
     for (const auto& log : node.logs) all += log.filename().string() + ":\n" + textOf(log);
   }
+  for (size_t server = 0; server < kNodes; ++server) {
+    all += "server " + std::to_string(server) + ":\n" + servers_.log(server);
+  }
   return all;
 }
 
