@@ -61,6 +61,7 @@ struct Row {
 // The tables, one for each file of rows.
 std::vector<Row> indexRows();
 std::vector<Row> promptRows();
+std::vector<Row> evictRows();
 std::vector<Row> storeRows();
 std::vector<Row> inspectRows();
 std::vector<Row> rpcRows();
