@@ -47,8 +47,8 @@ std::string DaemonProcess::log() const {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-double DaemonProcess::processorSeconds() const {
-  std::ifstream in("/proc/" + std::to_string(pid_) + "/stat");
+double processorSecondsOf(pid_t pid) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
   const std::string stat{std::istreambuf_iterator<char>(in), {}};
   // Behind the name, which may have spaces: 11 fields, then ticks in user mode and in the kernel.
   std::istringstream fields(stat.substr(stat.rfind(')') + 1));

@@ -10,6 +10,9 @@
 
 namespace holdfast::bench {
 
+// That all threads of a process have spent on a processor.
+double processorSecondsOf(pid_t pid);
+
 class DaemonProcess {
  public:
   // The binary beside this one. `more` are further arguments; without --http it has none.
@@ -30,7 +33,7 @@ class DaemonProcess {
   // SIGKILL.
   void kill();
   // That all its threads have spent on a processor since the last start.
-  double processorSeconds() const;
+  double processorSeconds() const { return processorSecondsOf(pid_); }
   // "unix:PATH", the same after a restart.
   std::string address() const { return "unix:" + (directory_ / "socket").string(); }
   // "127.0.0.1:PORT" of the last start.

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "bench/bench.h"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr uint32_t kHashes = 32;
 constexpr uint32_t kInFlight = 256;
+constexpr uint32_t kCallsInFlightMin = 4;
 constexpr uint32_t kRounds = 10;
 
 // As a program that uses Cap'n Proto's own server would answer.
@@ -26,6 +28,13 @@ class Echo final : public schema::Orchestrator::Server {
   kj::Promise<void> lookup(LookupContext context) override {
     context.getResults(capnp::MessageSize{answer_.size() / 8 + 16, 0})
         .initAnswer()
+        .setEventId(capnp::Text::Reader(answer_.data(), answer_.size()));
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> lookups(LookupsContext context) override {
+    context.getResults(capnp::MessageSize{answer_.size() / 8 + 32, 0})
+        .initAnswer()
+        .initAnswers(1)[0]
         .setEventId(capnp::Text::Reader(answer_.data(), answer_.size()));
     return kj::READY_NOW;
   }
@@ -71,6 +80,7 @@ class EchoProcess {
   EchoProcess(const EchoProcess&) = delete;
   EchoProcess& operator=(const EchoProcess&) = delete;
 
+  double processorSeconds() const { return processorSecondsOf(pid_); }
   // Begins to serve answers of this size. Its address; empty if it does not work.
   std::string listen(size_t answerBytes) {
     uint32_t port = 0;
@@ -103,7 +113,7 @@ class EchoProcess {
 
 class Connection {
  public:
-  Connection(kj::AsyncIoContext& io, const std::string& address)
+  Connection(kj::AsyncIoContext& io, const std::string& address, uint32_t prompts)
       : io_(io),
         stream_(io.provider->getNetwork()
                     .parseAddress(address.c_str())
@@ -116,68 +126,99 @@ class Connection {
                           .authenticateRequest()
                           .send()
                           .wait(io.waitScope)
-                          .getOrchestrator()) {}
+                          .getOrchestrator()),
+        prompts_(prompts) {}
 
-  // Size in bytes of the answer to the first look-up, and whether it found anything.
+  // Size in bytes of the answer to the first call, and whether it found anything.
   size_t answerBytes(std::span<const ChunkHash> keys, bool& found) {
-    const auto response = request(keys, 0).send().wait(io_.waitScope);
-    found = response.getAnswer().getLayoutInfo().size() != 0;
-    return response.getAnswer().totalSize().wordCount * sizeof(capnp::word);
+    const auto sizeOf = [&](const auto& answer, const auto& first) {
+      found = first.getLayoutInfo().size() != 0;
+      return answer.totalSize().wordCount * sizeof(capnp::word);
+    };
+    if (prompts_ == 1) {
+      const auto response = one(keys, 0).send().wait(io_.waitScope);
+      return sizeOf(response.getAnswer(), response.getAnswer());
+    }
+    const auto response = many(keys, 0).send().wait(io_.waitScope);
+    return sizeOf(response.getAnswer(), response.getAnswer().getAnswers()[0]);
   }
   double callsPerSecond(std::span<const ChunkHash> keys, uint64_t calls) {
     const Stopwatch watch;
     uint64_t left = calls;
     kj::Vector<kj::Promise<void>> lanes;
-    for (uint32_t i = 0; i < kInFlight; ++i) lanes.add(lane(keys, left));
+    const uint32_t inFlight = std::max(kInFlight / prompts_, kCallsInFlightMin);
+    for (uint32_t i = 0; i < inFlight; ++i) lanes.add(lane(keys, left));
     kj::joinPromises(lanes.releaseAsArray()).wait(io_.waitScope);
     return static_cast<double>(calls) / watch.seconds();
   }
 
  private:
-  using Request =
+  using One =
       capnp::Request<schema::Orchestrator::LookupParams, schema::Orchestrator::LookupResults>;
+  using Many =
+      capnp::Request<schema::Orchestrator::LookupsParams, schema::Orchestrator::LookupsResults>;
 
-  Request request(std::span<const ChunkHash> keys, uint64_t number) {
+  static kj::ArrayPtr<const ChunkHash> prompt(std::span<const ChunkHash> keys, uint64_t number) {
+    return {keys.data() + splitmix64Finalise(number) % (keys.size() - kHashes), kHashes};
+  }
+  One one(std::span<const ChunkHash> keys, uint64_t call) {
     auto request = orchestrator_.lookupRequest(capnp::MessageSize{kHashes + 16, 0});
-    const uint64_t first = splitmix64Finalise(number) % (keys.size() - kHashes);
-    request.initMessage().setHashes(kj::arrayPtr(keys.data() + first, kHashes));
+    request.initMessage().setHashes(prompt(keys, call));
+    return request;
+  }
+  Many many(std::span<const ChunkHash> keys, uint64_t call) {
+    auto request =
+        orchestrator_.lookupsRequest(capnp::MessageSize{(kHashes + 16) * prompts_ + 16, 0});
+    auto lookups = request.initMessage().initLookups(prompts_);
+    for (uint32_t i = 0; i < prompts_; ++i) {
+      lookups[i].setHashes(prompt(keys, call * prompts_ + i));
+    }
     return request;
   }
   kj::Promise<void> lane(std::span<const ChunkHash> keys, uint64_t& left) {
     if (left == 0) return kj::READY_NOW;
     --left;
-    return request(keys, left).send().then([this, keys, &left](auto&&) {
-      return lane(keys, left);
-    });
+    const auto next = [this, keys, &left](auto&&) { return lane(keys, left); };
+    return prompts_ == 1 ? one(keys, left).send().then(next) : many(keys, left).send().then(next);
   }
 
   kj::AsyncIoContext& io_;
   kj::Own<kj::AsyncIoStream> stream_;
   capnp::TwoPartyClient client_;
   schema::Orchestrator::Client orchestrator_;
+  const uint32_t prompts_;
 };
 
 }  // namespace
 
-LookupRatio compareWithEcho(const std::string& controller, std::span<const ChunkHash> keys,
-                            uint64_t calls) {
+LookupRatio compareWithEcho(const DaemonProcess& controller, std::span<const ChunkHash> keys,
+                            uint64_t calls, uint32_t prompts) {
   EchoProcess process;
   auto io = kj::setupAsyncIo();
-  Connection lookups(io, controller);
+  Connection lookups(io, controller.tcpAddress(), prompts);
   bool found = false;
   const size_t answerBytes = lookups.answerBytes(keys, found);
-  if (!found) return {0, 0, "look-ups find nothing"};
+  if (!found) return {.error = "look-ups find nothing"};
   const std::string echo = process.listen(answerBytes);
-  if (echo.empty()) return {0, 0, "the echo server does not start"};
-  Connection echoes(io, echo);
+  if (echo.empty()) return {.error = "the echo server does not start"};
+  Connection echoes(io, echo, prompts);
+  const uint64_t callsOfRound = std::max<uint64_t>(calls / kRounds, 1);
   std::vector<double> lookupRates;
   std::vector<double> echoRates;
+  const double lookupBefore = controller.processorSeconds();
+  const double echoBefore = process.processorSeconds();
   for (uint32_t round = 0; round < kRounds; ++round) {
-    lookupRates.push_back(lookups.callsPerSecond(keys, calls / kRounds));
-    echoRates.push_back(echoes.callsPerSecond(keys, calls / kRounds));
+    lookupRates.push_back(lookups.callsPerSecond(keys, callsOfRound));
+    echoRates.push_back(echoes.callsPerSecond(keys, callsOfRound));
   }
-  return {
-      .lookupsPerSecond = median(lookupRates), .echoesPerSecond = median(echoRates), .error = {}};
+  const auto usOf = [&](double seconds) {
+    return seconds * 1e6 / static_cast<double>(kRounds * callsOfRound);
+  };
+  return {.lookupsPerSecond = median(lookupRates),
+          .echoesPerSecond = median(echoRates),
+          .lookupProcessorUs = usOf(controller.processorSeconds() - lookupBefore),
+          .echoProcessorUs = usOf(process.processorSeconds() - echoBefore),
+          .error = {}};
 }
 
 }  // namespace holdfast::bench

@@ -1,5 +1,6 @@
 // Rows that measure through RPC, with the daemon in a process of its own.
 
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,20 +16,22 @@ namespace {
 
 // Look-ups against the daemon and calls of the same size against a server that does nothing, in
 // turns, so that both see the same machine.
-RunResult lookup(const RunOptions& run) {
+LookupRatio comparedLookups(const RunOptions& run, uint64_t calls, uint32_t prompts) {
   DaemonProcess daemon;
-  if (const std::string error = daemon.start(); !error.empty()) return failed(error);
+  if (const std::string error = daemon.start(); !error.empty()) return {.error = error};
   ClientThread thread;
   Clients clients;
-  const uint64_t chunks = run.size(100'000, 1'000);
-  const std::vector<ChunkHash> keys = rpcKeys(0, chunks);
+  const std::vector<ChunkHash> keys = rpcKeys(0, run.size(100'000, 1'000));
   for (uint32_t rank = 0; rank < kRpcWorkers; ++rank) {
     clients.push_back(std::make_unique<Client>(thread, rpcWorker(daemon.address(), rank)));
     clients.back()->admit(LocationHandle{0}, keys);
   }
-  if (!flushAll(clients)) return failed("the controller did not confirm everything");
-  const uint64_t calls = run.size(100'000, 2'000);
-  const LookupRatio ratio = compareWithEcho(daemon.tcpAddress(), keys, calls);
+  if (!flushAll(clients)) return {.error = "the controller did not confirm everything"};
+  return compareWithEcho(daemon, keys, calls, prompts);
+}
+
+RunResult lookup(const RunOptions& run) {
+  const LookupRatio ratio = comparedLookups(run, run.size(100'000, 2'000), 1);
   if (!ratio.error.empty()) return failed(ratio.error);
   return {.value = ratio.echoesPerSecond / ratio.lookupsPerSecond,
           .note = std::to_string(static_cast<uint64_t>(ratio.lookupsPerSecond / 1000)) +
@@ -36,6 +39,29 @@ RunResult lookup(const RunOptions& run) {
                   std::to_string(static_cast<uint64_t>(ratio.echoesPerSecond / 1000)) +
                   " k echoes/s",
           .error = {}};
+}
+
+// The daemon's processor time for a look-up, `prompts` of them in a call.
+RunResult lookupCost(const RunOptions& run, uint32_t prompts) {
+  const LookupRatio ratio = comparedLookups(run, run.size(200'000, 4'000) / prompts, prompts);
+  if (!ratio.error.empty()) return failed(ratio.error);
+  char note[80];
+  std::snprintf(note, sizeof note, "%.0f k look-ups/s", ratio.lookupsPerSecond * prompts / 1000);
+  return {.value = ratio.lookupProcessorUs / prompts,
+          .note = note,
+          .error = {},
+          .limit = ratio.echoProcessorUs / prompts};
+}
+
+Row costRow(const char* name, const char* what, double floor, double aim, uint32_t prompts) {
+  return {.name = name,
+          .what = what,
+          .unit = "us",
+          .floor = floor,
+          .aim = aim,
+          .better = Better::kLower,
+          .run = [prompts](const RunOptions& run) { return lookupCost(run, prompts); },
+          .limit = "a bare echo of the same size"};
 }
 
 RunResult resent(const RunOptions& run) {
@@ -91,6 +117,9 @@ std::vector<Row> rpcRows() {
        .aim = 1.2,
        .better = Better::kLower,
        .run = lookup},
+      costRow("lookup_call", "the daemon's processor time for a look-up of 32 hashes over RPC", 35,
+              15, 1),
+      costRow("lookup_calls", "the same of one of 64 in a call", 6, 2, 64),
       {.name = "resent",
        .what = "bytes that workers re-send after a clean restart",
        .unit = "B",
