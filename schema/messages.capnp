@@ -25,7 +25,7 @@ struct ReplicaInfo {
   role @0 :ReplicaRole;
   epoch @1 :UInt64;              # of the newest leader that it knows of
   index @2 :UInt64;              # last frame of the log that its registry has
-  ageMs @3 :UInt64;              # since the newest valid record of the log came; of a leader, since
+  ageMs @3 :UInt64;              # since the newest valid record that came was made; of a leader, since
                                  # the log acknowledged one, 0 as long as that is not overdue; 0 for
                                  # who is alone; 2^64 - 1: none came yet
   lag @4 :UInt64;                # records of the log that it knows of and has not applied

@@ -32,7 +32,7 @@ struct ReplicaView {
   // The last frame of the log that its registry has. A leader's registry may have more, which is
   // not in the log yet.
   uint64_t index = 0;
-  // What it answers may be that old: since the newest valid record of the log came; of a leader,
+  // What it answers may be that old: since the newest valid record that came was made; of a leader,
   // since the log has acknowledged one up to which nobody else led, 0 as long as none is overdue.
   // 0 for who is alone. kAgeUnknown: none came yet.
   uint64_t ageMs = 0;
