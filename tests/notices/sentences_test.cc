@@ -363,7 +363,7 @@ Samples samples() {
 const std::set<std::string> kInWords = {
     "cause",     "detail",    "reason",   "limit",     "of",        "goes_on", "refused",
     "backs_off", "silent_ms", "failures", "keys",      "distinct",  "stated",  "replay_timeout_ms",
-    "location",  "known",     "hidden",   "full_sync", "forgotten", "source"};
+    "location",  "known",     "hidden",   "full_sync", "forgotten", "source",  "idle"};
 
 TEST(SentencesTest, EachKindHasOne) {
   std::set<size_t> kinds;
