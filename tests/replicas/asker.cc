@@ -87,7 +87,10 @@ void Asker::check(const std::vector<Question>& questions, const std::vector<Look
     ++checked_;
     const auto& [worker, n] = questions[i];
     const Moment knows = asked - static_cast<Moment>(answer.ageMs) - kBeatsMs;
-    const std::string wrong = worker->history().wrong(n, holds(answer, worker->instance()), knows);
+    const bool held = holds(answer, worker->instance());
+    // It has it, and says that it does not name a worker whose connection is gone.
+    if (!held && answer.miss == "hidden") continue;
+    const std::string wrong = worker->history().wrong(n, held, knows);
     if (!wrong.empty()) {
       note("an answer " + wrong + " of " + worker->instance() + "; " + describe(answer));
     }
