@@ -298,7 +298,7 @@ TEST_F(AccessTest, ConnectionsOfATokenThatIsGoneOrChangedEnd) {
   tokens->write(entries);
   server->reloadTokens();
   settle();
-  EXPECT_EQ(notices.last<notice::TokensRead>().tokens, 4u);
+  EXPECT_EQ(notices.last<notice::TokensRead>().tokens, 5u);
   EXPECT_EQ(notices.last<notice::TokensRead>().ended, 2u);
   EXPECT_EQ(stateOf("llama-0"), WorkerState::kLost);
   EXPECT_EQ(stateOf("llama-1"), WorkerState::kLost);
