@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/limits.h"
 #include "core/placed_store.h"
 #include "core/replica/owner_name.h"
 #include "replication/frame_body.h"
@@ -36,7 +37,9 @@ struct LoggedStoreOptions {
   // A block of so many bytes is published at once, a smaller one with the next step(): with what is
   // around it that is one record.
   size_t blockBytes = size_t{192} << 10;
-  size_t queueBytes = size_t{32} << 20;  // that the log does not have yet
+  // That the log does not have yet. Doors take reports while half of what a store may queue is
+  // free, so half of it may be under way.
+  size_t queueBytes = kStoreQueueBytesMax;
   // The log has acknowledged nothing for so long: the store is not writable.
   uint64_t silenceMsMax = 10'000;
   PublisherOptions publisher = {};

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/limits.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/memory_log.h"
 #include "tests/support/memory_store.h"
@@ -181,6 +182,24 @@ TEST_F(LoggedStoreTest, HasRoomForSoMuchThatTheLogDoesNotHave) {
   EXPECT_TRUE(store_.hasRoom(3'000));
   own_.setFull(true);
   EXPECT_FALSE(store_.hasRoom(1));
+}
+
+// As the doors ask for room, or every report would wait for the one before it.
+TEST(LoggedStoreRoomTest, TheDoorsTakeReportsWhileOthersAreUnderWay) {
+  std::mt19937_64 random(1);
+  ManualClock clock;
+  MemoryLogRecords engine;
+  engine.records.push_back(encodeRecord(TakeOver{.nonce = 1}));
+  MemoryLog log(engine, random);
+  MemoryStore own;
+  LoggedStore store(own, clock);
+  store.lead(log, "memory", {{1, 0}, 1});
+  StoreBatch batch;
+  batch.steps.emplace_back(PutInstance{store.claim(), {"a", 1, 0}});
+  store.write(std::move(batch));
+  store.step();
+  ASSERT_FALSE(store.quiet());
+  EXPECT_TRUE(store.hasRoom(kStoreQueueBytesMax / 2));
 }
 
 TEST_F(LoggedStoreTest, IsNotWritableWhileTheLogSaysNothing) {
