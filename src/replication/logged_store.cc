@@ -332,6 +332,9 @@ void LoggedStore::publish() {
   for (; published_ < blocks_.size(); ++published_) {
     Block& block = *blocks_[published_];
     if (ended() || !publisher_->hasRoom(block.bytes)) return;
+    if (block.bytes < options_.blockBytes && publisher_->underWay() >= options_.smallUnderWay) {
+      return;
+    }
     const LogPoint first = publisher_->next();
     auto frames = encodeFrames(bodyOf(block), first, clock_.wallMs());
     block.batches.clear();

@@ -34,9 +34,11 @@
 namespace holdfast::replication {
 
 struct LoggedStoreOptions {
-  // A block of so many bytes is published at once, a smaller one with the next step(): with what is
-  // around it that is one record.
+  // A block of so many bytes is published at once: with what is around it that is one record. A
+  // smaller one is with the next step() while less than `smallUnderWay` frames are under way, and
+  // grows until then: what a record costs the engine hardly depends on its size.
   size_t blockBytes = size_t{192} << 10;
+  size_t smallUnderWay = 3;
   // That the log does not have yet. Doors take reports while half of what a store may queue is
   // free, so half of it may be under way.
   size_t queueBytes = kStoreQueueBytesMax;

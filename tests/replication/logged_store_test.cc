@@ -184,6 +184,19 @@ TEST_F(LoggedStoreTest, HasRoomForSoMuchThatTheLogDoesNotHave) {
   EXPECT_FALSE(store_.hasRoom(1));
 }
 
+TEST_F(LoggedStoreTest, SmallWritesGatherWhileOthersAreUnderWay) {
+  for (uint64_t seq = 1; seq <= 10; ++seq) {
+    report(seq);
+    store_.step();
+  }
+  EXPECT_EQ(store_.publisher().underWay(), LoggedStoreOptions{}.smallUnderWay);
+  deliver();
+  store_.step();
+  EXPECT_EQ(store_.publisher().underWay(), 1u) << "the others go as one";
+  settle();
+  EXPECT_EQ(reports(), 10u);
+}
+
 // As the doors ask for room, or every report would wait for the one before it.
 TEST(LoggedStoreRoomTest, TheDoorsTakeReportsWhileOthersAreUnderWay) {
   std::mt19937_64 random(1);
