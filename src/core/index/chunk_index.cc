@@ -157,7 +157,8 @@ class ChunkIndex::State::Run {
 
   void begin(size_t i) {
     mixed_[i] = mix_(keys_[i]);
-    state_.prefetchBlockOf(mixed_[i]);
+    const Table& table = state_.table(mixed_[i]);
+    if (table.buckets() > 0) table.prefetchBlock(table.homeIndex(state_.orderOf(mixed_[i])));
   }
   void prepare(size_t i) {
     home_[i] = state_.home(mixed_[i]);

@@ -69,11 +69,6 @@ struct ChunkIndex::State {
   }
   const Table& table(uint64_t mixed) const { return tables[tableOf(mixed)]; }
   Table& table(uint64_t mixed) { return tables[tableOf(mixed)]; }
-  // What home() will read.
-  void prefetchBlockOf(uint64_t mixed) const {
-    const Table& t = table(mixed);
-    if (t.buckets() > 0) t.prefetchBlock(t.homeIndex(orderOf(mixed)));
-  }
   // Null where the table has no buckets yet.
   Bucket* home(uint64_t mixed) const {
     const Table& t = table(mixed);

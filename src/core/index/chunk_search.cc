@@ -10,15 +10,16 @@
 namespace holdfast {
 namespace {
 
-// So many keys before a bucket is prefetched, the place in its table's list of blocks.
-constexpr size_t kBlocksAhead = 8;
+// As many buckets are prefetched where a trail may begin: about as many as come in the
+// time of one.
+constexpr size_t kAheadAtFirst = 6;
 // Chunks that have to be found in a row before it counts as a trail; after one that was shorter
 // than kShortTrail more of them.
 constexpr uint32_t kEvidence = 2;
 constexpr uint32_t kEvidenceAfterShort = 16;
 constexpr size_t kShortTrail = 32;
 // Fewer chunks in a row are not worth a trail: the table is as fast.
-constexpr size_t kTrailMin = 48;
+constexpr size_t kTrailMin = 24;
 // Where a trail takes the places of others, one of so many that are asked for again is made.
 constexpr uint32_t kOneOfWhenFull = 4;
 
@@ -72,17 +73,10 @@ class ChunkIndex::State::Search {
     Trails::Place place;  // that it left; kNone: none
   };
 
-  // Brings the home buckets of the keys below `end`, and what is needed to find those of a few
-  // more.
-  void prepare(size_t end) {
-    for (const size_t to = std::min(end + kBlocksAhead, keys_.size()); mixedTo_ < to; ++mixedTo_) {
-      mixed_[mixedTo_] = mix_(keys_[mixedTo_]);
-      state_.prefetchBlockOf(mixed_[mixedTo_]);
-    }
-    for (; prepared_ < end; ++prepared_) {
-      bucket_[prepared_] = state_.home(mixed_[prepared_]);
-      prefetchFarLine(bucket_[prepared_]);
-    }
+  void prepare(size_t i) {
+    mixed_[i] = mix_(keys_[i]);
+    bucket_[i] = state_.home(mixed_[i]);
+    prefetchLine(bucket_[i]);
   }
   void later(size_t i, SlotValue value, Trails::Place left = Trails::kNone) {
     later_[laters_++] = {static_cast<uint32_t>(i), value, left};
@@ -106,13 +100,15 @@ class ChunkIndex::State::Search {
   // see whether the prefetches are still there.
   [[gnu::noinline]] size_t probe(size_t i, Trails::Place& trail) {
     prepared_ = std::max(prepared_, i);
-    mixedTo_ = std::max(mixedTo_, i);
     trail = Trails::kNone;
     uint32_t row = 0;  // keys along `trail`
     const bool few = keys_.size() - i < kTrailMin;
     if (!few) state_.prefetchMark(mix_(keys_[i]));
-    for (; i < keys_.size(); ++i) {
-      prepare(std::min(i + kAhead, keys_.size()));
+    for (size_t ahead = few ? kAhead : kAheadAtFirst; i < keys_.size(); ++i) {
+      for (const size_t end = std::min(i + ahead, keys_.size()); prepared_ < end; ++prepared_) {
+        prepare(prepared_);
+      }
+      ahead = std::min(ahead + 2, kAhead);
       Bucket* const home = bucket_[i];
       const uint32_t slot = home == nullptr ? Bucket::kNone : home->find(StoredKey::of(mixed_[i]));
       if (slot == Bucket::kNone) {
@@ -179,7 +175,6 @@ class ChunkIndex::State::Search {
   bool over_ = false;
   uint32_t evidence_ = kEvidence;
   size_t prepared_ = 0;        // keys below, from where the table is looked into
-  size_t mixedTo_ = 0;         // the same of those whose buckets are located next
   std::bitset<kBatch> loose_;  // keys found, and not along a trail
   size_t laters_ = 0;
   Later later_[kBatch];

@@ -13,15 +13,4 @@ inline void prefetchLine(const void* address) {
 #endif
 }
 
-// For many lines at once, each from a random place in memory: no further than the second-level
-// cache, which has more of them on their way than the first level (Zen 4: two to three times as
-// many come in the same time).
-inline void prefetchFarLine(const void* address) {
-#if defined(__x86_64__)
-  asm volatile("prefetcht1 %0" : : "m"(*static_cast<const char*>(address)));
-#else
-  __builtin_prefetch(address, 0, 2);
-#endif
-}
-
 }  // namespace holdfast
