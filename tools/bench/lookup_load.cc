@@ -178,8 +178,10 @@ class Connection {
   kj::Promise<void> lane(std::span<const ChunkHash> keys, uint64_t& left) {
     if (left == 0) return kj::READY_NOW;
     --left;
-    const auto next = [this, keys, &left](auto&&) { return lane(keys, left); };
-    return prompts_ == 1 ? one(keys, left).send().then(next) : many(keys, left).send().then(next);
+    if (prompts_ == 1) {
+      return one(keys, left).send().then([this, keys, &left](auto&&) { return lane(keys, left); });
+    }
+    return many(keys, left).send().then([this, keys, &left](auto&&) { return lane(keys, left); });
   }
 
   kj::AsyncIoContext& io_;
