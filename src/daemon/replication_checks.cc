@@ -188,8 +188,8 @@ std::optional<OptionFault> wrongReplication(const Configuration& configuration) 
                        {"capture", "replicate-nats"}};
   }
   if (auto wrong = wrongNames(r, configuration.listen.front())) return wrong;
-  if (auto wrong = wrongCredentials(r)) return wrong;
   if (auto wrong = wrongJoin(r)) return wrong;
+  if (auto wrong = wrongCredentials(r)) return wrong;
   if (r.silenceMs < kLeadAfterMsMin) {
     return OptionFault{
         "--lead-after is at least 200ms: a leader that is well says something every "

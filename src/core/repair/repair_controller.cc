@@ -204,10 +204,12 @@ void RepairController::checkReplay(Location& location, Gap& gap, uint64_t nowMs)
   Replay& replay = gap.replay;
   if (replay.awaitsAnswer) {
     // Until the worker has its answer it does not know from where to go on, and can only refuse.
-    const bool answered = tree_.ledger().isCommitted(location.worker->registrationTicket);
-    allow(replay, replay.to);
-    replay.awaitsAnswer = !answered;
-    return;
+    if (!tree_.ledger().isCommitted(location.worker->registrationTicket)) {
+      allow(replay, replay.to);
+      replay.awaitsAnswer = true;
+      return;
+    }
+    replay.awaitsAnswer = false;
   }
   if (replay.to == 0 || nowMs < std::min(replay.againMs, replay.deadlineMs)) return;
   const bool ofBuilding = location.building != nullptr && &location.building->gap == &gap;
