@@ -1,3 +1,4 @@
+// Longer than most: one sentence for each kind of notice, side by side.
 #include "notices/sentences.h"
 
 #include <variant>

@@ -1,3 +1,4 @@
+// Longer than most: a queue from its one end to the other, whose blocks are nobody else's.
 #include "replication/logged_store.h"
 
 #include <algorithm>

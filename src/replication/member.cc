@@ -1,3 +1,4 @@
+// Longer than most: the roles of one state machine, which share what they know of the log.
 #include "replication/member.h"
 
 #include <algorithm>
