@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "client/controller_address.h"
-#include "core/limits.h"
+#include "client/rpc_connection.h"
 #include "wire/errors.h"
 #include "wire/replica.h"
 
@@ -18,12 +18,6 @@ namespace {
 // The window of stream calls is the send buffer's size: with a small one every report waits for
 // the one before it.
 constexpr int kSocketBufferBytes = 1 << 20;
-
-capnp::ReaderOptions readerOptions() {
-  capnp::ReaderOptions options;
-  options.traversalLimitInWords = kMessageBytesMax / sizeof(capnp::word);
-  return options;
-}
 
 void enlarge(kj::AsyncIoStream& stream, int option) {
   int bytes = 0;
@@ -54,22 +48,8 @@ constexpr uint32_t kReachMs = 1'000;
 
 }  // namespace
 
-struct Connector::Connection {
-  explicit Connection(kj::Own<kj::AsyncIoStream> socket)
-      : stream(kj::mv(socket)),
-        network(*stream, capnp::rpc::twoparty::Side::CLIENT, readerOptions()),
-        rpc(capnp::makeRpcClient(network)) {}
-
-  schema::Bootstrap::Client bootstrap() {
-    capnp::MallocMessageBuilder message(4);
-    auto vat = message.initRoot<capnp::rpc::twoparty::VatId>();
-    vat.setSide(capnp::rpc::twoparty::Side::SERVER);
-    return rpc.bootstrap(vat).castAs<schema::Bootstrap>();
-  }
-
-  kj::Own<kj::AsyncIoStream> stream;
-  capnp::TwoPartyVatNetwork network;
-  capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
+struct Connector::Connection : RpcConnection {
+  using RpcConnection::RpcConnection;
   kj::Promise<void> disconnected = nullptr;
 };
 

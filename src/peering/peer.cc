@@ -1,44 +1,20 @@
 #include "peering/peer.h"
 
-#include <capnp/rpc-twoparty.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <utility>
 
-#include "core/limits.h"
+#include "client/rpc_connection.h"
 #include "wire/errors.h"
 #include "wire/replica.h"
 #include "wire/text.h"
 
 namespace holdfast::peering {
-namespace {
 
-capnp::ReaderOptions readerOptions() {
-  capnp::ReaderOptions options;
-  options.traversalLimitInWords = kMessageBytesMax / sizeof(capnp::word);
-  return options;
-}
-
-}  // namespace
-
-struct Peer::Connection {
-  explicit Connection(kj::Own<kj::AsyncIoStream> socket)
-      : stream(kj::mv(socket)),
-        network(*stream, capnp::rpc::twoparty::Side::CLIENT, readerOptions()),
-        rpc(capnp::makeRpcClient(network)) {}
-
-  schema::Bootstrap::Client bootstrap() {
-    capnp::MallocMessageBuilder message(4);
-    auto vat = message.initRoot<capnp::rpc::twoparty::VatId>();
-    vat.setSide(capnp::rpc::twoparty::Side::SERVER);
-    return rpc.bootstrap(vat).castAs<schema::Bootstrap>();
-  }
-
-  kj::Own<kj::AsyncIoStream> stream;
-  capnp::TwoPartyVatNetwork network;
-  capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
+struct Peer::Connection : RpcConnection {
+  using RpcConnection::RpcConnection;
   kj::Maybe<schema::Operator::Client> operators;
 };
 

@@ -13,20 +13,13 @@
 #include "core/notice.h"
 #include "os/give_way.h"
 #include "store/copy_manifest.h"
+#include "store/unavailable.h"
 #include "wire/errors.h"
 
 namespace holdfast::peering {
 namespace {
 
 namespace fs = std::filesystem;
-
-Error unavailable(std::string why) {
-  return {ErrorCode::kUnavailable, std::move(why)};
-}
-
-Error invalid(std::string why) {
-  return {ErrorCode::kInvalid, std::move(why)};
-}
 
 // What was asked of the thread.
 struct Reading {
@@ -75,18 +68,18 @@ uint64_t bytesOf(const StoreCopyFacts& facts) {
 std::optional<Error> wrongRead(const StoreCopyFacts& facts, uint32_t file, uint64_t offset,
                                uint32_t length) {
   if (file >= facts.files.size()) {
-    return invalid("there is no file " + std::to_string(file) + ": this copy has " +
-                   std::to_string(facts.files.size()) + ", numbered from 0");
+    return invalidError("there is no file " + std::to_string(file) + ": this copy has " +
+                        std::to_string(facts.files.size()) + ", numbered from 0");
   }
   if (length == 0 || length > kCopyReadBytesMax) {
-    return invalid("a read is of 1 to " + std::to_string(kCopyReadBytesMax) + " bytes, not of " +
-                   std::to_string(length));
+    return invalidError("a read is of 1 to " + std::to_string(kCopyReadBytesMax) +
+                        " bytes, not of " + std::to_string(length));
   }
   const uint64_t bytes = facts.files[file].bytes;
   if (offset > bytes || length > bytes - offset) {
-    return invalid("file " + std::to_string(file) + " has " + std::to_string(bytes) +
-                   " bytes: there are no " + std::to_string(length) + " from " +
-                   std::to_string(offset) + " on");
+    return invalidError("file " + std::to_string(file) + " has " + std::to_string(bytes) +
+                        " bytes: there are no " + std::to_string(length) + " from " +
+                        std::to_string(offset) + " on");
   }
   return std::nullopt;
 }

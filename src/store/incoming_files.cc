@@ -38,16 +38,18 @@ std::optional<Error> moveUp(const std::string& directory) {
   for (const std::string& name : names) {
     if (!move(name)) return cannotAdopt(name + " cannot be moved up", error.message());
   }
-  if (!syncDirectory(directory))
+  if (!syncDirectory(directory)) {
     return cannotAdopt(directory + " cannot be synced", std::strerror(errno));
+  }
   // Not there any more: a process was killed right after it.
   if (fs::exists(from / kMakesAStore, error) && !move(std::string(kMakesAStore))) {
     return cannotAdopt("its file CURRENT cannot be moved up", error.message());
   }
   fs::remove(from, error);
   if (error) return cannotAdopt(from.string() + " cannot be removed", error.message());
-  if (!syncDirectory(directory))
+  if (!syncDirectory(directory)) {
     return cannotAdopt(directory + " cannot be synced", std::strerror(errno));
+  }
   return std::nullopt;
 }
 

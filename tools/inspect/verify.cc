@@ -28,8 +28,9 @@ void writeFinding(text::JsonWriter& json, const Finding& finding) {
 std::string copyText(const CopyCheck& check) {
   const CopyState::Kind kind = check.state.kind;
   if (kind == CopyState::Kind::kNone || kind == CopyState::Kind::kUsed) return "";
-  if (kind != CopyState::Kind::kCopy || check.outcome.problems != 0)
+  if (kind != CopyState::Kind::kCopy || check.outcome.problems != 0) {
     return "a copy that is not whole\n";
+  }
   const CopyManifest& manifest = check.state.manifest;
   const std::string& digest = manifest.registryDigest;
   return "a whole copy: " + text::countText(manifest.files.size(), "file") + " as of write " +
