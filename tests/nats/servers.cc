@@ -1,11 +1,8 @@
 #include "tests/nats/servers.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,27 +11,10 @@
 #include <iterator>
 #include <utility>
 
+#include "tests/support/free_ports.h"
+
 namespace holdfast::test {
 namespace {
-
-// So many ports that nobody has.
-std::vector<uint16_t> freePorts(size_t count) {
-  std::vector<int> sockets;
-  std::vector<uint16_t> ports;
-  for (size_t i = 0; i < count; ++i) {
-    const int opened = socket(AF_INET, SOCK_STREAM, 0);
-    sockets.push_back(opened);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    auto* const any = reinterpret_cast<sockaddr*>(&address);
-    if (bind(opened, any, size) != 0 || getsockname(opened, any, &size) != 0) std::abort();
-    ports.push_back(ntohs(address.sin_port));
-  }
-  for (const int opened : sockets) close(opened);
-  return ports;
-}
 
 std::string program() {
   const char* const named = std::getenv("HOLDFAST_NATS_SERVER");

@@ -1,34 +1,19 @@
 // Leaders that are stopped, step down, sleep or end without their log, and a copy that follows:
 // whoever leads next holds what the workers hold, without anything sent again that was confirmed.
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <string>
 #include <utility>
 
 #include "tests/replicas/group_test.h"
+#include "tests/support/free_ports.h"
 
 namespace holdfast::test {
 namespace {
 
 constexpr int kNotWritten = 5;
-
-// That nobody had a moment ago.
-uint16_t freePort() {
-  const int probe = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  EXPECT_EQ(bind(probe, reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  close(probe);
-  return ntohs(address.sin_port);
-}
 
 class FailoverTest : public GroupTest {};
 
