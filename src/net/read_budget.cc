@@ -8,7 +8,7 @@ bool ReadBudget::hasRoom() {
     turn_ = timer_.now();
     spent_ = 0;
   }
-  return spent_ < kBytesPerTurn && !turns_.moreToReport();
+  return spent_ < kBytesPerTurn;
 }
 
 kj::Promise<void> ReadBudget::enter(Queue& queue, size_t known) {
@@ -63,8 +63,10 @@ kj::Promise<void> ReadBudget::serve() {
 }
 
 bool ReadBudget::release() {
-  const bool waited = !reading_.empty() || !asking_.empty();
-  if (work_.get() != nullptr && spent_ == 0 && (!waited || !workedLast_)) {
+  const bool crowded = turns_.moreToReport();
+  const bool reads = !reading_.empty() && !crowded;
+  const bool waited = reads || !asking_.empty();
+  if (work_.get() != nullptr && !crowded && spent_ == 0 && (!waited || !workedLast_)) {
     workedLast_ = true;
     spent_ = kBytesPerTurn;
     // Taken out: kj::mv(work_)->fulfill() would leave it where it is, and serve() would never end.
@@ -74,7 +76,7 @@ bool ReadBudget::release() {
   }
   if (!waited) return false;
   workedLast_ = false;
-  answeredLast_ = !asking_.empty() && (reading_.empty() || !answeredLast_);
+  answeredLast_ = !asking_.empty() && (!reads || !answeredLast_);
   Queue& queue = answeredLast_ ? asking_ : reading_;
   Waiting next = kj::mv(queue.front());
   queue.pop_front();

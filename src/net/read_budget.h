@@ -6,7 +6,8 @@
 // behind all the reports that came before: both have their turns alternately.
 //
 // Workers have their turn when the loop has nothing else to do, and not while there may be sockets
-// that the last poll had no room to report: one of them may bring a look-up.
+// that the last poll had no room to report: one of them may bring a look-up. An answer is given
+// even then, one a turn: it takes about as long as the look-ups that it makes wait.
 #pragma once
 
 #include <kj/async.h>

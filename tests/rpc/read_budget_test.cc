@@ -145,6 +145,20 @@ TEST_F(ReadBudgetTest, NobodyReadsWhileThereMayBeMoreToReport) {
   EXPECT_EQ(order, "ab") << "but not for ever";
 }
 
+// 4,096 workers send their heartbeats when it is asked for.
+TEST_F(ReadBudgetTest, WhoAsksIsAnsweredEvenWhileThereMayBeMoreToReport) {
+  timer.poll();
+  for (int i = 0; i < 16; ++i) turns.observeReport();
+  reader('r', 1);
+  work(1);
+  for (const char name : {'A', 'B'}) {
+    tasks.push_back(
+        budget.readyToAnswer().then([this, name]() { order += name; }).eagerlyEvaluate(nullptr));
+  }
+  run();
+  EXPECT_EQ(order, "A") << "one of them a turn, and nobody else";
+}
+
 // A loop that nobody waits for sleeps until something happens.
 TEST_F(ReadBudgetTest, AsksForNoFurtherTurnWhenNobodyWaits) {
   work(2);
