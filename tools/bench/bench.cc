@@ -15,9 +15,10 @@ uint64_t RunOptions::size(uint64_t full, uint64_t least) const {
 
 std::vector<Row> allRows() {
   std::vector<Row> rows;
-  for (auto group : {indexRows, promptRows, evictRows, storeRows, inspectRows, rpcRows, clientRows,
-                     crowdRows, heavyRows, repairRows, operationRows, captureRows, statusRows,
-                     scrapeRows, doorRows, httpRows, lmcacheRows, engineRows, replicationRows}) {
+  for (auto group :
+       {indexRows,  promptRows, traceRows, evictRows,   storeRows,     inspectRows,    rpcRows,
+        clientRows, crowdRows,  heavyRows, repairRows,  operationRows, captureRows,    statusRows,
+        scrapeRows, doorRows,   httpRows,  lmcacheRows, engineRows,    replicationRows}) {
     for (Row& row : group()) rows.push_back(std::move(row));
   }
   return rows;

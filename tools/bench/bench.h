@@ -11,8 +11,9 @@
 namespace holdfast::bench {
 
 struct RunOptions {
-  double scale = 1;     // of every size
-  bool lastRun = true;  // what is kept between the runs of a row can go after this one
+  double scale = 1;        // of every size
+  bool lastRun = true;     // what is kept between the runs of a row can go after this one
+  std::string trace = {};  // file of requests for rows of a trace; empty: built-in ones like it
 
   // A size of the full benchmark, scaled; at least `least`.
   uint64_t size(uint64_t full, uint64_t least = 1) const;
@@ -61,6 +62,7 @@ struct Row {
 // The tables, one for each file of rows.
 std::vector<Row> indexRows();
 std::vector<Row> promptRows();
+std::vector<Row> traceRows();
 std::vector<Row> evictRows();
 std::vector<Row> storeRows();
 std::vector<Row> inspectRows();

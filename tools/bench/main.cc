@@ -58,13 +58,14 @@ std::string quoted(const std::string& text) {
   return out + '"';
 }
 
-Measured measure(const Row& row, double scale, int runs) {
+Measured measure(const Row& row, RunOptions options, int runs) {
   Measured measured;
   measured.row = row;
   std::vector<double> ratios;
   for (int i = 0; i < runs; ++i) {
     const Stopwatch watch;
-    const RunResult result = row.run({scale, i + 1 == runs});
+    options.lastRun = i + 1 == runs;
+    const RunResult result = row.run(options);
     if (!result.error.empty()) {
       measured.error = result.error;
       progress(row.name + ": " + result.error);
@@ -171,14 +172,18 @@ int run(int argc, char** argv) {
   std::vector<std::string> names;
   bool json = false;
   bool list = false;
-  double scale = 1;
+  RunOptions options;
   int runs = 3;
   app.add_option("NAME", names, "Rows to measure, or 'all'");
   app.add_flag("--json", json, "Print one JSON object instead of a table");
   app.add_flag("--list", list, "Print the rows and measure nothing");
-  app.add_option("--scale", scale, "Multiply every size by this")
+  app.add_option("--scale", options.scale, "Multiply every size by this")
       ->check(CLI::Range(1e-6, 10.0))
       ->capture_default_str();
+  app.add_option("--trace", options.trace,
+                 "Requests for lookup_trace: JSON lines of a Mooncake trace (README.md of "
+                 "tools/fleet); otherwise built-in ones like them")
+      ->check(CLI::ExistingFile);
   app.add_option("--runs", runs, "Runs of each row")
       ->check(CLI::Range(1, kRunsMax))
       ->capture_default_str();
@@ -214,13 +219,13 @@ int run(int argc, char** argv) {
   bool failed = false;
   for (const Row& row : rows) {
     if (!all && std::find(names.begin(), names.end(), row.name) == names.end()) continue;
-    measured.push_back(measure(row, scale, runs));
+    measured.push_back(measure(row, options, runs));
     failed |= !measured.back().error.empty();
   }
   if (json) {
     printJson(measured);
   } else {
-    printTable(measured, scale);
+    printTable(measured, options.scale);
   }
   return outputWritten("holdfast-bench") && !failed ? 0 : 1;
 }
