@@ -185,7 +185,8 @@ struct ControllerStatus {
   uint64_t lookupP99Us = 0;
   uint64_t lookupP999Us = 0;
   uint64_t lookupMaxUs = 0;
-  uint64_t lookupWindowP99Us = 0;
+  uint64_t lookupWindowP99Us = 0;  // since the last reset
+  uint64_t lookupWindowMaxUs = 0;
   uint64_t recoveryMs = 0;
   uint64_t recoveredInstances = 0;
   uint64_t recoveredWorkers = 0;

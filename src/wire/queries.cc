@@ -126,6 +126,7 @@ ControllerStatus read(schema::StatusRetMsg::Reader from) {
   status.lookupP999Us = lookups.getP999Us();
   status.lookupMaxUs = lookups.getMaxUs();
   status.lookupWindowP99Us = from.getLookupWindow().getP99Us();
+  status.lookupWindowMaxUs = from.getLookupWindow().getMaxUs();
   status.recoveryMs = from.getRecoveryMs();
   status.recoveredInstances = from.getRecoveredInstances();
   status.recoveredWorkers = from.getRecoveredWorkers();

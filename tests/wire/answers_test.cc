@@ -311,6 +311,7 @@ TEST(AnswersTest, Status) {
     to.setLocationsHidden(6);
     to.getLookups().setP99Us(7);
     to.getLookupWindow().setP99Us(8);
+    to.getLookupWindow().setMaxUs(13);
     auto counter = to.initCounters(1)[0];
     counter.setName("reports");
     counter.setValue(5);
@@ -332,6 +333,7 @@ TEST(AnswersTest, Status) {
   EXPECT_EQ(status.locationsHidden, 6);
   EXPECT_EQ(status.lookupP99Us, 7);
   EXPECT_EQ(status.lookupWindowP99Us, 8);
+  EXPECT_EQ(status.lookupWindowMaxUs, 13);
   EXPECT_THAT(status.counters, ElementsAre(Pair("reports", 5)));
   EXPECT_EQ(status.replica.role, "follower");
   EXPECT_FALSE(status.replica.leads());

@@ -56,6 +56,7 @@ class SteadyIngest {
   SteadyIngest(const std::string& controller, double perSecond) : perSecond_(perSecond) {
     for (uint32_t rank = 0; rank < kRpcWorkers; ++rank) {
       ClientOptions options = rpcWorker(controller, rank);
+      options.instance = "steady";  // beside the workers of ingestInto()
       options.batchOperations = 256;
       clients_.push_back(std::make_unique<Client>(thread_, options));
     }
@@ -183,6 +184,63 @@ RunResult catchUp(const RunOptions& run) {
   });
 }
 
+// The longest that the loop let one of these look-ups wait, ms: one each millisecond until done().
+template <typename Done>
+Result<double> longestWait(LookupClient& asking, const Done& done) {
+  if (const auto begun = asking.status(true); !begun.ok()) return begun.error();
+  do {
+    if (const auto answer = asking.lookup({1}); !answer.ok()) return answer.error();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  } while (!done());
+  const auto status = asking.status();
+  if (!status.ok()) return status.error();
+  return static_cast<double>(status.value().lookupWindowMaxUs) / 1e3;
+}
+
+// A new controller copies the store of the one that leads, beside reports.
+RunResult joinReplica(const RunOptions& run) {
+  constexpr double kReportsPerSecond = 200'000;
+  return withLog([&](const NatsCluster& log) {
+    DaemonProcess leader(log.daemonArguments());
+    if (const std::string error = leader.start(); !error.empty()) return failed(error);
+    const RunResult ingested = ingestInto(leader.address(), run.size(5'000'000, 10'000));
+    if (!ingested.error.empty()) return ingested;
+    const SteadyIngest load(leader.address(), kReportsPerSecond);
+    if (!load.runs()) return failed("workers did not register");
+
+    ClientThread thread;
+    LookupClient asking(thread, {.controller = leader.address()});
+    std::vector<std::string> arguments = log.daemonArguments();
+    arguments.insert(arguments.end(), {"--join", leader.address()});
+    DaemonProcess joining(arguments);
+    std::string error;
+    std::atomic<bool> joined{false};
+    const Stopwatch watch;
+    std::thread start([&] {
+      error = joining.start();
+      joined = true;
+    });
+    const auto beside = longestWait(asking, [&] { return joined.load(); });
+    start.join();
+    const double seconds = watch.seconds();
+    if (!error.empty()) return failed(error);
+    if (!beside.ok()) return failed(beside.error().message);
+    joining.kill();
+    const Stopwatch after;
+    const auto alone = longestWait(asking, [&] { return after.seconds() >= seconds; });
+    if (!alone.ok()) return failed(alone.error().message);
+    const auto status = asking.status();
+    if (!status.ok()) return failed(status.error().message);
+    return RunResult{.value = beside.value(),
+                     .note = formatted("in %.1f s, a store of ", seconds) +
+                             formatted("%.0f MiB with ",
+                                       static_cast<double>(status.value().diskBytes) / (1 << 20)) +
+                             std::to_string(status.value().memberships) + " memberships; " +
+                             formatted("%.1f ms without", alone.value()),
+                     .error = {}};
+  });
+}
+
 // Followers that hear nothing for 300 ms want to lead: not because the machine is busy.
 RunResult leaderStays(const RunOptions& run) {
   return withLog([&](const NatsCluster& log) {
@@ -247,6 +305,13 @@ std::vector<Row> replicationRows() {
        .aim = 20,
        .better = Better::kHigher,
        .run = catchUp},
+      {.name = "replica_join",
+       .what = "longest wait for the loop of a controller that gives a new one a copy of its store",
+       .unit = "ms",
+       .floor = 50,
+       .aim = 20,
+       .better = Better::kLower,
+       .run = joinReplica},
       {.name = "leader_stays",
        .what = "take-overs while three controllers of a group ingest at full speed",
        .unit = "",
