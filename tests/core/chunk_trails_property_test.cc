@@ -144,7 +144,7 @@ class Fleet {
     for (size_t begin = 0; begin < prompt.size(); begin += piece) {
       const auto keys = std::span(prompt).subspan(begin, std::min(piece, prompt.size() - begin));
       std::vector<SetId> sets(keys.size(), 12345);
-      index_.findPrompt(salt, keys, sets, trail);
+      index_.findPrompt(salt, std::span(prompt).subspan(begin), sets, trail);
       ASSERT_LE(trail.remembered, keys.size());
       for (size_t i = 0; i < keys.size(); ++i) {
         ASSERT_THAT(holdersOf(index_, sets[i]), testing::ElementsAreArray(model_[{salt, keys[i]}]))

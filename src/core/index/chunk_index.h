@@ -72,7 +72,9 @@ class ChunkIndex {
   // The same of the next chunks of a prompt, in its order, up to one that nobody holds; behind it
   // all may be kEmptySet. Of prompts that are asked for more than once the order is remembered, and
   // then it is several times as fast: memory is read in sequence. `trail` is that of the prompt's
-  // chunks before. Costs what find() does, twice that for chunks that are remembered just now.
+  // chunks before. Finds the first keys, as many as there are sets; those behind them are what the
+  // next call asks for, and are only made ready for it. Costs what find() does, twice that for
+  // chunks that are remembered just now.
   struct Trail {
     Trails::Place next = Trails::kNone;  // any: it is a hint
     size_t remembered = 0;               // chunks, by the last call

@@ -13,6 +13,9 @@ namespace {
 // As many buckets are prefetched where a trail may begin: about as many as come in the
 // time of one.
 constexpr size_t kAheadAtFirst = 6;
+// Elsewhere they are prefetched by so many at once. Each waits for a walk through the page tables,
+// and the processor has several of those under way only if no other work of a look-up is between.
+constexpr size_t kGroup = 16;
 // Chunks that have to be found in a row before it counts as a trail; after one that was shorter
 // than kShortTrail more of them.
 constexpr uint32_t kEvidence = 2;
@@ -28,10 +31,17 @@ constexpr uint32_t kOneOfWhenFull = 4;
 // One look-up of up to kBatch keys.
 class ChunkIndex::State::Search {
  public:
-  // `prefixOnly`: what is behind a key that nobody holds does not matter.
-  Search(State& state, const KeyMixer& mix, std::span<const ChunkHash> keys, SetId* sets,
+  // The first keys, as many as there are sets. Those behind them are looked up next: where they
+  // are not on a trail, their buckets are prefetched already. `prefixOnly`: what is behind a key
+  // that nobody holds does not matter.
+  Search(State& state, const KeyMixer& mix, std::span<const ChunkHash> keys, std::span<SetId> sets,
          bool prefixOnly)
-      : state_(state), mix_(mix), keys_(keys), sets_(sets), prefixOnly_(prefixOnly) {}
+      : state_(state),
+        mix_(mix),
+        keys_(keys.first(sets.size())),
+        next_(keys.subspan(sets.size(), std::min(kAhead, keys.size() - sets.size()))),
+        sets_(sets.data()),
+        prefixOnly_(prefixOnly) {}
 
   void run(Trails::Place& trail) {
     for (size_t i = follow(0, trail); i < keys_.size();) {
@@ -74,9 +84,20 @@ class ChunkIndex::State::Search {
   };
 
   void prepare(size_t i) {
+    if (i >= keys_.size()) {
+      prefetchLine(state_.home(mix_(next_[i - keys_.size()])));
+      return;
+    }
     mixed_[i] = mix_(keys_[i]);
     bucket_[i] = state_.home(mixed_[i]);
     prefetchLine(bucket_[i]);
+  }
+  // The keys from i on, so many ahead or up to a group less.
+  void prepareUpTo(size_t i, size_t ahead) {
+    if (prepared_ > i && prepared_ + kGroup > i + ahead) return;
+    const size_t end = std::min(i + ahead, keys_.size() + next_.size());
+    for (size_t at = prepared_; at < end; ++at) prepare(at);
+    prepared_ = std::max(prepared_, end);
   }
   void later(size_t i, SlotValue value, Trails::Place left = Trails::kNone) {
     later_[laters_++] = {static_cast<uint32_t>(i), value, left};
@@ -104,11 +125,9 @@ class ChunkIndex::State::Search {
     uint32_t row = 0;  // keys along `trail`
     const bool few = keys_.size() - i < kTrailMin;
     if (!few) state_.prefetchMark(mix_(keys_[i]));
-    for (size_t ahead = few ? kAhead : kAheadAtFirst; i < keys_.size(); ++i) {
-      for (const size_t end = std::min(i + ahead, keys_.size()); prepared_ < end; ++prepared_) {
-        prepare(prepared_);
-      }
-      ahead = std::min(ahead + 2, kAhead);
+    for (size_t ahead = few ? kAhead : kAheadAtFirst; i < keys_.size();
+         ++i, ahead = trail == Trails::kNone ? kAhead : std::min(ahead + 2, kAhead)) {
+      prepareUpTo(i, ahead);
       Bucket* const home = bucket_[i];
       const uint32_t slot = home == nullptr ? Bucket::kNone : home->find(StoredKey::of(mixed_[i]));
       if (slot == Bucket::kNone) {
@@ -170,6 +189,7 @@ class ChunkIndex::State::Search {
   State& state_;
   const KeyMixer& mix_;
   const std::span<const ChunkHash> keys_;
+  const std::span<const ChunkHash> next_;
   SetId* const sets_;
   const bool prefixOnly_;
   bool over_ = false;
@@ -215,25 +235,23 @@ void ChunkIndex::find(uint64_t salt, std::span<const ChunkHash> keys, std::span<
   const KeyMixer mix(salt);
   Trails::Place trail = Trails::kNone;
   for (size_t begin = 0; begin < keys.size(); begin += State::kBatch) {
-    const auto some = keys.subspan(begin, std::min(State::kBatch, keys.size() - begin));
-    State::Search(*state_, mix, some, &sets[begin], false).run(trail);
+    const auto some = sets.subspan(begin, std::min(State::kBatch, keys.size() - begin));
+    State::Search(*state_, mix, keys.subspan(begin), some, false).run(trail);
   }
 }
 
 void ChunkIndex::findPrompt(uint64_t salt, std::span<const ChunkHash> keys, std::span<SetId> sets,
                             Trail& trail) const {
-  HOLDFAST_CHECK(sets.size() >= keys.size(), "room for %zu sets of %zu keys", sets.size(),
-                 keys.size());
+  HOLDFAST_CHECK(sets.size() <= keys.size(), "%zu sets of %zu keys", sets.size(), keys.size());
   const KeyMixer mix(salt);
   trail.remembered = 0;
-  for (size_t begin = 0; begin < keys.size(); begin += State::kBatch) {
-    const auto some = keys.subspan(begin, std::min(State::kBatch, keys.size() - begin));
-    State::Search search(*state_, mix, some, &sets[begin], true);
+  for (size_t begin = 0; begin < sets.size(); begin += State::kBatch) {
+    const auto some = sets.subspan(begin, std::min(State::kBatch, sets.size() - begin));
+    State::Search search(*state_, mix, keys.subspan(begin), some, true);
     search.run(trail.next);
     trail.remembered += search.remember();
     if (!search.over()) continue;
-    std::fill(sets.begin() + static_cast<ptrdiff_t>(begin + some.size()),
-              sets.begin() + static_cast<ptrdiff_t>(keys.size()), kEmptySet);
+    std::fill(sets.begin() + static_cast<ptrdiff_t>(begin + some.size()), sets.end(), kEmptySet);
     return;
   }
 }

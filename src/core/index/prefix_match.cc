@@ -85,7 +85,7 @@ bool PrefixMatcher::advance(size_t workMax) {
     const size_t begin = next_;
     const size_t count = std::min(step_, keys_.size() - begin);
     if (sets_.size() < count) sets_.resize(count);
-    index_.findPrompt(salt_, keys_.subspan(begin, count), sets_, trail_);
+    index_.findPrompt(salt_, keys_.subspan(begin), std::span(sets_).first(count), trail_);
     work += count * kWorkOfKey;
     for (size_t from = 0; from < count;) {
       size_t to = from + 1;

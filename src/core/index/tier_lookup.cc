@@ -68,7 +68,7 @@ bool TierLookup::advance(size_t workMax) {
     const size_t begin = next_;
     const size_t count = std::min(step_, hashes_.size() - begin);
     if (sets_.size() < count) sets_.resize(count);
-    index_.findPrompt(salt_, hashes_.subspan(begin, count), sets_, trail_);
+    index_.findPrompt(salt_, hashes_.subspan(begin), std::span(sets_).first(count), trail_);
     work += count * PrefixMatcher::kWorkOfKey;
     step_ = std::min(2 * step_, kHashesMax);
     size_t from = 0;
