@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "core/index/chunk_index.h"
@@ -91,6 +92,27 @@ TEST_F(ChunkTrails, OfAPromptThatGoesOnDifferentlyRememberTheRest) {
   lookUpUntilRemembered(prompt);
   EXPECT_EQ(remembered_, 100u);
   EXPECT_EQ(lookUp(prompt), 200u);
+}
+
+TEST_F(ChunkTrails, RememberOfAPromptInPiecesEachWithItsOwnCall) {
+  const Keys prompt = promptOf(1, 300);
+  admit(prompt);
+  const auto lookUpInPieces = [&] {
+    std::vector<size_t> remembered;
+    ChunkIndex::Trail trail;
+    for (size_t begin = 0; begin < prompt.size(); begin += 100) {
+      std::vector<SetId> sets(101, 12345);
+      index_.findPrompt(0, std::span(prompt).subspan(begin), std::span(sets).first(100), trail);
+      EXPECT_EQ(std::count(sets.begin(), sets.end(), holder_), 100) << begin;
+      EXPECT_EQ(sets.back(), 12345u) << begin;
+      remembered.push_back(trail.remembered);
+    }
+    return remembered;
+  };
+  EXPECT_THAT(lookUpInPieces(), testing::ElementsAre(0, 0, 0));
+  EXPECT_THAT(lookUpInPieces(), testing::ElementsAre(100, 100, 100));
+  EXPECT_THAT(lookUpInPieces(), testing::ElementsAre(0, 0, 0));
+  EXPECT_EQ(lookUp(prompt), 300u);
 }
 
 TEST_F(ChunkTrails, EndWhereNobodyHoldsAChunk) {
