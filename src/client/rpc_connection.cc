@@ -1,17 +1,8 @@
 #include "client/rpc_connection.h"
 
-#include "core/limits.h"
+#include "wire/reader_options.h"
 
 namespace holdfast {
-namespace {
-
-capnp::ReaderOptions readerOptions() {
-  capnp::ReaderOptions options;
-  options.traversalLimitInWords = kMessageBytesMax / sizeof(capnp::word);
-  return options;
-}
-
-}  // namespace
 
 RpcConnection::RpcConnection(kj::Own<kj::AsyncIoStream> socket)
     : stream(kj::mv(socket)),

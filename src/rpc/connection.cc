@@ -13,16 +13,11 @@
 #include "wire/decoded.h"
 #include "wire/errors.h"
 #include "wire/operations.h"
+#include "wire/reader_options.h"
 #include "wire/text.h"
 
 namespace holdfast {
 namespace {
-
-capnp::ReaderOptions readerOptions() {
-  capnp::ReaderOptions options;
-  options.traversalLimitInWords = kMessageBytesMax / sizeof(capnp::word);
-  return options;
-}
 
 // What an answer to an operation costs in terms of ReadBudget: more than its few bytes.
 constexpr size_t kAnswerCostBytes = 1 << 10;

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "tests/support/rpc_messages.h"
+#include "wire/reader_options.h"
 
 namespace holdfast::test {
 
@@ -41,10 +42,8 @@ Peer::Peer(kj::AsyncIoContext& io, const std::string& address)
                   .wait(io.waitScope)
                   ->connect()
                   .wait(io.waitScope)) {
-  capnp::ReaderOptions options;
-  options.traversalLimitInWords = kMessageBytesMax / 8;
   network_ = std::make_unique<capnp::TwoPartyVatNetwork>(
-      *stream_, capnp::rpc::twoparty::Side::CLIENT, options);
+      *stream_, capnp::rpc::twoparty::Side::CLIENT, readerOptions());
   rpc_ = std::make_unique<capnp::RpcSystem<capnp::rpc::twoparty::VatId>>(
       capnp::makeRpcClient(*network_));
 }

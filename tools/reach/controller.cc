@@ -5,7 +5,6 @@
 
 #include "client/connection_error.h"
 #include "client/prepared_security.h"
-#include "core/limits.h"
 #include "reach/addresses.h"
 #include "reach/dial.h"
 
@@ -54,9 +53,7 @@ bool Connection::leads() const {
 void Connection::close() {
   granted_ = {};
   answer_ = nullptr;
-  rpc_ = nullptr;
-  network_ = nullptr;
-  stream_ = nullptr;
+  connection_ = nullptr;
   step_ = ConnectionStep::kConnecting;
 }
 
@@ -78,17 +75,10 @@ void Connection::open(const std::string& address, const ClientSecurity& security
       Provider::TAKE_OWNERSHIP | Provider::ALREADY_NONBLOCK | Provider::ALREADY_CLOEXEC;
   auto socket = io_.lowLevelProvider->wrapSocketFd(dialled.value().release(), flags);
   step_ = ConnectionStep::kSecuring;
-  stream_ = await(prepared.value().secure(kj::mv(socket)), patience);
+  auto stream = await(prepared.value().secure(kj::mv(socket)), patience);
   step_ = ConnectionStep::kGreeting;
-  capnp::ReaderOptions options;
-  options.traversalLimitInWords = kMessageBytesMax / sizeof(capnp::word);
-  network_ =
-      kj::heap<capnp::TwoPartyVatNetwork>(*stream_, capnp::rpc::twoparty::Side::CLIENT, options);
-  rpc_ = kj::heap(capnp::makeRpcClient(*network_));
-  capnp::MallocMessageBuilder vat;
-  auto server = vat.initRoot<capnp::rpc::twoparty::VatId>();
-  server.setSide(capnp::rpc::twoparty::Side::SERVER);
-  auto bootstrap = rpc_->bootstrap(server).castAs<schema::Bootstrap>();
+  connection_ = kj::heap<RpcConnection>(kj::mv(stream));
+  auto bootstrap = connection_->bootstrap();
   auto request = bootstrap.authenticateRequest();
   const std::string& token = prepared.value().token();
   request.setToken({token.data(), token.size()});

@@ -1,7 +1,6 @@
 // A connection to a controller. Whatever fails is thrown as a sentence for people.
 #pragma once
 
-#include <capnp/rpc-twoparty.h>
 #include <kj/async-io.h>
 
 #include <chrono>
@@ -10,6 +9,7 @@
 #include <type_traits>
 
 #include "client/connection_error.h"
+#include "client/rpc_connection.h"
 #include "client/security.h"
 #include "schema/controller.capnp.h"
 
@@ -91,9 +91,7 @@ class Connection {
   std::string address_;
   kj::AsyncIoContext& io_;
   ConnectionStep step_ = ConnectionStep::kConnecting;
-  kj::Own<kj::AsyncIoStream> stream_;
-  kj::Own<capnp::TwoPartyVatNetwork> network_;
-  kj::Own<capnp::RpcSystem<capnp::rpc::twoparty::VatId>> rpc_;
+  kj::Own<RpcConnection> connection_;
   kj::Maybe<capnp::Response<schema::Bootstrap::AuthenticateResults>> answer_;
   schema::Bootstrap::AuthenticateResults::Reader granted_;
 };
