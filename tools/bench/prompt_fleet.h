@@ -16,6 +16,32 @@ namespace holdfast::bench {
 inline constexpr uint64_t kPromptMillion = 1000000;
 inline constexpr uint32_t kPromptInstances = 32;
 inline constexpr uint32_t kPromptRanks = 8;
+
+// The ranks of kPromptInstances, one instance after the other, as look-ups see them.
+inline std::vector<HolderId> addFleet(ChunkIndex& index, HolderDirectory& directory) {
+  std::vector<HolderId> holders;
+  for (uint32_t instance = 0; instance < kPromptInstances; ++instance) {
+    directory.setWorldSize(instance, kPromptRanks);
+    directory.setNameHash(instance, splitmix64Finalise(instance));
+    for (uint32_t rank = 0; rank < kPromptRanks; ++rank) {
+      holders.push_back(index.addHolder());
+      directory.set(holders.back(), {instance, rank, 0, true, false});
+    }
+  }
+  return holders;
+}
+
+// As reports bring them.
+inline void applyInCalls(ChunkIndex& index, HolderId holder, std::span<const ChunkHash> keys,
+                         bool evict) {
+  static const std::vector<uint8_t> all(kIndexCall / 8, 0xFF);
+  for (; !keys.empty(); keys = keys.subspan(std::min(kIndexCall, keys.size()))) {
+    index.apply(holder, 0,
+                {keys.first(std::min(kIndexCall, keys.size())),
+                 evict ? EvictBits{all.data(), 0} : EvictBits{}});
+  }
+}
+
 // Chunks of a prompt, and how many of its first every rank of the fleet holds.
 struct PromptShape {
   size_t length = 32;
@@ -37,14 +63,6 @@ class PromptFleet {
         prompts_(std::max<uint64_t>(options.size(shape.chunks) / own_, kPromptInstances)) {
     progress("building an index of " + std::to_string(prompts_) + " prompts of " +
              std::to_string(shape.length) + " chunks");
-    for (uint32_t instance = 0; instance < kPromptInstances; ++instance) {
-      directory.setWorldSize(instance, kPromptRanks);
-      directory.setNameHash(instance, splitmix64Finalise(instance));
-      for (uint32_t rank = 0; rank < kPromptRanks; ++rank) {
-        holders_.push_back(index.addHolder());
-        directory.set(holders_.back(), {instance, rank, 0, true, false});
-      }
-    }
     std::vector<ChunkHash> keys(shape.shared);
     for (size_t system = 0; system < systems_; ++system) {
       fillKeys(firstOfSystem(system), keys);
@@ -129,12 +147,7 @@ class PromptFleet {
     return std::span(holders_).subspan(prompt % kPromptInstances * kPromptRanks, kPromptRanks);
   }
   void apply(HolderId holder, std::span<const ChunkHash> keys, bool evict) {
-    static const std::vector<uint8_t> all(kIndexCall / 8, 0xFF);
-    for (; !keys.empty(); keys = keys.subspan(std::min(kIndexCall, keys.size()))) {
-      index.apply(holder, 0,
-                  {keys.first(std::min(kIndexCall, keys.size())),
-                   evict ? EvictBits{all.data(), 0} : EvictBits{}});
-    }
+    applyInCalls(index, holder, keys, evict);
   }
 
   BenchIndex built;
@@ -148,7 +161,7 @@ class PromptFleet {
   const size_t own_;
   const size_t systems_;
   const uint64_t prompts_;
-  std::vector<HolderId> holders_;
+  const std::vector<HolderId> holders_ = addFleet(index, directory);
   uint64_t nextPrompt_ = 0;
 };
 
