@@ -148,7 +148,7 @@ class ScheduleRun {
     }
     group_.heal();
     healed_ = nowMs();
-    patienceMs_ = kHealingMs;
+    deadline_ = healed_ + kHealingMs;
   }
 
   // Everything that was told is confirmed, and with every controller; and it is in sync.
@@ -202,13 +202,13 @@ class ScheduleRun {
     if (const auto ended = group_.look()) ADD_FAILURE() << *ended;
   }
 
-  // Until the time for it is over.
+  // Until the deadline.
   template <typename Condition>
   bool await(const std::string& what, const Condition& condition) {
     while (!condition()) {
       look();
       if (testing::Test::HasFailure()) return false;
-      if (nowMs() > healed_ + patienceMs_) {
+      if (nowMs() > deadline_) {
         ADD_FAILURE() << "waited in vain for " << what << "\n" << states();
         return false;
       }
@@ -244,8 +244,8 @@ class ScheduleRun {
   std::vector<std::unique_ptr<LookupClient>> status_;  // of each controller
   Asker::Workers workers_;
   std::vector<std::unique_ptr<Asker>> askers_;
-  Moment healed_ = nowMs();  // or begun
-  Moment patienceMs_ = kBeginningMs;
+  Moment deadline_ = nowMs() + kBeginningMs;  // of whatever is waited for
+  Moment healed_ = 0;
   Moment healingMs_ = 0;
 };
 
